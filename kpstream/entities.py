@@ -1,0 +1,207 @@
+"""The words of the house: what flows from the source to the sinks.
+
+Every time is in seconds, as a float. ``pts`` counts from the first frame of the source;
+a name that ends in ``_at`` is a reading of the pipeline's monotonic clock.
+Every coordinate is in pixels of the source image, origin top left, x to the right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from math import isnan, nan
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from kpstream.skeleton import Skeleton
+
+if TYPE_CHECKING:
+    import supervision as sv
+
+Image = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float32]
+Origin = Literal["measured", "predicted", "interpolated"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One image of the source, and when it was seen."""
+
+    index: int
+    """How many frames the source gave before this one. A gap means dropped frames."""
+    pts: float
+    """Presentation timestamp in seconds: 0.0 for the first frame of the source."""
+    captured_at: float
+    """When the frame left the source, in seconds of the monotonic clock."""
+    image: Image
+    """BGR, shape ``(height, width, 3)``. Shared between threads: never written to."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) in pixels."""
+        height, width = self.image.shape[:2]
+        return width, height
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pose:
+    """One object of one moment: its box and its K keypoints."""
+
+    xy: Floats
+    """Keypoints, shape ``(K, 2)``. NaN where the endpoint left the keypoint out. K may be 0: a bare box."""
+    keypoint_confidence: Floats
+    """Shape ``(K,)``, 0 to 1. 0.0 where the endpoint left the keypoint out."""
+    xyxy: Floats
+    """The box, shape ``(4,)``: x_min, y_min, x_max, y_max."""
+    confidence: float
+    class_id: int
+    class_name: str
+    skeleton: Skeleton = field(repr=False)
+    """Names and edges of the keypoints; shared by all poses of a class. ``len(skeleton.names) >= K``."""
+    tracker_id: int | None = None
+    """The same number as long as the tracker follows the same object."""
+    origin: Origin = "measured"
+    """``measured``: this very frame was answered; ``predicted``: moved on from earlier answers;
+    ``interpolated``: between an earlier and a later answer."""
+
+    def visible(self, threshold: float) -> npt.NDArray[np.bool_]:
+        """Which keypoints may be drawn: confidence at or above ``threshold``, shape ``(K,)``."""
+        mask: npt.NDArray[np.bool_] = (self.keypoint_confidence >= max(threshold, 1e-6)) & ~np.isnan(self.xy[:, 0])
+        return mask
+
+    def but(self, **changes: Any) -> Pose:
+        """The same pose with some fields changed."""
+        return replace(self, **changes)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the endpoint said to one image, and what it took."""
+
+    poses: tuple[Pose, ...]
+    """In pixels of the image that was given to it, in no order; empty when nobody is there."""
+    bytes_sent: int = 0
+    """Size of the request's body."""
+    billed: float = nan
+    """Seconds of processing that the service says it bills; NaN where it does not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What the endpoint answered for one sampled frame."""
+
+    frame_index: int
+    pts: float
+    poses: tuple[Pose, ...]
+    captured_at: float
+    sent_at: float
+    received_at: float
+
+    @property
+    def latency(self) -> float:
+        """Seconds from the sending of the frame to the arrival of its result."""
+        return self.received_at - self.sent_at
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """How the pipeline is doing: rates over the last seconds, counts since its start."""
+
+    capture_fps: float = nan
+    render_fps: float = nan
+    sample_fps: float = nan
+    in_flight: int = 0
+    captured: int = 0
+    rendered: int = 0
+    dropped: int = 0
+    requests: int = 0
+    answered: int = 0
+    lost: int = 0
+    stale: int = 0
+    reconnects: int = 0
+    latency: float = nan
+    """Median of `Result.latency`; NaN before the first result."""
+    bytes_sent: int = 0
+    billed: float = 0.0
+    trouble: str = ""
+    """What is wrong right now, in words for the user; empty when all is well."""
+
+
+class Draws(Protocol):
+    """What `Scene.draw` is given: anything that draws a scene on a canvas."""
+
+    def annotate(self, canvas: Image, scene: Scene) -> None:
+        """Draw on ``canvas``, in place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """One frame, and the poses at that frame's pts. What annotators and sinks are given."""
+
+    frame: Frame
+    poses: tuple[Pose, ...]
+    stats: Stats = field(repr=False, default=Stats())
+    result_frame_index: int | None = None
+    """The newest sampled frame whose answer was used; None before the first."""
+    result_age: float = nan
+    """``frame.pts`` minus the pts of that frame: 0 when measured on this frame, NaN before the first answer."""
+    stale: bool = False
+    """True when the poses are too old to be trusted."""
+    rendered_at: float = nan
+    source: str = ""
+    """The source's name, safe to show."""
+    annotator: Draws | None = field(default=None, repr=False)
+
+    def draw(self) -> Image:
+        """An annotated copy of the picture, BGR, in the source's size."""
+        canvas = self.frame.image.copy()
+        if self.annotator is not None:
+            self.annotator.annotate(canvas, self)
+        return canvas
+
+    def detections(self) -> sv.Detections:
+        """The poses' boxes as supervision's type, with ``tracker_id`` and ``data["class_name"]``."""
+        import supervision as sv
+
+        if not self.poses:
+            return sv.Detections.empty()
+        ids = [-1 if pose.tracker_id is None else pose.tracker_id for pose in self.poses]
+        return sv.Detections(
+            xyxy=np.stack([pose.xyxy for pose in self.poses]).astype(np.float32),
+            confidence=np.array([pose.confidence for pose in self.poses], np.float32),
+            class_id=np.array([pose.class_id for pose in self.poses], int),
+            tracker_id=np.array(ids, int),
+            data={"class_name": np.array([pose.class_name for pose in self.poses])},
+        )
+
+    def key_points(self) -> sv.KeyPoints:
+        """The poses' keypoints as supervision's type; a missing one is (0, 0) with confidence 0, as it expects."""
+        import supervision as sv
+
+        if not self.poses:
+            return sv.KeyPoints.empty()
+        width = max(len(pose.xy) for pose in self.poses)
+        xy = np.zeros((len(self.poses), width, 2), np.float32)
+        confidence = np.zeros((len(self.poses), width), np.float32)
+        for row, pose in enumerate(self.poses):
+            xy[row, : len(pose.xy)] = np.nan_to_num(pose.xy)
+            confidence[row, : len(pose.xy)] = pose.keypoint_confidence
+        return sv.KeyPoints(
+            xy=xy,
+            keypoint_confidence=confidence,
+            class_id=np.array([pose.class_id for pose in self.poses], int),
+            data={"class_name": np.array([pose.class_name for pose in self.poses])},
+        )
+
+
+def box_of(xy: Sequence[float]) -> Floats:
+    """A box from centre x, centre y, width and height, as the wire gives it: x_min, y_min, x_max, y_max."""
+    x, y, width, height = xy
+    return np.array([x - width / 2, y - height / 2, x + width / 2, y + height / 2], np.float32)
+
+
+def known(value: float) -> float | None:
+    """None where a number is NaN; what JSON has for 'not known'."""
+    return None if isnan(value) else value

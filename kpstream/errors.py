@@ -1,0 +1,83 @@
+"""Every exception that kpstream raises. Each knows the exit code that the command line gives it.
+
+* KpstreamError                1
+  + UsageError                 2  what was asked for does not fit together
+  + SourceError                3
+    - SourceOpenError          the camera, stream or file could not be opened
+    - SourceReadError          it was open, and reading failed
+  + EndpointError              4
+    - EndpointUnavailable      the request may succeed later: timeout, connection, 429, 5xx
+    - EndpointRejected         it never will: 400, 401, 402, 403, 404, 422
+    - ResponseFormatError      the answer is not what the endpoint promises
+  + SinkError                  5  a sink could not write
+  + ViewerQuit                 0  the person at the window closed it
+"""
+
+from __future__ import annotations
+
+
+class KpstreamError(Exception):
+    """Root of all errors; its text is one line that says what to do."""
+
+    exit_code = 1
+
+
+class UsageError(KpstreamError):
+    """Options or files that do not fit together."""
+
+    exit_code = 2
+
+
+class SourceError(KpstreamError):
+    """Something about where pictures come from."""
+
+    exit_code = 3
+
+
+class SourceOpenError(SourceError):
+    """The camera, stream or file could not be opened."""
+
+
+class SourceReadError(SourceError):
+    """It was open, and reading failed."""
+
+
+class EndpointError(KpstreamError):
+    """Something about what finds the poses."""
+
+    exit_code = 4
+
+
+class EndpointUnavailable(EndpointError):
+    """The request may succeed later: timeout, connection, 429, 5xx.
+
+    Args:
+        message: One line for the user.
+        retry_after: Seconds that the service asked to wait, where it did.
+        slow_down: True where the service said that it is asked too much (429, 503).
+    """
+
+    def __init__(self, message: str, *, retry_after: float | None = None, slow_down: bool = False) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+        self.slow_down = slow_down
+
+
+class EndpointRejected(EndpointError):
+    """The request never will succeed: key, model, credits or parameters are refused."""
+
+
+class ResponseFormatError(EndpointError):
+    """The answer is not what the endpoint promises; nothing of it is used."""
+
+
+class SinkError(KpstreamError):
+    """A sink could not write."""
+
+    exit_code = 5
+
+
+class ViewerQuit(KpstreamError):
+    """The person at the window asked for the end; no fault of anybody."""
+
+    exit_code = 0

@@ -1,0 +1,113 @@
+"""The five Protocols. A class needs no base class to satisfy one."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from kpstream.entities import Answer, Frame, Image, Pose, Result, Scene
+
+
+class Source(Protocol):
+    """Where frames come from. Used by one thread at a time."""
+
+    @property
+    def name(self) -> str:
+        """What to call it before users and in files: the reference as given, without any password."""
+
+    @property
+    def is_live(self) -> bool:
+        """True when the world does not wait: frames that nobody takes are dropped."""
+
+    @property
+    def frame_rate(self) -> float:
+        """Declared frames per second; NaN where nothing is declared."""
+
+    def read(self) -> Frame | None:
+        """Block for the next frame; None at the end, and ever after.
+
+        Raises:
+            SourceReadError: The device or stream failed.
+        """
+
+    def reopen(self) -> None:
+        """Open a lost live source again, once; blocks. Frame index and pts run on in true time.
+
+        Raises:
+            SourceOpenError: It is still not there, or it is no live source.
+        """
+
+    def close(self) -> None:
+        """Release the device. Idempotent."""
+
+
+class Endpoint(Protocol):
+    """What finds the poses in one image. Used by several threads at once."""
+
+    @property
+    def name(self) -> str:
+        """What to call it before users: model and host, without any key."""
+
+    @property
+    def max_rate(self) -> float:
+        """The most requests a second that its owner asks for; infinite where nobody says."""
+
+    @property
+    def max_in_flight(self) -> int:
+        """How many requests at once are of use."""
+
+    def infer(self, image: Image) -> Answer:
+        """Block until the endpoint has answered.
+
+        Args:
+            image: BGR, shape ``(height, width, 3)``.
+
+        Raises:
+            EndpointUnavailable: Worth asking again, with a newer frame.
+            ResponseFormatError: The answer could not be read; worth asking again.
+            EndpointRejected: Asking again is useless.
+        """
+
+    def close(self) -> None:
+        """Give up the requests in flight and the connections. Idempotent; any thread."""
+
+
+class Tracker(Protocol):
+    """What knows the poses at any moment. Used by one thread; keeps no clock."""
+
+    def update(self, result: Result) -> None:
+        """Take in a measurement.
+
+        Raises:
+            ValueError: ``result.pts`` is not after the last one.
+        """
+
+    def predict(self, frame: Frame) -> tuple[Pose, ...]:
+        """The poses on ``frame``: before, between or after the measurements.
+
+        Called once for every frame, in order: the picture itself carries the points on.
+        """
+
+
+class Annotator(Protocol):
+    """What draws one thing."""
+
+    def annotate(self, canvas: Image, scene: Scene) -> None:
+        """Draw on ``canvas``, in place."""
+
+
+class Sink(Protocol):
+    """Where scenes go. Used by one thread at a time."""
+
+    def write(self, scene: Scene, canvas: Image) -> None:
+        """Take one scene and its drawn image, which the caller does not change afterwards.
+
+        Raises:
+            SinkError: It could not be written.
+        """
+
+    def close(self) -> None:
+        """Flush and release. Idempotent.
+
+        Raises:
+            SinkError: What was held back could not be written.
+        """
