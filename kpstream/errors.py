@@ -81,3 +81,12 @@ class ViewerQuit(KpstreamError):
     """The person at the window asked for the end; no fault of anybody."""
 
     exit_code = 0
+
+
+OPENCV_REMEDY = "sudo apt-get update && sudo apt-get install -y libgl1 libglib2.0-0 libsm6 libxext6"
+"""What a Debian or Ubuntu server without a desktop lacks for opencv-python to be imported."""
+
+
+def opencv_missing(error: ImportError) -> str:
+    """One line for a machine where OpenCV cannot be loaded."""
+    return f"OpenCV cannot be loaded ({error}): on Debian or Ubuntu run: {OPENCV_REMEDY}"

@@ -1,0 +1,158 @@
+"""How often and how much is asked: which frames are due, how many requests at once, how long to wait after a fault.
+
+Pure: it is told the time and never asks for it.
+"""
+
+from __future__ import annotations
+
+import random
+from math import ceil, inf, isnan, nan
+from typing import Protocol
+
+from kpstream.meters import Percentiles
+
+LIVE_RATE = 5.0
+"""Samples per second of video that `live` asks for unless told otherwise."""
+
+
+class Sampling(Protocol):
+    """Which frames are worth a request."""
+
+    def due(self, index: int, pts: float) -> bool:
+        """Whether this frame should be sampled now; changes nothing."""
+
+    def taken(self, index: int, pts: float) -> None:
+        """Note that a request went out for this frame."""
+
+
+class AtRate:
+    """At most ``rate`` samples per second of video, on an even grid.
+
+    A sample that comes late (every request was busy) does not move the grid, so the average stays at the rate.
+
+    Args:
+        rate: Samples per second of video; infinite samples every frame.
+    """
+
+    def __init__(self, rate: float) -> None:
+        self._rate = rate
+        self._last_slot = -1
+
+    def due(self, index: int, pts: float) -> bool:  # noqa: ARG002 - the Protocol's words
+        """Whether no sample was taken yet in this frame's slot of ``1 / rate`` seconds."""
+        return self._rate == inf or self._slot(pts) > self._last_slot
+
+    def taken(self, index: int, pts: float) -> None:  # noqa: ARG002
+        """Close the slot of this frame."""
+        if self._rate != inf:
+            self._last_slot = max(self._last_slot, self._slot(pts))
+
+    def _slot(self, pts: float) -> int:
+        return int(pts * self._rate + 1e-6)  # a pts of 0.19999 at 5 a second belongs to the slot of 0.2
+
+
+class EveryNth:
+    """Every ``step``-th frame of the source, beginning with the first one that is seen."""
+
+    def __init__(self, step: int) -> None:
+        self._step = step
+        self._next = -1
+
+    def due(self, index: int, pts: float) -> bool:  # noqa: ARG002
+        """Whether the step is over."""
+        return index >= self._next
+
+    def taken(self, index: int, pts: float) -> None:  # noqa: ARG002
+        """Begin the next step."""
+        self._next = index + self._step
+
+
+class InFlight:
+    """How many requests at once are worth while, without anybody choosing a number.
+
+    To be answered ``rate`` times a second at a latency of L seconds, ``rate * L`` requests must be under way
+    (Little's law); one more covers the jitter. A service that says "too much" halves the number, and
+    answers win it back one by one.
+
+    Args:
+        rate: Answers per second that are wanted; infinite wants as many as are of use.
+        most: Never more than this.
+        fixed: A number that the user chose, which nothing changes; None follows the latency.
+    """
+
+    UNPACED_RATE = 60.0
+    """What 'as fast as possible' means on one machine: more pictures a second are hardly decoded and encoded."""
+
+    def __init__(self, rate: float, most: int, fixed: int | None = None) -> None:
+        self._rate = min(rate, self.UNPACED_RATE)
+        self._most = most
+        self._fixed = fixed
+        self._ceiling = float(most)
+        self._latencies = Percentiles(50)
+
+    @property
+    def now(self) -> int:
+        """The number of requests that may be under way at this moment, at least 1."""
+        if self._fixed is not None:
+            return self._fixed
+        latency = self._latencies.at(0.75)
+        wanted = 4 if isnan(latency) else ceil(self._rate * latency * 1.1) + 1
+        return max(1, min(wanted, int(self._ceiling)))
+
+    @property
+    def latency(self) -> float:
+        """Median seconds from sending to answer; NaN before the first answer."""
+        return self._latencies.at(0.5)
+
+    def answered(self, latency: float) -> None:
+        """Take in the latency of an answer, in seconds."""
+        self._latencies.add(latency)
+        self._ceiling = min(self._most, self._ceiling + 0.1)
+
+    def refused(self) -> None:
+        """Take in that the service said 'too much' (429, 503)."""
+        self._ceiling = max(1.0, min(self.now, self._ceiling) / 2)
+
+
+class Spacing:
+    """Keeps requests apart, so that no more than ``rate`` a second are sent."""
+
+    def __init__(self, rate: float) -> None:
+        self._gap = 1 / rate
+        self._next_at = -inf
+
+    def reserve(self, now: float) -> float:
+        """Book the next free moment; seconds to wait until then, 0 for at once."""
+        at = max(now, self._next_at)
+        self._next_at = at + self._gap
+        return at - now
+
+
+def backoff(attempt: int, retry_after: float | None = None, *, longest: float = 8.0) -> float:
+    """Seconds to wait before asking again.
+
+    Doubles from half a second, with full jitter on the upper half so that many requests do not come back at once.
+
+    Args:
+        attempt: How many times it failed so far, from 1.
+        retry_after: What the service asked for, in seconds; kept to, up to a minute.
+        longest: The most that the doubling leads to.
+    """
+    if retry_after is not None:
+        return min(retry_after, 60.0) + random.uniform(0, 0.1)
+    pause = min(longest, 0.5 * 2.0 ** (attempt - 1))
+    return pause * random.uniform(0.5, 1.0)
+
+
+def estimated_credits(requests: int, billed: float = nan) -> float:
+    """Estimated credits of the hosted service for this many requests.
+
+    The published formula by execution time: ``max(seconds, 0.1) / 500`` a request.
+    Source: Roboflow documentation, "Pricing", serverless hosted API: 1 credit is 500 s, at least 100 ms a request.
+
+    Args:
+        requests: How many were answered.
+        billed: Sum of their processing seconds (``x-processing-time``); NaN takes the minimum for each.
+    """
+    floor = 0.1 * requests
+    return (floor if isnan(billed) else max(floor, billed)) / 500

@@ -1,0 +1,43 @@
+"""What holds for every test: no thread is left, no error is logged, real parts only where they were asked for."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "rig: needs a real part (server, screen, camera, browser, other languages)")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if os.environ.get("KPSTREAM_RIG") == "1":
+        return
+    skip = pytest.mark.skip(reason="needs real parts; KPSTREAM_RIG=1 runs it where tests/rig/install.sh ran")
+    for item in items:
+        if "rig" in item.keywords:
+            item.add_marker(skip)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    before = set(threading.enumerate())
+    yield
+    left = [thread for thread in threading.enumerate() if thread not in before]
+    for thread in left:
+        thread.join(2)
+    assert not [thread.name for thread in left if thread.is_alive()], "a thread outlived its test"
+    errors = [record for phase in ("setup", "call") for record in caplog.get_records(phase)]  # type: ignore[arg-type]
+    assert not [record.getMessage() for record in errors if record.levelno >= logging.ERROR], "an error was logged"
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reads or writes the user's cache, key or proxies."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+    for name in ("ROBOFLOW_API_KEY", "http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)

@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kpstream.redact import redact, remember
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("rtsp://admin:hunter2@10.0.0.5/cam", "rtsp://***@10.0.0.5/cam"),
+        ("rtsp://admin:p@ss@10.0.0.5/cam", "rtsp://***@10.0.0.5/cam"),
+        ("GET https://x.test/a/1?api_key=abc123&confidence=40", "GET https://x.test/a/1?api_key=***&confidence=40"),
+        ("Authorization: Bearer abc.def", "Authorization: Bearer ***"),
+        ("https://cam.test/video?user=a&password=b c", "https://cam.test/video?user=a&password=*** c"),
+        ("nothing to hide: 12 frames, key frames", "nothing to hide: 12 frames, key frames"),
+    ],
+)
+def test_secrets_in_known_places_are_masked(text: str, shown: str) -> None:
+    assert redact(text) == shown
+
+
+def test_a_remembered_secret_is_masked_wherever_it_stands() -> None:
+    remember("s3cr3t/Kä+y")
+    assert "s3cr3t" not in redact("the key s3cr3t/Kä+y was refused")
+    assert redact("x=s3cr3t%2FK%C3%A4%2By") == "x=***"
+
+
+@given(st.text(alphabet="abcXYZ0189-_.~!$&*+,;=:@%", min_size=4, max_size=30))
+def test_no_password_in_a_url_survives(password: str) -> None:
+    assert f":{password}@" not in redact(f"cannot open rtsp://user:{password}@camera.test:554/live")
+
+
+def test_any_object_can_be_shown() -> None:
+    assert redact(ValueError("https://u:longpass@h/")) == "https://***@h/"

@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from math import inf
+
+import numpy as np
+import pytest
+
+from kpstream.budget import InFlight
+from kpstream.channel import Deadline
+from kpstream.entities import Answer, Frame, Image
+from kpstream.errors import EndpointRejected, EndpointUnavailable, ResponseFormatError
+from kpstream.interfaces import Endpoint
+from kpstream.ordering import Lost, Outcome
+from kpstream.sampler import ATTEMPTS, Sampler
+from kpstream.testing import FakeEndpoint, Gate, SyntheticSource, index_of
+
+PICTURES = SyntheticSource()
+
+
+def frame(index: int) -> Frame:
+    return Frame(index, index / 30, 0.0, PICTURES.picture(index))
+
+
+@contextmanager
+def sampler_of(endpoint: Endpoint, *, patient: bool = False, max_in_flight: int = 3) -> Iterator[Sampler]:
+    sampler = Sampler(endpoint, InFlight(inf, 32, max_in_flight), patient=patient)
+    try:
+        yield sampler
+    finally:
+        sampler.close(Deadline(5))
+
+
+def all_outcomes(sampler: Sampler) -> list[Outcome]:
+    outcomes: list[Outcome] = []
+    while got := sampler.wait():
+        outcomes += got
+    return outcomes
+
+
+class Failing:
+    """Fails a number of times for each frame, then answers."""
+
+    def __init__(self, times: int, error: Exception) -> None:
+        self.times, self.error = times, error
+        self.failed: dict[int, int] = {}
+        self.lock = threading.Lock()
+
+    def __call__(self, image: Image) -> Answer:
+        index = index_of(image)
+        with self.lock:
+            self.failed[index] = self.failed.get(index, 0) + 1
+            if self.failed[index] <= self.times:
+                raise self.error
+        return Answer(())
+
+
+def test_several_requests_are_in_flight_and_no_more_than_allowed() -> None:
+    gate = Gate()
+    endpoint = FakeEndpoint(gate)
+    with sampler_of(endpoint, max_in_flight=3) as sampler:
+        assert [sampler.offer(frame(i)) for i in range(5)] == [True, True, True, False, False]
+        gate.wait_for(0, 1, 2)
+        gate.open()
+        assert sorted(outcome.frame_index for outcome in all_outcomes(sampler)) == [0, 1, 2]
+        assert endpoint.most_in_flight == 3
+        assert sampler.offer(frame(5))
+
+
+def test_put_waits_for_a_free_request_and_hands_out_what_came() -> None:
+    gate = Gate()
+    with sampler_of(FakeEndpoint(gate), max_in_flight=1) as sampler:
+        assert sampler.put(frame(0)) == []
+        gate.open()
+        assert [outcome.frame_index for outcome in sampler.put(frame(1))] == [0]
+        assert sampler.requests >= 1
+
+
+def test_live_a_request_that_fails_is_lost_and_not_asked_again() -> None:
+    endpoint = FakeEndpoint(Failing(1, EndpointUnavailable("503", slow_down=True)))
+    with sampler_of(endpoint) as sampler:
+        sampler.offer(frame(0))
+        assert all_outcomes(sampler) == [Lost(0, "503")]
+        assert endpoint.asked == [0]
+        assert sampler.lost == 1
+        assert sampler.trouble == "503"
+        sampler.offer(frame(0))
+        all_outcomes(sampler)
+        assert sampler.trouble == ""
+
+
+@pytest.mark.parametrize("error", [EndpointUnavailable("503", retry_after=0.0), ResponseFormatError("NaN")])
+def test_recorded_a_request_that_fails_is_asked_again(error: Exception) -> None:
+    endpoint = FakeEndpoint(Failing(1, error))
+    with sampler_of(endpoint, patient=True) as sampler:
+        sampler.put(frame(0))
+        (outcome,) = all_outcomes(sampler)
+        assert not isinstance(outcome, Lost)
+        assert endpoint.asked == [0, 0]
+        assert sampler.requests == 2
+
+
+def test_a_frame_that_fails_ten_times_ends_the_job() -> None:
+    endpoint = FakeEndpoint(Failing(10**9, EndpointUnavailable("503", retry_after=0.0)))
+    with sampler_of(endpoint, patient=True) as sampler:
+        sampler.put(frame(0))
+        with pytest.raises(EndpointUnavailable):
+            sampler.wait()
+        assert len(endpoint.asked) == ATTEMPTS
+
+
+def test_an_outage_of_the_whole_endpoint_is_waited_out() -> None:
+    down = {1, 2}
+    tries: dict[int, int] = {}
+
+    def answer(image: Image) -> Answer:
+        index = index_of(image)
+        tries[index] = tries.get(index, 0) + 1
+        if index in down and tries[index] <= ATTEMPTS + 5:
+            raise EndpointUnavailable("refused", retry_after=0.0)
+        return Answer(())
+
+    with sampler_of(FakeEndpoint(answer), patient=True) as sampler:
+        sampler.put(frame(0))
+        assert len(all_outcomes(sampler)) == 1
+        sampler.put(frame(1))
+        sampler.put(frame(2))
+        assert sorted(outcome.frame_index for outcome in all_outcomes(sampler)) == [1, 2]
+
+
+def test_a_refusal_for_good_is_raised_in_the_thread_of_the_loop() -> None:
+    def refuse(_: Image) -> Answer:
+        raise EndpointRejected("no such model")
+
+    with sampler_of(FakeEndpoint(refuse)) as sampler:
+        sampler.offer(frame(0))
+        with pytest.raises(EndpointRejected, match="no such model"):
+            sampler.wait()
+
+
+def test_what_was_answered_before_a_refusal_is_not_lost() -> None:
+    def answer(image: Image) -> Answer:
+        if index_of(image) == 1:
+            raise EndpointRejected("no credits left")
+        return Answer(())
+
+    with sampler_of(FakeEndpoint(answer), max_in_flight=1) as sampler:
+        sampler.put(frame(0))
+        assert [outcome.frame_index for outcome in sampler.put(frame(1))] == [0]
+        with pytest.raises(EndpointRejected):
+            all_outcomes(sampler)
+
+
+def test_a_hurried_sampler_asks_nothing_again() -> None:
+    endpoint = FakeEndpoint(Failing(10**9, EndpointUnavailable("503", retry_after=0.0)))
+    with sampler_of(endpoint, patient=True) as sampler:
+        sampler.hurry()
+        sampler.put(frame(0))
+        assert all_outcomes(sampler) == [Lost(0, "503")]
+
+
+def test_closing_ends_a_pause_between_tries_at_once() -> None:
+    endpoint = FakeEndpoint(Failing(10**9, EndpointUnavailable("503", retry_after=60.0)))
+    with sampler_of(endpoint, patient=True) as sampler:
+        sampler.put(frame(0))
+    assert endpoint.closed
+
+
+def test_what_was_spent_is_counted() -> None:
+    endpoint = FakeEndpoint(lambda _: Answer((), bytes_sent=1000, billed=0.25))
+    with sampler_of(endpoint) as sampler:
+        for i in range(4):
+            sampler.put(frame(i))
+        all_outcomes(sampler)
+        assert (sampler.requests, sampler.answered, sampler.bytes_sent, sampler.billed) == (4, 4, 4000, 1.0)
+
+
+def test_unknown_pictures_are_no_problem() -> None:
+    with sampler_of(FakeEndpoint(lambda _: Answer(()))) as sampler:
+        sampler.put(Frame(0, 0.0, 0.0, np.zeros((1, 4, 3), np.uint8)))
+        assert len(all_outcomes(sampler)) == 1
