@@ -1,0 +1,55 @@
+"""The model inside the package as an endpoint: no key, no network, no cost but the machine's own."""
+
+from __future__ import annotations
+
+from math import inf
+
+from kpstream.endpoints.filters import Filters
+from kpstream.entities import Answer, Image
+from kpstream.models.movenet import MoveNet
+
+
+class EmbeddedEndpoint:
+    """Finds people with the embedded network, on this machine's processor.
+
+    Args:
+        filters: Which of the poses are wanted.
+        model: The network to use; several endpoints may share one. None makes one of its own.
+    """
+
+    def __init__(self, *, filters: Filters = Filters(), model: MoveNet | None = None) -> None:  # noqa: B008 - frozen
+        self._filters = filters
+        self._model = model if model is not None else MoveNet()
+
+    @property
+    def name(self) -> str:
+        """What to call it before users."""
+        return "embedded (MoveNet MultiPose Lightning)"
+
+    @property
+    def max_rate(self) -> float:
+        """Infinite: nobody but the machine sets a limit."""
+        return inf
+
+    @property
+    def max_in_flight(self) -> int:
+        """One: the network uses all cores by itself, and a second picture in flight only waits for it."""
+        return 1
+
+    def infer(self, image: Image) -> Answer:
+        """Find the people in a picture; blocks while the network computes, and while another thread's does.
+
+        Args:
+            image: BGR, shape ``(height, width, 3)``.
+
+        Raises:
+            ValueError: ``image`` is no BGR picture, or an empty one.
+            KpstreamError: The model's weights are missing or damaged.
+        """
+        return Answer(self._filters.apply(self._model.find(image, overlap=self._filters.overlap)))
+
+    def close(self) -> None:
+        """Nothing to give up: what is being computed ends by itself within a fraction of a second."""
+
+    def __repr__(self) -> str:
+        return f"<EmbeddedEndpoint {self._model!r}, {self._filters!r}>"

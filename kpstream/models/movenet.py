@@ -1,0 +1,248 @@
+"""MoveNet MultiPose Lightning in `cv2.dnn`: the keypoints of every person in a picture, in one pass.
+
+The network is Google's (see ``data/NOTICE``); ``scripts/build_movenet.py`` says how the file was made. It answers
+with six maps over a grid of cells, four pixels of its input each; what they mean is read here, in numpy.
+
+**The scale of confidence.** The network's own score of a person runs low: 0.4 to 0.7 for one whom anybody sees
+clearly, and 0.2 is where people end and chance begins. Thresholds come on the usual scale, where 0.4 is that point.
+So the score is mapped, and its order kept: ``confidence = score ** 0.569``, which takes 0 to 0, 0.2 to 0.4,
+0.5 to 0.67 and 1 to 1. Keypoint confidences are the network's own: 0.3, the usual threshold, is right for them.
+
+**The scale of overlap.** The usual limit, 0.3, is made for networks that find a person many times over. This one does
+so rarely, and two people who pass each other overlap by 0.4. So the limit is widened, and its order kept: of two
+boxes the surer one is kept where their intersection over union is above ``overlap ** 0.5``, 0.55 for the usual 0.3.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from dataclasses import dataclass
+from importlib import resources
+from math import ceil, log
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from kpstream.entities import Floats, Image, Pose
+from kpstream.errors import KpstreamError
+from kpstream.skeleton import COCO
+
+SHA256 = "29af8e3f48f0f1b8eb7fe1ad10e6550ec18f2bc4e620de71f676026e8847632d"
+_FILE = "data/movenet_multipose_heads.onnx"
+_SIDE_STEP = 32
+"""The network's input has sides of multiples of this, in pixels."""
+_MIN_SIDE = 64
+"""And none below this: at 32 the deepest maps are one cell wide, and OpenCV (4.12 and 5.0) then reads beside them."""
+_CELL = 4
+"""Pixels of the network's input to one cell of its maps."""
+_EXPONENT = log(0.4) / log(0.2)
+_MIN_CONFIDENCE = 0.1
+_MIN_SCORE = _MIN_CONFIDENCE ** (1 / _EXPONENT)
+_MAX_PEOPLE = 30
+_PEAK_WINDOW = np.ones((5, 5), np.uint8)
+_MIN_KEYPOINT_SCORE = 0.12695312
+"""Keypoints below it have no say in a person's score. Source: the decoder in the published graph (half precision)."""
+_SPREAD = 0.30004883
+"""How far from its expected place a keypoint is looked for. Source: the same graph."""
+
+
+class HeadMaps(NamedTuple):
+    """What the network says of every cell: float32, shape ``(channels, h, w)``; lengths in cells, y before x."""
+
+    center: Floats
+    """1 channel: how surely the middle of a person lies here, 0 to 1."""
+    box_scale: Floats
+    """2: height and width of that person's box."""
+    box_offset: Floats
+    """2: from the cell to the middle of the box."""
+    kpt_heatmap: Floats
+    """17: how surely this keypoint of anybody lies here, 0 to 1."""
+    kpt_regress: Floats
+    """34, y and x of each keypoint in turn: from the cell to where that person's keypoint is expected."""
+    kpt_offset: Floats
+    """34, y and x of each keypoint in turn: from the cell to the exact place of a keypoint that lies here."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Person:
+    """One person as read from the maps, in cells, x before y."""
+
+    score: float
+    """The network's own, 0 to 1, not mapped to the usual scale."""
+    xyxy: Floats
+    """The box, shape ``(4,)``: x_min, y_min, x_max, y_max."""
+    xy: Floats
+    """Keypoints, shape ``(17, 2)``; NaN where the confidence is 0."""
+    keypoint_confidence: Floats
+    """Shape ``(17,)``, 0 to 1; 0 where there is nothing of this keypoint near its expected place."""
+
+
+class MoveNet:
+    """The embedded model; its weights are loaded at the first picture. Any number of threads may use one.
+
+    Args:
+        long_side: Pixels of the longer side of what the network sees; every picture is scaled to it. On two cores a
+            1280 by 720 picture takes 29 ms at 384 and 19 ms at 320, where small and half hidden people get lost
+            (against 640, over three clips: 10 % of them missing at 384, 38 % at 320). Source: measured.
+
+    Raises:
+        ValueError: ``long_side`` is below 64, the smallest picture that the network takes.
+    """
+
+    def __init__(self, long_side: int = 384) -> None:
+        if long_side < _MIN_SIDE:
+            raise ValueError(f"long_side must be at least {_MIN_SIDE}, not {long_side}")
+        self._long_side = long_side
+        self._net: cv2.dnn.Net | None = None
+        # A Net keeps its blobs from one call to the next, so two threads would read each other's maps.
+        self._net_lock = threading.Lock()
+
+    def find(self, image: Image, *, overlap: float = 0.3) -> tuple[Pose, ...]:
+        """Find all people in a picture; blocks while the network computes, and while another thread's does.
+
+        Args:
+            image: BGR, shape ``(height, width, 3)``, of any size from 1 by 1.
+            overlap: 0 to 1, on the usual scale (see the module): of two boxes that overlap more, the surer one is kept.
+
+        Returns:
+            Everybody with a confidence of 0.1 or more, surest first, in pixels of ``image``, all 17 keypoints of each.
+            A keypoint may lie a little outside of the picture; it is NaN only where its confidence is 0.
+
+        Raises:
+            ValueError: ``image`` is no BGR picture, or an empty one.
+            KpstreamError: The weights are missing or damaged.
+        """
+        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
+            raise ValueError(f"not a BGR picture: shape {image.shape} of {image.dtype}")
+        canvas, pixels = _fitted(image, self._long_side)
+        poses = [_pose(person, pixels * _CELL, image) for person in decode(self.maps(canvas))]
+        return _without_doubles(poses, limit=overlap**0.5)
+
+    def maps(self, canvas: Image) -> HeadMaps:
+        """Run the network as it is; blocks as `find` does.
+
+        Args:
+            canvas: BGR, shape ``(height, width, 3)``, both sides multiples of 32 and at least 64.
+
+        Raises:
+            ValueError: ``canvas`` has other sides.
+            KpstreamError: The weights are missing or damaged.
+        """
+        if any(side % _SIDE_STEP or side < _MIN_SIDE for side in canvas.shape[:2]):
+            raise ValueError(
+                f"sides must be multiples of {_SIDE_STEP} and at least {_MIN_SIDE}, not {canvas.shape[:2]}"
+            )
+        blob = cv2.dnn.blobFromImage(canvas, 1 / 127.5, mean=(127.5, 127.5, 127.5), swapRB=True)
+        with self._net_lock:
+            if self._net is None:
+                self._net = cv2.dnn.readNetFromONNX(_weights())
+            self._net.setInput(blob)
+            batches = self._net.forward(HeadMaps._fields)
+        return HeadMaps(*(np.asarray(batch[0], np.float32) for batch in batches))
+
+    def __repr__(self) -> str:
+        return f"<MoveNet {self._long_side} px, {'loaded' if self._net is not None else 'not loaded yet'}>"
+
+
+def _weights() -> Image:
+    try:
+        data = resources.files("kpstream.models").joinpath(_FILE).read_bytes()
+    except OSError:
+        data = b""
+    if hashlib.sha256(data).hexdigest() != SHA256:
+        raise KpstreamError("the embedded model is damaged: reinstall kpstream")
+    return np.frombuffer(data, np.uint8)
+
+
+def _fitted(image: Image, long_side: int) -> tuple[Image, Floats]:
+    """The picture as the network takes it, black at the right and below, and the scale back to its pixels (x, y)."""
+    height, width = image.shape[:2]
+    scale = long_side / max(height, width)
+    inner_height, inner_width = max(1, round(height * scale)), max(1, round(width * scale))
+    sides = [max(_MIN_SIDE, ceil(side / _SIDE_STEP) * _SIDE_STEP) for side in (inner_height, inner_width)]
+    canvas = np.zeros((*sides, 3), np.uint8)
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    canvas[:inner_height, :inner_width] = cv2.resize(image, (inner_width, inner_height), interpolation=method)
+    return canvas, np.array([width / inner_width, height / inner_height], np.float32)
+
+
+def decode(maps: HeadMaps) -> list[Person]:
+    """Read everybody out of the maps, in no order; a person may be there twice."""
+    center = maps.center[0]
+    highest_near = cv2.dilate(center, _PEAK_WINDOW, borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    rows, columns = np.nonzero((center == highest_near) & (center >= _MIN_SCORE))
+    surest = np.argsort(-center[rows, columns], kind="stable")[:_MAX_PEOPLE]
+    people = (_person_at(maps, int(rows[i]), int(columns[i])) for i in surest)
+    return [person for person in people if person is not None and person.score >= _MIN_SCORE]
+
+
+def _person_at(maps: HeadMaps, row: int, column: int) -> Person | None:
+    """The person whose middle lies in this cell; None where the box is empty."""
+    grid = np.array(maps.center.shape[1:], np.float32)
+    cell = np.array([row, column], np.float32)
+    middle = cell + maps.box_offset[:, row, column]
+    half = np.maximum(maps.box_scale[:, row, column], 0) / 2
+    low, high = np.clip(middle - half, 0, grid), np.clip(middle + half, 0, grid)
+    (top, left), (bottom, right) = np.ceil(low).astype(int), np.ceil(high).astype(int)
+    if top >= bottom or left >= right:
+        return None
+    expected = cell + maps.kpt_regress[:, row, column].reshape(-1, 2)
+    likely = maps.kpt_heatmap[:, top:bottom, left:right] * _nearness(expected, (top, left), (bottom, right), grid)
+    # The surest cell of each keypoint, of those in the box.
+    flat = likely.reshape(len(likely), -1)
+    best = flat.argmax(axis=1)
+    each = np.arange(len(best))
+    confidence = flat[each, best]
+    rows, columns = top + best // (right - left), left + best % (right - left)
+    x = columns + maps.kpt_offset[1::2][each, rows, columns]
+    y = rows + maps.kpt_offset[::2][each, rows, columns]
+    xy = np.where(confidence[:, None] > 0, np.stack([x, y], axis=1), np.nan).astype(np.float32)
+    seen = confidence > _MIN_KEYPOINT_SCORE
+    score = float(maps.center[0, row, column] * confidence[seen].mean()) if seen.any() else 0.0
+    box = np.array([low[1], low[0], high[1], high[0]], np.float32)
+    return Person(score, box, xy, confidence)
+
+
+def _nearness(expected: Floats, low: tuple[int, int], high: tuple[int, int], grid: Floats) -> Floats:
+    """How near every cell of a box is to where each keypoint is expected: 1 there, shape ``(17, rows, columns)``."""
+    spread = _SPREAD * grid.min()
+    along = [
+        np.exp(-((np.arange(low[axis], high[axis], dtype=np.float32) - expected[:, axis, None]) ** 2) / spread)
+        for axis in (0, 1)
+    ]
+    nearness: Floats = along[0][:, :, None] * along[1][:, None, :]
+    return nearness
+
+
+def _pose(person: Person, pixels: Floats, image: Image) -> Pose:
+    """The person in pixels of the picture, ``pixels`` (x, y) of it to one cell."""
+    height, width = image.shape[:2]
+    return Pose(
+        xy=person.xy * pixels,
+        keypoint_confidence=person.keypoint_confidence,
+        xyxy=np.clip(person.xyxy * np.tile(pixels, 2), 0, [width, height, width, height]).astype(np.float32),
+        confidence=person.score**_EXPONENT,
+        class_id=0,
+        class_name="person",
+        skeleton=COCO,
+    )
+
+
+def _without_doubles(poses: list[Pose], limit: float) -> tuple[Pose, ...]:
+    """The poses surest first; none whose box is empty, or overlaps a surer one's by more than ``limit``."""
+    kept: list[Pose] = []
+    for pose in sorted(poses, key=lambda pose: -pose.confidence):
+        if _area(pose.xyxy) > 0 and all(_intersection_over_union(pose.xyxy, other.xyxy) <= limit for other in kept):
+            kept.append(pose)
+    return tuple(kept)
+
+
+def _area(box: Floats) -> float:
+    return float(max(0.0, box[2] - box[0]) * max(0.0, box[3] - box[1]))
+
+
+def _intersection_over_union(a: Floats, b: Floats) -> float:
+    shared = _area(np.concatenate([np.maximum(a[:2], b[:2]), np.minimum(a[2:], b[2:])]))
+    return shared / (_area(a) + _area(b) - shared)

@@ -1,0 +1,418 @@
+"""The embedded network: what it computes, how its maps are read, what it says of a person whose joints are known."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from math import log
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import kpstream
+from kpstream.entities import Floats, Image
+from kpstream.models import movenet
+from kpstream.models.movenet import HeadMaps, MoveNet, decode
+from kpstream.skeleton import COCO
+
+BACKGROUND = (150, 170, 160)
+SKIN, HAIR, SHIRT, TROUSERS, SHOES = (130, 160, 215), (30, 40, 60), (60, 60, 190), (60, 50, 45), (30, 30, 30)
+DRAWN_SIZE = (560, 400)
+"""Height and width of the drawn person's picture."""
+JOINTS = {
+    "nose": (0, 98), "shoulder": (42, 150), "elbow": (62, 212), "wrist": (70, 268), "hip": (20, 270),
+    "knee": (26, 370), "ankle": (30, 465),
+}  # fmt: skip
+"""Where the drawn person's joints are: to the side of its middle, and from the top."""
+
+
+def _limb(
+    image: Image, start: tuple[int, int], end: tuple[int, int], widths: tuple[int, int], color: tuple[int, int, int]
+) -> None:
+    a, b = np.array(start, float), np.array(end, float)
+    along = (b - a) / np.linalg.norm(b - a)
+    across = np.array([-along[1], along[0]])
+    sides = [
+        a + across * widths[0] / 2,
+        b + across * widths[1] / 2,
+        b - across * widths[1] / 2,
+        a - across * widths[0] / 2,
+    ]
+    cv2.fillPoly(image, [np.array(sides).astype(np.int32)], color, cv2.LINE_AA)
+    for joint, width in zip((start, end), widths, strict=True):
+        cv2.circle(image, joint, width // 2, color, -1, cv2.LINE_AA)
+
+
+def _spot(image: Image, x: int, y: int, radii: tuple[int, int], color: tuple[int, int, int]) -> None:
+    cv2.ellipse(image, (x, y), radii, 0, 0, 360, color, -1, cv2.LINE_AA)
+
+
+def drawn_person() -> Image:
+    """A person who stands and looks at the camera, arms a little off; the network is quite sure of it."""
+    height, width = DRAWN_SIZE
+    image = np.full((height, width, 3), BACKGROUND, np.uint8)
+    middle = width // 2
+    for side in (-1, 1):
+        at = {name: (middle + side * x, y) for name, (x, y) in JOINTS.items()}
+        _limb(image, at["hip"], at["knee"], (42, 32), TROUSERS)
+        _limb(image, at["knee"], at["ankle"], (32, 20), TROUSERS)
+        _spot(image, middle + side * 36, 475, (20, 9), SHOES)
+        _limb(image, at["shoulder"], at["elbow"], (24, 20), SHIRT)
+        _limb(image, at["elbow"], at["wrist"], (17, 13), SKIN)
+        _spot(image, middle + side * 72, 278, (9, 13), SKIN)
+    cv2.line(image, (middle, 290), (middle, 460), BACKGROUND, 2)
+    half = [(44, 140), (36, 200), (40, 275)]
+    outline = [(18, 130), *half, *((-x, y) for x, y in reversed(half)), (-18, 130)]
+    cv2.fillPoly(image, [np.array([(middle + x, y) for x, y in outline], np.int32)], SHIRT, cv2.LINE_AA)
+    cv2.rectangle(image, (middle - 9, 112), (middle + 9, 136), SKIN, -1)
+    _spot(image, middle, 87, (24, 30), HAIR)
+    _spot(image, middle, 93, (20, 26), SKIN)
+    for side in (-1, 1):
+        _spot(image, middle + side * 21, 93, (3, 6), SKIN)
+        _spot(image, middle + side * 8, 88, (4, 2), (255, 255, 255))
+        _spot(image, middle + side * 8, 88, (2, 2), (40, 30, 20))
+        _spot(image, middle + side * 8, 83, (5, 1), HAIR)
+    _spot(image, middle, 98, (2, 3), (90, 120, 180))
+    _spot(image, middle, 108, (7, 2), (70, 70, 170))
+    grain = np.random.default_rng(0).normal(0, 8, image.shape)
+    return np.clip(image + grain, 0, 255).astype(np.uint8)
+
+
+def drawn_joint(name: str) -> tuple[float, float]:
+    """Where a joint of `drawn_person` is; the person's left is the picture's right."""
+    side, _, joint = name.rpartition("_")
+    x, y = JOINTS[joint]
+    return DRAWN_SIZE[1] / 2 + (-x if side == "right" else x), y
+
+
+@pytest.fixture(scope="module")
+def model() -> MoveNet:
+    return MoveNet()
+
+
+def test_the_network_computes_what_it_always_did() -> None:
+    """Golden statistics: an engine that pads or resizes otherwise answers without any error, and wrongly."""
+    y, x = np.mgrid[0:128, 0:96]
+    picture = np.stack([(x * 2) % 256, (y * 2) % 256, (x + y) % 256], axis=2).astype(np.uint8)
+    golden = {
+        "center": ((1, 32, 24), 0.001291, 0.001467),
+        "box_scale": ((2, 32, 24), 11.158422, 8.205147),
+        "box_offset": ((2, 32, 24), 0.476578, 0.195076),
+        "kpt_heatmap": ((17, 32, 24), 0.000795, 0.001507),
+        "kpt_regress": ((34, 32, 24), -0.649755, 5.723084),
+        "kpt_offset": ((34, 32, 24), 0.511926, 1.318160),
+    }
+    maps = MoveNet().maps(picture)._asdict()
+    assert {name: map_.shape for name, map_ in maps.items()} == {name: shape for name, (shape, _, _) in golden.items()}
+    for name, (_, mean, deviation) in golden.items():
+        assert maps[name].mean() == pytest.approx(mean, rel=1e-4, abs=2e-6), name
+        assert maps[name].std() == pytest.approx(deviation, rel=1e-4, abs=2e-6), name
+
+
+def test_the_shipped_weights_are_what_the_script_builds() -> None:
+    script = Path(__file__).parents[1] / "scripts" / "build_movenet.py"
+    assert f'RESULT_SHA256 = "{movenet.SHA256}"' in script.read_text()
+
+
+@pytest.mark.parametrize("content", [None, b"", b"not the weights"], ids=["missing", "empty", "other"])
+def test_damaged_weights_are_an_error_that_says_what_to_do(content: bytes | None, tmp_path: Path) -> None:
+    package = Path(kpstream.__file__).parent
+    shutil.copytree(package, tmp_path / "kpstream", ignore=shutil.ignore_patterns("*.onnx", "__pycache__"))
+    if content is not None:
+        (tmp_path / "kpstream/models/data/movenet_multipose_heads.onnx").write_bytes(content)
+    program = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import numpy
+from kpstream.errors import KpstreamError
+from kpstream.models.movenet import MoveNet
+try:
+    MoveNet().find(numpy.zeros((32, 32, 3), numpy.uint8))
+except KpstreamError as error:
+    print(error)
+"""
+    ran = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=True)
+    assert ran.stdout == "the embedded model is damaged: reinstall kpstream\n"
+
+
+def test_a_drawn_person_is_found_with_its_joints_where_they_were_drawn(model: MoveNet) -> None:
+    (pose,) = [pose for pose in model.find(drawn_person()) if pose.confidence >= 0.4]
+    assert (pose.class_name, pose.class_id, pose.skeleton) == ("person", 0, COCO)
+    assert pose.xy.shape == (17, 2)
+    assert pose.xy.dtype == pose.xyxy.dtype == pose.keypoint_confidence.dtype == np.float32
+    for name in COCO.names:
+        if name.rpartition("_")[2] in JOINTS:
+            at = COCO.names.index(name)
+            assert pose.keypoint_confidence[at] >= 0.3, name
+            assert pose.xy[at] == pytest.approx(drawn_joint(name), abs=12), name
+    assert pose.xyxy == pytest.approx([120, 70, 280, 484], abs=20)
+
+
+@pytest.mark.parametrize("scale", [0.3, 0.7, 2.0, 6.0])
+@pytest.mark.parametrize("margin", [(0, 0), (160, 0), (0, 300)])
+def test_poses_are_in_pixels_of_the_picture_whatever_its_size(
+    model: MoveNet, scale: float, margin: tuple[int, int]
+) -> None:
+    top, left = margin
+    wider = cv2.copyMakeBorder(drawn_person(), top, 0, left, 0, cv2.BORDER_CONSTANT, value=BACKGROUND)
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    picture = np.asarray(cv2.resize(wider, None, fx=scale, fy=scale, interpolation=method), np.uint8)
+    pose = model.find(picture)[0]
+    for joint in ("nose", "left_shoulder", "right_shoulder", "left_hip", "right_hip"):
+        x, y = drawn_joint(joint)
+        assert pose.xy[COCO.names.index(joint)] / scale == pytest.approx((x + left, y + top), abs=25), joint
+
+
+def test_a_crowd_is_found_surest_first() -> None:
+    person = cv2.resize(drawn_person(), None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    poses = MoveNet(640).find(np.tile(person, (2, 5, 1)))
+    confidences = [pose.confidence for pose in poses]
+    assert confidences == sorted(confidences, reverse=True)
+    cells = {(int(pose.xy[0, 0] // 200), int(pose.xy[0, 1] // 280)) for pose in poses if pose.confidence >= 0.4}
+    assert cells == {(column, row) for column in range(5) for row in range(2)}
+
+
+def test_confidence_is_the_networks_score_on_the_usual_scale() -> None:
+    picture = np.asarray(cv2.resize(drawn_person(), (256, 384), interpolation=cv2.INTER_AREA), np.uint8)
+    model = MoveNet(384)
+    raw = max(person.score for person in decode(model.maps(picture)))
+    as_0_2_becomes_0_4 = log(0.4) / log(0.2)
+    assert model.find(picture)[0].confidence == pytest.approx(raw**as_0_2_becomes_0_4)
+
+
+def two_who_overlap() -> Image:
+    """Two drawn people, one before the other; their boxes overlap by 0.4 (intersection over union)."""
+    person = drawn_person()
+    height, width = DRAWN_SIZE
+    picture = np.full((height + 140, width + 200, 3), BACKGROUND, np.uint8)
+    picture[70 : 70 + height, :width] = person
+    in_front = picture[110 : 110 + height, 70 : 70 + width]
+    inside = np.abs(person.astype(int) - BACKGROUND).max(axis=2, keepdims=True) >= 40
+    np.copyto(in_front, person, where=inside)
+    return picture
+
+
+@pytest.mark.parametrize(("overlap", "people"), [(0.9, 2), (0.3, 2), (0.05, 1)])
+def test_of_two_who_overlap_the_limit_decides(model: MoveNet, overlap: float, people: int) -> None:
+    poses = model.find(two_who_overlap(), overlap=overlap)
+    assert len([pose for pose in poses if pose.confidence >= 0.4]) == people
+    assert poses[0].confidence == model.find(two_who_overlap(), overlap=1)[0].confidence
+
+
+def test_nobody_is_found_where_nobody_is(model: MoveNet) -> None:
+    grain = np.random.default_rng(1).integers(0, 256, (240, 320, 3), np.uint8)
+    for picture in (grain, np.zeros_like(grain), np.full_like(grain, 255)):
+        assert [pose for pose in model.find(picture) if pose.confidence >= 0.4] == []
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(1, 400), st.integers(1, 400), st.integers(0, 2**32 - 1))
+def test_any_size_of_picture_is_taken(height: int, width: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    rough = rng.integers(0, 256, (height // 40 + 1, width // 40 + 1, 3), np.uint8)
+    picture = np.asarray(cv2.resize(rough, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
+    for pose in MoveNet(64).find(picture):
+        assert 0.1 <= pose.confidence <= 1
+        assert (pose.xyxy >= 0).all()
+        assert (pose.xyxy <= [width, height, width, height]).all()
+        assert (pose.xyxy[:2] < pose.xyxy[2:]).all()
+        assert ((pose.keypoint_confidence >= 0) & (pose.keypoint_confidence <= 1)).all()
+        assert (np.isnan(pose.xy).any(axis=1) == (pose.keypoint_confidence == 0)).all()
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 40_000), (40_000, 1), (4320, 7680)])
+def test_extreme_sizes_are_taken(model: MoveNet, shape: tuple[int, int]) -> None:
+    assert model.find(np.zeros((*shape, 3), np.uint8)) == ()
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        np.zeros((40, 40), np.uint8),
+        np.zeros((40, 40, 4), np.uint8),
+        np.zeros((40, 0, 3), np.uint8),
+        np.zeros((40, 40, 3), np.float32),
+    ],
+    ids=["grey", "four channels", "empty", "floats"],
+)
+def test_what_is_no_bgr_picture_is_refused(model: MoveNet, picture: Image) -> None:
+    with pytest.raises(ValueError, match="not a BGR picture"):
+        model.find(picture)
+
+
+def test_a_side_below_the_smallest_input_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least 64"):
+        MoveNet(63)
+
+
+@pytest.mark.parametrize("sides", [(32, 64), (64, 32), (64, 72), (100, 64), (0, 64)])
+def test_maps_are_made_of_sides_that_opencv_computes_rightly(model: MoveNet, sides: tuple[int, int]) -> None:
+    with pytest.raises(ValueError, match="at least 64"):
+        model.maps(np.zeros((*sides, 3), np.uint8))
+
+
+@pytest.mark.parametrize("shape", [(560, 400), (560, 40), (56, 400), (1, 900)])
+def test_the_answer_does_not_depend_on_what_was_asked_before(shape: tuple[int, int]) -> None:
+    picture = np.asarray(cv2.resize(drawn_person(), shape[::-1]), np.uint8)
+    fresh, used = MoveNet(96), MoveNet(96)
+    for before in ((300, 300), (20, 300), (300, 20)):
+        used.find(np.zeros((*before, 3), np.uint8))
+    expected, found = fresh.find(picture), used.find(picture)
+    assert [pose.confidence for pose in expected] == [pose.confidence for pose in found]
+
+
+def test_a_view_is_read_and_never_written(model: MoveNet) -> None:
+    picture = drawn_person()
+    mirrored = picture[:, ::-1]
+    mirrored.flags.writeable = False
+    assert model.find(mirrored)[0].xy == pytest.approx(model.find(mirrored.copy())[0].xy)
+
+
+def test_threads_may_share_one_model(model: MoveNet) -> None:
+    person = drawn_person()
+    pictures = [person, person[:, ::-1], person[60:], np.zeros((90, 160, 3), np.uint8)] * 3
+    alone = [model.find(picture) for picture in pictures]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(model.find, pictures))
+    for one, other in zip(alone, together, strict=True):
+        assert [pose.confidence for pose in one] == [pose.confidence for pose in other]
+        assert all((a.xy == b.xy).all() for a, b in zip(one, other, strict=True))
+
+
+def test_the_repr_tells_whether_it_is_loaded() -> None:
+    model = MoveNet(96)
+    assert repr(model) == "<MoveNet 96 px, not loaded yet>"
+    model.find(np.zeros((10, 10, 3), np.uint8))
+    assert repr(model) == "<MoveNet 96 px, loaded>"
+
+
+GRID = (24, 32)
+
+
+def empty_maps() -> HeadMaps:
+    return HeadMaps(*(np.zeros((channels, *GRID), np.float32) for channels in (1, 2, 2, 17, 34, 34)))
+
+
+def put_person(maps: HeadMaps, cell: tuple[int, int], size: tuple[float, float], score: float) -> None:
+    """A person with its middle in ``cell`` (row, column), its box ``size`` (height, width) around it."""
+    maps.center[0, *cell] = score
+    maps.box_scale[:, *cell] = size
+
+
+def put_keypoint(maps: HeadMaps, person: tuple[int, int], index: int, cell: tuple[int, int], score: float) -> None:
+    """A keypoint in ``cell`` (row, column), and the person with its middle in ``person`` expects it there."""
+    maps.kpt_heatmap[index, *cell] = score
+    maps.kpt_regress[2 * index : 2 * index + 2, *person] = np.subtract(cell, person)
+
+
+def test_empty_maps_have_nobody() -> None:
+    assert decode(empty_maps()) == []
+
+
+@given(st.data())
+def test_a_person_is_read_where_the_maps_put_it(data: st.DataObject) -> None:
+    row, column = data.draw(st.integers(4, GRID[0] - 5)), data.draw(st.integers(4, GRID[1] - 5))
+    near = st.tuples(st.integers(row - 3, row + 3), st.integers(column - 3, column + 3))
+    cells = data.draw(st.lists(near, min_size=17, max_size=17))
+    scores = data.draw(st.lists(st.floats(0.25, 1.0, width=32), min_size=17, max_size=17))
+    exact = data.draw(st.lists(st.floats(0, 1, width=32), min_size=34, max_size=34))
+    maps = empty_maps()
+    put_person(maps, (row, column), (8, 8), 0.5)
+    for index, (cell, score) in enumerate(zip(cells, scores, strict=True)):
+        put_keypoint(maps, (row, column), index, cell, score)
+        maps.kpt_offset[2 * index : 2 * index + 2, *cell] = exact[2 * index : 2 * index + 2]
+    (person,) = decode(maps)
+    expected = np.array([(x, y) for y, x in cells]) + np.array(exact).reshape(17, 2)[:, ::-1]
+    assert person.xy == pytest.approx(expected, abs=1e-4)
+    assert person.keypoint_confidence == pytest.approx(np.array(scores), abs=1e-6)
+    assert person.score == pytest.approx(0.5 * np.mean(scores), abs=1e-5)
+    assert person.xyxy == pytest.approx([column - 4, row - 4, column + 4, row + 4])
+
+
+@given(
+    st.tuples(st.integers(0, GRID[0] - 1), st.integers(0, GRID[1] - 1)),
+    st.tuples(st.floats(-10, 100, width=32), st.floats(-10, 100, width=32)),
+    st.lists(st.floats(-200, 200, width=32), min_size=34, max_size=34),
+)
+def test_whatever_the_maps_say_a_person_stays_in_them(
+    cell: tuple[int, int], size: tuple[float, float], regress: list[float]
+) -> None:
+    maps = empty_maps()
+    maps.kpt_heatmap[:] = 0.5
+    put_person(maps, cell, size, 1.0)
+    maps.kpt_regress[:, *cell] = regress
+    for person in decode(maps):
+        x_min, y_min, x_max, y_max = person.xyxy
+        assert 0 <= x_min < x_max <= GRID[1]
+        assert 0 <= y_min < y_max <= GRID[0]
+        there = person.keypoint_confidence > 0
+        assert ((person.xy[there] >= 0) & (person.xy[there] < [GRID[1], GRID[0]])).all()
+        assert np.isnan(person.xy[~there]).all()
+
+
+def _with_all_keypoints(maps: HeadMaps, person: tuple[int, int]) -> Floats:
+    for index in range(17):
+        put_keypoint(maps, person, index, person, 0.8)
+    return np.array(person[::-1], np.float32)
+
+
+def test_a_keypoint_outside_of_the_box_is_somebody_elses() -> None:
+    maps = empty_maps()
+    put_person(maps, (12, 8), (6, 6), 0.9)
+    own = _with_all_keypoints(maps, (12, 8))
+    maps.kpt_heatmap[3, 12, 12] = 1.0
+    (person,) = decode(maps)
+    assert person.xy[3] == pytest.approx(own)
+
+
+def test_a_keypoint_that_is_nowhere_near_its_place_is_missing() -> None:
+    maps = empty_maps()
+    put_person(maps, (12, 12), (8, 8), 0.9)
+    _with_all_keypoints(maps, (12, 12))
+    maps.kpt_regress[10:12, 12, 12] = 200
+    (person,) = decode(maps)
+    assert list(np.flatnonzero(np.isnan(person.xy).any(axis=1))) == [5]
+    assert person.keypoint_confidence[5] == 0
+
+
+def test_of_two_equal_keypoints_the_expected_one_is_taken() -> None:
+    maps = empty_maps()
+    put_person(maps, (12, 12), (20, 20), 0.9)
+    _with_all_keypoints(maps, (12, 12))
+    maps.kpt_heatmap[9, 12, 12] = 0.0
+    maps.kpt_heatmap[9, [10, 18], [10, 18]] = 0.7
+    maps.kpt_regress[18:20, 12, 12] = (5, 5)
+    (person,) = decode(maps)
+    assert person.xy[9] == pytest.approx((18, 18))
+    assert person.keypoint_confidence[9] < 0.7
+
+
+def test_two_people_keep_their_own_keypoints() -> None:
+    maps = empty_maps()
+    for cell in ((12, 6), (12, 24)):
+        put_person(maps, cell, (8, 8), 0.9)
+        _with_all_keypoints(maps, cell)
+    people = decode(maps)
+    assert sorted(float(person.xy[0, 0]) for person in people) == [6, 24]
+
+
+def test_only_the_highest_of_near_peaks_is_a_person() -> None:
+    maps = empty_maps()
+    for column, score in ((10, 0.9), (11, 0.8), (12, 0.7)):
+        put_person(maps, (12, column), (8, 8), score)
+        _with_all_keypoints(maps, (12, column))
+    (person,) = decode(maps)
+    assert person.xyxy == pytest.approx([6, 8, 14, 16])
+
+
+def test_a_person_whose_keypoints_are_all_unsure_is_nobody() -> None:
+    maps = empty_maps()
+    put_person(maps, (12, 12), (8, 8), 1.0)
+    maps.kpt_heatmap[:] = 0.1
+    assert decode(maps) == []
