@@ -6,7 +6,7 @@ Pure: it is told the time and never asks for it.
 from __future__ import annotations
 
 import random
-from math import ceil, inf, isnan, nan
+from math import ceil, inf, isfinite, isnan, nan
 from typing import Protocol
 
 from kpstream.meters import Percentiles
@@ -23,6 +23,9 @@ class Sampling(Protocol):
 
     def taken(self, index: int, pts: float) -> None:
         """Note that a request went out for this frame."""
+
+    def expected(self, duration: float, frame_rate: float) -> float:
+        """How many samples a recorded video will take, about; NaN where its length is not known."""
 
 
 class AtRate:
@@ -47,6 +50,10 @@ class AtRate:
         if self._rate != inf:
             self._last_slot = max(self._last_slot, self._slot(pts))
 
+    def expected(self, duration: float, frame_rate: float) -> float:
+        """Duration times rate."""
+        return ceil(duration * min(self._rate, frame_rate)) if isfinite(duration) and isfinite(frame_rate) else nan
+
     def _slot(self, pts: float) -> int:
         return int(pts * self._rate + 1e-6)  # a pts of 0.19999 at 5 a second belongs to the slot of 0.2
 
@@ -65,6 +72,10 @@ class EveryNth:
     def taken(self, index: int, pts: float) -> None:  # noqa: ARG002
         """Begin the next step."""
         self._next = index + self._step
+
+    def expected(self, duration: float, frame_rate: float) -> float:
+        """One in so many frames."""
+        return duration * frame_rate / self._step
 
 
 class InFlight:

@@ -15,23 +15,25 @@ class Rate:
 
     def __init__(self, window: float = 3.0) -> None:
         self._window = window
-        self._ticks: deque[float] = deque()
+        self._ticks: deque[tuple[float, int]] = deque()
+        self._total = 0
 
-    def tick(self, now: float) -> None:
-        """Count one event at ``now`` seconds."""
-        self._ticks.append(now)
+    def tick(self, now: float, events: int = 1) -> None:
+        """Count events that ended at ``now`` seconds."""
+        self._total += events
+        self._ticks.append((now, self._total))
         self._forget(now)
 
     def per_second(self, now: float) -> float:
-        """The rate at ``now``; NaN before two events were seen, 0 once the last ones are too old."""
-        had_some = bool(self._ticks)
+        """The rate at ``now``; NaN before two ticks were seen, 0 once the last ones are too old."""
         self._forget(now)
         if len(self._ticks) < 2:
-            return 0.0 if had_some and not self._ticks else nan
-        return (len(self._ticks) - 1) / max(1e-9, self._ticks[-1] - self._ticks[0])
+            return 0.0 if self._total > 1 else nan
+        (since, before), (until, after) = self._ticks[0], self._ticks[-1]
+        return (after - before) / max(1e-9, until - since)
 
     def _forget(self, now: float) -> None:
-        while self._ticks and self._ticks[0] < now - self._window:
+        while self._ticks and self._ticks[0][0] < now - self._window:
             self._ticks.popleft()
 
 

@@ -113,9 +113,9 @@ class Sampler:
     def close(self, deadline: Deadline) -> None:
         """Give up what is in flight and end the threads, until the deadline. Idempotent."""
         self._patient = False
+        self._outcomes.close()
         self._samples.close()
         self._samples.drain()
-        self._outcomes.close()
         self._endpoint.close()
         for thread in self._threads:
             thread.join(deadline.remaining())
@@ -149,6 +149,8 @@ class Sampler:
                 fault: EndpointUnavailable | ResponseFormatError = error
             else:
                 return self._answered(frame, answer, sent_at)
+            if self._outcomes.closed:
+                raise Closed  # given up by `close`, not lost
             self._failed(fault)
             if not self._patient:
                 with self._lock:

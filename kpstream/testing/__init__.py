@@ -10,6 +10,7 @@ from kpstream.testing.fakes import (
     index_of,
     truth,
 )
+from kpstream.testing.scripted_server import Recorded, Reply, ScriptedServer, canned_answer
 
 __all__ = [
     "SQUARE",
@@ -17,7 +18,11 @@ __all__ = [
     "Gate",
     "ListSink",
     "ManualClock",
+    "Recorded",
+    "Reply",
+    "ScriptedServer",
     "SyntheticSource",
+    "canned_answer",
     "index_of",
     "truth",
 ]

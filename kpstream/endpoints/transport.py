@@ -1,0 +1,210 @@
+"""One HTTP exchange at a time and thread: bounded in time and in size, and given up at once on `Transport.close`.
+
+Proxies and certificate bundles come from the environment as with any program (HTTPS_PROXY, REQUESTS_CA_BUNDLE).
+A .netrc does not: requests are sent prepared, so nothing but our own key ever authorises them.
+"""
+
+from __future__ import annotations
+
+import http.client
+import logging
+import os
+import socket
+import ssl
+import threading
+import weakref
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal
+from urllib.parse import SplitResult, urlsplit
+
+import requests
+import urllib3
+
+from kpstream.endpoints.connections import Adapter, ConnectTimeout, Lines
+from kpstream.errors import EndpointError, EndpointRejected, EndpointUnavailable, UsageError
+from kpstream.redact import redact, remember
+
+MAX_BODY = 16 * 2**20
+_TLS_ADVICE = "check the machine's clock; where a company inspects traffic, name its certificates in REQUESTS_CA_BUNDLE"
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What came back."""
+
+    status: int
+    headers: Mapping[str, str]
+    """Keys in any case."""
+    body: bytes = field(repr=False)
+    whole: bool = True
+    """False when the body was longer than the limit; the rest was not read."""
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the status says that the request was served."""
+        return 200 <= self.status < 300
+
+
+class Access:
+    """The API key, and how it travels.
+
+    Args:
+        api_key: The key; None takes the environment's ROBOFLOW_API_KEY when it is first needed.
+        key_in: ``query`` as documented, or ``header`` for ``Authorization: Bearer``.
+    """
+
+    def __init__(self, api_key: str | None = None, key_in: Literal["query", "header"] = "query") -> None:
+        self._given = api_key
+        self._key_in = key_in
+
+    @cached_property
+    def key(self) -> str | None:
+        """The key; None where there is none.
+
+        Raises:
+            UsageError: What was given cannot be a key.
+        """
+        key = (os.environ.get("ROBOFLOW_API_KEY", "") if self._given is None else self._given).strip()
+        remember(key)
+        if not key.isascii() or not key.isprintable() or " " in key:
+            raise UsageError("the API key holds characters that no key has: check ROBOFLOW_API_KEY or --api-key-file")
+        return key or None
+
+    def request(
+        self, method: str, url: str, params: Mapping[str, str], headers: Mapping[str, str] | None = None
+    ) -> requests.PreparedRequest:
+        """Prepare a request without a body, with the key where it belongs."""
+        params, headers = dict(params), {"User-Agent": "kpstream", "Accept-Encoding": "identity", **(headers or {})}
+        if self.key and self._key_in == "query":
+            params = {"api_key": self.key, **params}
+        elif self.key:
+            headers["Authorization"] = f"Bearer {self.key}"
+        return requests.Request(method, url, params=params, headers=headers).prepare()
+
+
+class Transport:
+    """Sends requests, one at a time in each thread and any number of threads at once.
+
+    Args:
+        max_body: The most bytes of a body that are read.
+    """
+
+    def __init__(self, *, max_body: int = MAX_BODY) -> None:
+        self._max_body = max_body
+        self._lines = Lines()
+        self._local = threading.local()
+        self._lock = threading.Lock()
+        self._sessions: weakref.WeakSet[requests.Session] = weakref.WeakSet()  # a thread that ends takes its own along
+        self._environments: dict[str, Any] = {}
+        for name in ("urllib3.connectionpool", "urllib3.connection", "urllib3.util.retry"):
+            logging.getLogger(name).addFilter(_without_keys)  # their debug lines hold whole URLs
+
+    def exchange(self, request: requests.PreparedRequest, timeout: float) -> Response:
+        """Send one request and read its answer, whatever its status; blocks for ``timeout`` seconds at most.
+
+        Redirects are answers like any other. (A name look-up takes as long as the system makes it.)
+
+        Raises:
+            EndpointUnavailable: No answer came, or not all of it in time, or this transport is closed.
+            EndpointRejected: The server's certificate is not to be trusted.
+        """
+        if self._lines.closed:
+            raise EndpointUnavailable("the endpoint is closed")
+        self._lines.start(timeout)
+        try:
+            return self._exchange(request, timeout)
+        except (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
+            failure = _translated(error, urlsplit(request.url or ""), timeout, closed=self._lines.closed)
+        # Raised out here: inside, it would carry the error with the URL and the key in its __context__.
+        raise failure
+
+    def close(self) -> None:
+        """End every exchange at once, in whatever thread, and every later one before it starts. Idempotent."""
+        self._lines.close()
+        with self._lock:
+            sessions = list(self._sessions)
+        for session in sessions:
+            session.close()
+
+    def _exchange(self, request: requests.PreparedRequest, timeout: float) -> Response:
+        session = self._session()
+        response = session.send(
+            request, stream=True, timeout=timeout, allow_redirects=False, **self._environment(session, request)
+        )
+        try:
+            body = response.raw.read(self._max_body + 1, decode_content=True)
+        finally:
+            response.close()  # a connection whose answer was read to its end has been given back before
+        return Response(
+            response.status_code, response.headers, body[: self._max_body], whole=len(body) <= self._max_body
+        )
+
+    def _session(self) -> requests.Session:
+        session: requests.Session | None = getattr(self._local, "session", None)
+        if session is None:
+            session = self._local.session = _Session()
+            session.mount("https://", Adapter(self._lines))
+            session.mount("http://", Adapter(self._lines))
+            with self._lock:
+                self._sessions.add(session)
+        return session
+
+    def _environment(self, session: requests.Session, request: requests.PreparedRequest) -> Any:
+        # Proxies and certificates are looked up once a host: it takes longer than the rest of the sending.
+        place = urlsplit(request.url or "")
+        known = self._environments.get(place.netloc)
+        if known is None:
+            settings = session.merge_environment_settings(
+                f"{place.scheme}://{place.netloc}/", {}, stream=None, verify=None, cert=None
+            )
+            known = {name: settings[name] for name in ("proxies", "verify", "cert")}
+            self._environments[place.netloc] = known
+        return known
+
+
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002 - requests asks in this form
+        """None: a redirect is never followed, so nobody can send the key and the picture elsewhere."""
+        return None
+
+
+def _without_keys(record: logging.LogRecord) -> bool:
+    record.msg, record.args = redact(record.getMessage()), ()
+    return True
+
+
+def _translated(error: Exception, place: SplitResult, timeout: float, *, closed: bool) -> EndpointError:
+    """Say in our own words why there is no answer; nothing of the error itself is kept."""
+    host = f"{place.hostname}:{place.port}" if place.port else str(place.hostname)
+    texts: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
+        ((urllib3.exceptions.ProxyError,), f"the proxy gives no way to {host}: check HTTPS_PROXY and HTTP_PROXY"),
+        ((ConnectTimeout,), f"no connection to {host}: check the network and the address"),
+        ((TimeoutError, urllib3.exceptions.TimeoutError), f"no answer from {host} within {timeout:g} s"),
+        ((socket.gaierror,), f"no host {place.hostname} is found: check the network and the address"),
+        ((ConnectionRefusedError,), f"nothing listens at {host}: check the address, or start the server there"),
+        ((ssl.SSLError,), f"{host} does not speak TLS as it should: is its address http://, not https://?"),
+    )
+    causes = tuple(_made_from(error))
+    if closed:
+        return EndpointUnavailable("the endpoint is closed")
+    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
+        return EndpointRejected(f"the certificate of {host} is not trusted: {_TLS_ADVICE}")
+    for kinds, text in texts:
+        if any(isinstance(cause, kinds) for cause in causes):
+            return EndpointUnavailable(text)
+    return EndpointUnavailable(f"the connection to {host} broke off")
+
+
+def _made_from(error: BaseException) -> Iterator[BaseException]:
+    """Walk an error and all that is wrapped in it: requests wraps urllib3's errors, which wrap the system's."""
+    waiting: list[BaseException] = [error]
+    seen: set[int] = set()
+    while waiting:
+        one = waiting.pop()
+        if id(one) not in seen:
+            seen.add(id(one))
+            yield one
+            inner = (*one.args, getattr(one, "reason", None), one.__cause__, one.__context__)
+            waiting += [cause for cause in inner if isinstance(cause, BaseException)]
