@@ -1,0 +1,156 @@
+"""Files that are written: refused early, opened late, and every fault told in one line."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from kpstream.errors import SinkError
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+STDOUT = "-"
+
+_REASONS = {
+    errno.ENOSPC: "the disk is full: free some space",
+    errno.EDQUOT: "the disk quota is used up: free some space",
+    errno.EFBIG: "the file is larger than this disk or account allows: write to another disk",
+    errno.EROFS: "this disk can only be read: choose another folder",
+    errno.EACCES: "may not be written by this user: choose another folder or change the permissions",
+    errno.EPERM: "may not be written by this user: choose another folder or change the permissions",
+    errno.ENOENT: "its folder does not exist: create it, or choose another",
+    errno.ENOTDIR: "its folder is a file: choose another folder",
+    errno.EISDIR: "is a folder: name a file in it",
+    errno.ENAMETOOLONG: "the name is too long: choose a shorter one",
+    errno.EPIPE: "whoever was reading has gone: nothing more can be written there",
+}
+
+
+def sink_error(path: str | Path, error: Exception) -> SinkError:
+    """Why this output cannot be written, in one line that says what to do.
+
+    Args:
+        path: What the user named; ``-`` is stdout.
+        error: An `OSError`, or one of PyAV's errors, which carry an ``errno`` too.
+    """
+    number = getattr(error, "errno", None)
+    reason = _REASONS.get(number) if isinstance(number, int) else None
+    what = "standard output" if str(path) == STDOUT else str(path)
+    return SinkError(f"{what}: {reason or getattr(error, 'strerror', None) or type(error).__name__}")
+
+
+def check_writable(path: str | Path) -> None:
+    """Find out now whether a file can be written later, and leave nothing behind; a file that is there keeps its bytes.
+
+    Raises:
+        SinkError: It cannot: a folder, a missing folder, no permission, a disk that can only be read.
+    """
+    if str(path) == STDOUT:
+        return
+    path = Path(path)
+    was_there = os.path.lexists(path)
+    if was_there and not path.is_dir() and not path.is_file():
+        return  # a pipe or a device: opening it could wait, or could mean something to whoever is at its other end
+    try:
+        with path.open("ab"):
+            pass
+        if not was_there:
+            path.unlink()
+    except OSError as error:
+        raise sink_error(path, error) from None
+
+
+class WholeWrites(io.FileIO):
+    """A file that writes all it is given, at once and without a buffer of its own, or raises."""
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        """Write every byte; blocks.
+
+        Raises:
+            OSError: It could not; some of the bytes may have been written.
+        """
+        left = memoryview(data)
+        whole = left.nbytes
+        while left.nbytes:
+            left = left[super().write(left) :]
+        return whole
+
+
+class OutputFile:
+    """Bytes into a file or to stdout: created by the first write, in the reader's hands after each.
+
+    Args:
+        path: The file, whose folder must exist; one that is there is replaced. ``-`` is stdout.
+        shown_as: What errors call it; None for the path.
+    """
+
+    def __init__(self, path: str | Path, *, shown_as: str | Path | None = None) -> None:
+        self.path = path
+        self._shown_as = path if shown_as is None else shown_as
+        self._file: BinaryIO | None = None
+        self._closed = False
+
+    @property
+    def started(self) -> bool:
+        """Whether anything was written."""
+        return self._file is not None
+
+    def write(self, data: bytes) -> None:
+        """Write and flush; blocks.
+
+        Raises:
+            SinkError: It could not be written, or the file is closed already.
+        """
+        if self._closed:
+            raise SinkError(f"{self._shown_as}: nothing more can be written, it is closed")
+        try:
+            if self._file is None:
+                self._file = self._open()
+            self._file.write(data)
+            self._file.flush()
+        except OSError as error:
+            self._abandon()
+            raise sink_error(self._shown_as, error) from None
+
+    def close(self) -> None:
+        """Release the file; stdout stays open. Idempotent.
+
+        Raises:
+            SinkError: The system reports a fault that it held back.
+        """
+        self._closed = True
+        if self._file is None or str(self.path) == STDOUT:
+            return
+        try:
+            self._file.close()
+        except OSError as error:
+            raise sink_error(self._shown_as, error) from None
+
+    def _open(self) -> BinaryIO:
+        if str(self.path) == STDOUT:
+            return sys.stdout.buffer
+        return WholeWrites(self.path, "w")
+
+    def _abandon(self) -> None:
+        self._closed = True
+        if str(self.path) != STDOUT:
+            if self._file is not None:
+                with suppress(OSError):
+                    self._file.close()
+            return
+        # What could not be written is still in stdout's buffer. The interpreter flushes it at its end and would
+        # print a traceback of its own about the reader who has gone, so stdout leads nowhere from here on.
+        with suppress(OSError, ValueError):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, sys.stdout.fileno())
+            os.close(nowhere)
+
+    def __repr__(self) -> str:
+        state = "closed" if self._closed else "open" if self.started else "not started"
+        return f"<OutputFile {self.path} {state}>"
