@@ -1,0 +1,193 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from kpstream.entities import Answer, Image, Scene
+from kpstream.errors import EndpointRejected, EndpointUnavailable, SinkError, SourceReadError, ViewerQuit
+from kpstream.pipeline import Pipeline
+from kpstream.testing import FakeEndpoint, Gate, ListSink, ManualClock, SyntheticSource, index_of, truth
+
+
+def drawn_as_true(scene: Scene) -> bool:
+    return len(scene.poses) == 1 and np.allclose(scene.poses[0].xy, truth(scene.frame.index).xy, atol=0.01)
+
+
+def test_recorded_video_gets_every_frame_measured_and_in_order() -> None:
+    endpoint = FakeEndpoint()
+    with Pipeline(SyntheticSource(40), endpoint) as pipeline:
+        scenes = list(pipeline)
+    assert [scene.frame.index for scene in scenes] == list(range(40))
+    assert all(drawn_as_true(scene) and scene.poses[0].origin == "measured" for scene in scenes)
+    assert sorted(endpoint.asked) == list(range(40))
+    assert all(scene.result_age == 0 and scene.result_frame_index == scene.frame.index for scene in scenes)
+
+
+def test_answers_that_overtake_each_other_do_not_change_the_order() -> None:
+    gate = Gate()
+    seen = []
+    with Pipeline(SyntheticSource(4), FakeEndpoint(gate), max_in_flight=4) as pipeline:
+        scenes = iter(pipeline)
+        gate.let_through(3, 2, 1)
+        gate.let_through(0)
+        seen = [scene.frame.index for scene in scenes]
+    assert seen == [0, 1, 2, 3]
+
+
+def test_recorded_video_that_is_sampled_sparsely_is_interpolated() -> None:
+    endpoint = FakeEndpoint()
+    with Pipeline(SyntheticSource(31), endpoint, rate=5) as pipeline:
+        scenes = list(pipeline)
+    assert sorted(endpoint.asked) == [0, 6, 12, 18, 24, 30]
+    assert len(scenes) == 31
+    assert all(drawn_as_true(scene) for scene in scenes)
+    assert [scene.poses[0].origin for scene in scenes[:3]] == ["measured", "interpolated", "interpolated"]
+    assert scenes[3].result_age < 0  # its newest answer lies ahead of it
+
+
+def test_one_object_keeps_its_number() -> None:
+    with Pipeline(SyntheticSource(20), FakeEndpoint(), rate=10) as pipeline:
+        assert {scene.poses[0].tracker_id for scene in pipeline} == {1}
+
+
+def test_live_pictures_never_wait_for_answers() -> None:
+    gate = Gate()
+    clock = ManualClock()
+    with Pipeline(SyntheticSource(1, is_live=True), FakeEndpoint(gate), clock=clock) as pipeline:
+        (scene,) = list(pipeline)
+        gate.open()
+    assert scene.poses == ()
+    assert scene.result_frame_index is None
+    assert np.isnan(scene.result_age)
+
+
+def test_the_sinks_get_every_scene_drawn_and_are_closed() -> None:
+    class White:
+        def annotate(self, canvas: Image, scene: Scene) -> None:
+            canvas[:] = 255
+
+    sink = ListSink()
+    with Pipeline(SyntheticSource(5), FakeEndpoint(), sinks=[sink], annotator=White()) as pipeline:
+        stats = pipeline.run()
+    assert [scene.frame.index for scene in sink.scenes] == list(range(5))
+    assert all(canvas.min() == 255 for canvas in sink.canvases)
+    assert all(scene.frame.image.max() < 255 for scene in sink.scenes)
+    assert sink.closed
+    assert (stats.rendered, stats.requests, stats.answered) == (5, 5, 5)
+
+
+def test_without_an_annotator_the_sinks_get_the_picture_itself() -> None:
+    sink = ListSink()
+    with Pipeline(SyntheticSource(2), FakeEndpoint(), sinks=[sink], annotator=None) as pipeline:
+        pipeline.run()
+    assert all(canvas is scene.frame.image for scene, canvas in zip(sink.scenes, sink.canvases, strict=True))
+
+
+def test_a_refusal_ends_the_run_after_what_was_answered_is_shown() -> None:
+    def answer(image: Image) -> Answer:
+        if index_of(image) == 3:
+            raise EndpointRejected("no credits left")
+        return Answer(())
+
+    sink = ListSink()
+    with (
+        pytest.raises(EndpointRejected, match="no credits"),
+        Pipeline(SyntheticSource(10), FakeEndpoint(answer), sinks=[sink], max_in_flight=1) as pipeline,
+    ):
+        pipeline.run()
+    assert [scene.frame.index for scene in sink.scenes] == [0, 1, 2]
+    assert sink.closed
+
+
+def test_a_broken_recorded_source_is_raised_after_its_frames_were_shown() -> None:
+    sink = ListSink()
+    with (
+        pytest.raises(SourceReadError),
+        Pipeline(SyntheticSource(10, fails_at=[4]), FakeEndpoint(), sinks=[sink]) as pipeline,
+    ):
+        pipeline.run()
+    assert sink.closed
+
+
+def test_stopping_early_writes_what_is_answered_and_nothing_unanswered() -> None:
+    sink = ListSink()
+    with Pipeline(SyntheticSource(1000), FakeEndpoint(), sinks=[sink]) as pipeline:
+        for scene in pipeline:
+            if scene.frame.index == 10:
+                pipeline.stop()
+    indices = [scene.frame.index for scene in sink.scenes]
+    assert indices == list(range(len(indices)))
+    assert 11 <= len(indices) < 1000
+    assert all(drawn_as_true(scene) for scene in sink.scenes)
+
+
+def test_closing_the_window_ends_everything() -> None:
+    class Window(ListSink):
+        def write(self, scene: Scene, canvas: Image) -> None:
+            raise ViewerQuit("closed")
+
+    source, endpoint = SyntheticSource(100), FakeEndpoint()
+    with pytest.raises(ViewerQuit), Pipeline(source, endpoint, sinks=[Window()]) as pipeline:
+        pipeline.run()
+    assert source.closed
+    assert endpoint.closed
+
+
+def test_one_sink_that_cannot_close_does_not_keep_the_others_open() -> None:
+    class Broken(ListSink):
+        def close(self) -> None:
+            raise SinkError("disk is full")
+
+    last = ListSink()
+    with (
+        pytest.raises(SinkError, match="disk is full"),
+        Pipeline(SyntheticSource(2), FakeEndpoint(), sinks=[Broken(), last]) as pipeline,
+    ):
+        pipeline.run()
+    assert last.closed
+
+
+def test_a_pipeline_that_never_ran_still_closes_everything() -> None:
+    source, endpoint, sink = SyntheticSource(), FakeEndpoint(), ListSink()
+    with Pipeline(source, endpoint, sinks=[sink]):
+        pass
+    assert source.closed
+    assert endpoint.closed
+    assert sink.closed
+
+
+def test_a_live_source_that_is_lost_comes_back_and_says_so() -> None:
+    source = SyntheticSource(10, is_live=True, fails_at=[0])
+    idle = 0
+
+    def on_idle() -> None:
+        nonlocal idle
+        idle += 1
+
+    with Pipeline(source, FakeEndpoint(), on_idle=on_idle) as pipeline:
+        stats = pipeline.run()
+    assert stats.reconnects == 1
+    assert idle
+
+
+def test_frames_that_the_source_skipped_count_as_dropped() -> None:
+    class Skipping(SyntheticSource):
+        def picture(self, index: int) -> Image:
+            self.reads += 1  # one frame in two is never taken
+            return super().picture(index)
+
+    with Pipeline(Skipping(10), FakeEndpoint()) as pipeline:
+        stats = pipeline.run()
+    assert stats.captured == 5
+    assert stats.dropped == 4
+
+
+def test_what_the_endpoint_says_is_told() -> None:
+    def answer(_: Image) -> Answer:
+        raise EndpointUnavailable("endpoint says 503, try later")
+
+    with Pipeline(SyntheticSource(1, is_live=True), FakeEndpoint(answer)) as pipeline:
+        pipeline.run()
+        while pipeline.stats.lost == 0:
+            pass
+        assert pipeline.stats.trouble == "endpoint says 503, try later"
