@@ -50,8 +50,8 @@ def _install() -> None:
         venv.create(_HOME, with_pip=True)
     except (OSError, subprocess.CalledProcessError) as error:
         sys.exit(f"cannot make {_HOME}: {error}. On Debian or Ubuntu: sudo apt-get install -y python3-venv")
-    command = [python(), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    done = subprocess.run([*command, "-c", _CONSTRAINTS, "-e", f"{ROOT}[dev]"], check=False)
+    command = [str(python()), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    done = subprocess.run([*command, "-c", str(_CONSTRAINTS), "-e", f"{ROOT}[dev]"], check=False)
     if done.returncode:
         sys.exit("pip could not install the requirements; its message is above. Mend that and start this script again.")
     _STAMP.write_text(_wanted())

@@ -43,7 +43,7 @@ def test_a_live_source_gives_its_newest_frame(started: list[Capture]) -> None:
 
 def test_a_recorded_source_that_fails_ends_the_stream_with_its_error(started: list[Capture]) -> None:
     capture = start(SyntheticSource(50, fails_at=[3]), started)
-    taken = []
+    taken: list[int] = []
     with pytest.raises(SourceReadError):
         taken.extend(frame.index for frame in capture.frames)
     assert capture.frames.closed

@@ -36,7 +36,7 @@ def test_supervision_gets_boxes_with_ids_and_names() -> None:
     assert detections.xyxy.tolist() == [[1, 2, 11, 22]]
     assert detections.tracker_id is not None
     assert detections.tracker_id.tolist() == [7]
-    assert detections.data["class_name"].tolist() == ["person"]
+    assert list(detections.data["class_name"]) == ["person"]
 
 
 def test_supervision_gets_missing_keypoints_as_it_expects_them() -> None:

@@ -107,7 +107,9 @@ def truth(index: int) -> Pose:
 
 
 def index_of(image: Image) -> int:
-    """The index that a `SyntheticSource` wrote into its picture."""
+    """The index that a `SyntheticSource` wrote into its picture; 0 for a picture too small to hold one."""
+    if image.shape[1] < 4:
+        return 0
     return int(np.frombuffer(image[0, :4, 0].tobytes(), np.uint32)[0])
 
 

@@ -1,0 +1,162 @@
+"""What the terminal shows: one line for a warning, progress on long work, and what was done at the end.
+
+What is not data goes to stderr, so that stdout stays free; without a terminal there is no progress, only lines.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from math import isfinite, isnan
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.status import Status
+
+from kpstream.budget import estimated_credits
+from kpstream.entities import Scene, Stats
+from kpstream.redact import redact
+
+stdout = Console(highlight=False, soft_wrap=True)
+stderr = Console(stderr=True, highlight=False, soft_wrap=True)
+_REFRESH = 0.25  # seconds
+
+
+class _OneLine(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        level = "" if record.levelno < logging.WARNING else f"{record.levelname.lower()}: "
+        say(level + record.getMessage())
+
+
+def set_up_logging(*, debug: bool) -> None:
+    """Show what the package logs as one line each; with ``debug`` everything that it logs."""
+    logger = logging.getLogger("kpstream")
+    logger.handlers[:] = [_OneLine()]
+    logger.setLevel(logging.DEBUG if debug else logging.INFO)
+    logger.propagate = False
+
+
+def say(text: str) -> None:
+    """One line for the user, free of secrets."""
+    stderr.print(f"kpstream: {' '.join(redact(text).split())}", markup=False)
+
+
+def show_finding(what: str, works: bool | None, detail: str) -> None:
+    """One line of what `doctor` found."""
+    mark = {True: "[green]works[/]", False: "[red]fails[/]", None: "[yellow]  -  [/]"}[works]
+    stdout.print(f"{mark}  [bold]{what:15}[/] {escape(redact(detail))}")
+
+
+class LiveStatus:
+    """One line at the foot of the terminal that tells how a live view is doing; nothing where there is no terminal."""
+
+    def __init__(self, status: Status | None) -> None:
+        self._status = status
+        self._next_at = 0.0
+
+    def show(self, scene: Scene) -> None:
+        """Show the scene's figures, a few times a second."""
+        if self._status is None or time.monotonic() < self._next_at:
+            return
+        self._next_at = time.monotonic() + _REFRESH
+        self._status.update(escape(redact(live_line(scene))))
+
+
+def live_line(scene: Scene) -> str:
+    """The figures of a live scene in one line."""
+    stats = scene.stats
+    age = "no answer yet" if isnan(scene.result_age) else f"answer {scene.result_age:.2f} s old"
+    parts = [
+        f"{_clock_text(scene.frame.pts)}",
+        f"{_number(stats.render_fps)} of {_number(stats.capture_fps)} frames/s",
+        age,
+        f"{stats.in_flight} in flight",
+        f"{stats.requests} requests",
+        f"{len(scene.poses)} in view",
+    ]
+    if stats.lost:
+        parts.append(f"{stats.lost} lost")
+    return "  ·  ".join(parts) + (f"  ·  {stats.trouble}" if stats.trouble else "")
+
+
+@contextmanager
+def live_status() -> Iterator[LiveStatus]:
+    """A status line for as long as the block runs."""
+    if not stderr.is_terminal:
+        yield LiveStatus(None)
+        return
+    with stderr.status("opening", spinner="dots") as status:
+        yield LiveStatus(status)
+
+
+class WorkProgress:
+    """A bar for recorded video: how far, how fast, how long still, and how many requests."""
+
+    def __init__(self, progress: Progress, title: str, duration: float, expected_requests: float) -> None:
+        self._progress = progress
+        self._expected = f" of ~{expected_requests:.0f}" if isfinite(expected_requests) else ""
+        self._task = progress.add_task(title, total=duration if isfinite(duration) else None, what="")
+
+    def show(self, pts: float, stats: Stats | None) -> None:
+        """Move the bar to ``pts`` seconds of the video."""
+        what = ""
+        if stats is not None:
+            what = f"{stats.requests}{self._expected} requests" + (
+                f"  {redact(stats.trouble)}" if stats.trouble else ""
+            )
+        self._progress.update(self._task, completed=pts, what=what)
+
+
+@contextmanager
+def work_progress(title: str, duration: float, expected_requests: float) -> Iterator[WorkProgress]:
+    """A progress bar on stderr for as long as the block runs; hidden where there is no terminal.
+
+    Args:
+        title: What is worked on.
+        duration: Seconds of video in all; NaN where nobody knows.
+        expected_requests: How many requests it will take; NaN where nobody knows.
+    """
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TaskProgressColumn(show_speed=False),
+        TextColumn("{task.fields[what]}", markup=False),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=stderr, disable=not stderr.is_terminal, transient=True) as progress:
+        yield WorkProgress(progress, title, duration, expected_requests)
+
+
+def summary(stats: Stats) -> str:
+    """What a run did, and what it cost, in one line."""
+    parts = [f"{stats.rendered} frames shown" if stats.dropped else f"{stats.rendered} frames"]
+    if stats.dropped:
+        parts.append(f"{stats.dropped} dropped")
+    if stats.requests:
+        up = f" ({stats.bytes_sent / 1e6:.1f} MB up)" if stats.bytes_sent else ""
+        parts.append(f"{stats.requests} requests{up}")
+    if stats.lost:
+        parts.append(f"{stats.lost} lost")
+    if stats.stale:
+        parts.append(f"{stats.stale} too late")
+    if stats.reconnects:
+        parts.append(f"{stats.reconnects} reconnects")
+    if stats.bytes_sent:
+        parts.append(f"about {estimated_credits(stats.answered, stats.billed):.4f} credits by execution time")
+    if not isnan(stats.latency):
+        parts.append(f"median latency {stats.latency:.2f} s")
+    return ", ".join(parts)
+
+
+def _number(value: float) -> str:
+    return "-" if isnan(value) else f"{value:.1f}"
+
+
+def _clock_text(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

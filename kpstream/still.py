@@ -1,0 +1,140 @@
+"""One picture: what is found in it as JSON, and the picture with it drawn in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import nan
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from kpstream.endpoints.filters import Filters
+from kpstream.endpoints.roboflow import Output, Prediction, RoboflowEndpoint
+from kpstream.entities import Frame, Image, Scene
+from kpstream.errors import SourceOpenError, UsageError
+from kpstream.interfaces import Annotator, Endpoint
+from kpstream.server.answers import answer_with
+from kpstream.server.parameters import Question
+from kpstream.sinks.output import check_writable, sink_error
+
+_WRITABLE = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is wanted of the endpoint's own drawing."""
+
+    output: Output = "json"
+    stroke: int | None = None
+    labels: bool | None = None
+
+
+def read_picture(path: str | Path) -> Image:
+    """A picture of any kind that OpenCV reads (grey, 16 bit, CMYK, turned by EXIF) as BGR, ``(height, width, 3)``.
+
+    Raises:
+        SourceOpenError: There is no such file, it may not be read, or it is no picture.
+    """
+    try:
+        encoded = np.frombuffer(Path(path).read_bytes(), np.uint8)
+    except OSError as error:
+        raise SourceOpenError(f"cannot open {path}: {error.strerror}") from None
+    try:
+        image = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if encoded.size else None
+    except cv2.error:
+        image = None
+    if image is None:
+        raise SourceOpenError(f"cannot read {path}: it is no picture; for a video use kpstream annotate")
+    return np.asarray(image, np.uint8)
+
+
+class Desk:
+    """Where pictures are handed in. Used by one thread.
+
+    Args:
+        endpoint: What is asked.
+        filters: What of an embedded model's answers is used; a server was told already.
+        wish: What is wanted of the endpoint's own drawing.
+    """
+
+    def __init__(self, endpoint: Endpoint, filters: Filters, wish: Wish) -> None:
+        self._endpoint = endpoint
+        self._filters = filters
+        self._wish = wish
+
+    def ask(self, picture: str, *, wants_drawing: bool) -> tuple[Prediction, Image | None]:
+        """What is found in a picture; blocks.
+
+        Args:
+            picture: A path, or an ``http(s)`` address that the endpoint is to fetch.
+            wants_drawing: Whether the picture will be saved with what was found drawn in.
+
+        Returns:
+            The prediction, and the picture, BGR; None for an address, whose picture is not here.
+
+        Raises:
+            SourceOpenError: The file is no picture that can be read.
+            EndpointError: The endpoint did not answer.
+            UsageError: An address, and nobody to fetch it.
+        """
+        if not picture.startswith(("http://", "https://")):
+            image = read_picture(picture)
+            return self._look_at(image), image
+        if not isinstance(self._endpoint, RoboflowEndpoint):
+            raise UsageError("the embedded model takes files alone: download the picture, or name an --endpoint")
+        wish = self._wish
+        output = "image_and_json" if wants_drawing and wish.output == "json" else wish.output
+        return self._endpoint.predict_url(picture, output=output, stroke=wish.stroke, labels=wish.labels), None
+
+    def close(self) -> None:
+        """Close the endpoint."""
+        self._endpoint.close()
+
+    def _look_at(self, image: Image) -> Prediction:
+        wish = self._wish
+        if isinstance(self._endpoint, RoboflowEndpoint):
+            return self._endpoint.predict(image, output=wish.output, stroke=wish.stroke, labels=wish.labels)
+        question = Question(
+            self._filters,
+            wants_json=wish.output != "image",
+            wants_drawing=wish.output != "json",
+            labels=bool(wish.labels),
+            stroke=1 if wish.stroke is None else wish.stroke,
+        )
+        poses = self._endpoint.infer(image).poses
+        said = answer_with(poses, image, question)
+        content = None if said.content is None else {**said.content}
+        if content is not None:
+            content.pop("visualization", None)
+        return Prediction(content, said.drawing or None, poses)
+
+
+def check_saving(path: Path) -> None:
+    """See before anything is asked whether a picture can be saved there.
+
+    Raises:
+        UsageError: The name ends in no picture format.
+        SinkError: It cannot be written.
+    """
+    if path.suffix.lower() not in _WRITABLE:
+        raise UsageError(f"--save {path}: name a picture, as in out.jpg or out.png")
+    check_writable(path)
+
+
+def save_picture(path: Path, prediction: Prediction, image: Image | None, annotator: Annotator) -> None:
+    """Save what the endpoint drew, or else draw the poses on the picture and save that.
+
+    Raises:
+        SinkError: It cannot be written.
+    """
+    if prediction.drawing is not None:
+        encoded = prediction.drawing
+    else:
+        assert image is not None, "of a URL the endpoint's drawing is asked for"
+        scene = Scene(Frame(0, 0.0, nan, image), prediction.poses, annotator=annotator)
+        encoded = cv2.imencode(path.suffix, scene.draw(), [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()
+    try:
+        path.write_bytes(encoded)
+    except OSError as error:
+        raise sink_error(path, error) from None

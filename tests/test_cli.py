@@ -1,0 +1,335 @@
+"""The commands as their users meet them: options in, files, lines and exit codes out."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from kpstream import cli
+from kpstream.testing import Reply, ScriptedServer
+from kpstream.testing.scripted_server import Recorded, canned_answer
+from tests.source_clips import write_video
+from tests.test_movenet import drawn_person
+
+FRAMES = 12
+
+
+def run(*words: str | Path) -> int:
+    return cli.run([str(word) for word in words])
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    return write_video(tmp_path / "clip.mp4", [40 * number for number in range(FRAMES)])
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedServer]:
+    with ScriptedServer() as server:
+        yield server
+
+
+@pytest.fixture
+def at(server: ScriptedServer) -> list[str]:
+    return ["--model", "my-pose/3", "--endpoint", server.url, "--api-url", server.url]
+
+
+def frames_of(path: Path) -> list[float]:
+    with av.open(str(path)) as container:
+        return [float(frame.time or 0) for frame in container.decode(video=0)]
+
+
+def lines_of(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_annotate_writes_every_frame_and_every_export(
+    clip: Path, at: list[str], server: ScriptedServer, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    names = [tmp_path / name for name in ("out.mp4", "out.jsonl", "out.json", "out.csv")]
+    video, jsonl, coco, csv = names
+    assert run("annotate", clip, "-o", video, "--jsonl", jsonl, "--coco", coco, "--csv", csv, *at) == 0
+    assert frames_of(video) == pytest.approx(frames_of(clip), abs=0.002)
+    lines = lines_of(jsonl)
+    assert [line["frame_index"] for line in lines] == list(range(FRAMES))
+    assert {pose["origin"] for line in lines for pose in line["poses"]} == {"measured"}
+    assert len(json.loads(coco.read_text())["images"]) == FRAMES
+    assert len(csv.read_text().splitlines()) == 1 + 2 * FRAMES
+    assert sum(request.method == "POST" for request in server.requests) == FRAMES
+    assert re.search(r"12 frames, 12 requests", capfd.readouterr().err)
+
+
+def test_every_nth_frame_is_asked_and_the_others_interpolated(
+    clip: Path, at: list[str], server: ScriptedServer, tmp_path: Path
+) -> None:
+    assert run("annotate", clip, "--jsonl", tmp_path / "out.jsonl", "--every", "4", *at) == 0
+    origins = [line["poses"][0]["origin"] for line in lines_of(tmp_path / "out.jsonl")]
+    assert origins[:9] == ["measured", *3 * ["interpolated"], "measured", *3 * ["interpolated"], "measured"]
+    assert sum(request.method == "POST" for request in server.requests) == 3
+
+
+def test_poses_are_drawn_again_without_one_request(
+    clip: Path, at: list[str], server: ScriptedServer, tmp_path: Path
+) -> None:
+    assert run("annotate", clip, "--jsonl", tmp_path / "poses.jsonl", *at) == 0
+    asked = len(server.requests)
+    again = tmp_path / "again.mp4"
+    assert run("annotate", clip, "-o", again, "--jsonl", tmp_path / "b.jsonl", "--from", tmp_path / "poses.jsonl") == 0
+    assert len(frames_of(again)) == FRAMES
+    assert [line["poses"] for line in lines_of(tmp_path / "b.jsonl")] == [
+        line["poses"] for line in lines_of(tmp_path / "poses.jsonl")
+    ]
+    assert len(server.requests) == asked
+
+
+def test_a_part_of_the_video_keeps_its_numbers(clip: Path, at: list[str], tmp_path: Path) -> None:
+    assert run("annotate", clip, "--jsonl", tmp_path / "o.jsonl", "--start", "0.1", "--end", "0.2", *at) == 0
+    lines = lines_of(tmp_path / "o.jsonl")
+    assert [line["frame_index"] for line in lines] == [
+        index for index, pts in enumerate(frames_of(clip)) if 0.1 <= pts < 0.2
+    ]
+
+
+def test_live_plays_a_file_as_a_camera_and_records_it(
+    clip: Path, at: list[str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    video, jsonl = tmp_path / "out.mp4", tmp_path / "out.jsonl"
+    assert run("live", clip, "--no-window", "--record", video, "--jsonl", jsonl, *at) == 0
+    lines = lines_of(jsonl)
+    assert lines[-1]["frame_index"] == FRAMES - 1
+    assert len(frames_of(video)) == len(lines)
+    assert all(line["rendered_at"] >= line["captured_at"] for line in lines)
+    assert "frames" in capfd.readouterr().err
+
+
+def test_json_lines_on_stdout_are_all_that_is_there(
+    clip: Path, at: list[str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert run("live", clip, "--no-window", "--jsonl", "-", *at) == 0
+    assert all(json.loads(line)["source"] for line in capfd.readouterr().out.splitlines())
+
+
+def test_live_without_a_screen_says_so_and_goes_on(
+    clip: Path, at: list[str], capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    assert run("live", clip, "--duration", "0.2", *at) == 0
+    assert "no window" in capfd.readouterr().err
+
+
+def test_the_embedded_model_answers_when_none_is_named(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    picture = tmp_path / "person.png"
+    cv2.imwrite(str(picture), drawn_person())
+    assert run("image", picture, "--save", tmp_path / "drawn.jpg") == 0
+    out, err = capfd.readouterr()
+    (person,) = json.loads(out)["predictions"]
+    assert {point["class"] for point in person["keypoints"]} >= {"nose", "left_hip"}
+    assert "embedded" in err
+    drawn = cv2.imread(str(tmp_path / "drawn.jpg"))
+    assert drawn is not None
+    assert drawn.shape == drawn_person().shape
+
+
+def test_image_asks_for_the_endpoints_own_drawing(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    picture = tmp_path / "grey.png"
+    cv2.imwrite(str(picture), np.full((40, 60), 128, np.uint8))
+    drawing = b"\xff\xd8 the endpoint's own jpeg"
+    with ScriptedServer(Reply(body=drawing, headers={"Content-Type": "image/jpeg"})) as server:
+        at = ["--model", "my-pose/3", "--endpoint", server.url, "--api-url", server.url]
+        assert (
+            run("image", picture, "--format", "image", "--stroke", "4", "--labels", "--save", tmp_path / "o.jpg", *at)
+            == 0
+        )
+        query = server.requests[0].query
+    assert (tmp_path / "o.jpg").read_bytes() == drawing
+    assert (query["format"], query["stroke"], query["labels"]) == ("image", "4", "true")
+    assert capfd.readouterr().out == ""
+
+
+def test_several_pictures_give_a_line_each(at: list[str], tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    for name in ("a.png", "b.png"):
+        cv2.imwrite(str(tmp_path / name), np.zeros((36, 64, 3), np.uint8))
+    assert run("image", tmp_path / "a.png", tmp_path / "b.png", *at) == 0
+    answers = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
+    assert [answer["image"] for answer in answers] == 2 * [{"width": 64, "height": 36}]
+
+
+def test_a_url_is_handed_to_the_endpoint(
+    at: list[str], server: ScriptedServer, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert run("image", "https://pictures.test/a.jpg?x=1", *at) == 0
+    assert server.requests[0].query["image"] == "https://pictures.test/a.jpg?x=1"
+    assert json.loads(capfd.readouterr().out)["predictions"]
+
+
+Refusal = Callable[[Recorded], Reply]
+
+
+@pytest.mark.parametrize(
+    ("status", "words", "code"),
+    [(401, "key", 4), (402, "credits", 4), (403, "key", 4), (404, "my-pose/3", 4), (413, "--upload-size", 4)],
+)
+def test_a_refusal_is_one_line_and_exit_4(
+    status: int, words: str, code: int, clip: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(_: Recorded) -> Reply:
+        return Reply(status, {"message": "no"})
+
+    with ScriptedServer(*[refuse] * 50) as server:
+        at = ["--model", "my-pose/3", "--endpoint", server.url, "--api-url", server.url]
+        assert run("annotate", clip, "-o", tmp_path / "out.mp4", *at) == code
+    errors = [line for line in capfd.readouterr().err.splitlines() if line.startswith("kpstream: error:")]
+    assert len(errors) == 1
+    assert words in errors[0]
+    assert not (tmp_path / "out.mp4").exists()
+
+
+def test_a_refusal_in_the_middle_leaves_a_whole_video(clip: Path, tmp_path: Path) -> None:
+    script = [Reply()] * 5 + [Reply(402, {"message": "no credits"})] * 50
+    with ScriptedServer(*script) as server:
+        at = ["--model", "my-pose/3", "--endpoint", server.url, "--api-url", server.url, "--max-in-flight", "1"]
+        assert run("annotate", clip, "-o", tmp_path / "out.mp4", "--jsonl", tmp_path / "out.jsonl", *at) == 4
+    assert len(frames_of(tmp_path / "out.mp4")) == len(lines_of(tmp_path / "out.jsonl")) == 5
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (["annotate", "missing.mp4", "-o", "x.mp4"], 3, "no such file"),
+        (["annotate", "{text}", "-o", "x.mp4"], 3, "not a video"),
+        (["annotate", "{clip}", "-o", "nowhere/x.mp4"], 5, "does not exist"),
+        (["annotate", "{clip}", "-o", "x.avi"], 2, "mp4"),
+        (["annotate", "{clip}"], 2, "-o OUT.mp4"),
+        (["annotate", "{clip}", "-o", "x.mp4", "--every", "2", "--rate", "3"], 2, "one of them"),
+        (["annotate", "{clip}", "-o", "x.mp4", "--confidence", "140"], 2, "--confidence"),
+        (["annotate", "{clip}", "-o", "x.mp4", "--model", "noslash"], 2, "PROJECT/VERSION"),
+        (["annotate", "{clip}", "-o", "x.mp4", "--model", "a/1"], 4, "ROBOFLOW_API_KEY"),
+        (["annotate", "{clip}", "-o", "x.mp4", "--endpoint", "http://127.0.0.1:1"], 2, "--model"),
+        (["annotate", "{clip}", "-o", "x.mp4", "--skeleton", "{text}", "--model", "a/1"], 2, "skeleton"),
+        (["annotate", "{clip}", "-o", "x.mp4", "--api-key-file", "missing", "--model", "a/1"], 2, "--api-key-file"),
+        (["annotate", "{clip}", "-o", "x.mp4", "--draw", "hats"], 2, "hats"),
+        (["annotate", "{clip}", "-o", "x.mp4", "--preset", "warp"], 2, "preset"),
+        (["annotate", "{clip}", "-o", "x.mp4", "--start", "9", "--endpoint", "embedded"], 2, "--start"),
+        (["live", "missing.mp4"], 3, "no such file"),
+        (["live", "97"], 3, "camera"),
+        (["live", "0", "--size", "wide"], 2, "1280x720"),
+        (["image", "{text}"], 3, "no picture"),
+        (["image", "https://a.test/b.jpg"], 2, "--endpoint"),
+        (["image", "{text}", "--format", "image"], 2, "--save"),
+        (["image", "{text}", "--save", "x.txt"], 2, "--save"),
+        (["serve", "--host", "0.0.0.0"], 2, "--api-key-file"),
+        (["dance"], 2, "dance"),
+        (["live"], 2, "SOURCE"),
+    ],
+    ids=lambda value: " ".join(value)[:50] if isinstance(value, list) else None,
+)
+def test_bad_input_is_one_clear_line(
+    words: list[str],
+    code: int,
+    says: str,
+    clip: Path,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "text.mp4").write_text("this is no video, no picture and no JSON")
+    before = sorted(path.name for path in tmp_path.iterdir())
+    given = [word.format(clip=clip, text=tmp_path / "text.mp4") for word in words]
+    assert run(*given) == code
+    out, err = capfd.readouterr()
+    errors = [line for line in err.splitlines() if line.startswith("kpstream: error:")]
+    assert len(errors) == 1, err
+    assert says in errors[0]
+    assert out == ""
+    assert sorted(path.name for path in tmp_path.iterdir()) == before, "something was left behind"
+
+
+def test_the_key_is_nowhere_in_what_is_said(
+    clip: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROBOFLOW_API_KEY", "marked-secret-key")
+    with ScriptedServer(*[Reply(403, {"message": "key marked-secret-key is not good"})] * 50) as server:
+        at = ["--model", "my-pose/3", "--endpoint", server.url, "--api-url", server.url]
+        assert run("--debug", "annotate", clip, "-o", tmp_path / "out.mp4", *at) == 4
+        assert server.requests[0].query["api_key"] == "marked-secret-key"
+    out, err = capfd.readouterr()
+    assert "marked-secret-key" not in out + err
+    assert "Traceback" in err
+
+
+def test_a_traceback_is_only_for_those_who_ask(clip: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert run("annotate", clip) == 2
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_interrupted_work_is_whole_and_exit_130(clip: Path, tmp_path: Path) -> None:
+    reached, go_on = threading.Event(), threading.Event()
+
+    def hold(_: Recorded) -> Reply:
+        reached.set()
+        return Reply(hold=go_on)
+
+    def interrupt() -> None:
+        assert reached.wait(20)
+        os.kill(os.getpid(), signal.SIGINT)
+        go_on.set()
+
+    with ScriptedServer(Reply(), Reply(), Reply(), hold) as server:
+        at = ["--model", "my-pose/3", "--endpoint", server.url, "--api-url", server.url, "--max-in-flight", "1"]
+        thread = threading.Thread(target=interrupt)
+        thread.start()
+        code = run("annotate", clip, "-o", tmp_path / "out.mp4", "--jsonl", tmp_path / "out.jsonl", *at)
+        thread.join()
+    assert code == 130
+    written = len(lines_of(tmp_path / "out.jsonl"))
+    assert len(frames_of(tmp_path / "out.mp4")) == written
+    assert 4 <= written < FRAMES
+
+
+def test_sigterm_is_a_clean_end_of_a_live_view(
+    clip: Path, at: list[str], server: ScriptedServer, tmp_path: Path
+) -> None:
+    def terminate(request: Recorded) -> dict[str, Any]:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return canned_answer()
+
+    server.answer = terminate
+    assert run("live", clip, "--loop", "--no-window", "--record", tmp_path / "out.mp4", *at) == 0
+    assert frames_of(tmp_path / "out.mp4")
+
+
+def test_doctor_tells_what_works(clip: Path, at: list[str], capfd: pytest.CaptureFixture[str]) -> None:
+    assert run("doctor", clip, *at) == 0
+    out = capfd.readouterr().out
+    assert re.search(r"works\s+source", out)
+    assert re.search(r"works\s+embedded model", out)
+    assert re.search(r"works\s+endpoint", out)
+
+
+def test_doctor_tells_what_does_not(capfd: pytest.CaptureFixture[str]) -> None:
+    assert run("doctor", "missing.mp4") == 3
+    assert re.search(r"fails\s+source\s+.*no such file", capfd.readouterr().out)
+
+
+def test_help_teaches_every_command(capfd: pytest.CaptureFixture[str]) -> None:
+    for command in ("live", "annotate", "image", "serve", "doctor"):
+        assert run(command, "--help") == 0
+        assert command in capfd.readouterr().out
+
+
+def test_the_version_is_told(capfd: pytest.CaptureFixture[str]) -> None:
+    assert run("--version") == 0
+    assert re.fullmatch(r"kpstream \d+\.\d+\.\d+\n", capfd.readouterr().out)

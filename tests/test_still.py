@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+
+from kpstream.endpoints.filters import Filters
+from kpstream.endpoints.roboflow import Prediction
+from kpstream.entities import Answer, Image
+from kpstream.errors import SinkError, SourceOpenError, UsageError
+from kpstream.render import PoseAnnotator
+from kpstream.still import Desk, Wish, check_saving, read_picture, save_picture
+from kpstream.testing import FakeEndpoint, truth
+
+GREEN_BGR = (40, 200, 60)
+
+
+def colours(height: int = 20, width: int = 30) -> Image:
+    return np.full((height, width, 3), GREEN_BGR, np.uint8)
+
+
+def desk(output: str = "json", **wish: int | bool) -> Desk:
+    made = Wish(output, **wish)  # type: ignore[arg-type]
+    return Desk(FakeEndpoint(lambda _: Answer((truth(0),))), Filters(), made)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".bmp", ".tif"])
+def test_pictures_of_every_usual_kind_are_read_in_their_colours(suffix: str, tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / f"a{suffix}"), colours())
+    image = read_picture(tmp_path / f"a{suffix}")
+    assert image.shape == (20, 30, 3)
+    assert np.abs(image.astype(int) - GREEN_BGR).max() < 6
+
+
+def test_grey_and_deep_pictures_become_bgr(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "grey.png"), np.full((20, 30), 77, np.uint8))
+    cv2.imwrite(str(tmp_path / "deep.png"), np.full((20, 30, 3), 77 * 257, np.uint16))
+    cv2.imwrite(str(tmp_path / "alpha.png"), np.full((20, 30, 4), 77, np.uint8))
+    for name in ("grey", "deep", "alpha"):
+        image = read_picture(tmp_path / f"{name}.png")
+        assert image.shape == (20, 30, 3)
+        assert image.dtype == np.uint8
+        assert np.abs(image.astype(int) - 77).max() <= 1
+
+
+def test_cmyk_and_turned_pictures_are_read_as_seen(tmp_path: Path) -> None:
+    Pillow.new("CMYK", (30, 20), (0, 0, 0, 0)).save(tmp_path / "cmyk.jpg")
+    assert read_picture(tmp_path / "cmyk.jpg").mean() > 240
+    turned = Pillow.new("RGB", (30, 20))
+    exif = turned.getexif()
+    exif[0x0112] = 6
+    turned.save(tmp_path / "turned.jpg", exif=exif)
+    assert read_picture(tmp_path / "turned.jpg").shape == (30, 20, 3)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 500), (4320, 7680)])
+def test_tiny_thin_and_huge_pictures_simply_work(size: tuple[int, int], tmp_path: Path) -> None:
+    path = tmp_path / "odd.bmp"
+    cv2.imwrite(str(path), np.zeros((*size, 3), np.uint8))
+    prediction, image = desk().ask(str(path), wants_drawing=True)
+    assert image is not None
+    assert image.shape[:2] == size
+    assert prediction.document is not None
+    assert prediction.document["image"] == {"width": size[1], "height": size[0]}
+    save_picture(tmp_path / "out.png", prediction, image, PoseAnnotator())
+    assert read_picture(tmp_path / "out.png").shape[:2] == size
+
+
+def test_an_embedded_model_answers_in_the_words_of_the_wire(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "a.png"), colours(64, 96))
+    prediction, _ = desk("image_and_json", stroke=3, labels=True).ask(str(tmp_path / "a.png"), wants_drawing=True)
+    assert prediction.document is not None
+    (found,) = prediction.document["predictions"]
+    assert (found["class"], len(found["keypoints"])) == ("square", 4)
+    assert "visualization" not in prediction.document
+    assert prediction.drawing is not None
+    assert prediction.drawing.startswith(b"\xff\xd8")
+
+
+def test_what_the_endpoint_drew_is_saved_as_it_is(tmp_path: Path) -> None:
+    save_picture(tmp_path / "out.jpg", Prediction(None, b"drawn", ()), colours(), PoseAnnotator())
+    assert (tmp_path / "out.jpg").read_bytes() == b"drawn"
+
+
+def test_what_is_no_picture_is_told(tmp_path: Path) -> None:
+    (tmp_path / "text.jpg").write_text("no picture")
+    (tmp_path / "empty.jpg").touch()
+    for name, says in (("text.jpg", "no picture"), ("empty.jpg", "no picture"), ("missing.jpg", "No such file")):
+        with pytest.raises(SourceOpenError, match=says):
+            read_picture(tmp_path / name)
+
+
+def test_where_to_save_is_checked_before_anything_is_asked(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"out\.jpg"):
+        check_saving(tmp_path / "out.doc")
+    with pytest.raises(SinkError):
+        check_saving(tmp_path / "nowhere" / "out.jpg")
+    check_saving(tmp_path / "out.jpg")
+    assert not (tmp_path / "out.jpg").exists()
+
+
+def test_a_url_needs_somebody_to_fetch_it() -> None:
+    with pytest.raises(UsageError, match="--endpoint"):
+        desk().ask("https://pictures.test/a.jpg", wants_drawing=False)
