@@ -99,6 +99,7 @@ class InFlight:
         self._most = most
         self._fixed = fixed
         self._ceiling = float(most)
+        self._halved_at = -inf
         self._latencies = Percentiles(50)
 
     @property
@@ -120,9 +121,14 @@ class InFlight:
         self._latencies.add(latency)
         self._ceiling = min(self._most, self._ceiling + 0.1)
 
-    def refused(self) -> None:
-        """Take in that the service said 'too much' (429, 503)."""
-        self._ceiling = max(1.0, min(self.now, self._ceiling) / 2)
+    def refused(self, sent_at: float, now: float) -> None:
+        """Take in that the service said 'too much' (429, 503) to a request that was sent at ``sent_at``.
+
+        Requests that were under way when the number was halved say nothing about the half.
+        """
+        if sent_at >= self._halved_at:
+            self._halved_at = now
+            self._ceiling = max(1.0, min(self.now, self._ceiling) / 2)
 
 
 class Spacing:
@@ -142,28 +148,24 @@ class Spacing:
 def backoff(attempt: int, retry_after: float | None = None, *, longest: float = 8.0) -> float:
     """Seconds to wait before asking again.
 
-    Doubles from half a second, with full jitter on the upper half so that many requests do not come back at once.
+    Doubles from half a second, with jitter on the upper half so that many requests do not come back at once.
 
     Args:
         attempt: How many times it failed so far, from 1.
-        retry_after: What the service asked for, in seconds; kept to, up to a minute.
+        retry_after: The least that the service asked for, in seconds; kept to, up to a minute.
         longest: The most that the doubling leads to.
     """
-    if retry_after is not None:
-        return min(retry_after, 60.0) + random.uniform(0, 0.1)
-    pause = min(longest, 0.5 * 2.0 ** (attempt - 1))
-    return pause * random.uniform(0.5, 1.0)
+    pause = min(longest, 0.5 * 2.0 ** (min(attempt, 30) - 1)) * random.uniform(0.5, 1.0)
+    return pause if retry_after is None else max(pause, min(retry_after, 60.0) + random.uniform(0, 0.1))
 
 
-def estimated_credits(requests: int, billed: float = nan) -> float:
-    """Estimated credits of the hosted service for this many requests.
+def estimated_credits(billed: float) -> float:
+    """Estimated credits of the hosted service for one answered request.
 
-    The published formula by execution time: ``max(seconds, 0.1) / 500`` a request.
+    The published formula by execution time: ``max(seconds, 0.1) / 500``.
     Source: Roboflow documentation, "Pricing", serverless hosted API: 1 credit is 500 s, at least 100 ms a request.
 
     Args:
-        requests: How many were answered.
-        billed: Sum of their processing seconds (``x-processing-time``); NaN takes the minimum for each.
+        billed: Its processing seconds (``x-processing-time``); NaN takes the minimum.
     """
-    floor = 0.1 * requests
-    return (floor if isnan(billed) else max(floor, billed)) / 500
+    return (0.1 if isnan(billed) else max(0.1, billed)) / 500

@@ -57,32 +57,30 @@ class Capture:
         except BaseException as error:  # noqa: BLE001 - it is raised again in the thread that reads the channel
             self.frames.close(error)
         finally:
-            self._source.close()
-            self.frames.close()
+            try:
+                self._source.close()
+            finally:
+                self.frames.close()
 
     def _read(self) -> Frame | None:
+        pause, lost = 0.1, False
         while True:
             try:
-                return self._source.read()
+                if lost:
+                    self._source.reopen()
+                frame = self._source.read()
             except SourceError as error:
                 if not self._source.is_live:
                     raise
-                self.trouble = f"{error} - trying again"
-            self._reopen()
-
-    def _reopen(self) -> None:
-        pause = 0.1
-        while not self.frames.wait_closed(pause * random.uniform(0.8, 1.0)):
-            try:
-                self._source.reopen()
-            except SourceError as error:
-                self.trouble = f"{error} - trying again"
-                pause = min(_LONGEST_PAUSE, pause * 2)
+                lost, self.trouble = True, f"{error} - trying again"
             else:
-                self.reconnects += 1
+                # Only a picture shows that the source is back: some open, and then give nothing.
+                self.reconnects += lost
                 self.trouble = ""
-                return
-        raise Closed
+                return frame
+            if self.frames.wait_closed(pause * random.uniform(0.8, 1.0)):
+                raise Closed
+            pause = min(_LONGEST_PAUSE, pause * 2)
 
     def __repr__(self) -> str:
         return f"<Capture of {self._source.name}: {self.frames!r}, {self.reconnects} reconnects>"

@@ -100,6 +100,20 @@ class Channel(Generic[T]):
                 return item
             raise self._error if self._error is not None else Closed
 
+    def get_all(self) -> list[T]:
+        """Wait for the next item, and take all that are there.
+
+        Raises:
+            Closed: The channel is closed and empty.
+            BaseException: The error that the channel was closed with, once it is empty.
+        """
+        with self._changed:
+            items = [self.get()]
+            items += self._items
+            self._items.clear()
+            self._changed.notify_all()
+            return items
+
     def drain(self) -> list[T]:
         """Take what is there without waiting.
 

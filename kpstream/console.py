@@ -16,7 +16,6 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.status import Status
 
-from kpstream.budget import estimated_credits
 from kpstream.entities import Scene, Stats
 from kpstream.redact import redact
 
@@ -131,8 +130,8 @@ def work_progress(title: str, duration: float, expected_requests: float) -> Iter
         yield WorkProgress(progress, title, duration, expected_requests)
 
 
-def summary(stats: Stats) -> str:
-    """What a run did, and what it cost, in one line."""
+def summary(stats: Stats, *, priced: bool) -> str:
+    """What a run did in one line, with what it cost where the service has a price."""
     parts = [f"{stats.rendered} frames shown" if stats.dropped else f"{stats.rendered} frames"]
     if stats.dropped:
         parts.append(f"{stats.dropped} dropped")
@@ -145,8 +144,8 @@ def summary(stats: Stats) -> str:
         parts.append(f"{stats.stale} too late")
     if stats.reconnects:
         parts.append(f"{stats.reconnects} reconnects")
-    if stats.bytes_sent:
-        parts.append(f"about {estimated_credits(stats.answered, stats.billed):.4f} credits by execution time")
+    if priced:
+        parts.append(f"about {stats.credits:.4f} credits by execution time")
     if not isnan(stats.latency):
         parts.append(f"median latency {stats.latency:.2f} s")
     return ", ".join(parts)

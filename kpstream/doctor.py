@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
-from kpstream.errors import KpstreamError, opencv_missing
+from kpstream.errors import UsageError, opencv_missing
 from kpstream.options import HOSTED_API, KEY_VARIABLE, ModelOptions
 from kpstream.redact import redact
 
@@ -35,7 +35,7 @@ def examine(source: str | None, model: ModelOptions) -> Iterator[Finding]:
     """Look at everything, one finding after the other; nothing is sent to the model.
 
     Args:
-        source: A camera, stream or file to open; None looks for webcams.
+        source: A camera, stream or file to open; None opens none.
         model: Whose endpoint, key and model id are checked.
 
     Yields:
@@ -60,8 +60,10 @@ def _guarded(what: str, look: Callable[[], tuple[bool | None, str]], exit_code: 
         works, detail = look()
     except ImportError as error:
         works, detail = False, opencv_missing(error)
-    except (KpstreamError, OSError) as error:
-        works, detail = False, str(error)
+    except UsageError as error:
+        works, detail, exit_code = False, str(error), error.exit_code
+    except Exception as error:  # noqa: BLE001 - whatever is broken here is what the user wants to know
+        works, detail = False, str(error) or type(error).__name__
     return Finding(what, works, redact(detail), exit_code)
 
 

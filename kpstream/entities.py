@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from math import isnan, nan
+from math import nan
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
@@ -124,7 +124,8 @@ class Stats:
     latency: float = nan
     """Median of `Result.latency`; NaN before the first result."""
     bytes_sent: int = 0
-    billed: float = 0.0
+    credits: float = 0.0
+    """Estimated credits of the hosted service for what was answered; see `kpstream.budget.estimated_credits`."""
     trouble: str = ""
     """What is wrong right now, in words for the user; empty when all is well."""
 
@@ -200,8 +201,3 @@ def box_of(xy: Sequence[float]) -> Floats:
     """A box from centre x, centre y, width and height, as the wire gives it: x_min, y_min, x_max, y_max."""
     x, y, width, height = xy
     return np.array([x - width / 2, y - height / 2, x + width / 2, y + height / 2], np.float32)
-
-
-def known(value: float) -> float | None:
-    """None where a number is NaN; what JSON has for 'not known'."""
-    return None if isnan(value) else value

@@ -53,14 +53,19 @@ class EndpointUnavailable(EndpointError):
 
     Args:
         message: One line for the user.
+        status: The HTTP status that was answered; None where no answer came.
         retry_after: Seconds that the service asked to wait, where it did.
-        slow_down: True where the service said that it is asked too much (429, 503).
     """
 
-    def __init__(self, message: str, *, retry_after: float | None = None, slow_down: bool = False) -> None:
+    def __init__(self, message: str, *, status: int | None = None, retry_after: float | None = None) -> None:
         super().__init__(message)
+        self.status = status
         self.retry_after = retry_after
-        self.slow_down = slow_down
+
+    @property
+    def slow_down(self) -> bool:
+        """Whether the service said that it is asked too much."""
+        return self.status in (429, 503)
 
 
 class EndpointRejected(EndpointError):

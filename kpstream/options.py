@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_type_hints
+from urllib.parse import urlsplit
 
 import typer
 
@@ -143,6 +144,12 @@ class ModelOptions:
         return self.endpoint == EMBEDDED or (self.model is None and self.endpoint == HOSTED)
 
     @property
+    def priced(self) -> bool:
+        """Whether the hosted service answers, which asks for credits."""
+        host = urlsplit(self.endpoint).hostname or ""
+        return not self.embedded and host.endswith((".roboflow.com", ".roboflow.eu"))
+
+    @property
     def filters(self) -> Filters:
         """What of the answers is used.
 
@@ -182,6 +189,8 @@ class ModelOptions:
             UsageError: The options do not fit together.
         """
         if self.embedded:
+            if self.model is not None or self.skeleton is not None:
+                raise UsageError("the embedded model is the only one of its kind: leave out --model and --skeleton")
             from kpstream.endpoints.embedded import EmbeddedEndpoint
 
             return EmbeddedEndpoint(filters=self.filters)

@@ -108,8 +108,8 @@ class Complete:
 
     @property
     def full(self) -> bool:
-        """Whether no further frame can be taken before an outcome comes."""
-        return len(self._frames) >= self._capacity and bool(self._waiting)
+        """Whether no further frame can be taken before an answer lets some go."""
+        return len(self._frames) >= self._capacity
 
     def push(self, frame: Frame, *, sampled: bool) -> None:
         """Append a frame; ``sampled`` where an outcome will come for it."""

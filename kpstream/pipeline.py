@@ -7,7 +7,7 @@ Live and recorded video run the same loop; they differ in the line between the f
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from math import inf, nan
@@ -28,7 +28,8 @@ from kpstream.tracker import Tracker as PoseTracker
 STALE_AFTER = 2.0
 """Seconds of video after which poses that no answer confirmed are marked as stale."""
 SHUTDOWN_WITHIN = 5.0
-_HELD_BYTES = 768 * 2**20  # what frames of recorded video may take while they wait for answers
+HELD_BYTES = 768 * 2**20
+"""What frames of recorded video may take in memory while they wait for answers."""
 _IDLE_TICK = 0.05
 _DEFAULT_ANNOTATOR = PoseAnnotator()
 
@@ -111,7 +112,7 @@ class Pipeline:
             reconnects=capture.reconnects,
             latency=self._limit.latency,
             bytes_sent=sampler.bytes_sent,
-            billed=sampler.billed,
+            credits=sampler.credits,
             trouble=capture.trouble or sampler.trouble,
         )
 
@@ -154,11 +155,14 @@ class Pipeline:
             SinkError: A sink could not write.
         """
         self._capture.start()
-        for frame in self._frames():
-            line = self._line = self._line or Complete(max(8, _HELD_BYTES // frame.image.nbytes))
-            yield from self._take(frame, line)
-        if self._line is not None and not self._source.is_live:
-            yield from self._finish(self._line)
+        try:
+            for frame in self._frames():
+                line = self._line = self._line or Complete(max(8, HELD_BYTES // frame.image.nbytes))
+                yield from self._take(frame, line)
+            if self._line is not None:
+                yield from self._finish(self._line)
+        except Closed:  # by `close`, from the body of the loop
+            return
 
     def __enter__(self) -> Self:
         return self
@@ -171,14 +175,21 @@ class Pipeline:
     def _frames(self) -> Iterator[Frame]:
         started_at = self._clock()
         frames = self._capture.frames
-        while self._clock() - started_at < self._duration and not self._stopped:
+        while not self._stopped:
+            if self._clock() - started_at >= self._duration:
+                self._stopped = True
+                return
             try:
                 frame = frames.get(_IDLE_TICK)
             except TimeoutError:
                 self._on_idle()
+                if self._line is not None:
+                    self._line.settle(self._sampler.ready())  # a refusal ends it without a next frame, too
                 continue
             except Closed:
                 return
+            if not self._captured:
+                self._next_index = frame.index  # a file may begin in its middle
             self._captured += 1
             self._dropped += frame.index - self._next_index
             self._capture_rate.tick(frame.captured_at, 1 + frame.index - self._next_index)
@@ -186,25 +197,34 @@ class Pipeline:
             yield frame
 
     def _take(self, frame: Frame, line: Line) -> Iterator[Scene]:
-        while line.full:
-            line.settle(self._sampler.wait())
-            yield from self._release(line)
+        due = self._sampling.due(frame.index, frame.pts)
+        if self._source.is_live:
+            sampled = due and self._sampler.offer(frame)
+        else:
+            sampled = yield from self._ask_in_turn(frame, line, due=due)
+        if sampled:
+            self._sampling.taken(frame.index, frame.pts)
+            self._sample_rate.tick(self._clock())
+        line.push(frame, sampled=sampled)  # before its own answer, which may be there already
         line.settle(self._sampler.ready())
-        line.push(frame, sampled=self._sample(frame, line))
         yield from self._release(line)
 
-    def _sample(self, frame: Frame, line: Line) -> bool:
-        if not self._sampling.due(frame.index, frame.pts):
-            return False
-        if not self._source.is_live:
-            line.settle(self._sampler.put(frame))
-        elif not self._sampler.offer(frame):
-            return False
-        self._sampling.taken(frame.index, frame.pts)
-        self._sample_rate.tick(self._clock())
-        return True
+    def _ask_in_turn(self, frame: Frame, line: Line, *, due: bool) -> Generator[Scene, None, bool]:
+        """Wait for a free request, and for room in the line; what is answered meanwhile is shown."""
+        while not self._stopped:
+            while self._sampler.in_flight and (line.full or (due and self._sampler.busy)):
+                line.settle(self._sampler.wait())
+                yield from self._release(line)
+            # With no room left and no answer on its way, only another sample can let frames go.
+            if not (due or line.full):
+                return False
+            if self._sampler.offer(frame):  # the limit may have shrunk since it was looked at
+                return True
+        return False
 
     def _finish(self, line: Line) -> Iterator[Scene]:
+        if self._stopped and self._source.is_live:
+            return
         if not self._stopped:
             line.finish()
         yield from self._release(line)

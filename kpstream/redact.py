@@ -6,11 +6,11 @@ import re
 from urllib.parse import quote, unquote
 
 _MASK = "***"
-_USERINFO = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://)[^/\s@'\"]*(?:@[^/\s@'\"]*)*@", re.IGNORECASE)
-_QUERY = re.compile(
-    r"(?P<name>\b(?:api_?key|key|token|password|passwd|pwd|secret|access_token|auth)=)[^&\s'\"#)]+", re.IGNORECASE
-)
-_BEARER = re.compile(r"(?P<name>\bBearer\s+)\S+", re.IGNORECASE)
+_USERINFO = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://)(?:[^\s/@'\"]*:[^\s'\"]*|[^\s/'\"]*)@", re.IGNORECASE)
+_NAMES = r"(?:[\w-]*(?:api-?_?key|token|secret|signature|passw(?:or)?d|passwd)|key|pass|pwd|psw|pas|loginpas|sig|auth)"
+_QUERY = re.compile(rf"(?P<name>\b{_NAMES}=)[^&\s'\"#)]+", re.IGNORECASE)
+_MEMBER = re.compile(rf"(?P<name>(?:['\"]{_NAMES}['\"]|\b\w+-[\w-]*key)\s*:\s*['\"]?)[^\s'\",]+", re.IGNORECASE)
+_HEADER = re.compile(r"(?P<name>\bBearer\s+|\bAuthorization:\s*\w+\s+)\S+", re.IGNORECASE)
 _secrets: set[str] = set()
 
 
@@ -26,5 +26,6 @@ def redact(text: object) -> str:
     for secret in sorted(_secrets, key=len, reverse=True):
         plain = plain.replace(secret, _MASK)
     plain = _USERINFO.sub(rf"\g<scheme>{_MASK}@", plain)
-    plain = _QUERY.sub(rf"\g<name>{_MASK}", plain)
-    return _BEARER.sub(rf"\g<name>{_MASK}", plain)
+    for pattern in (_QUERY, _MEMBER, _HEADER):
+        plain = pattern.sub(rf"\g<name>{_MASK}", plain)
+    return plain

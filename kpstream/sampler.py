@@ -9,9 +9,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from math import isnan
+from math import nan
 
-from kpstream.budget import InFlight, Spacing, backoff
+from kpstream.budget import InFlight, Spacing, backoff, estimated_credits
 from kpstream.channel import Channel, Closed, Deadline
 from kpstream.entities import Answer, Frame, Result
 from kpstream.errors import EndpointUnavailable, ResponseFormatError
@@ -39,14 +39,16 @@ class Sampler:
     ) -> None:
         self._endpoint = endpoint
         self._limit = limit
-        self._patient = patient
         self._clock = clock
         self._spacing = Spacing(endpoint.max_rate)
         self._lock = threading.Lock()
         self._samples: Channel[Frame] = Channel(256)
         self._outcomes: Channel[Outcome] = Channel(1024)
+        self._patience: Channel[None] = Channel(1)  # closed: nothing is asked again
+        if not patient:
+            self._patience.close()
         self._threads: list[threading.Thread] = []
-        self._started_at = clock()
+        self._started_at = nan
         self.in_flight = 0
         """Samples that are not settled yet."""
         self.requests = 0
@@ -54,35 +56,32 @@ class Sampler:
         self.answered = 0
         self.lost = 0
         self.bytes_sent = 0
-        self.billed = 0.0
+        self.credits = 0.0
         self.trouble = ""
         """What the endpoint last said instead of an answer, in words; empty once it answers."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether as many requests as are worth while are under way."""
+        return self.in_flight >= self._limit.now
 
     def offer(self, frame: Frame) -> bool:
         """Ask about a frame if a request is free; never waits.
 
         Returns:
-            False where as many requests as are worth while are under way.
+            False where the sampler is busy.
         """
-        if self.in_flight >= self._limit.now:
+        if self.busy:
             return False
-        self._submit(frame)
+        if not self._threads:
+            self._started_at = self._clock()
+        self._samples.put(frame)
+        self.in_flight += 1
+        if len(self._threads) < self.in_flight:
+            name = f"kpstream-request-{len(self._threads)}"
+            self._threads.append(threading.Thread(target=self._run, name=name, daemon=True))
+            self._threads[-1].start()
         return True
-
-    def put(self, frame: Frame) -> list[Outcome]:
-        """Ask about a frame; waits for a free request.
-
-        Returns:
-            The outcomes that came in the meantime.
-
-        Raises:
-            EndpointError: The endpoint refused for good.
-        """
-        outcomes: list[Outcome] = []
-        while self.in_flight >= self._limit.now:
-            outcomes += self.wait()
-        self._submit(frame)
-        return outcomes
 
     def ready(self) -> list[Outcome]:
         """The outcomes that are there; never waits.
@@ -99,34 +98,27 @@ class Sampler:
 
         Raises:
             EndpointError: The endpoint refused for good, or never answered.
+            Closed: It was closed.
         """
         if not self.in_flight:
             return []
-        first = self._outcomes.get()
-        self.in_flight -= 1
-        return [first, *self.ready()]
+        outcomes = self._outcomes.get_all()
+        self.in_flight -= len(outcomes)
+        return outcomes
 
     def hurry(self) -> None:
-        """Ask nothing again: what fails from now on is lost. Any thread."""
-        self._patient = False
+        """Ask nothing again: what fails from now on, or waits to be asked again, is lost. Any thread."""
+        self._patience.close()
 
     def close(self, deadline: Deadline) -> None:
         """Give up what is in flight and end the threads, until the deadline. Idempotent."""
-        self._patient = False
+        self._patience.close()
         self._outcomes.close()
         self._samples.close()
         self._samples.drain()
         self._endpoint.close()
         for thread in self._threads:
             thread.join(deadline.remaining())
-
-    def _submit(self, frame: Frame) -> None:
-        self._samples.put(frame)
-        self.in_flight += 1
-        if len(self._threads) < self.in_flight:
-            name = f"kpstream-request-{len(self._threads)}"
-            self._threads.append(threading.Thread(target=self._run, name=name, daemon=True))
-            self._threads[-1].start()
 
     def _run(self) -> None:
         try:
@@ -138,57 +130,65 @@ class Sampler:
             self._outcomes.close(error)
 
     def _settle(self, frame: Frame) -> Outcome:
-        failures = 0
+        tries = blamed = 0
         while True:
             answered_before = self.answered
-            self._pause(self._spacing_delay())
-            sent_at = self._clock()
+            sent_at = self._begin()
             try:
                 answer = self._endpoint.infer(frame.image)
             except (EndpointUnavailable, ResponseFormatError) as error:
                 fault: EndpointUnavailable | ResponseFormatError = error
             else:
                 return self._answered(frame, answer, sent_at)
-            if self._outcomes.closed:
-                raise Closed  # given up by `close`, not lost
-            self._failed(fault)
-            if not self._patient:
-                with self._lock:
-                    self.lost += 1
-                return Lost(frame.index, str(fault))
-            # An endpoint that answers nobody has an outage, which no single frame can be blamed for.
-            if self.answered > answered_before or self.in_flight <= 1:
-                failures += 1
+            self._failed(fault, sent_at)
+            tries += 1
+            blamed += self._is_about_frame(fault, answered_before)
             never = self.answered == 0 and self._clock() - self._started_at > FIRST_ANSWER_WITHIN
-            if failures >= ATTEMPTS or never:
+            if not self._patience.closed and (blamed >= ATTEMPTS or never):
                 raise fault
-            self._pause(backoff(max(1, failures), getattr(fault, "retry_after", None)))
+            if self._patience.wait_closed(backoff(tries, getattr(fault, "retry_after", None))):
+                return self._give_up(frame, fault)
+
+    def _is_about_frame(self, fault: EndpointUnavailable | ResponseFormatError, answered_before: int) -> bool:
+        # An endpoint that answers nobody has an outage, which no single frame can be blamed for; but where it says
+        # itself that this request failed, or answers nonsense, asking for ever would only cost.
+        if isinstance(fault, ResponseFormatError) or fault.status == 500:
+            return True
+        return self.answered > answered_before
+
+    def _begin(self) -> float:
+        with self._lock:
+            delay = self._spacing.reserve(self._clock())
+        if delay > 0 and self._outcomes.wait_closed(delay):
+            raise Closed
+        with self._lock:
+            self.requests += 1
+        return self._clock()
 
     def _answered(self, frame: Frame, answer: Answer, sent_at: float) -> Result:
         received_at = self._clock()
         with self._lock:
-            self.requests += 1
             self.answered += 1
             self.bytes_sent += answer.bytes_sent
-            self.billed += 0.0 if isnan(answer.billed) else answer.billed
+            self.credits += estimated_credits(answer.billed)
             self.trouble = ""
             self._limit.answered(received_at - sent_at)
         return Result(frame.index, frame.pts, answer.poses, frame.captured_at, sent_at, received_at)
 
-    def _failed(self, fault: EndpointUnavailable | ResponseFormatError) -> None:
+    def _failed(self, fault: EndpointUnavailable | ResponseFormatError, sent_at: float) -> None:
+        if self._outcomes.closed:
+            raise Closed  # given up by `close`, not lost
         with self._lock:
-            self.requests += 1
             self.trouble = str(fault)
-            if getattr(fault, "slow_down", False):
-                self._limit.refused()
+            if isinstance(fault, EndpointUnavailable) and fault.slow_down:
+                self._limit.refused(sent_at, self._clock())
 
-    def _spacing_delay(self) -> float:
-        with self._lock:
-            return self._spacing.reserve(self._clock())
-
-    def _pause(self, seconds: float) -> None:
-        if seconds > 0 and self._outcomes.wait_closed(seconds):
+    def _give_up(self, frame: Frame, fault: Exception) -> Lost:
+        if self._outcomes.closed:
             raise Closed
+        with self._lock:
+            self.lost += 1
+        return Lost(frame.index, str(fault))
 
     def __repr__(self) -> str:
         return f"<Sampler {self.in_flight} in flight, {self.answered} answered, {self.lost} lost>"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import nan
 from pathlib import Path
@@ -18,7 +19,8 @@ from kpstream.server.answers import answer_with
 from kpstream.server.parameters import Question
 from kpstream.sinks.output import check_writable, sink_error
 
-_WRITABLE = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
+_JPEG = {".jpg", ".jpeg"}
+_WRITABLE = {*_JPEG, ".png", ".webp", ".bmp", ".tif", ".tiff"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +39,13 @@ def read_picture(path: str | Path) -> Image:
         SourceOpenError: There is no such file, it may not be read, or it is no picture.
     """
     try:
-        encoded = np.frombuffer(Path(path).read_bytes(), np.uint8)
+        encoded = Path(path).read_bytes()
     except OSError as error:
         raise SourceOpenError(f"cannot open {path}: {error.strerror}") from None
-    try:
-        image = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if encoded.size else None
-    except cv2.error:
-        image = None
+    image = _decoded(encoded)
     if image is None:
         raise SourceOpenError(f"cannot read {path}: it is no picture; for a video use kpstream annotate")
-    return np.asarray(image, np.uint8)
+    return image
 
 
 class Desk:
@@ -110,15 +109,21 @@ class Desk:
         return Prediction(content, said.drawing or None, poses)
 
 
-def check_saving(path: Path) -> None:
+def check_saving(path: Path, pictures: Sequence[str]) -> None:
     """See before anything is asked whether a picture can be saved there.
 
+    Args:
+        path: Where to.
+        pictures: What is read.
+
     Raises:
-        UsageError: The name ends in no picture format.
+        UsageError: The name ends in no picture format, or is that of a picture that is read.
         SinkError: It cannot be written.
     """
     if path.suffix.lower() not in _WRITABLE:
         raise UsageError(f"--save {path}: name a picture, as in out.jpg or out.png")
+    if any(path.resolve() == Path(picture).resolve() for picture in pictures):
+        raise UsageError(f"--save {path} is the picture itself: write to another name")
     check_writable(path)
 
 
@@ -130,11 +135,26 @@ def save_picture(path: Path, prediction: Prediction, image: Image | None, annota
     """
     if prediction.drawing is not None:
         encoded = prediction.drawing
+        drawn = None if path.suffix.lower() in _JPEG else _decoded(encoded)  # the wire gives JPEG
+        encoded = encoded if drawn is None else _encoded(drawn, path.suffix.lower())
     else:
         assert image is not None, "of a URL the endpoint's drawing is asked for"
         scene = Scene(Frame(0, 0.0, nan, image), prediction.poses, annotator=annotator)
-        encoded = cv2.imencode(path.suffix, scene.draw(), [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()
+        encoded = _encoded(scene.draw(), path.suffix.lower())
     try:
         path.write_bytes(encoded)
     except OSError as error:
         raise sink_error(path, error) from None
+
+
+def _decoded(encoded: bytes) -> Image | None:
+    try:
+        image = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR) if encoded else None
+    except cv2.error:
+        return None
+    return None if image is None else np.asarray(image, np.uint8)
+
+
+def _encoded(image: Image, suffix: str) -> bytes:
+    quality = [cv2.IMWRITE_JPEG_QUALITY, 95] if suffix in _JPEG else []
+    return cv2.imencode(suffix, image, quality)[1].tobytes()

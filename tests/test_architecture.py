@@ -42,21 +42,23 @@ PLAN: dict[str, set[str]] = {
     "server": {"entities", "errors", "skeleton", "redact", "endpoints", "models"},
     # beam: the loops
     "pipeline": {*_GROUND, "interfaces", "ordering", "budget", "tracker", "render", "capture", "sampler"},
-    "annotate": {*_GROUND, "interfaces", "background", "sinks", "sources"},
+    "outputs": {*_GROUND, "interfaces", "background", "sinks", "sources"},
+    "annotate": {*_GROUND, "interfaces", "sinks"},
     "still": {*_GROUND, "interfaces", "endpoints", "server", "sinks"},
     # roof: options to objects
+    "signals": set(),
     "console": {"budget", "entities", "redact"},
     "options": {"endpoints", "errors", "interfaces", "redact", "render", "skeleton"},
     "doctor": {"console", "endpoints", "entities", "errors", "options", "redact", "sinks", "sources"},
     "cli": {
         "annotate", "budget", "console", "doctor", "endpoints", "entities", "errors", "interfaces", "models", "options",
-        "pipeline", "redact", "render", "server", "sinks", "skeleton", "sources", "still",
+        "outputs", "pipeline", "redact", "render", "server", "signals", "sinks", "skeleton", "sources", "still",
     },
 }  # fmt: skip
 
 LIBRARIES: dict[str, set[str]] = {
     "threading": {"channel", "capture", "sampler", "background", "server", "endpoints", "models", "testing"},
-    "cv2": {"motion", "models", "endpoints", "render", "sources", "sinks", "server", "still", "doctor"},
+    "cv2": {"motion", "models", "endpoints", "render", "sources", "sinks", "server", "still", "cli", "doctor"},
     "av": {"sources", "sinks", "doctor"},
     "requests": {"endpoints", "server"},
     "urllib3": {"endpoints", "server"},
@@ -66,7 +68,7 @@ LIBRARIES: dict[str, set[str]] = {
     "uvicorn": {"server"},
     "platformdirs": {"endpoints"},
     "typer": {"cli", "options"},
-    "rich": {"console", "doctor"},
+    "rich": {"console"},
 }
 STARTS_THREADS = {"capture", "sampler", "background", "server", "testing"}
 DOORS = {"__init__", "__main__"}

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import itertools
-from math import inf
+from math import inf, nan
 
 import pytest
 from hypothesis import given
@@ -65,8 +65,11 @@ def test_too_much_halves_and_answers_win_it_back() -> None:
     for _ in range(50):
         limit.answered(0.4)
     before = limit.now
-    limit.refused()
+    limit.refused(sent_at=1.0, now=2.0)
+    limit.refused(sent_at=1.5, now=2.1)  # was under way at the time
     assert limit.now == before // 2
+    limit.refused(sent_at=2.2, now=2.6)
+    assert limit.now == before // 4
     for _ in range(400):
         limit.answered(0.4)
     assert limit.now == before
@@ -74,7 +77,7 @@ def test_too_much_halves_and_answers_win_it_back() -> None:
 
 def test_a_chosen_number_stays() -> None:
     limit = InFlight(5, 8, fixed=24)
-    limit.refused()
+    limit.refused(sent_at=0.0, now=1.0)
     limit.answered(9.0)
     assert limit.now == 24
 
@@ -92,12 +95,13 @@ def test_backing_off_grows_and_is_bounded(attempt: int) -> None:
     assert backoff(8) >= 4.0
 
 
-def test_what_the_service_asks_for_is_kept_to() -> None:
+def test_what_the_service_asks_for_is_the_least() -> None:
     assert 3.0 <= backoff(1, 3.0) <= 3.1
-    assert backoff(1, 86400.0) <= 60.1
+    assert 60.0 <= backoff(1, 86400.0) <= 60.1
+    assert backoff(5, 0.0) >= 4.0
 
 
 def test_credits_follow_the_published_formula() -> None:
-    assert estimated_credits(5000) == pytest.approx(1.0)
-    assert estimated_credits(10, billed=0.3) == pytest.approx(0.002)
-    assert estimated_credits(10, billed=50.0) == pytest.approx(0.1)
+    assert 5000 * estimated_credits(nan) == pytest.approx(1.0)
+    assert estimated_credits(0.03) == pytest.approx(0.0002)
+    assert estimated_credits(5.0) == pytest.approx(0.01)

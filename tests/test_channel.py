@@ -47,6 +47,16 @@ def test_offer_never_waits() -> None:
     assert not channel.offer(3)
 
 
+def test_all_that_is_there_is_taken_and_the_error_comes_next() -> None:
+    channel = Channel[int](3)
+    channel.put(1)
+    channel.put(2)
+    channel.close(ValueError("over"))
+    assert channel.get_all() == [1, 2]
+    with pytest.raises(ValueError, match="over"):
+        channel.get_all()
+
+
 def test_closing_wakes_a_waiting_putter_and_a_waiting_getter() -> None:
     full, empty = Channel[int](1), Channel[int](1)
     full.put(1)

@@ -63,13 +63,14 @@ def test_a_lost_sample_makes_its_neighbours_wait_for_the_next_one() -> None:
     assert released(line) == ["R2", "F1", "F2", "R3", "F3"]
 
 
-def test_it_is_full_only_while_answers_are_awaited() -> None:
+def test_it_is_full_until_an_answer_lets_frames_go() -> None:
     line = Complete(2)
     line.push(frame(0), sampled=True)
     line.push(frame(1), sampled=False)
     assert line.full
-    line.settle([Lost(0)])
-    assert not line.full  # no answer is on its way that could let a frame go: the next sample must be read
+    line.settle([result(0)])
+    assert released(line) == ["R0", "F0"]
+    assert not line.full
 
 
 @given(st.data())

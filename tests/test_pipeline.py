@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 
+from kpstream.budget import EveryNth
 from kpstream.entities import Answer, Image, Scene
 from kpstream.errors import EndpointRejected, EndpointUnavailable, SinkError, SourceReadError, ViewerQuit
 from kpstream.pipeline import Pipeline
@@ -24,14 +27,28 @@ def test_recorded_video_gets_every_frame_measured_and_in_order() -> None:
 
 
 def test_answers_that_overtake_each_other_do_not_change_the_order() -> None:
-    gate = Gate()
-    seen = []
+    gate, seen = Gate(), list[int]()
     with Pipeline(SyntheticSource(4), FakeEndpoint(gate), max_in_flight=4) as pipeline:
-        scenes = iter(pipeline)
+        thread = threading.Thread(target=lambda: seen.extend(scene.frame.index for scene in pipeline))
+        thread.start()
+        gate.wait_for(0, 1, 2, 3)
         gate.let_through(3, 2, 1)
+        while pipeline.stats.answered < 3:
+            pass
+        assert seen == []
         gate.let_through(0)
-        seen = [scene.frame.index for scene in scenes]
+        thread.join()
     assert seen == [0, 1, 2, 3]
+
+
+def test_sparse_samples_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kpstream.pipeline.HELD_BYTES", 10 * 96 * 64 * 3)
+    endpoint, most = FakeEndpoint(), 0
+    with Pipeline(SyntheticSource(100), endpoint, sampling=EveryNth(1000)) as pipeline:
+        for scene in pipeline:
+            most = max(most, pipeline.stats.captured - scene.frame.index)
+    assert most <= 12
+    assert len(endpoint.asked) >= 9
 
 
 def test_recorded_video_that_is_sampled_sparsely_is_interpolated() -> None:
@@ -54,8 +71,10 @@ def test_live_pictures_never_wait_for_answers() -> None:
     gate = Gate()
     clock = ManualClock()
     with Pipeline(SyntheticSource(1, is_live=True), FakeEndpoint(gate), clock=clock) as pipeline:
-        (scene,) = list(pipeline)
+        scenes = iter(pipeline)
+        scene = next(scenes)
         gate.open()
+        assert list(scenes) == []
     assert scene.poses == ()
     assert scene.result_frame_index is None
     assert np.isnan(scene.result_age)
@@ -180,6 +199,29 @@ def test_frames_that_the_source_skipped_count_as_dropped() -> None:
         stats = pipeline.run()
     assert stats.captured == 5
     assert stats.dropped == 4
+
+
+def test_a_refusal_is_told_though_no_frame_follows() -> None:
+    def refuse(_: Image) -> Answer:
+        raise EndpointRejected("no such model")
+
+    source = SyntheticSource(1, is_live=True)
+    with pytest.raises(EndpointRejected), Pipeline(source, FakeEndpoint(refuse)) as pipeline:
+        pipeline.run()
+
+
+def test_a_file_that_begins_in_its_middle_has_dropped_nothing() -> None:
+    source = SyntheticSource(20)
+    source.reads = 12
+    with Pipeline(source, FakeEndpoint()) as pipeline:
+        stats = pipeline.run()
+    assert (stats.rendered, stats.dropped) == (8, 0)
+
+
+def test_closing_in_the_middle_of_the_loop_ends_it() -> None:
+    with Pipeline(SyntheticSource(1000), FakeEndpoint()) as pipeline:
+        for _ in pipeline:
+            pipeline.close()
 
 
 def test_what_the_endpoint_says_is_told() -> None:

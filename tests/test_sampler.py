@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import random
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,8 +15,8 @@ from kpstream.entities import Answer, Frame, Image
 from kpstream.errors import EndpointRejected, EndpointUnavailable, ResponseFormatError
 from kpstream.interfaces import Endpoint
 from kpstream.ordering import Lost, Outcome
-from kpstream.sampler import ATTEMPTS, Sampler
-from kpstream.testing import FakeEndpoint, Gate, SyntheticSource, index_of
+from kpstream.sampler import ATTEMPTS, FIRST_ANSWER_WITHIN, Sampler
+from kpstream.testing import FakeEndpoint, Gate, ManualClock, SyntheticSource, index_of
 
 PICTURES = SyntheticSource()
 
@@ -69,17 +70,18 @@ def test_several_requests_are_in_flight_and_no_more_than_allowed() -> None:
         assert sampler.offer(frame(5))
 
 
-def test_put_waits_for_a_free_request_and_hands_out_what_came() -> None:
+def test_a_busy_sampler_has_room_again_once_an_outcome_is_taken() -> None:
     gate = Gate()
     with sampler_of(FakeEndpoint(gate), max_in_flight=1) as sampler:
-        assert sampler.put(frame(0)) == []
+        assert sampler.offer(frame(0))
+        assert sampler.busy
         gate.open()
-        assert [outcome.frame_index for outcome in sampler.put(frame(1))] == [0]
-        assert sampler.requests >= 1
+        assert [outcome.frame_index for outcome in sampler.wait()] == [0]
+        assert not sampler.busy
 
 
 def test_live_a_request_that_fails_is_lost_and_not_asked_again() -> None:
-    endpoint = FakeEndpoint(Failing(1, EndpointUnavailable("503", slow_down=True)))
+    endpoint = FakeEndpoint(Failing(1, EndpointUnavailable("503", status=503)))
     with sampler_of(endpoint) as sampler:
         sampler.offer(frame(0))
         assert all_outcomes(sampler) == [Lost(0, "503")]
@@ -95,39 +97,83 @@ def test_live_a_request_that_fails_is_lost_and_not_asked_again() -> None:
 def test_recorded_a_request_that_fails_is_asked_again(error: Exception) -> None:
     endpoint = FakeEndpoint(Failing(1, error))
     with sampler_of(endpoint, patient=True) as sampler:
-        sampler.put(frame(0))
+        sampler.offer(frame(0))
         (outcome,) = all_outcomes(sampler)
         assert not isinstance(outcome, Lost)
         assert endpoint.asked == [0, 0]
         assert sampler.requests == 2
 
 
-def test_a_frame_that_fails_ten_times_ends_the_job() -> None:
-    endpoint = FakeEndpoint(Failing(10**9, EndpointUnavailable("503", retry_after=0.0)))
+@pytest.fixture
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tries follow each other at once."""
+    monkeypatch.setattr(random, "uniform", lambda *_: 0.0)
+
+
+@pytest.mark.usefixtures("no_pauses")
+@pytest.mark.parametrize("error", [EndpointUnavailable("500", status=500), ResponseFormatError("NaN")])
+def test_a_frame_that_the_endpoint_fails_at_ten_times_ends_the_job(error: Exception) -> None:
+    endpoint = FakeEndpoint(Failing(10**9, error))
     with sampler_of(endpoint, patient=True) as sampler:
-        sampler.put(frame(0))
-        with pytest.raises(EndpointUnavailable):
+        sampler.offer(frame(0))
+        with pytest.raises(type(error)):
             sampler.wait()
         assert len(endpoint.asked) == ATTEMPTS
 
 
-def test_an_outage_of_the_whole_endpoint_is_waited_out() -> None:
-    down = {1, 2}
+@pytest.mark.usefixtures("no_pauses")
+def test_a_frame_that_fails_while_others_are_answered_ends_the_job() -> None:
+    def answer(image: Image) -> Answer:
+        if index_of(image) == 0:
+            raise EndpointUnavailable("hangs")
+        return Answer(())
+
+    def ask_for_ever(sampler: Sampler) -> None:
+        for index in range(10**6):
+            while sampler.busy:
+                sampler.wait()
+            sampler.offer(frame(index))
+
+    with sampler_of(FakeEndpoint(answer), patient=True) as sampler, pytest.raises(EndpointUnavailable, match="hangs"):
+        ask_for_ever(sampler)
+
+
+@pytest.mark.usefixtures("no_pauses")
+@pytest.mark.parametrize("others", [0, 1])
+def test_an_outage_of_the_whole_endpoint_is_waited_out(others: int) -> None:
     tries: dict[int, int] = {}
 
     def answer(image: Image) -> Answer:
         index = index_of(image)
         tries[index] = tries.get(index, 0) + 1
-        if index in down and tries[index] <= ATTEMPTS + 5:
-            raise EndpointUnavailable("refused", retry_after=0.0)
+        if index and tries[index] <= ATTEMPTS + 5:
+            raise EndpointUnavailable("refused")
         return Answer(())
 
     with sampler_of(FakeEndpoint(answer), patient=True) as sampler:
-        sampler.put(frame(0))
+        sampler.offer(frame(0))
         assert len(all_outcomes(sampler)) == 1
-        sampler.put(frame(1))
-        sampler.put(frame(2))
-        assert sorted(outcome.frame_index for outcome in all_outcomes(sampler)) == [1, 2]
+        for index in range(1, 2 + others):
+            sampler.offer(frame(index))
+        assert len(all_outcomes(sampler)) == 1 + others
+        assert tries[1] == ATTEMPTS + 6
+
+
+@pytest.mark.usefixtures("no_pauses")
+def test_an_endpoint_that_never_answers_ends_the_job() -> None:
+    clock = ManualClock()
+
+    def answer(_: Image) -> Answer:
+        clock.advance(1.0)
+        raise EndpointUnavailable("nothing listens there")
+
+    sampler = Sampler(FakeEndpoint(answer), InFlight(inf, 32, 1), patient=True, clock=clock)
+    clock.advance(1000.0)  # before the first sample nothing was asked
+    sampler.offer(frame(0))
+    with pytest.raises(EndpointUnavailable, match="nothing listens"):
+        sampler.wait()
+    sampler.close(Deadline(5))
+    assert FIRST_ANSWER_WITHIN <= sampler.requests <= FIRST_ANSWER_WITHIN + 2
 
 
 def test_a_refusal_for_good_is_raised_in_the_thread_of_the_loop() -> None:
@@ -141,30 +187,47 @@ def test_a_refusal_for_good_is_raised_in_the_thread_of_the_loop() -> None:
 
 
 def test_what_was_answered_before_a_refusal_is_not_lost() -> None:
+    answered = threading.Event()
+
     def answer(image: Image) -> Answer:
         if index_of(image) == 1:
+            assert answered.wait(10)
             raise EndpointRejected("no credits left")
+        if index_of(image) == 2:
+            answered.set()
         return Answer(())
 
-    with sampler_of(FakeEndpoint(answer), max_in_flight=1) as sampler:
-        sampler.put(frame(0))
-        assert [outcome.frame_index for outcome in sampler.put(frame(1))] == [0]
+    with sampler_of(FakeEndpoint(answer)) as sampler:
+        sampler.offer(frame(0))
+        assert [outcome.frame_index for outcome in sampler.wait()] == [0]
+        sampler.offer(frame(2))
+        sampler.offer(frame(1))
+        assert [outcome.frame_index for outcome in sampler.wait()] == [2]
         with pytest.raises(EndpointRejected):
-            all_outcomes(sampler)
+            sampler.wait()
 
 
-def test_a_hurried_sampler_asks_nothing_again() -> None:
-    endpoint = FakeEndpoint(Failing(10**9, EndpointUnavailable("503", retry_after=0.0)))
+def test_a_hurried_sampler_asks_nothing_again_and_does_not_wait() -> None:
+    failing = Failing(10**9, EndpointUnavailable("503", status=503, retry_after=60.0))
+    failed = threading.Event()
+
+    def answer(image: Image) -> Answer:
+        failed.set()
+        return failing(image)
+
+    endpoint = FakeEndpoint(answer)
     with sampler_of(endpoint, patient=True) as sampler:
+        sampler.offer(frame(0))
+        assert failed.wait(10)
         sampler.hurry()
-        sampler.put(frame(0))
-        assert all_outcomes(sampler) == [Lost(0, "503")]
+        assert sampler.wait() == [Lost(0, "503")]
+        assert endpoint.asked == [0]
 
 
 def test_closing_ends_a_pause_between_tries_at_once() -> None:
     endpoint = FakeEndpoint(Failing(10**9, EndpointUnavailable("503", retry_after=60.0)))
     with sampler_of(endpoint, patient=True) as sampler:
-        sampler.put(frame(0))
+        sampler.offer(frame(0))
     assert endpoint.closed
 
 
@@ -172,12 +235,13 @@ def test_what_was_spent_is_counted() -> None:
     endpoint = FakeEndpoint(lambda _: Answer((), bytes_sent=1000, billed=0.25))
     with sampler_of(endpoint) as sampler:
         for i in range(4):
-            sampler.put(frame(i))
-        all_outcomes(sampler)
-        assert (sampler.requests, sampler.answered, sampler.bytes_sent, sampler.billed) == (4, 4, 4000, 1.0)
+            sampler.offer(frame(i))
+            all_outcomes(sampler)
+        assert (sampler.requests, sampler.answered, sampler.bytes_sent) == (4, 4, 4000)
+        assert sampler.credits == pytest.approx(4 * 0.25 / 500)
 
 
 def test_unknown_pictures_are_no_problem() -> None:
     with sampler_of(FakeEndpoint(lambda _: Answer(()))) as sampler:
-        sampler.put(Frame(0, 0.0, 0.0, np.zeros((1, 4, 3), np.uint8)))
+        sampler.offer(Frame(0, 0.0, 0.0, np.zeros((1, 4, 3), np.uint8)))
         assert len(all_outcomes(sampler)) == 1

@@ -95,10 +95,12 @@ def test_what_is_no_picture_is_told(tmp_path: Path) -> None:
 
 def test_where_to_save_is_checked_before_anything_is_asked(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"out\.jpg"):
-        check_saving(tmp_path / "out.doc")
+        check_saving(tmp_path / "out.doc", [])
     with pytest.raises(SinkError):
-        check_saving(tmp_path / "nowhere" / "out.jpg")
-    check_saving(tmp_path / "out.jpg")
+        check_saving(tmp_path / "nowhere" / "out.jpg", [])
+    with pytest.raises(UsageError, match="itself"):
+        check_saving(tmp_path / "a.jpg", [str(tmp_path / "a.jpg")])
+    check_saving(tmp_path / "out.jpg", [str(tmp_path / "a.jpg")])
     assert not (tmp_path / "out.jpg").exists()
 
 

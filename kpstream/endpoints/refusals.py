@@ -37,7 +37,6 @@ _UNAVAILABLE = {
     503: "the endpoint is not ready, or has too much to do",
     504: "the endpoint had no answer from its own service in time",
 }
-_SLOW_DOWN = {429, 503}
 _MAY_PASS = {408, 425, 429}  # of the 4xx; of the 5xx all but those named above
 _MAX_SAID = 200
 _MAX_READ = 4000
@@ -63,9 +62,7 @@ def refusal(response: Response, *, host: str, model: str, has_key: bool) -> Endp
     told = f" ({status} from {host}{': ' if words else ''}{words})"
     if status in _MAY_PASS or (status >= 500 and status not in _REJECTED):
         text = _UNAVAILABLE.get(status, "the endpoint failed")
-        return EndpointUnavailable(
-            redact(text + told), retry_after=_retry_after(response.headers), slow_down=status in _SLOW_DOWN
-        )
+        return EndpointUnavailable(redact(text + told), status=status, retry_after=_retry_after(response.headers))
     text = NO_KEY if status in {401, 403} and not has_key else _REJECTED.get(status, "the endpoint refuses the request")
     return EndpointRejected(redact(text.format(model=model) + told))
 

@@ -144,8 +144,8 @@ class OutputFile:
                 with suppress(OSError):
                     self._file.close()
             return
-        # What could not be written is still in stdout's buffer. The interpreter flushes it at its end and would
-        # print a traceback of its own about the reader who has gone, so stdout leads nowhere from here on.
+        # Whatever else is printed, or flushed by the interpreter at its end, would end in a traceback of its own about
+        # the reader who has gone. Source: Python's documentation of `signal`, "Note on SIGPIPE".
         with suppress(OSError, ValueError):
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, sys.stdout.fileno())

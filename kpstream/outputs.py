@@ -1,0 +1,209 @@
+"""What is written where, settled before the first request: names, and the sinks that write to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from math import nan
+from pathlib import Path
+
+from kpstream.background import Background
+from kpstream.errors import UsageError
+from kpstream.interfaces import Sink
+from kpstream.sinks.audio import AudioSource
+from kpstream.sinks.coco import CocoSink
+from kpstream.sinks.csv_file import CsvSink
+from kpstream.sinks.jsonl import JsonLinesSink
+from kpstream.sinks.output import STDOUT, check_writable, sink_error
+from kpstream.sinks.video import VideoSink
+from kpstream.sources.file import VideoFile
+
+LIVE_CAPACITY = 30
+"""Scenes of a live view that may wait for the disk: a second's stall costs memory, not frames."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """What is written for one input; None where it is not."""
+
+    video: Path | None = None
+    jsonl: Path | None = None
+    coco: Path | None = None
+    csv: Path | None = None
+
+    def paths(self) -> list[Path]:
+        """The files, without stdout."""
+        found = [getattr(self, field.name) for field in fields(self)]
+        return [path for path in found if path is not None and str(path) != STDOUT]
+
+    def __str__(self) -> str:
+        return ", ".join(map(str, self.paths())) or "standard output"
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """How a video is written."""
+
+    crf: int = 20
+    """x264's quality, 0 (lossless) to 51."""
+    preset: str = "veryfast"
+    audio: bool = True
+    """Whether the source's sound is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One recorded input, and what is made of it."""
+
+    path: Path
+    outputs: Outputs
+    encoding: Encoding
+
+    def check(self) -> None:
+        """See that everything can be written; leaves nothing behind.
+
+        Raises:
+            UsageError: A name or a setting is none that is known.
+            SinkError: An output cannot be written.
+        """
+        if self.outputs.video is not None:
+            VideoSink(self.outputs.video, crf=self.encoding.crf, preset=self.encoding.preset).check()
+        for path in self.outputs.paths():
+            check_writable(path)
+
+    def make_sinks(self, video: VideoFile) -> list[Sink]:
+        """The sinks; none of them has written anything yet.
+
+        Args:
+            video: The opened input.
+        """
+        outputs, encoding = self.outputs, self.encoding
+        sinks: list[Sink] = []
+        if outputs.video is not None:
+            audio = AudioSource(self.path, video.start_pts) if encoding.audio and video.has_audio else None
+            sink = VideoSink(
+                outputs.video, crf=encoding.crf, preset=encoding.preset, audio=audio, frame_rate=video.frame_rate
+            )
+            sinks.append(Background.waiting(sink, name="video"))
+        if outputs.jsonl is not None:
+            sinks.append(JsonLinesSink(outputs.jsonl))
+        if outputs.coco is not None:
+            sinks.append(CocoSink(outputs.coco))
+        if outputs.csv is not None:
+            sinks.append(CsvSink(outputs.csv))
+        return sinks
+
+
+_SUFFIXES = {"video": ".mp4", "jsonl": ".jsonl", "coco": ".json", "csv": ".csv"}
+
+
+def plan(
+    inputs: Sequence[Path], wanted: Outputs, encoding: Encoding, *, overwrite: bool, reads: Iterable[Path] = ()
+) -> list[Job]:
+    """What is made of each input, checked as a whole.
+
+    Args:
+        inputs: The videos.
+        wanted: What the user named. Of several inputs every name is a folder, which is made; the files in it are
+            named after the inputs. Of one input a name may be an existing folder too.
+        encoding: How videos are written.
+        overwrite: Whether files that are there may be replaced.
+        reads: Other files that are read.
+
+    Raises:
+        UsageError: Two outputs would be one file, an output is an input, or it is there already.
+        SinkError: An output cannot be written, or a folder not be made.
+        SourceOpenError: One of several inputs is no video.
+    """
+    several = len(inputs) > 1
+    jobs = [Job(path, _for_one(path, wanted, folders=several), encoding) for path in inputs]
+    writes = [path for job in jobs for path in job.outputs.paths()]
+    check_apart([*inputs, *reads], writes)
+    for path in writes:
+        if path.exists() and not overwrite:
+            raise UsageError(f"{path} is there already: add --overwrite, or choose another name")
+    if several:
+        _make_folders({path.parent for path in writes})
+    for job in jobs:
+        job.check()
+        if several:
+            VideoFile(job.path).close()  # the last one's fault is known before the first one's requests are spent
+    return jobs
+
+
+def check_apart(reads: Iterable[Path], writes: Sequence[Path]) -> None:
+    """See that nothing is written twice, or over what is read.
+
+    Raises:
+        UsageError: It would be.
+    """
+    taken = {path.resolve(): "is read, too: write to another name" for path in reads}
+    for path in writes:
+        where = path.resolve()
+        if where in taken:
+            raise UsageError(f"{path} {taken[where]}")
+        taken[where] = "would be written twice: give each output its own name or folder"
+
+
+def _make_folders(folders: set[Path]) -> None:
+    for folder in folders:
+        try:
+            folder.mkdir(exist_ok=True)
+        except OSError as error:
+            raise sink_error(folder, error) from None
+
+
+def _for_one(source: Path, wanted: Outputs, *, folders: bool) -> Outputs:
+    named: dict[str, Path | None] = {}
+    for kind, suffix in _SUFFIXES.items():
+        path: Path | None = getattr(wanted, kind)
+        if path is not None and str(path) != STDOUT and (folders or path.is_dir()):
+            if path.suffix and not path.is_dir():
+                raise UsageError(f"{path}: with several inputs this names a folder, one file for each goes into it")
+            path = path / (source.stem + suffix)
+        named[kind] = path
+    return Outputs(**named)
+
+
+class LiveOutputs:
+    """What is written of a live view; what is there already is replaced.
+
+    Args:
+        source: The reference of what is shown.
+        record: An annotated video, or None.
+        jsonl: JSON lines, or None.
+    """
+
+    def __init__(self, source: str, record: Path | None, jsonl: Path | None) -> None:
+        self._source = source
+        self._record = record
+        self._jsonl = jsonl
+
+    def check(self) -> None:
+        """See that everything can be written; leaves nothing behind.
+
+        Raises:
+            UsageError: A name is none that is known, or is that of the source or of another output.
+            SinkError: An output cannot be written.
+        """
+        writes = Outputs(self._record, self._jsonl).paths()
+        check_apart([Path(self._source)], writes)
+        if self._record is not None:
+            VideoSink(self._record).check()
+        for path in writes:
+            check_writable(path)
+
+    def make_sinks(self, frame_rate: float = nan) -> list[Sink]:
+        """The sinks, each on its own thread: the picture waits for none of them.
+
+        Args:
+            frame_rate: Declared frames per second; NaN where nothing is declared.
+        """
+        sinks: list[Sink] = []
+        if self._record is not None:
+            video = VideoSink(self._record, preset="ultrafast", frame_rate=frame_rate)
+            sinks.append(Background.dropping(video, name="the recording", capacity=LIVE_CAPACITY))
+        if self._jsonl is not None:
+            lines = JsonLinesSink(self._jsonl)
+            sinks.append(Background.dropping(lines, name="the JSON lines", capacity=LIVE_CAPACITY))
+        return sinks

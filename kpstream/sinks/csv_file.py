@@ -1,0 +1,87 @@
+"""Poses as a table, one row a keypoint: what pandas, R and spreadsheets group and plot without reshaping."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from io import StringIO
+from pathlib import Path
+
+from kpstream.entities import Image, Pose, Scene
+from kpstream.sinks.numbers import centre_box, decimals, keypoints
+from kpstream.sinks.output import OutputFile
+
+COLUMNS = (
+    "source",
+    "frame_index",
+    "pts",
+    "result_age",
+    "stale",
+    "pose",
+    "tracker_id",
+    "origin",
+    "class",
+    "class_id",
+    "confidence",
+    "x",
+    "y",
+    "width",
+    "height",
+    "keypoint",
+    "keypoint_id",
+    "keypoint_x",
+    "keypoint_y",
+    "keypoint_confidence",
+)
+"""``pose`` counts the poses of one frame from 0, for those without a ``tracker_id``; ``x`` to ``height`` are the box,
+centre and sides, in pixels of the source picture, as in the JSON lines."""
+
+
+class CsvSink:
+    """One row a keypoint, UTF-8, under one line with the `COLUMNS`.
+
+    A keypoint that is not there has no row; a pose without any keypoint has one row in which the keypoint's columns
+    are empty; a frame without poses has none. What is not known is empty.
+
+    Args:
+        path: The file, created by the first scene; ``-`` is stdout.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self._file = OutputFile(path)
+
+    def write(self, scene: Scene, canvas: Image) -> None:  # noqa: ARG002 - the picture has no place in a table
+        """Write the rows of one scene and flush them; blocks.
+
+        Raises:
+            SinkError: They could not be written; to stdout also when its reader has gone.
+        """
+        text = StringIO()
+        table = csv.writer(text, lineterminator="\n")
+        if not self._file.started:
+            table.writerow(COLUMNS)
+        frame = scene.frame
+        of_scene = (scene.source, frame.index, decimals(frame.pts), decimals(scene.result_age), int(scene.stale))
+        for number, pose in enumerate(scene.poses):
+            table.writerows((*of_scene, number, *row) for row in _rows(pose))
+        self._file.write(text.getvalue().encode("utf-8", "replace"))
+
+    def close(self) -> None:
+        """Release the file. Idempotent.
+
+        Raises:
+            SinkError: The system reports a fault that it held back.
+        """
+        self._file.close()
+
+    def __repr__(self) -> str:
+        return f"<CsvSink {self._file!r}>"
+
+
+def _rows(pose: Pose) -> Iterator[tuple[object, ...]]:
+    of_pose = (pose.tracker_id, pose.origin, pose.class_name, pose.class_id, decimals(pose.confidence))
+    there = keypoints(pose)
+    for index, name, x, y, confidence in there:
+        yield *of_pose, *centre_box(pose), name, index, x, y, confidence
+    if not there:
+        yield *of_pose, *centre_box(pose), None, None, None, None, None

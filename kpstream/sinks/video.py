@@ -1,0 +1,159 @@
+"""Drawn pictures as an MP4 file, with the source's own times and with its sound."""
+
+from __future__ import annotations
+
+import logging
+from fractions import Fraction
+from math import nan
+from pathlib import Path
+
+import av
+
+from kpstream.entities import Image, Scene
+from kpstream.errors import SinkError, UsageError
+from kpstream.sinks.audio import AudioSource, AudioTrack
+from kpstream.sinks.h264 import LOOKAHEAD, Quality
+from kpstream.sinks.mp4 import Mp4File
+from kpstream.sinks.output import check_writable, sink_error
+from kpstream.sinks.timeline import TICKS, Timeline
+
+__all__ = ["AudioSource", "VideoSink"]
+
+_log = logging.getLogger(__name__)
+
+_FALLBACK_RATE = Fraction(30)
+_SUFFIXES = (".mp4", ".m4v", ".mov")
+
+
+class VideoSink:
+    """An MP4 file with H.264 pictures, each at its own pts, so that the rate may vary.
+
+    While it is written the file consists of fragments, each on the disk as soon as it is complete: after a crash or
+    a kill it plays, but for the last second. `close` makes an ordinary MP4 of it, in place.
+
+    The first picture decides the size, less a column or a row where that is odd; one of another size is fitted in,
+    between black bars. A frame whose pts is not after the one before is left out and counted.
+
+    Args:
+        path: ``*.mp4``, created by the first scene; a file that is there is replaced.
+        crf: x264's quality, 0 (lossless) to 51.
+        preset: x264's speed, ``ultrafast`` to ``placebo``.
+        audio: Where the sound comes from; None for a silent video.
+        frame_rate: What the source declares, in frames per second; NaN where it does not.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        crf: float = 23,
+        preset: str = "veryfast",
+        audio: AudioSource | None = None,
+        frame_rate: float = nan,
+    ) -> None:
+        self._path = Path(path)
+        self._quality = Quality(crf, preset)
+        self._audio = audio
+        self._rate = Fraction(frame_rate).limit_denominator(1001) if 1 <= frame_rate <= 1000 else _FALLBACK_RATE
+        self._timeline = Timeline(round(TICKS / self._rate))
+        self._mp4: Mp4File | None = None
+        self._frames = 0
+        self._dropped = 0
+        self._closed = False
+
+    @property
+    def frames(self) -> int:
+        """How many pictures were taken."""
+        return self._frames
+
+    @property
+    def dropped(self) -> int:
+        """How many were left out, for their pts was not after the one before."""
+        return self._dropped
+
+    def check(self) -> None:
+        """Find out, before there is a picture, whether the file can be written; leaves nothing behind.
+
+        Raises:
+            UsageError: The name, the quality or the preset is none that this sink knows.
+            SinkError: The file cannot be written.
+        """
+        if self._path.suffix.lower() not in _SUFFIXES:
+            raise UsageError(f"{self._path}: videos are written as MP4, give it a name that ends in .mp4")
+        if self._quality.preset not in LOOKAHEAD:
+            raise UsageError(f"{self._quality.preset!r} is no preset of x264: choose one of {', '.join(LOOKAHEAD)}")
+        if not 0 <= self._quality.crf <= 51:
+            raise UsageError(f"a quality (crf) of {self._quality.crf:g}: choose 0 (best) to 51, 23 is usual")
+        if "libx264" not in av.codecs_available:
+            raise SinkError("this PyAV has no H.264 encoder: 'pip install --force-reinstall av' installs one that has")
+        check_writable(self._path)
+
+    def write(self, scene: Scene, canvas: Image) -> None:
+        """Encode one picture and write what is finished; blocks.
+
+        Raises:
+            UsageError: As from `check`, at the first scene.
+            SinkError: It could not be written. What was written before plays.
+        """
+        if self._closed:
+            raise SinkError(f"{self._path}: nothing more can be written, it is closed")
+        ticks = self._timeline.place(scene.frame.pts)
+        if ticks is None:
+            self._leave_out(scene)
+            return
+        try:
+            mp4 = self._mp4 or self._open(scene, canvas)
+            mp4.write(canvas, ticks, self._timeline.interval)
+        except (av.FFmpegError, OSError) as error:
+            raise self._failed(error) from None
+        self._frames += 1
+
+    def close(self) -> None:
+        """Write what is held back, the rest of the sound and the index; blocks. Idempotent.
+
+        Raises:
+            SinkError: It could not be written. What was written before plays.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        if self._mp4 is None:
+            return
+        try:
+            self._mp4.finish(self._timeline.end, self._timeline.interval)
+        except (av.FFmpegError, OSError) as error:
+            raise self._failed(error) from None
+
+    def _open(self, scene: Scene, canvas: Image) -> Mp4File:
+        self.check()
+        height, width = canvas.shape[:2]
+        if min(width, height) < 2:
+            raise SinkError(f"{self._path}: a picture of {width}x{height} pixels is too small for a video")
+        self._mp4 = Mp4File(self._path)
+        self._mp4.begin((width, height), self._rate, self._quality, _sound(self._audio, scene.frame.pts))
+        return self._mp4
+
+    def _leave_out(self, scene: Scene) -> None:
+        self._dropped += 1
+        if self._dropped == 1:
+            text = "%s: frame %d is left out, its time (%.3f s) is not after the one before; more are only counted"
+            _log.warning(text, self._path, scene.frame.index, scene.frame.pts)
+
+    def _failed(self, error: Exception) -> SinkError:
+        self._closed = True
+        left = self._mp4.abandon() if self._mp4 is not None else False
+        return SinkError(f"{sink_error(self._path, error)}{'; what was written before plays' if left else ''}")
+
+    def __repr__(self) -> str:
+        state = "closed" if self._closed else "open" if self._mp4 is not None else "not started"
+        return f"<VideoSink {self._path} {state}, {self._frames} frames, {self._dropped} dropped>"
+
+
+def _sound(source: AudioSource | None, first_pts: float) -> AudioTrack | None:
+    if source is None:
+        return None
+    track = AudioTrack(source, first_pts)
+    if track.open():
+        return track
+    track.close()
+    return None

@@ -1,0 +1,55 @@
+"""Where frames come from: cameras, streams and files, behind one face."""
+
+from __future__ import annotations
+
+from math import isnan
+from pathlib import Path
+from typing import Literal
+
+from kpstream.interfaces import Source
+from kpstream.sources.file import VideoFile
+from kpstream.sources.opening import is_address
+from kpstream.sources.paced import Paced
+from kpstream.sources.stream import Stream
+from kpstream.sources.webcam import Webcam
+
+__all__ = ["Paced", "Stream", "VideoFile", "Webcam", "open_source"]
+
+
+def open_source(
+    reference: str | int | Path,
+    *,
+    size: tuple[int, int] | None = None,
+    frame_rate: float | None = None,
+    rtsp_transport: Literal["tcp", "udp"] = "tcp",
+    timeout: float = 3.0,
+) -> Source:
+    """Open a camera, a stream or a video file; blocks until it is open, or cannot be.
+
+    Args:
+        reference: A camera's number (``0``), its path (``/dev/video0``), an address (``rtsp://…``, ``http(s)://…``
+            of MJPEG, HLS or a file), or the path of a file. What has an end is recorded, all else is live.
+        size: (width, height), asked of a webcam.
+        frame_rate: Frames per second, asked of a webcam.
+        rtsp_transport: How RTSP carries its data.
+        timeout: Seconds that a camera or a server may be silent.
+
+    Raises:
+        SourceOpenError: It cannot be opened; the text says why, and what to do.
+    """
+    text = str(reference)
+    if text.isdecimal():
+        return Webcam(int(text), size=size, frame_rate=frame_rate, timeout=timeout)
+    if is_address(text):
+        return _open_address(text, rtsp_transport, timeout)
+    if text.startswith("/dev/"):
+        return Webcam(text, size=size, frame_rate=frame_rate, timeout=timeout)
+    return VideoFile(reference if isinstance(reference, Path) else text)
+
+
+def _open_address(url: str, rtsp_transport: Literal["tcp", "udp"], timeout: float) -> Source:
+    stream = Stream(url, rtsp_transport=rtsp_transport, timeout=timeout)
+    if isnan(stream.duration) or not url.lower().startswith("http"):
+        return stream
+    stream.close()
+    return VideoFile(url)

@@ -1,0 +1,245 @@
+"""Recorded video: every frame, at the time that its author gave it."""
+
+from __future__ import annotations
+
+import logging
+import time
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from math import ceil, inf, isnan, nan
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from kpstream.entities import Frame
+from kpstream.errors import SourceOpenError, SourceReadError
+from kpstream.redact import redact
+from kpstream.sources.decoder import Decoder
+from kpstream.sources.opening import is_address, open_video
+from kpstream.sources.picture import Converter
+from kpstream.sources.timeline import Timeline
+
+_log = logging.getLogger(__name__)
+
+_TIMEOUT = 10.0
+"""Seconds that a server of recorded video may be silent."""
+_MAX_FRAME_RATE = 1000.0
+"""Declared at or above this, it is the rate of a clock that counts milliseconds."""
+_USUAL_INTERVAL = 0.04
+_SAME_TIME = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class _Picture:
+    """A decoded frame and its place in the file."""
+
+    index: int
+    pts: float
+    decoded: VideoFrame
+
+
+@dataclass(slots=True)
+class _Survey:
+    """What lies before a position."""
+
+    stamps: list[int]
+    """When its frames are shown, in units of the stream, in the order of decoding."""
+    entries: tuple[int, ...]
+    """Where the last key picture may be found: by when it is shown, or decoded; empty where it is the first."""
+
+
+class VideoFile:
+    """A video file, or one behind an ``http(s)`` address.
+
+    It is opened here, and its first frame decoded, so that a wrong file fails at once. Variable frame rates, turned
+    and mirrored pictures, odd sizes, deep colours, grey and alpha are taken as they are. Frames that cannot be
+    decoded are left out: the index has a gap there, and one logged line counts them. A file that was cut short ends
+    at its cut.
+
+    Args:
+        path: Where it is.
+        start: The first frame at or after this pts is the first to be given; those before it are counted.
+        end: The first frame at or after this pts is not given any more.
+
+    Raises:
+        SourceOpenError: No such file, no permission, no video.
+    """
+
+    is_live = False
+
+    def __init__(self, path: str | Path, *, start: float = 0.0, end: float = inf) -> None:
+        self.name = redact(path)
+        """The path as given, without any password."""
+        self.frame_size = (0, 0)
+        """(width, height) of the first frame, the way it is seen."""
+        self.frame_rate = nan
+        """Declared average of frames per second; NaN where nothing is declared."""
+        self.duration = nan
+        """Declared seconds; NaN where nothing is declared."""
+        self.frame_count = 0
+        """How many frames the whole file has: declared, or by duration and rate; 0 where neither is known."""
+        self.start_pts = 0.0
+        """Seconds of the container's time at pts 0.0: its sound at time t belongs to pts ``t - start_pts``."""
+        self.has_audio = False
+        remote = is_address(str(path))
+        self._reference = str(path) if remote else f"file:{path}"
+        self._options = {"reconnect": "1"} if remote else {}
+        self._timeout = _TIMEOUT if remote else None
+        self._start, self._end = start, end
+        self._decoder: Decoder | None = None
+        self._convert = Converter()
+        self._timeline = Timeline()
+        self._given = 0
+        self._pending: _Picture | None = None
+        self.rewind()
+
+    def rewind(self, to: float | None = None) -> None:
+        """Open it again and stand before a frame. What lies before is read, but hardly decoded.
+
+        Args:
+            to: That frame's pts; by default where it started.
+
+        Raises:
+            SourceOpenError: It is gone, or was replaced by something else.
+        """
+        position = self._start if to is None else to
+        try:
+            first = self._begin()
+            self._pending = self._placed(first)
+            if position > 0:
+                self._go_to(position, first)
+        except SourceReadError as error:
+            self.close()
+            raise SourceOpenError(f"cannot open {self.name}: {str(error).removeprefix(f'{self.name}: ')}") from None
+
+    def read(self) -> Frame | None:
+        """Decode the next frame; blocks for as long as that takes.
+
+        Raises:
+            SourceReadError: The disk or the server failed.
+        """
+        picture, self._pending = self._pending or self._next(), None
+        if picture is None or picture.pts >= self._end:
+            self.close()
+            return None
+        return Frame(picture.index, picture.pts, time.monotonic(), self._convert(picture.decoded))
+
+    def reopen(self) -> None:
+        """Nothing to do for a recorded source.
+
+        Raises:
+            SourceOpenError: Always.
+        """
+        raise SourceOpenError(f"{self.name} is recorded: there is nothing to connect to again")
+
+    def close(self) -> None:
+        """Close the file; nothing is read from it afterwards. Idempotent."""
+        if self._decoder is not None:
+            if self._decoder.broken:
+                _log.warning("%s: %d broken frames were left out", self.name, self._decoder.broken)
+            self._decoder.close()
+        self._decoder = None
+        self._pending = None
+
+    def _begin(self) -> VideoFrame:
+        """Open it and decode its first frame."""
+        self.close()
+        self._decoder = decoder = Decoder(self._reference, options=self._options, timeout=self._timeout)
+        self._declare(decoder.container, decoder.stream)
+        self._convert = Converter()
+        self._timeline = Timeline()
+        first = decoder.next()
+        if first is None:
+            self.close()
+            raise SourceOpenError(f"cannot open {self.name}: no picture in it can be decoded")
+        decoder.broken = 0  # what cannot be decoded before the first frame is not part of the video
+        self._given = 0
+        self.start_pts = _seconds(first) or 0.0
+        height, width = self._convert(first).shape[:2]
+        self.frame_size = width, height
+        return first
+
+    def _declare(self, container: InputContainer, stream: VideoStream) -> None:
+        """Note what the container says about the video."""
+        rate = float(stream.average_rate or stream.guessed_rate or 0)
+        self.frame_rate = rate if 0 < rate < _MAX_FRAME_RATE else nan
+        if stream.duration and stream.time_base:
+            self.duration = float(stream.duration * stream.time_base)
+        elif container.duration:
+            self.duration = container.duration / av.time_base
+        expected = self.duration * self.frame_rate
+        self.frame_count = stream.frames or (0 if isnan(expected) else round(expected))
+        self.has_audio = bool(container.streams.audio)
+
+    def _next(self) -> _Picture | None:
+        decoded = None if self._decoder is None else self._decoder.next()
+        return None if decoded is None else self._placed(decoded)
+
+    def _placed(self, decoded: VideoFrame) -> _Picture:
+        assert self._decoder is not None
+        interval = _USUAL_INTERVAL if isnan(self.frame_rate) else 1 / self.frame_rate
+        pts = self._timeline.pts(_seconds(decoded), (self._timeline.last or 0.0) + interval)
+        picture = _Picture(self._given + self._decoder.broken, pts, decoded)
+        self._given += 1
+        return picture
+
+    def _go_to(self, position: float, first: VideoFrame) -> None:
+        """Stand before the first frame at or after ``position``; the file was just opened, and ``first`` decoded."""
+        survey = self._survey(position, first)
+        landed = any(self._land(entry, position) for entry in survey.entries)
+        if survey.entries and not landed:
+            self._pending = self._placed(self._begin())
+        while self._pending is not None and self._pending.pts < position - _SAME_TIME:
+            self._pending = self._next()
+        if self._pending is not None and landed:
+            assert self._decoder is not None
+            stamp = _stamp(self._pending.decoded)
+            index = sum(stamp is None or shown < stamp for shown in survey.stamps)
+            self._decoder.broken = 0  # pictures that lean on what lies before the entry are no fault of the file
+            self._given = index + 1
+            self._pending = replace(self._pending, index=index)
+
+    def _land(self, entry: int, position: float) -> bool:
+        """Go on from a key picture; False where the file cannot be entered there, at or before ``position``."""
+        assert self._decoder is not None
+        self._timeline = Timeline(self.start_pts)
+        self._pending = self._next() if self._decoder.seek(entry) else None
+        return self._pending is not None and self._pending.pts <= position + _SAME_TIME
+
+    def _survey(self, position: float, first: VideoFrame) -> _Survey:
+        """Read the packets up to ``position``, without decoding one."""
+        zero, survey = _stamp(first), _Survey([], ())
+        container, stream = open_video(self._reference, options=self._options, timeout=self._timeout)
+        with container, suppress(FFmpegError):  # what cannot be read cannot be counted
+            if zero is None or not stream.time_base:
+                return survey
+            target = zero + ceil((position - _SAME_TIME) / stream.time_base)
+            for packet in container.demux(stream):
+                if not packet.size or (packet.dts is not None and packet.dts > target):
+                    break
+                if packet.pts is None:  # as in AVI: such files are decoded from their beginning
+                    return _Survey([], ())
+                if zero <= packet.pts < target and not packet.is_discard:
+                    survey.stamps.append(packet.pts)
+                if packet.is_keyframe and zero < packet.pts <= target:
+                    survey.entries = (packet.pts,) if packet.dts is None else (packet.pts, packet.dts)
+        return survey
+
+    def __repr__(self) -> str:
+        width, height = self.frame_size
+        state = "closed" if self._decoder is None else f"{self._given} frames read"
+        return f"<VideoFile {self.name}: {width}x{height}, {state}>"
+
+
+def _stamp(decoded: VideoFrame) -> int | None:
+    """When it is shown, in units of its stream; some containers only say when it is decoded."""
+    return decoded.pts if decoded.pts is not None else decoded.dts
+
+
+def _seconds(decoded: VideoFrame) -> float | None:
+    stamp = _stamp(decoded)
+    return None if stamp is None or decoded.time_base is None else float(stamp * decoded.time_base)

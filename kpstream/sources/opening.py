@@ -1,0 +1,160 @@
+"""Opens whatever FFmpeg reads, and says in one line why it could not, and what to do.
+
+PyAV's errors carry the whole address, with its password, in their text and attributes. None of them leaves this
+room: `explain` makes a line out of one inside the ``except`` block, and the line is raised after it, so that neither
+``__cause__`` nor ``__context__`` keeps the error.
+"""
+
+from __future__ import annotations
+
+import errno
+import re
+import socket
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import cast
+from urllib.parse import SplitResult, parse_qsl, urlsplit
+
+import av
+from av.container import Flags, InputContainer
+from av.error import FFmpegError
+from av.stream import Disposition
+from av.video.stream import VideoStream
+
+from kpstream.errors import SourceOpenError
+from kpstream.redact import redact, remember
+
+NEARLY = 0.95
+"""The share of a timeout after which it is to blame: FFmpeg reports some timeouts as bad data, or not at all."""
+
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
+_SECRET_PARAMETERS = {"password", "passwd", "pwd", "pass", "token", "key", "secret", "auth"}
+
+_DRAWN_TEXT = {"ansi", "bintext", "xbin", "idf"}
+"""Codecs with which FFmpeg makes a video of any text file."""
+
+_WITHOUT_PTS = {"avi"}
+"""Containers that say when a picture is decoded, not when it is shown. PyAV has FFmpeg make up the latter, wrongly."""
+
+# In this order: PyAV's classes are also Python's, so that the narrow ones come first.
+_CAUSES: tuple[tuple[type[BaseException], str], ...] = (
+    (av.error.HTTPUnauthorizedError, "user name or password refused; write them as SCHEME://USER:PASSWORD@HOST/..."),
+    (av.error.HTTPForbiddenError, "access is forbidden; may this user see this stream?"),
+    (av.error.HTTPNotFoundError, "the server has no such stream; check the path of the address"),
+    (av.error.HTTPBadRequestError, "the server does not understand the request; check the path of the address"),
+    (av.error.HTTPClientError, "the server refuses the request; check the address"),
+    (av.error.HTTPServerError, "the server failed; try again later"),
+    (av.error.ProtocolNotFoundError, "no such kind of address; rtsp://, http:// and https:// are known"),
+    (av.error.DecoderNotFoundError, "its codec is not known here"),
+    (av.error.InvalidDataError, "not a video that can be read"),
+    (av.error.EOFError, "it ends before its first picture; was it cut short?"),
+    (ConnectionRefusedError, "nothing listens there; is the camera on, and the port right?"),
+    (ConnectionError, "the connection was cut"),
+    (FileNotFoundError, "no such file"),
+    (IsADirectoryError, "a folder; name a video in it"),
+    (PermissionError, "no permission to read it"),
+)
+
+
+def is_address(reference: str) -> bool:
+    """Whether this is an address (``rtsp://…``, ``http://…``) rather than a path."""
+    return _ADDRESS.match(reference) is not None
+
+
+def open_video(
+    reference: str, *, options: Mapping[str, str] | None = None, timeout: float | None = None
+) -> tuple[InputContainer, VideoStream]:
+    """Open a container and find its pictures. Blocks, for ``timeout`` seconds a step at most.
+
+    The stream must not be touched once the container is closed: its memory is gone then.
+
+    Args:
+        reference: An address, or a path as FFmpeg takes it.
+        options: FFmpeg's, for the protocol and the container.
+        timeout: Seconds to connect, to find the streams, and for each packet later; None waits for ever.
+
+    Raises:
+        SourceOpenError: It could not be opened, or holds no video.
+    """
+    remember_secrets(reference)
+    asked_at = time.monotonic()
+    fault = ""
+    try:
+        container = av.open(reference, "r", options=dict(options or {}), timeout=(timeout, timeout))
+    except (FFmpegError, OSError, ValueError) as error:
+        gave_up = timeout is not None and time.monotonic() - asked_at >= NEARLY * timeout
+        fault = _no_answer(timeout) if gave_up else explain(error, reference, timeout)
+    if fault:
+        raise SourceOpenError(f"cannot open {redact(shown(reference))}: {fault}")
+    stream = _pictures_of(container)
+    if stream is None:
+        container.close()
+        raise SourceOpenError(f"cannot open {redact(shown(reference))}: there is no video in it")
+    if container.format.name in _WITHOUT_PTS:
+        container.flags &= ~cast(int, Flags.gen_pts.value)
+    return container, stream
+
+
+def explain(error: BaseException, reference: str, timeout: float | None) -> str:
+    """One of PyAV's errors in words for people, without the address."""
+    if isinstance(error, TimeoutError | av.error.ExitError):
+        return _no_answer(timeout)
+    host = parts_of(reference).hostname
+    if host and getattr(error, "errno", None) == errno.EIO and not _is_known(host):
+        return f"no host named {host}; check the address, and this machine's network"
+    if isinstance(error, av.error.InvalidDataError) and _is_empty(shown(reference)):
+        return "it is empty"
+    for kind, cause in _CAUSES:
+        if isinstance(error, kind):
+            return cause.replace("SCHEME", reference.partition(":")[0])
+    return redact(getattr(error, "strerror", None) or type(error).__name__)
+
+
+def remember_secrets(reference: str) -> None:
+    """Have every later message cleaned of the passwords in this address."""
+    parts = parts_of(reference)
+    for secret in (parts.password, *(v for k, v in parse_qsl(parts.query) if k.lower() in _SECRET_PARAMETERS)):
+        if secret:
+            remember(secret)
+
+
+def shown(reference: str) -> str:
+    """The reference as its user wrote it."""
+    return reference.removeprefix("file:")
+
+
+def _pictures_of(container: InputContainer) -> VideoStream | None:
+    """The first stream of pictures that is neither the cover of a piece of music nor drawn text."""
+    for stream in container.streams.video:
+        codec = stream.codec_context
+        if codec is not None and codec.name not in _DRAWN_TEXT and not stream.disposition & Disposition.attached_pic:
+            return stream
+    return None
+
+
+def _no_answer(timeout: float | None) -> str:
+    return f"no answer within {timeout or 0:g} s; is it on, and can it be reached from here?"
+
+
+def parts_of(reference: str) -> SplitResult:
+    """The parts of an address; nothing of anything else."""
+    try:
+        return urlsplit(reference if is_address(reference) else "")
+    except ValueError:  # brackets that do not match
+        return urlsplit("")
+
+
+def _is_empty(path: str) -> bool:
+    try:
+        return Path(path).stat().st_size == 0
+    except OSError:
+        return False
+
+
+def _is_known(host: str) -> bool:
+    try:
+        socket.getaddrinfo(host, None)
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,137 @@
+"""Recorded video, played as if it came from a camera."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from math import isnan, nan
+from typing import Protocol
+
+from kpstream.entities import Frame
+from kpstream.interfaces import Source
+
+_MAX_WAIT = 3.0
+"""Seconds for which one picture may stand; then the next comes early, so that reading never blocks for long."""
+_USUAL_INTERVAL = 0.04
+_NEXT = 1e-3
+"""Seconds after a frame that are before the next one."""
+_MAX_CATCH_UP = 0.25
+"""Seconds to spend on pictures that are too late. A machine that cannot keep up plays slowly, but it plays."""
+
+
+class Recorded(Source, Protocol):
+    """A source that can be read again from any place."""
+
+    def rewind(self, to: float | None = None) -> None:
+        """Stand before the first frame at or after ``to``; by default where it started."""
+
+
+class Paced:
+    """Gives each frame of a recorded source when it is due. A reader that comes late finds the newest that is due.
+
+    Args:
+        source: What is played; this object reads and closes it.
+        loop: Begin again at the end, for ever; index and pts run on.
+        clock: Seconds that only grow.
+        sleep: Waits for so many seconds of that clock.
+    """
+
+    is_live = True
+
+    def __init__(
+        self,
+        source: Recorded,
+        *,
+        loop: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.name = source.name
+        self.frame_rate = source.frame_rate
+        self._source = source
+        self._loop = loop
+        self._clock = clock
+        self._sleep = sleep
+        self._ahead: Frame | None = None
+        self._last: Frame | None = None
+        self._shift = 0, 0.0
+        self._interval = _USUAL_INTERVAL if isnan(source.frame_rate) else 1 / source.frame_rate
+        self._started_at = nan
+
+    def read(self) -> Frame | None:
+        """Block until the next frame is due, for at most three seconds; None at the end.
+
+        Frames whose successor is due already are left out, which the gap in the index shows.
+
+        Raises:
+            SourceReadError: The disk or the server failed.
+        """
+        frame, self._ahead = self._ahead or self._take(), None
+        if frame is None:
+            return None
+        late = self._late(frame)
+        if late > 0:
+            frame = self._newest_due(frame)
+        else:
+            self._sleep(min(-late, _MAX_WAIT))
+            if -late > _MAX_WAIT:
+                self._is_due_now(frame)
+        return replace(frame, captured_at=self._clock())
+
+    def reopen(self) -> None:
+        """Open the file again where it was lost, once; blocks.
+
+        Raises:
+            SourceOpenError: It is still not there.
+        """
+        self._source.rewind(None if self._last is None else self._last.pts - self._shift[1] + _NEXT)
+        self._ahead = None
+        self._started_at = nan
+
+    def close(self) -> None:
+        """Close the source. Idempotent; for the thread that reads."""
+        self._ahead = None
+        self._loop = False
+        self._source.close()
+
+    def _take(self) -> Frame | None:
+        """The next frame of the source, or of its next round."""
+        frame = self._source.read()
+        if frame is None and self._loop and self._last is not None:
+            self._source.rewind()
+            frame = self._source.read()
+            if frame is not None:
+                self._shift = self._last.index + 1 - frame.index, self._last.pts + self._interval - frame.pts
+        if frame is None:
+            return None
+        frame = replace(frame, index=frame.index + self._shift[0], pts=frame.pts + self._shift[1])
+        if self._last is not None:
+            self._interval = frame.pts - self._last.pts
+        self._last = frame
+        return frame
+
+    def _late(self, frame: Frame) -> float:
+        """Seconds since this frame was due; negative when it is not yet."""
+        if isnan(self._started_at):
+            self._is_due_now(frame)
+        return self._clock() - (self._started_at + frame.pts)
+
+    def _is_due_now(self, frame: Frame) -> None:
+        self._started_at = self._clock() - frame.pts
+
+    def _newest_due(self, frame: Frame) -> Frame:
+        """The last frame that is due already; keeps the one after it for the next call."""
+        give_up_at = self._clock() + _MAX_CATCH_UP
+        while (follower := self._take()) is not None:
+            if self._late(follower) < 0:
+                self._ahead = follower
+                break
+            frame = follower
+            if self._clock() > give_up_at:
+                self._is_due_now(frame)
+                break
+        return frame
+
+    def __repr__(self) -> str:
+        return f"<Paced {self._source!r}{', looped' if self._loop else ''}>"

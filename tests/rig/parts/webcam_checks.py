@@ -1,0 +1,137 @@
+"""What holds for a webcam, checked beside a real ``/dev/video0``; `tests/rig/test_webcam.py` runs it in its machine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from kpstream.entities import Frame
+from kpstream.errors import SourceOpenError, SourceReadError
+from kpstream.interfaces import Source
+from kpstream.sources import Webcam, open_source
+from tests.source_contract import SourceContract
+
+DRIVER = Path("/sys/bus/platform/drivers/vivid")
+NOBODY = 65534
+
+
+def frames_of(source: Source, count: int) -> list[Frame]:
+    frames = [source.read() for _ in range(count)]
+    return [frame for frame in frames if frame is not None]
+
+
+def unplug() -> None:
+    (DRIVER / "unbind").write_text("vivid.0")
+
+
+def plug_in() -> None:
+    (DRIVER / "bind").write_text("vivid.0")
+
+
+@pytest.fixture(autouse=True)
+def _back_at_number_0() -> Iterator[None]:
+    yield
+    if not Path("/dev/video0").exists():
+        unplug()
+        plug_in()
+
+
+@contextmanager
+def without_rights() -> Iterator[None]:
+    os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+class TestContract(SourceContract):
+    @pytest.fixture
+    def make(self) -> Callable[[], Source]:
+        return lambda: open_source(0)
+
+
+@pytest.mark.parametrize("reference", [0, "0", "/dev/video0"])
+def test_it_opens_by_number_and_by_path(reference: int | str) -> None:
+    source = open_source(reference)
+    assert isinstance(source, Webcam)
+    assert source.name == str(reference)
+    assert len(frames_of(source, 2)) == 2
+    source.close()
+
+
+def test_every_picture_comes_and_at_the_drivers_time() -> None:
+    source = open_source(0)
+    frames = frames_of(source, 110)[10:]
+    source.close()
+    assert source.frame_rate == 25
+    assert {frame.size for frame in frames} == {(640, 480)}
+    rate = 99 / (frames[-1].pts - frames[0].pts)
+    print(f"{rate:.1f} frames/s by pts, {99 / (frames[-1].captured_at - frames[0].captured_at):.1f} by arrival")
+    assert rate == pytest.approx(25, rel=0.15)  # the machine is emulated, and shares its processors
+    assert all(0 < after.pts - before.pts < 0.2 for before, after in pairwise(frames))
+
+
+def test_size_and_rate_are_asked_for() -> None:
+    source = open_source(0, size=(1280, 720), frame_rate=10)
+    assert {frame.size for frame in frames_of(source, 3)} == {(1280, 720)}
+    assert source.frame_rate == 10
+    source.close()
+
+
+def test_an_unplugged_camera_is_lost_until_it_is_back() -> None:
+    source = open_source(0)
+    frames_of(source, 20)
+    unplug()
+    try:
+        with pytest.raises(SourceReadError, match=r"camera 0 gives no picture; was it unplugged\?"):
+            frames_of(source, 20)
+        with pytest.raises(SourceReadError, match="lost"):
+            source.read()
+        with pytest.raises(SourceOpenError, match=r"there is no such camera \(found: none\)"):
+            source.reopen()
+    finally:
+        plug_in()
+    source.reopen()
+    after = frames_of(source, 20)
+    source.close()
+    assert [frame.index for frame in after] == list(range(after[0].index, after[0].index + 20))
+    assert after[0].index >= 20
+
+
+def test_it_is_found_under_another_number_and_time_ran_on() -> None:
+    source = open_source(0)
+    before = frames_of(source, 10)[-1]
+    unplug()
+    plug_in()  # its old number is still held
+    with pytest.raises(SourceReadError):
+        frames_of(source, 20)
+    assert not Path("/dev/video0").exists()
+    source.reopen()
+    after = frames_of(source, 1)[0]
+    source.close()
+    assert after.pts - before.pts == pytest.approx(after.captured_at - before.captured_at, abs=0.2)
+
+
+def test_a_camera_in_use_is_told() -> None:
+    source = open_source(0)
+    frames_of(source, 2)
+    with pytest.raises(SourceOpenError, match="another program uses it"):
+        open_source(0)
+    assert len(frames_of(source, 2)) == 2
+    source.close()
+
+
+def test_a_camera_that_may_not_be_used_is_told() -> None:
+    with without_rights(), pytest.raises(SourceOpenError, match="usermod -aG video"):
+        open_source(0)
+
+
+def test_a_wrong_number_is_told_with_the_right_one() -> None:
+    with pytest.raises(SourceOpenError, match=r"there is no such camera \(found: 0 \(vivid"):
+        open_source(3)

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from kpstream.errors import SinkError, SourceOpenError, UsageError
+from kpstream.outputs import Encoding, Job, LiveOutputs, Outputs, plan
+from tests.source_clips import write_video
+
+
+def planned(inputs: list[Path], wanted: Outputs, *, overwrite: bool = False) -> list[Job]:
+    return plan(inputs, wanted, Encoding(), overwrite=overwrite)
+
+
+def clips(folder: Path, *names: str) -> list[Path]:
+    for name in names:
+        (folder / name).parent.mkdir(exist_ok=True)
+        write_video(folder / name, range(3))
+    return [folder / name for name in names]
+
+
+def test_one_input_is_written_to_the_names_that_were_given(tmp_path: Path) -> None:
+    wanted = Outputs(tmp_path / "out.mp4", tmp_path / "out.jsonl")
+    (job,) = planned([tmp_path / "in.mp4"], wanted)
+    assert (job.path, job.outputs) == (tmp_path / "in.mp4", wanted)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_several_inputs_go_into_folders_by_their_names(tmp_path: Path) -> None:
+    inputs = clips(tmp_path, "a.mp4", "b.mov")
+    jobs = planned(inputs, Outputs(tmp_path / "out", None, tmp_path / "coco"))
+    assert [job.outputs.video for job in jobs] == [tmp_path / "out" / "a.mp4", tmp_path / "out" / "b.mp4"]
+    assert [job.outputs.coco for job in jobs] == [tmp_path / "coco" / "a.json", tmp_path / "coco" / "b.json"]
+    assert (tmp_path / "out").is_dir()
+
+
+def test_a_wrong_input_among_several_is_told_before_work_begins(tmp_path: Path) -> None:
+    with pytest.raises(SourceOpenError, match="typo"):
+        planned([*clips(tmp_path, "a.mp4"), tmp_path / "typo.mp4"], Outputs(tmp_path / "out"))
+
+
+def test_a_folder_that_is_there_takes_one_input_too(tmp_path: Path) -> None:
+    (job,) = planned([Path("a.mkv")], Outputs(tmp_path))
+    assert job.outputs.video == tmp_path / "a.mp4"
+
+
+def test_nothing_is_planned_that_would_destroy_something(tmp_path: Path) -> None:
+    there = tmp_path / "there.mp4"
+    there.touch()
+    with pytest.raises(UsageError, match="--overwrite"):
+        planned([Path("a.mp4")], Outputs(there))
+    assert planned([Path("a.mp4")], Outputs(there), overwrite=True)
+    with pytest.raises(UsageError, match="is read"):
+        planned([there], Outputs(there), overwrite=True)
+    with pytest.raises(UsageError, match="is read"):
+        plan([Path("a.mp4")], Outputs(None, there), Encoding(), overwrite=True, reads=[there])
+    with pytest.raises(UsageError, match="twice"):
+        planned([Path("x/a.mp4"), Path("y/a.mp4")], Outputs(tmp_path / "out"))
+    with pytest.raises(UsageError, match="names a folder"):
+        planned([Path("a.mp4"), Path("b.mp4")], Outputs(tmp_path / "out.mp4"))
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(SinkError, match="file"):
+        planned([Path("a.mp4"), Path("b.mp4")], Outputs(tmp_path / "file" / "out"))
+
+
+def test_an_output_that_cannot_be_written_is_refused_before_work_begins(tmp_path: Path) -> None:
+    with pytest.raises(SinkError, match="does not exist"):
+        planned([Path("a.mp4")], Outputs(tmp_path / "nowhere" / "out.mp4"))
+    with pytest.raises(UsageError, match="mp4"):
+        planned([Path("a.mp4")], Outputs(tmp_path / "out.avi"))
+    with pytest.raises(UsageError, match="warp"):
+        plan([Path("a.mp4")], Outputs(tmp_path / "out.mp4"), Encoding(preset="warp"), overwrite=False)
+
+
+def test_a_live_view_does_not_write_over_what_it_shows(tmp_path: Path) -> None:
+    there = tmp_path / "there.mp4"
+    there.touch()
+    with pytest.raises(UsageError, match="is read"):
+        LiveOutputs(str(there), there, None).check()
+    with pytest.raises(UsageError, match="twice"):
+        LiveOutputs("0", there, there).check()
+    LiveOutputs("0", there, Path("-")).check()

@@ -1,0 +1,74 @@
+"""What a reference opens."""
+
+from __future__ import annotations
+
+from math import isnan
+from pathlib import Path
+
+import pytest
+
+import kpstream
+from kpstream.errors import SourceOpenError
+from kpstream.interfaces import Source
+from kpstream.sources import Stream, VideoFile, open_source
+from tests.source_clips import write_video
+from tests.source_servers import MjpegCamera, files_served
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    return write_video(tmp_path / "clip.mp4", [40 * number for number in range(10)])
+
+
+def check(source: Source, kind: type, *, is_live: bool) -> None:
+    """Whether it is what it should be, and gives a frame."""
+    with_frame = source.read()
+    source.close()
+    assert isinstance(source, kind)
+    assert source.is_live is is_live
+    assert with_frame is not None
+
+
+def test_a_path_is_recorded_video(clip: Path) -> None:
+    check(open_source(clip), VideoFile, is_live=False)
+    check(kpstream.open_source(str(clip)), VideoFile, is_live=False)
+    assert open_source(str(clip)).name == str(clip)
+
+
+def test_an_address_of_a_file_is_recorded_video(clip: Path) -> None:
+    with files_served(clip.parent) as address:
+        check(open_source(f"{address}/clip.mp4"), VideoFile, is_live=False)
+
+
+def test_a_playlist_with_an_end_is_recorded_video(tmp_path: Path) -> None:
+    write_video(tmp_path / "all.m3u8", [40 * number for number in range(50)], container_options={"hls_list_size": "0"})
+    with files_served(tmp_path) as address:
+        source = open_source(f"{address}/all.m3u8")
+        count = 0
+        while source.read() is not None:
+            count += 1
+    assert not source.is_live
+    assert count == 50
+
+
+def test_an_address_without_an_end_is_live() -> None:
+    camera = MjpegCamera()
+    try:
+        source = open_source(camera.url)
+        assert isinstance(source, Stream)
+        assert isnan(source.duration)
+        check(source, Stream, is_live=True)
+    finally:
+        camera.switch_off()
+
+
+@pytest.mark.parametrize("reference", [97, "97", "/dev/video97"])
+def test_a_number_or_device_is_a_camera(reference: int | str) -> None:
+    with pytest.raises(SourceOpenError, match=f"cannot open camera {reference}"):
+        open_source(reference)
+
+
+@pytest.mark.parametrize("reference", ["nothing.mp4", "", "rtsp:/one-slash", "-1"])
+def test_what_is_not_there_fails_at_once(reference: str) -> None:
+    with pytest.raises(SourceOpenError, match="cannot open"):
+        open_source(reference)

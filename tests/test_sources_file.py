@@ -1,0 +1,324 @@
+"""Recorded video: every frame, its time, its colours, and what is wrong with files."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from math import inf, isnan
+from pathlib import Path
+from typing import NamedTuple
+
+import av
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kpstream.entities import Frame, Image
+from kpstream.errors import SourceOpenError
+from kpstream.interfaces import Source
+from kpstream.sources import VideoFile
+from tests.source_clips import SIZE, number_in, picture, write_sound, write_video
+from tests.source_contract import RecordedContract
+from tests.source_servers import files_served
+
+
+class Shape(NamedTuple):
+    """How a file is written."""
+
+    suffix: str = ".mp4"
+    first: int = 0
+    codec: str = "bframes=3:keyint=12"
+    container: str = ""
+
+
+SHAPES = {
+    "mp4": Shape(),
+    "mp4 that begins late": Shape(first=500),
+    "fragmented mp4": Shape(container="frag_keyframe+empty_moov+default_base_moof"),
+    "mkv": Shape(".mkv"),
+    "open groups": Shape(".mkv", codec="open-gop=1:keyint=8:min-keyint=8:bframes=3"),
+    "ts": Shape(".ts"),
+    "avi": Shape(".avi"),
+    "avi with open groups": Shape(".avi", codec="open-gop=1:keyint=8:min-keyint=8:bframes=3"),
+    "flv": Shape(".flv", codec="keyint=3:min-keyint=3:bframes=2:open-gop=1"),
+    "one key frame": Shape(codec="keyint=1000:bframes=2"),
+}
+
+
+def frames_of(source: Source) -> list[Frame]:
+    frames = []
+    while (frame := source.read()) is not None:
+        frames.append(frame)
+    return frames
+
+
+def steady(count: int) -> list[int]:
+    """Times at 25 frames per second, in milliseconds."""
+    return [40 * number for number in range(count)]
+
+
+class TestContract(RecordedContract):
+    @pytest.fixture
+    def make(self, tmp_path: Path) -> Callable[[], Source]:
+        path = write_video(tmp_path / "clip.mp4", steady(8))
+        return lambda: VideoFile(path)
+
+
+class TestContractOverHttp(RecordedContract):
+    @pytest.fixture
+    def make(self, tmp_path: Path) -> Iterator[Callable[[], Source]]:
+        write_video(tmp_path / "clip.mkv", steady(8))
+        with files_served(tmp_path) as address:
+            yield lambda: VideoFile(f"{address}/clip.mkv")
+
+
+def test_every_frame_comes_with_its_own_picture(tmp_path: Path) -> None:
+    frames = frames_of(VideoFile(write_video(tmp_path / "clip.mp4", steady(60))))
+    assert [number_in(frame.image) for frame in frames] == list(range(60))
+    assert [frame.index for frame in frames] == list(range(60))
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    steps=st.lists(st.integers(1, 4000), max_size=12),
+    first=st.integers(0, 3000),
+    suffix=st.sampled_from([".mp4", ".mkv", ".mov"]),
+)
+def test_variable_frame_rates_are_exact(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[int], first: int, suffix: str
+) -> None:
+    times = [first + sum(steps[:count]) for count in range(len(steps) + 1)]
+    path = write_video(tmp_path_factory.mktemp("vfr") / f"clip{suffix}", times)
+    frames = frames_of(VideoFile(path))
+    assert [frame.pts for frame in frames] == pytest.approx([(time - first) / 1000 for time in times], abs=1e-3)
+    assert frames[0].pts == 0.0
+    assert [number_in(frame.image) for frame in frames] == list(range(len(times)))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("start", [0.0, 0.03, 0.04, 0.32, 0.61, 1.0, 1.56, 1.57, 9.0])
+def test_a_start_gives_the_same_frames_as_reading_up_to_it(tmp_path: Path, shape: str, start: float) -> None:
+    suffix, first, codec, container = SHAPES[shape]
+    path = write_video(
+        tmp_path / f"clip{suffix}",
+        [first + time for time in steady(40)],
+        options={"x264-params": codec},
+        container_options={"movflags": container} if container else {},
+    )
+    whole = [frame for frame in frames_of(VideoFile(path)) if frame.pts >= start - 1e-6]
+    part = frames_of(VideoFile(path, start=start))
+    assert [(frame.index, frame.pts) for frame in part] == [(frame.index, frame.pts) for frame in whole]
+    assert all(number_in(frame.image) == frame.index for frame in part)
+
+
+def test_an_end_is_not_given_any_more(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "clip.mp4", steady(20))
+    frames = frames_of(VideoFile(path, start=0.2, end=0.4))
+    assert [frame.index for frame in frames] == [5, 6, 7, 8, 9]
+
+
+def test_it_can_be_read_again_from_anywhere(tmp_path: Path) -> None:
+    source = VideoFile(write_video(tmp_path / "clip.mp4", steady(20)), start=0.2)
+    assert [frame.index for frame in frames_of(source)] == list(range(5, 20))
+    source.rewind()
+    assert [frame.index for frame in frames_of(source)] == list(range(5, 20))
+    source.rewind(0.7)
+    assert [frame.index for frame in frames_of(source)] == [18, 19]
+
+
+def test_it_says_what_the_container_declares(tmp_path: Path) -> None:
+    source = VideoFile(write_video(tmp_path / "clip.mp4", [200 + time for time in steady(50)], sound=True))
+    assert source.frame_size == SIZE
+    assert source.frame_rate == pytest.approx(25, rel=0.01)
+    assert source.duration == pytest.approx(2.0, abs=0.05)
+    assert source.frame_count == 50
+    assert source.start_pts == pytest.approx(0.2, abs=1e-3)
+    assert source.has_audio
+    source.close()
+
+
+def test_a_stream_of_pictures_without_times_counts_on(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "clip.h264", steady(20), options={"bf": "0"})
+    frames = frames_of(VideoFile(path))
+    assert [number_in(frame.image) for frame in frames] == list(range(20))
+    assert all(after.pts > before.pts for before, after in pairwise(frames))
+    late = frames_of(VideoFile(path, start=frames[7].pts))
+    assert [(frame.index, frame.pts) for frame in late] == [(frame.index, frame.pts) for frame in frames[7:]]
+
+
+@pytest.mark.parametrize("codec", ["bframes=0", "bframes=3:keyint=12"])
+def test_avi_which_knows_no_showing_times_keeps_its_pace(tmp_path: Path, codec: str) -> None:
+    frames = frames_of(VideoFile(write_video(tmp_path / "clip.avi", steady(20), options={"x264-params": codec})))
+    assert [number_in(frame.image) for frame in frames] == list(range(20))
+    assert [frame.pts for frame in frames] == pytest.approx([0.04 * number for number in range(20)], abs=1e-3)
+
+
+def corners(image: Image) -> list[str]:
+    """The strongest channel near each corner: upper left, upper right, lower left, lower right; - where it is dark."""
+    height, width = image.shape[:2]
+    places = [(y, x) for y in (height // 8, -height // 8) for x in (width // 8, -width // 8)]
+    return ["BGR"[int(np.argmax(image[place]))] if image[place].max() > 100 else "-" for place in places]
+
+
+@pytest.mark.parametrize(
+    ("rotation", "mirrored", "expected"),
+    [
+        (0, False, "BGR-"),
+        (90, False, "G-BR"),
+        (180, False, "-RGB"),
+        (-90, False, "RB-G"),
+        (0, True, "GB-R"),
+        (180, True, "R-BG"),
+        (90, True, "-GRB"),
+        (-90, True, "BRG-"),
+    ],
+)
+def test_a_picture_is_seen_as_its_camera_was_held(tmp_path: Path, rotation: int, mirrored: bool, expected: str) -> None:
+    quarters = np.zeros((64, 96, 3), np.uint8)
+    quarters[:32, :48, 0] = quarters[:32, 48:, 1] = quarters[32:, :48, 2] = 255
+    path = write_video(tmp_path / "clip.mp4", [0], rotation=rotation, mirrored=mirrored, images=[quarters])
+    source = VideoFile(path)
+    frame = source.read()
+    source.close()
+    assert frame is not None
+    assert "".join(corners(frame.image)) == expected
+    assert frame.size == source.frame_size == ((64, 96) if abs(rotation) == 90 else (96, 64))
+
+
+@pytest.mark.parametrize(
+    ("codec", "pix_fmt", "size"),
+    [
+        ("libx264", "yuv420p", (98, 66)),
+        ("ffv1", "yuv420p", (97, 65)),
+        ("ffv1", "yuv444p", (101, 63)),
+        ("ffv1", "yuv420p10le", SIZE),
+        ("ffv1", "yuva420p", SIZE),
+        ("ffv1", "gray", SIZE),
+        ("ffv1", "gray16le", SIZE),
+        ("mjpeg", "yuvj420p", SIZE),
+        ("png", "rgb24", (97, 65)),
+        ("png", "rgba", SIZE),
+        ("qtrle", "rgb24", SIZE),
+    ],
+)
+def test_any_form_of_pixels_becomes_bgr(tmp_path: Path, codec: str, pix_fmt: str, size: tuple[int, int]) -> None:
+    suffix = ".mov" if codec in {"png", "qtrle"} else ".mkv"
+    path = write_video(tmp_path / f"clip{suffix}", steady(3), codec=codec, pix_fmt=pix_fmt, size=size)
+    frames = frames_of(VideoFile(path))
+    assert [number_in(frame.image) for frame in frames] == [0, 1, 2]
+    assert all(frame.size == size for frame in frames)
+    assert np.abs(frames[1].image.astype(int) - picture(1, size)).mean() < 3
+
+
+def test_interlaced_video_is_given_as_it_is(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "clip.mkv", steady(6), options={"x264-params": "tff=1"})
+    assert [number_in(frame.image) for frame in frames_of(VideoFile(path))] == list(range(6))
+
+
+def test_a_broken_frame_is_left_out_counted_and_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = write_video(tmp_path / "clip.mov", steady(9), codec="png", pix_fmt="rgb24")
+    with av.open(str(path)) as container:
+        places = [(packet.pos, packet.size) for packet in container.demux(video=0) if packet.size]
+    data = bytearray(path.read_bytes())
+    for position, size in (places[3], places[6]):
+        begin = data.index(b"\x89PNG", position or 0)
+        data[begin + 8 : begin + size - 8] = bytes(size - 16)
+    path.write_bytes(data)
+    with caplog.at_level(logging.WARNING):
+        frames = frames_of(VideoFile(path))
+    assert [frame.index for frame in frames] == [0, 1, 2, 4, 5, 7, 8]
+    assert [number_in(frame.image) for frame in frames] == [0, 1, 2, 4, 5, 7, 8]
+    assert [record.getMessage() for record in caplog.records] == [f"{path}: 2 broken frames were left out"]
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".ts", ".mp4"])
+def test_a_file_that_was_cut_short_plays_to_its_cut(tmp_path: Path, suffix: str) -> None:
+    options = {"movflags": "frag_keyframe+empty_moov+default_base_moof"} if suffix == ".mp4" else {}
+    path = write_video(tmp_path / f"clip{suffix}", steady(60), options={"g": "5"}, container_options=options)
+    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * 0.6)])
+    frames = frames_of(VideoFile(path))
+    assert 15 < len(frames) < 50
+    assert [number_in(frame.image) for frame in frames[:15]] == list(range(15))
+
+
+def make_nothing(folder: Path) -> Path:
+    return folder / "nothing.mp4"
+
+
+def make_empty(folder: Path) -> Path:
+    (folder / "empty.mp4").touch()
+    return folder / "empty.mp4"
+
+
+def make_text(folder: Path) -> Path:
+    (folder / "notes.txt").write_text("pictures will follow\n" * 50)
+    return folder / "notes.txt"
+
+
+def make_sound(folder: Path) -> Path:
+    return write_sound(folder / "sound.mp4")
+
+
+def make_headless(folder: Path) -> Path:
+    path = write_video(folder / "headless.mp4", steady(30))
+    path.write_bytes(path.read_bytes()[:2000])
+    return path
+
+
+def make_frameless(folder: Path) -> Path:
+    path = write_video(folder / "frameless.mkv", steady(5))
+    with av.open(str(path)) as container:
+        packet = next(iter(container.demux(video=0)))
+        assert packet.pos is not None
+        path.write_bytes(path.read_bytes()[: packet.pos])
+    return path
+
+
+@pytest.mark.parametrize(
+    ("make", "cause"),
+    [
+        (make_nothing, "no such file"),
+        (make_empty, "it is empty"),
+        (make_text, "no video in it"),
+        (make_sound, "there is no video in it"),
+        (make_headless, "cut short"),
+        (make_frameless, "no picture"),
+        (lambda folder: folder, "a folder"),
+    ],
+)
+def test_a_wrong_file_fails_at_once_and_says_why(tmp_path: Path, make: Callable[[Path], Path], cause: str) -> None:
+    path = make(tmp_path)
+    with pytest.raises(SourceOpenError, match=cause) as caught:
+        VideoFile(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_server_that_hangs_up_is_asked_for_the_rest(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "clip.mkv", steady(40), codec="mjpeg", pix_fmt="yuvj420p")
+    assert path.stat().st_size > 25_000
+    with files_served(tmp_path, cut_after=10_000) as address:
+        frames = frames_of(VideoFile(f"{address}/clip.mkv"))
+    assert [number_in(frame.image) for frame in frames] == list(range(40))
+
+
+def test_a_name_with_a_colon_is_a_file_and_no_protocol(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "rec:12:30.mkv", steady(3))
+    assert len(frames_of(VideoFile(path))) == 3
+
+
+def test_nothing_is_left_of_a_range_without_frames(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "clip.mp4", steady(5))
+    assert frames_of(VideoFile(path, start=100.0)) == []
+    assert frames_of(VideoFile(path, start=0.1, end=0.1)) == []
+    assert len(frames_of(VideoFile(path, end=inf))) == 5
+
+
+def test_what_is_not_declared_is_not_known(tmp_path: Path) -> None:
+    source = VideoFile(write_video(tmp_path / "clip.h264", steady(5)))
+    source.close()
+    assert isnan(source.duration)
+    assert source.frame_count == 0
+    assert not source.has_audio

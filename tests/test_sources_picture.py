@@ -1,0 +1,102 @@
+"""Colours, and pictures that change in the middle of a stream."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+
+import av
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kpstream.entities import Image
+from kpstream.sources.picture import Converter, turns
+
+BT709, UNSPECIFIED, BT601, BT2020 = 1, 2, 6, 9
+LIMITED, FULL = 1, 2
+WEIGHTS = {BT709: (0.2126, 0.0722), UNSPECIFIED: (0.299, 0.114), BT601: (0.299, 0.114), BT2020: (0.2627, 0.0593)}
+"""What red and blue weigh in the brightness. Source: ITU-R BT.709, BT.601, BT.2020."""
+
+
+def plain(yuv: tuple[int, int, int], matrix: int, colour_range: int, form: str = "yuv420p") -> av.VideoFrame:
+    """A picture of one colour."""
+    frame = av.VideoFrame(64, 48, form)
+    for plane, level in zip(frame.planes, yuv, strict=True):
+        plane.update(bytes([level]) * plane.buffer_size)
+    frame.colorspace, frame.color_range = matrix, colour_range
+    return frame
+
+
+def bgr_of(yuv: tuple[int, int, int], matrix: int, colour_range: int) -> list[float]:
+    """The colour by its definition, 0 to 255."""
+    red_weight, blue_weight = WEIGHTS[matrix]
+    black, bright, chroma = (0, 255, 255) if colour_range == FULL else (16, 219, 224)
+    y, blue_difference, red_difference = (yuv[0] - black) / bright, (yuv[1] - 128) / chroma, (yuv[2] - 128) / chroma
+    red = y + 2 * (1 - red_weight) * red_difference
+    blue = y + 2 * (1 - blue_weight) * blue_difference
+    green = (y - red_weight * red - blue_weight * blue) / (1 - red_weight - blue_weight)
+    return [min(255.0, max(0.0, 255 * level)) for level in (blue, green, red)]
+
+
+@given(
+    yuv=st.tuples(st.integers(16, 235), st.integers(16, 240), st.integers(16, 240)),
+    matrix=st.sampled_from(sorted(WEIGHTS)),
+    colour_range=st.sampled_from([LIMITED, FULL]),
+    form=st.sampled_from(["yuv420p", "yuv422p", "yuv444p"]),
+)
+def test_colours_are_those_that_matrix_and_range_define(
+    yuv: tuple[int, int, int], matrix: int, colour_range: int, form: str
+) -> None:
+    image = Converter()(plain(yuv, matrix, colour_range, form))
+    assert image[24, 32].astype(float) == pytest.approx(bgr_of(yuv, matrix, colour_range), abs=4)
+
+
+def test_a_stream_may_change_its_size_form_and_colours() -> None:
+    convert = Converter()
+    colour = (120, 90, 180)
+    for matrix, colour_range in itertools.product((BT709, BT601), (LIMITED, FULL)):
+        image = convert(plain(colour, matrix, colour_range))
+        assert image[0, 0].astype(float) == pytest.approx(bgr_of(colour, matrix, colour_range), abs=4)
+    assert convert(av.VideoFrame(32, 18, "rgb24")).shape == (18, 32, 3)
+    assert convert(av.VideoFrame(33, 19, "gray")).shape == (19, 33, 3)
+
+
+@pytest.mark.parametrize("matrix", range(18))
+def test_a_matrix_that_nobody_uses_is_still_a_picture(matrix: int) -> None:
+    assert Converter()(plain((200, 128, 128), matrix, FULL)).mean() > 150
+
+
+def test_pictures_that_are_kept_are_not_written_over() -> None:
+    convert = Converter()
+    kept = [convert(plain((level, 128, 128), BT709, FULL)) for level in range(0, 250, 10)]
+    assert [int(image[0, 0, 0]) for image in kept] == pytest.approx(list(range(0, 250, 10)), abs=2)
+
+
+@given(st.integers(0, 3), st.booleans())
+def test_a_display_matrix_moves_corners_where_it_says(quarters: int, mirrored: bool) -> None:
+    cosine, sine = [(1, 0), (0, 1), (-1, 0), (0, -1)][quarters]
+    sign = -1 if mirrored else 1
+    matrix = (sign * cosine, sign * sine, 0, -sine, cosine, 0, 0, 0, 1)
+    picture = np.arange(6, dtype=np.uint8).reshape(2, 3)
+    points = [(x - 1, y - 0.5) for y in range(2) for x in range(3)]
+    shown = [(x * matrix[0] + y * matrix[3], x * matrix[1] + y * matrix[4]) for x, y in points]
+    rows = sorted({y for _, y in shown})
+    expected = [[n for _, n in sorted((x, n) for n, (x, y) in enumerate(shown) if y == row)] for row in rows]
+    assert turned(picture, turns(tuple(65536 * number for number in matrix))).tolist() == expected
+
+
+def turned(picture: Image, filters: list[tuple[str, str]]) -> Image:
+    """What FFmpeg's documentation says that these filters do."""
+    does: dict[tuple[str, str], Callable[[Image], Image]] = {
+        ("transpose", "dir=clock"): lambda image: np.rot90(image, -1),
+        ("transpose", "dir=cclock"): np.rot90,
+        ("transpose", "dir=cclock_flip"): lambda image: image.T,
+        ("transpose", "dir=clock_flip"): lambda image: np.rot90(image, -1)[::-1],
+        ("hflip", ""): lambda image: image[:, ::-1],
+        ("vflip", ""): lambda image: image[::-1],
+    }
+    for each in filters:
+        picture = does[each](picture)
+    return picture

@@ -1,0 +1,196 @@
+"""Live streams over HTTP, from servers in this process; RTSP is in tests/rig."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from kpstream.entities import Frame
+from kpstream.errors import SourceError, SourceOpenError, SourceReadError
+from kpstream.interfaces import Source
+from kpstream.sources import Stream
+from tests.source_clips import number_in, write_video
+from tests.source_contract import SourceContract
+from tests.source_servers import MjpegCamera, files_served
+
+PASSWORD = "hunter22-secret"
+
+
+@pytest.fixture
+def camera() -> Iterator[MjpegCamera]:
+    camera = MjpegCamera()
+    yield camera
+    camera.switch_off()
+
+
+def next_of(source: Source) -> Frame:
+    frame = source.read()
+    assert frame is not None
+    return frame
+
+
+def read_until_lost(source: Source) -> Frame:
+    """The last frame before the connection is lost."""
+    last = next_of(source)
+    try:
+        while True:
+            last = next_of(source)
+    except SourceReadError:
+        return last
+
+
+class TestContract(SourceContract):
+    @pytest.fixture
+    def make(self, camera: MjpegCamera) -> Callable[[], Source]:
+        return lambda: Stream(camera.url)
+
+
+class TestContractOfSegments(SourceContract):
+    @pytest.fixture
+    def make(self, tmp_path: Path) -> Iterator[Callable[[], Source]]:
+        write_segments(tmp_path)
+        with files_served(tmp_path) as address:
+            yield lambda: Stream(f"{address}/live.m3u8")
+
+
+def write_segments(folder: Path) -> None:
+    """An HLS playlist of four seconds that goes on being written."""
+    times = [40 * number for number in range(100)]
+    options = {"hls_time": "1", "hls_list_size": "0"}
+    write_video(folder / "live.m3u8", times, options={"x264-params": "keyint=25:bframes=0"}, container_options=options)
+    playlist = (folder / "live.m3u8").read_text()
+    (folder / "live.m3u8").write_text(playlist.replace("#EXT-X-ENDLIST\n", ""))
+
+
+def test_pictures_without_timestamps_are_timed_by_their_arrival(camera: MjpegCamera) -> None:
+    source = Stream(camera.url)
+    frames = [next_of(source) for _ in range(10)]
+    source.close()
+    first = frames[0]
+    for frame in frames[1:]:
+        assert frame.pts == pytest.approx(max(frame.captured_at - first.captured_at, 1e-3 * frame.index), abs=5e-3)
+    numbers = [number_in(frame.image) for frame in frames]
+    assert numbers == list(range(numbers[0], numbers[0] + 10))
+
+
+def test_a_camera_that_goes_and_comes_back_is_read_on_in_true_time(camera: MjpegCamera) -> None:
+    source = Stream(camera.url)
+    next_of(source)
+    camera.switch_off()
+    before = read_until_lost(source)
+    with pytest.raises(SourceReadError):
+        source.read()
+    with pytest.raises(SourceOpenError):
+        source.reopen()
+    again = MjpegCamera(camera.port)
+    try:
+        source.reopen()
+        after = next_of(source)
+    finally:
+        source.close()
+        again.switch_off()
+    assert after.index == before.index + 1
+    assert after.pts - before.pts == pytest.approx(after.captured_at - before.captured_at, abs=0.01)
+
+
+def test_segments_are_played_at_their_own_pace(tmp_path: Path) -> None:
+    write_segments(tmp_path)
+    with files_served(tmp_path) as address:
+        source = Stream(f"{address}/live.m3u8")
+        frames = [next_of(source) for _ in range(8)]
+        source.close()
+    assert [after.pts - before.pts for before, after in pairwise(frames)] == pytest.approx([0.04] * 7, abs=2e-3)
+    shown = frames[-1].captured_at - frames[0].captured_at
+    assert shown > 0.2  # read at once, they would be there in a hundredth of that
+
+
+def texts_of(error: BaseException) -> str:
+    """All that can be found by walking from an error: its texts, attributes, causes and contexts."""
+    seen: list[str] = []
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        each = waiting.pop()
+        if each is not None:
+            seen += [repr(each), str(each), repr(each.args), repr(vars(each))]
+            seen += [repr(getattr(each, name, None)) for name in ("filename", "strerror", "log", "__notes__")]
+            waiting += [each.__cause__, each.__context__]
+    return "\n".join(seen)
+
+
+def unanswered() -> str:
+    """The address of nobody: a port that was free a moment ago."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return f"127.0.0.1:{server.getsockname()[1]}"
+
+
+@pytest.mark.parametrize("scheme", ["rtsp", "http"])
+def test_the_password_is_in_no_error_and_no_name(scheme: str) -> None:
+    url = f"{scheme}://admin:{PASSWORD}@{unanswered()}/cam?token={PASSWORD}"
+    with pytest.raises(SourceOpenError, match="nothing listens there") as caught:
+        Stream(url)
+    assert PASSWORD not in texts_of(caught.value)
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None
+
+
+def test_the_password_is_not_shown_by_an_open_stream_or_its_loss() -> None:
+    camera = MjpegCamera(password=PASSWORD)
+    source = Stream(camera.url.replace("://", f"://admin:{PASSWORD}@"))
+    next_of(source)
+    assert PASSWORD not in source.name + repr(source)
+    assert source.name == camera.url.replace("://", "://***@")
+    camera.switch_off()
+    errors: list[SourceError] = []
+    for act in (lambda: [next_of(source) for _ in range(1000)], source.reopen):
+        with pytest.raises(SourceError) as caught:
+            act()
+        errors.append(caught.value)
+    source.close()
+    assert not [error for error in errors if PASSWORD in texts_of(error)]
+
+
+def test_a_refused_user_is_told_where_to_write_the_password() -> None:
+    camera = MjpegCamera(password=PASSWORD)
+    try:
+        with pytest.raises(SourceOpenError, match=r"http://USER:PASSWORD@HOST"):
+            Stream(camera.url)
+    finally:
+        camera.switch_off()
+
+
+def test_a_missing_stream_is_told_from_a_missing_server(tmp_path: Path) -> None:
+    with files_served(tmp_path) as address, pytest.raises(SourceOpenError, match="no such stream"):
+        Stream(f"{address}/nothing")
+
+
+@pytest.mark.parametrize("scheme", ["rtsp", "http"])
+def test_a_server_that_says_nothing_is_given_up(scheme: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"{scheme}://127.0.0.1:{server.getsockname()[1]}/cam"
+        with pytest.raises(SourceOpenError, match=r"no answer within 0\.3 s"):
+            Stream(url, timeout=0.3)
+
+
+def test_a_camera_that_falls_silent_is_lost() -> None:
+    camera = MjpegCamera(pictures=10)
+    try:
+        source = Stream(camera.url, timeout=0.5)
+        with pytest.raises(SourceReadError, match=r"nothing came for 0\.5 s"):
+            [next_of(source) for _ in range(11)]
+        source.close()
+    finally:
+        camera.switch_off()
+
+
+def test_an_unknown_host_is_named() -> None:
+    with pytest.raises(SourceOpenError, match=r"no host named camera\.invalid"):
+        Stream("rtsp://camera.invalid/cam", timeout=1.0)
+
+
+def test_an_unknown_kind_of_address_is_named() -> None:
+    with pytest.raises(SourceOpenError, match="no such kind of address"):
+        Stream("carrier-pigeon://camera/1")
