@@ -17,9 +17,10 @@ import numpy as np
 import pytest
 
 from kpstream import cli
-from kpstream.testing import Reply, ScriptedServer
+from kpstream.entities import Scene
+from kpstream.sinks.video import VideoSink
+from kpstream.testing import Reply, ScriptedServer, SyntheticSource
 from kpstream.testing.scripted_server import Recorded, canned_answer
-from tests.source_clips import write_video
 from tests.test_movenet import drawn_person
 
 FRAMES = 12
@@ -31,7 +32,11 @@ def run(*words: str | Path) -> int:
 
 @pytest.fixture
 def clip(tmp_path: Path) -> Path:
-    return write_video(tmp_path / "clip.mp4", [40 * number for number in range(FRAMES)])
+    source, sink = SyntheticSource(FRAMES, frame_rate=25.0), VideoSink(tmp_path / "clip.mp4", frame_rate=25.0)
+    while (frame := source.read()) is not None:
+        sink.write(Scene(frame, ()), frame.image)
+    sink.close()
+    return tmp_path / "clip.mp4"
 
 
 @pytest.fixture
