@@ -1,15 +1,63 @@
 """Moving points between two moments, in plain arrays: NaN-aware, no clock, no I/O.
 
-Points are float32 arrays of shape ``(K, 2)``; a point that is not known is NaN in both coordinates.
+Points are float32 arrays of shape ``(K, 2)``, or ``(N, K, 2)`` for N objects; a point that is not known is NaN in
+both coordinates. A picture is grey and small (`shrink`), and the points that are moved between two of them are in its
+pixels.
+
+`Mesh.move` is the heart. A keypoint alone is a bad thing to follow: a wrist is small, blurred, and half of the
+patch around it is background, which holds it back. The limbs between keypoints are long, and inside of them there is
+nothing but the object. So all keypoints of an object are moved at once, such that the strips of picture along its
+edges look the same afterwards: the registration of Lucas and Kanade with the skeleton in place of a patch.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import combinations
+
+import cv2
 import numpy as np
 import numpy.typing as npt
 
 Points = npt.NDArray[np.float32]
 Weights = npt.NDArray[np.float32]
+Grey = npt.NDArray[np.uint8]
+
+SIDE = 320
+"""The longer side of a small picture, in pixels."""
+_ALONG, _ACROSS = np.linspace(-0.1, 1.1, 9, dtype=np.float32), np.array([-0.1, 0.0, 0.1], np.float32)
+_T, _W = np.repeat(_ALONG, len(_ACROSS)), np.tile(_ACROSS, len(_ALONG))
+_SHARES = np.stack([1 - _T, _T])  # what the two ends of an edge have in each point of its strip
+_SQUARES = np.stack([_SHARES[0] ** 2, _SHARES[0] * _SHARES[1], _SHARES[1] ** 2])
+_ROUNDS = 2
+_GREY_NOISE, _GREY_OUTLIER = 8.0, 15.0
+_STRETCH, _TURN = 0.03, 0.15  # by how much of its length an edge stretches and turns from one picture to the next
+_MOST = 24  # objects; in a larger crowd the small ones go by flow alone, as each costs a quarter of a millisecond
+_LARGEST = 64  # points; a larger mesh goes by flow alone, as the cost grows with their third power
+_AT_REST = 0.3  # pixels; an object whose points all move less by their own flow is not looked at closely
+_HOLD = 0.01  # what keeps a point where it was first thought to go, as long as nothing else says otherwise
+_WINDOW, _LEVELS = (9, 9), 3
+_ENDS = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 10, 0.03)
+_RETURN_WITHIN = 1.5
+_THUMB, _FLAT = (32, 18), 4.0
+
+
+def shrink(image: npt.NDArray[np.uint8]) -> Grey:
+    """The small grey picture of a BGR image: at most `SIDE` pixels long, never enlarged."""
+    height, width = image.shape[:2]
+    share = min(1.0, SIDE / max(height, width))
+    size = (max(1, round(width * share)), max(1, round(height * share)))
+    grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
+    if share <= 0.5:
+        # two bilinear steps, the last an exact halving, do the work of a reduction by area in a fifth of its time
+        while grey.shape[0] >= 4 * size[1] and grey.shape[1] >= 4 * size[0]:
+            grey = _resized(grey, (grey.shape[1] // 2, grey.shape[0] // 2))
+        grey = _resized(grey, (2 * size[0], 2 * size[1]))
+    return _resized(grey, size)
+
+
+def _resized(picture: Grey, size: tuple[int, int]) -> Grey:
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
 def widen(values: Points, rows: int, fill: float = np.nan) -> Points:
@@ -45,3 +93,284 @@ def between(before: Points, after: Points, share: float) -> Points:
     end = np.where(np.isnan(after), before + way, after)
     points: Points = ((1 - share) * start + share * end).astype(np.float32)
     return points
+
+
+def box_around(points: Points) -> Points:
+    """The smallest box that holds all known points, shape ``(4,)``: x_min, y_min, x_max, y_max; NaN without any."""
+    known = points[~np.isnan(points[:, 0])]
+    if not len(known):
+        return np.full(4, np.nan, np.float32)
+    return np.concatenate([known.min(0), known.max(0)])
+
+
+def alike(before: Grey, after: Grey) -> float:
+    """How much the coarse look of two pictures has in common: 1 for the same scene, about 0 across a cut."""
+    one, other = (
+        cv2.resize(picture, _THUMB, interpolation=cv2.INTER_AREA).astype(float) for picture in (before, after)
+    )
+    one, other = one - one.mean(), other - other.mean()
+    spread = float(np.sqrt((one**2).mean() * (other**2).mean()))
+    if spread < _FLAT**2:
+        return 1.0
+    return float((one * other).mean()) / spread
+
+
+def follow(before: Grey, after: Grey, points: Points) -> tuple[Points, npt.NDArray[np.bool_]]:
+    """Move points by pyramidal Lucas-Kanade flow, there and back.
+
+    Args:
+        before: The picture that the points are in.
+        after: The next one, of the same size.
+        points: Shape ``(P, 2)``, all known.
+
+    Returns:
+        Displacements, shape ``(P, 2)``, and which of them lead back to where they began, shape ``(P,)``.
+    """
+    if not len(points):
+        return points, np.zeros(0, bool)
+    start = np.ascontiguousarray(points, np.float32).reshape(-1, 1, 2)
+    options = {"winSize": _WINDOW, "maxLevel": _LEVELS, "criteria": _ENDS}
+    there, found, _ = cv2.calcOpticalFlowPyrLK(before, after, start, None, **options)  # type: ignore[call-overload]
+    back, again, _ = cv2.calcOpticalFlowPyrLK(after, before, there, None, **options)  # type: ignore[call-overload]
+    away = np.hypot(*(back - start).reshape(-1, 2).T)
+    sound = (found.ravel() > 0) & (again.ravel() > 0) & (away < _RETURN_WITHIN)
+    return (there - start).reshape(-1, 2), sound
+
+
+class Mesh:
+    """K keypoints and the edges that hold them together: what one class of objects has in common.
+
+    Args:
+        points: K.
+        edges: Pairs of indices. Two points with two common neighbours, as across a torso, are joined as well.
+    """
+
+    def __init__(self, points: int, edges: Sequence[tuple[int, int]]) -> None:
+        joined = np.zeros((points, points), bool)
+        for a, b in edges:
+            joined[a, b] = joined[b, a] = a != b
+        braced = joined | ((joined.astype(int) @ joined.astype(int)) >= 2)
+        self._points = points
+        self._joined = joined.astype(np.float32)
+        pairs = combinations(range(points if points <= _LARGEST else 0), 2)
+        self._edges = np.array([pair for pair in pairs if braced[pair]], int).reshape(-1, 2)
+        ends = np.zeros((3, len(self._edges), points, points), np.float32)
+        for number, (a, b) in enumerate(self._edges):
+            ends[0, number, a, a] = ends[1, number, b, b] = ends[2, number, a, b] = ends[2, number, b, a] = 1
+        self._blocks = ends[[0, 2, 1]].reshape(3 * len(self._edges), points * points)
+        self._from, self._to = ends[0].sum(2), ends[1].sum(2)
+
+    @property
+    def edges(self) -> npt.NDArray[np.int_]:
+        """The pairs of points that are held together, shape ``(E, 2)``."""
+        return self._edges
+
+    def look(self, picture: Grey, points: Points) -> Weights:
+        """How light the edges of N objects are, each in three pieces: what they can be recognised by.
+
+        Args:
+            picture: The picture that the points are in.
+            points: Shape ``(N, K, 2)``.
+
+        Returns:
+            Mean grey values, shape ``(N, E, 3)``; NaN where an end is not known.
+        """
+        start, along = points[:, self._edges[:, 0], None], np.diff(points[:, self._edges], axis=2)
+        places = start + (np.arange(9, dtype=np.float32)[:, None] / 8) * along
+        values = _sample(picture.astype(np.float32), np.nan_to_num(places))
+        values = np.asarray(values.reshape(*places.shape[:2], 3, 3).mean(3), np.float32)
+        values[np.isnan(along[..., 0, 0])] = np.nan
+        return values
+
+    def move(
+        self,
+        before: Grey,
+        after: Grey,
+        points: Points,
+        velocity: Points,
+        *,
+        hidden: npt.NDArray[np.bool_] | None = None,
+    ) -> Points:
+        """Where the points of N objects have gone from one picture to the next.
+
+        There are two first guesses, flow and a steady motion; for each object the better one is followed up.
+
+        Args:
+            before: The picture that the points are in.
+            after: The next one, of the same size.
+            points: Shape ``(N, K, 2)``.
+            velocity: How far each point moved one picture earlier, shape ``(N, K, 2)``; zero where nobody knows.
+            hidden: Edges with something else before them, shape ``(N, E)``: they go with the rest of the object.
+
+        Returns:
+            Displacements, shape ``(N, K, 2)``, zero where a point is not known.
+        """
+        known = ~np.isnan(points[..., 0])
+        hidden = np.zeros((len(points), len(self._edges)), bool) if hidden is None else hidden
+        flow = self._flow(before, after, points, velocity, self._uncovered(points, hidden))
+        chosen = _largest(points, np.flatnonzero((np.abs(flow) > _AT_REST).any((1, 2)) | hidden.any(1)))
+        if not len(self._edges) or not len(chosen):
+            return flow
+        strips = _Strips(before, after, points[chosen], self._edges, hidden[chosen])
+        steady = np.where(known[..., None], velocity, 0).astype(np.float32)[chosen]
+        better = strips.cost(strips.differences(steady)) < strips.cost(strips.differences(flow[chosen]))
+        flow[chosen] = self._register(strips, np.where(better[:, None, None], steady, flow[chosen]))
+        flow[~known] = 0
+        return flow
+
+    def _uncovered(self, points: Points, hidden: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+        """Which points are known, and no more of their edges hidden than seen; shape ``(N, K)``."""
+        present = ~np.isnan(points[:, self._edges, 0]).any(2)
+        touches = self._from + self._to
+        balance = (present & ~hidden) @ touches - (present & hidden) @ touches
+        uncovered: npt.NDArray[np.bool_] = ~np.isnan(points[..., 0]) & (balance >= 0)
+        return uncovered
+
+    def _flow(
+        self, before: Grey, after: Grey, points: Points, velocity: Points, uncovered: npt.NDArray[np.bool_]
+    ) -> Points:
+        """Each point's own flow; where it fails that of its neighbours, of the object, or the object's last motion."""
+        known = ~np.isnan(points[..., 0])
+        moved = np.zeros_like(points)
+        sound = np.zeros(known.shape, bool)
+        moved[uncovered], sound[uncovered] = follow(before, after, points[uncovered])
+        moved[~sound] = 0
+        around = sound @ self._joined
+        neighbours = np.einsum("kj,njc->nkc", self._joined, moved) / np.maximum(around, 1)[..., None]
+        lost = known & ~sound
+        for number in np.flatnonzero(lost.any(1)):
+            certain = moved[number, sound[number]] if sound[number].any() else velocity[number, known[number]]
+            ways = np.where(around[number, :, None] > 0, neighbours[number], np.median(certain, axis=0))
+            moved[number, lost[number]] = ways[lost[number]]
+        return moved
+
+    def _register(self, strips: _Strips, guess: Points) -> Points:
+        """Gauss-Newton on what differs along the edges, from a first guess on; the displacements."""
+        moved = guess
+        for _ in range(_ROUNDS):
+            pull, bend = strips.slopes(strips.differences(moved))
+            moved = moved - self._solve(bend, pull, strips.stiffness, moved, guess)
+        return moved
+
+    def _solve(self, bend: Points, pull: Points, stiffness: Points, moved: Points, guess: Points) -> Points:
+        """One step of Gauss-Newton for N objects.
+
+        Args:
+            bend: What the pictures say of the second order, shape ``(N, E, 3, 3)``: (xx, xy, yy) of (from, both, to).
+            pull: What they say of the first order, shape ``(N, E, 2, 2)``: (x, y) of (from, to).
+            stiffness: How hard each edge is to deform, shape ``(N, E, 3)``: xx, xy, yy.
+            moved: The displacements so far, shape ``(N, K, 2)``.
+            guess: The first guess, shape ``(N, K, 2)``.
+        """
+        count, points = moved.shape[:2]
+        a, b = self._edges.T
+        deformed = moved[:, b] - moved[:, a]
+        resists = np.stack(
+            [
+                stiffness[..., 0] * deformed[..., 0] + stiffness[..., 1] * deformed[..., 1],
+                stiffness[..., 1] * deformed[..., 0] + stiffness[..., 2] * deformed[..., 1],
+            ],
+            -1,
+        )
+        gradient = _HOLD * (moved - guess)
+        gradient += self._from.T @ (pull[..., 0] - resists) + self._to.T @ (pull[..., 1] + resists)
+        parts = bend + stiffness[..., None] * np.array([1, -1, 1], np.float32)
+        blocks = (parts.transpose(0, 2, 3, 1).reshape(count, 3, -1) @ self._blocks).reshape(count, 3, points, points)
+        hessian = np.empty((count, points, 2, points, 2), np.float32)
+        hessian[:, :, 0, :, 0], hessian[:, :, 1, :, 1] = blocks[:, 0], blocks[:, 2]
+        hessian[:, :, 0, :, 1] = hessian[:, :, 1, :, 0] = blocks[:, 1]
+        hessian = hessian.reshape(count, 2 * points, 2 * points) + _HOLD * np.eye(2 * points, dtype=np.float32)
+        step: Points = np.linalg.solve(hessian, gradient.reshape(count, -1, 1)).reshape(moved.shape)
+        return step
+
+
+def _largest(points: Points, among: npt.NDArray[np.int_]) -> npt.NDArray[np.int_]:
+    """Which of these objects are looked at closely: all, or the largest in a crowd."""
+    if len(among) <= _MOST:
+        return among
+    known = (points[number][~np.isnan(points[number, :, 0])] for number in among)
+    size = [np.ptp(xy, axis=0).sum() if len(xy) else 0.0 for xy in known]
+    return among[np.argsort(size)[-_MOST:]]
+
+
+class _Strips:
+    """What two pictures show along the edges of N objects.
+
+    Args:
+        before: The picture that the points are in.
+        after: The next one.
+        points: Shape ``(N, K, 2)``.
+        edges: Shape ``(E, 2)``, indices of points.
+        hidden: Edges that say nothing, shape ``(N, E)``.
+    """
+
+    def __init__(
+        self,
+        before: Grey,
+        after: Grey,
+        points: Points,
+        edges: npt.NDArray[np.int_],
+        hidden: npt.NDArray[np.bool_],
+    ) -> None:
+        self._from, self._to = edges.T
+        start, along = points[:, self._from], points[:, self._to] - points[:, self._from]
+        present = ~np.isnan(along[..., 0])
+        self._telling = present & ~hidden
+        start, along = np.nan_to_num(start), np.nan_to_num(along)
+        self._length = np.maximum(np.hypot(along[..., 0], along[..., 1]), 1)
+        across = np.stack([-along[..., 1], along[..., 0]], -1)
+        self._places = start[:, :, None] + _T[:, None] * along[:, :, None] + _W[:, None] * across[:, :, None]
+        self._target = after.astype(np.float32)
+        self._look, x, y = _look(before.astype(np.float32), self._places)
+        self._slopes = np.stack([x, y], 2)
+        self._curves = np.stack([x * x, x * y, y * y], 2)
+        self.stiffness = _stiffness(along, self._length, present)
+        """How hard each edge is to deform, shape ``(N, E, 3)``."""
+
+    def differences(self, moved: Points) -> Weights:
+        """What the second picture shows in place of the first, for displacements of the points; ``(N, E, S)``."""
+        share = _SHARES[:, :, None]
+        way = share[0] * moved[:, self._from, None] + share[1] * moved[:, self._to, None]
+        return _sample(self._target, self._places + way) - self._look
+
+    def cost(self, differences: Weights) -> Weights:
+        """How much differs on each object, from 0 to 1, shape ``(N,)``."""
+        squares = differences**2
+        weight = self._length * self._telling
+        misfit = ((squares / (squares + _GREY_OUTLIER**2)).mean(2) * weight).sum(1)
+        cost: Weights = misfit / np.maximum(weight.sum(1), 1)
+        return cost
+
+    def slopes(self, differences: Weights) -> tuple[Points, Points]:
+        """How what differs changes with the two ends of each edge.
+
+        Returns:
+            The first order, shape ``(N, E, 2, 2)``: x and y of (from, to); and the second order, shape
+            ``(N, E, 3, 3)``: xx, xy and yy of (from, both, to).
+        """
+        weight = self._telling[..., None] / (1 + (differences / _GREY_OUTLIER) ** 2) ** 2 / _GREY_NOISE**2
+        pull = (self._slopes * (differences * weight)[:, :, None]) @ _SHARES.T
+        return pull, (self._curves * weight[:, :, None]) @ _SQUARES.T
+
+
+def _stiffness(along: Points, length: Weights, present: npt.NDArray[np.bool_]) -> Points:
+    """How hard edges are to stretch and to turn, shape ``(N, E, 3)``: xx, xy and yy."""
+    x, y = along[..., 0] / length, along[..., 1] / length
+    stretch, turn = present / (_STRETCH * length) ** 2, present / (_TURN * length) ** 2
+    return np.stack(
+        [stretch * x * x + turn * y * y, (stretch - turn) * x * y, stretch * y * y + turn * x * x], -1
+    ).astype(np.float32)
+
+
+def _sample(picture: Weights, at: Points) -> Weights:
+    """The picture's values at points of shape ``(..., E, S, 2)``, bilinear; at its border they go on."""
+    rows = at.reshape(-1, at.shape[-3] * at.shape[-2], 2).astype(np.float32)  # cv2 takes 32767 rows at most
+    values = cv2.remap(picture, rows, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
+    return np.asarray(values.reshape(at.shape[:-1]), np.float32)
+
+
+def _look(picture: Weights, at: Points) -> tuple[Weights, Weights, Weights]:
+    """The picture's values at points, and how they rise to the right and downwards."""
+    x, y = np.array([1, 0], np.float32), np.array([0, 1], np.float32)
+    value, right, left, down, up = _sample(picture, np.stack([at, at + x, at - x, at + y, at - y]))
+    return value, (right - left) / 2, (down - up) / 2

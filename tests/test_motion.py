@@ -180,3 +180,11 @@ def test_mesh_takes_a_crowd_and_nobody() -> None:
     np.testing.assert_allclose(way, np.broadcast_to(np.array([2, 1]), way.shape), atol=0.5)
     nobody = np.zeros((0, 3, 2), np.float32)
     assert Mesh(3, CHAIN).move(picture, moved, nobody, nobody).shape == (0, 3, 2)
+
+
+def test_face_with_many_points_is_followed_too() -> None:
+    picture = texture(200, 160, 11)
+    moved, _ = turned(picture, 0, (3, -1))
+    start = np.random.default_rng(2).uniform((40, 40), (160, 120), (1, 133, 2)).astype(np.float32)
+    way = Mesh(133, [(i, i + 1) for i in range(132)]).move(picture, moved, start, np.zeros_like(start))
+    np.testing.assert_allclose(way, np.broadcast_to(np.array([3, -1]), way.shape), atol=0.5)

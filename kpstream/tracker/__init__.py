@@ -1,0 +1,5 @@
+"""Who is who, and every pose at any moment."""
+
+from __future__ import annotations
+
+from kpstream.tracker.tracker import Tracker as Tracker

@@ -1,0 +1,82 @@
+"""Who stands before whom: edges of an object that another one hides.
+
+Where somebody passes before somebody else, the pictures show the one in front, and points of the other would go along
+with him. So each object is known by how light its edges are; where another object is and an edge looks like another
+thing, it is hidden, and says nothing about where its own object goes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from kpstream.motion import Mesh, Points, Weights
+from kpstream.tracker.pictures import Mask, Pictures
+
+_UNLIKE = 18.0  # grey values that the pieces of an edge differ by on average
+_MOSTLY = 0.4  # the share of its edges that another hides, from which on an object goes as it went before
+_LEARN = 0.3
+
+
+def around(tracker_id: int, boxes: Mapping[int, Points]) -> list[Points]:
+    """The boxes of others that touch an object's own."""
+    own = boxes[tracker_id]
+    others = (box for other, box in boxes.items() if other != tracker_id)
+    return [box for box in others if (own[:2] < box[2:]).all() and (box[:2] < own[2:]).all()]
+
+
+def contested(points: Points, mesh: Mesh, others: Sequence[Points]) -> Mask:
+    """Which edges have their middle in a box of another object, shape ``(E,)``.
+
+    Args:
+        points: Shape ``(K, 2)``.
+        mesh: What holds them together.
+        others: The other objects' boxes, each of shape ``(4,)``.
+    """
+    middle = points[mesh.edges].mean(1)
+    inside = np.zeros(len(middle), bool)
+    for box in others:
+        inside |= ((middle >= box[:2]) & (middle <= box[2:])).all(1)
+    return inside
+
+
+def learned(look: Weights | None, seen: Weights, covered: Mask) -> Weights:
+    """How an object's edges look, from how they did and how they do now; what is covered now says nothing.
+
+    Args:
+        look: What was known, shape ``(E, 3)``; None where it is the first time.
+        seen: What is seen now, shape ``(E, 3)``.
+        covered: Shape ``(E,)``.
+    """
+    if look is None or look.shape != seen.shape:
+        return seen
+    new = np.where(np.isnan(look), seen, look + _LEARN * (seen - look))
+    kept: Weights = np.where(covered[:, None] & ~np.isnan(look) | np.isnan(seen), look, new)
+    return kept
+
+
+def hidden(
+    pictures: Pictures, number: int, mesh: Mesh, points: Points, *, look: Weights | None, others: Sequence[Points]
+) -> Mask:
+    """Which edges of an object are hidden on a picture, shape ``(E,)``: all where too many are to tell them apart.
+
+    Args:
+        pictures: Hold the picture.
+        number: The picture's.
+        mesh: What holds the points together.
+        points: Where they are, shape ``(K, 2)``.
+        look: How its edges look where nothing is before them, shape ``(E, 3)``.
+        others: The other objects' boxes.
+    """
+    if not others or look is None or len(look) != len(mesh.edges):
+        return np.zeros(len(mesh.edges), bool)
+    doubtful = contested(points, mesh, others)
+    if not doubtful.any():
+        return doubtful
+    differs = np.abs(pictures.look(mesh, number, points[None])[0] - look).mean(1)
+    unlike: Mask = doubtful & (differs > _UNLIKE)
+    present = ~np.isnan(points[mesh.edges, 0]).any(1)
+    if (unlike & present).sum() > _MOSTLY * present.sum():
+        unlike[:] = True
+    return unlike

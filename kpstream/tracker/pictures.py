@@ -1,0 +1,117 @@
+"""The small grey pictures of the last seconds, in order: what carries points from one moment to another."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from kpstream.entities import Frame
+from kpstream.motion import Grey, Mesh, Points, Weights, alike, shrink
+
+Mask = npt.NDArray[np.bool_]
+
+_KEPT = 360  # twelve seconds at 30 pictures a second: longer than any answer is waited for; 21 MB
+_SAME_SCENE = 0.5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Picture:
+    """One picture, and whether it goes on from the one before it."""
+
+    frame_index: int
+    pts: float
+    grey: Grey
+    scale: tuple[float, float]
+    """Small pixels per source pixel, to the right and downwards."""
+    is_cut: bool
+    """True where nothing of the picture before is seen any more: another scene, another size."""
+
+
+class Pictures:
+    """A bounded run of pictures. Each has a number that stays the same while it is kept: the first is 0."""
+
+    def __init__(self) -> None:
+        self._kept: deque[Picture] = deque(maxlen=_KEPT)
+        self._numbers: dict[int, int] = {}
+        self._next = 0
+
+    def __repr__(self) -> str:
+        return f"<Pictures {self._next - len(self._kept)} to {self._next - 1}>"
+
+    def add(self, frame: Frame) -> int:
+        """Keep a picture, if it is not kept already, and say its number."""
+        known = self._numbers.get(frame.index)
+        if known is not None:
+            return known
+        grey = shrink(frame.image)
+        height, width = frame.image.shape[:2]
+        last = self._kept[-1] if self._kept else None
+        is_cut = last is None or last.grey.shape != grey.shape or alike(last.grey, grey) < _SAME_SCENE
+        if len(self._kept) == _KEPT:
+            del self._numbers[self._kept[0].frame_index]
+        scale = (grey.shape[1] / width, grey.shape[0] / height)
+        self._kept.append(Picture(frame.index, frame.pts, grey, scale, is_cut))
+        self._numbers[frame.index] = self._next
+        self._next += 1
+        return self._next - 1
+
+    def number(self, frame_index: int) -> int | None:
+        """The number of a frame's picture; None where it is not kept."""
+        return self._numbers.get(frame_index)
+
+    def goes_on(self, first: int, last: int) -> bool:
+        """Whether points can be moved all the way from one picture to a later one."""
+        oldest = self._next - len(self._kept)
+        if not oldest <= first <= last < self._next:
+            return False
+        return not any(self._kept[number - oldest].is_cut for number in range(first + 1, last + 1))
+
+    def look(self, mesh: Mesh, number: int, points: Points) -> Weights:
+        """How the edges of N objects look on a kept picture, see `Mesh.look`; points in pixels of the source."""
+        picture = self._kept[number - self._next + len(self._kept)]
+        return mesh.look(picture.grey, (points + 0.5) * np.array(picture.scale, np.float32) - 0.5)
+
+    def move(
+        self, mesh: Mesh, start: int, end: int, *, points: Points, velocity: Points, hidden: Mask | None = None
+    ) -> Points:
+        """Move the points of N objects from one picture to the next one or to the one before.
+
+        Args:
+            mesh: What holds the points of each object together.
+            start: The number of the picture that the points are in.
+            end: The number of a neighbouring picture; `goes_on` between the two.
+            points: Shape ``(N, K, 2)``, in pixels of the source.
+            velocity: How far they moved from the picture before, in the same pixels.
+            hidden: Edges with something else before them, shape ``(N, E)``.
+
+        Returns:
+            The points in the other picture, shape ``(N, K, 2)``, in pixels of the source.
+        """
+        oldest = self._next - len(self._kept)
+        before, after = self._kept[start - oldest], self._kept[end - oldest]
+        scale = np.array(before.scale, np.float32)
+        moved = mesh.move(before.grey, after.grey, (points + 0.5) * scale - 0.5, velocity * scale, hidden=hidden)
+        return points + moved / scale
+
+    def follow(self, mesh: Mesh, points: Points, numbers: Sequence[int]) -> list[Points]:
+        """Move the points of N objects through neighbouring pictures.
+
+        Args:
+            mesh: What holds the points of each object together.
+            points: Where they are on the first of the pictures, shape ``(N, K, 2)``.
+            numbers: The pictures, forwards or backwards; they go on.
+
+        Returns:
+            The points on each of the pictures.
+        """
+        spots = [points]
+        velocity = np.zeros_like(points)
+        for start, end in pairwise(numbers):
+            spots.append(self.move(mesh, start, end, points=spots[-1], velocity=velocity))
+            velocity = np.nan_to_num(spots[-1] - spots[-2])
+        return spots

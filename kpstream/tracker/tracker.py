@@ -1,0 +1,279 @@
+"""The tracker: every pose at any moment, before, between and after the answers.
+
+The rules that hold here: no clock, no I/O, one thread. Time is the pts of frames and results. A frame that was
+answered is given back exactly as answered. Everything that is kept is bounded.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from itertools import groupby, pairwise
+
+import numpy as np
+
+from kpstream.entities import Frame, Pose, Result
+from kpstream.motion import Mesh, Points, box_around, shift, widen
+from kpstream.tracker.bridges import Pair, build, ends, moves, pose_between
+from kpstream.tracker.matching import match, outline
+from kpstream.tracker.occlusion import around, contested, hidden, learned
+from kpstream.tracker.pictures import Pictures
+from kpstream.tracker.track import Key, Track, Trail, diagonal, mesh_of
+
+_UPLOAD_SIDE = 640  # what a picture's longer side has at the endpoint, whose answers are whole pixels of it
+_REDO = 0.04
+_JUDGED_EVERY = 0.19  # seconds
+_TARDY = 0.1  # seconds by which an answer may come later than the ones before it
+_CATCH_UP = 24  # what catching up may cost in one frame: 3 for a picture and 1 for every object
+
+
+class Tracker:
+    """Follows every object through the answers and knows its pose on every frame.
+
+    An answer to a picture that was shown already (live) is brought to the newest one through the pictures in
+    between. Between two answers (recorded) poses are interpolated. Which of the two it is follows from the order of
+    the calls alone.
+
+    Args:
+        patience: Seconds for which an object that no answer confirms any more keeps its `tracker_id`, and for
+            which poses go on when answers stop.
+    """
+
+    def __init__(self, *, patience: float = 1.0) -> None:
+        self._patience = patience
+        self._tracks: list[Track] = []
+        self._pictures = Pictures()
+        self._answered: deque[tuple[float, int]] = deque(maxlen=512)
+        self._next_id = 1
+        self._shown: tuple[float, int] | None = None
+        self._judged_at = -np.inf
+        self._lag = 0.0
+        self._quantum = 1.0
+
+    def __repr__(self) -> str:
+        return f"<Tracker {len(self._tracks)} tracks, {self._next_id - 1} ids given, {self._pictures!r}>"
+
+    def look(self, frame: Frame) -> None:
+        """See a frame ahead of its `predict`; what lies between two answers is then followed from both sides."""
+        self._pictures.add(frame)
+
+    def update(self, result: Result) -> None:
+        """Take in a measurement.
+
+        Raises:
+            ValueError: ``result.pts`` is not after the last one.
+        """
+        if self._answered and result.pts <= self._answered[-1][0]:
+            raise ValueError(f"the result at {result.pts} s comes after the one at {self._answered[-1][0]} s")
+        shown = -np.inf if self._shown is None else self._shown[0]
+        late = result.pts <= shown
+        self._lag = shown - result.pts if late else 0.0
+        number = self._pictures.number(result.frame_index)
+        self._answered.append((result.pts, result.frame_index))
+        owners = self._owners(result, late=late)
+        self._judge(result.pts, [track for track in self._tracks if track not in owners])
+        for pose, track in zip(result.poses, owners, strict=True):
+            key = Key(result.pts, result.frame_index, pose.but(tracker_id=track.tracker_id, origin="measured"))
+            track.keys.append(key)
+            track.confirm()
+            if late and number is not None:
+                track.correct(key, number, self._quantum, _REDO)
+        if late and number is not None:
+            self._learn(owners, number)
+
+    def predict(self, frame: Frame) -> tuple[Pose, ...]:
+        """The poses on ``frame``: before, between or after the measurements.
+
+        Called once for every frame, in order: the picture itself carries the points on.
+        """
+        number = self._pictures.add(frame)
+        self._quantum = max(1.0, max(frame.size) / _UPLOAD_SIDE)
+        self._shown = (frame.pts, number)
+        self._retire(frame.pts)
+        measured = any(index == frame.index for _, index in self._answered)
+        if measured:
+            for track in self._tracks:
+                before, _ = track.around(frame.pts)
+                if before is not None and before.frame_index == frame.index:
+                    track.restart(before, number)
+        else:
+            self._go_on(number, frame.pts)
+        poses = (self._pose(track, frame, number, measured=measured) for track in self._tracks)
+        return tuple(pose for pose in poses if pose is not None)
+
+    # who is who
+
+    def _owners(self, result: Result, *, late: bool) -> list[Track]:
+        """The track of each pose of a result, new where there was none."""
+        places = [self._places(track, result, late=late) for track in self._tracks]
+        pairs = match(places, result.poses)
+        known = list(self._tracks)
+        return [known[pairs[i]] if i in pairs else self._new_track(pose) for i, pose in enumerate(result.poses)]
+
+    def _places(self, track: Track, result: Result, *, late: bool) -> list[Pose]:
+        """Where a track may be on the picture of a result; nowhere if it ended before."""
+        last, pts = track.keys[-1], result.pts
+        start, number = (self._pictures.number(index) for index in (last.frame_index, result.frame_index))
+        cut = start is not None and number is not None and not self._pictures.goes_on(start, number)
+        if cut or pts - last.pts > self._life():
+            return []
+        if number is not None and late:
+            spots = [trail.at(number) for trail in track.trails()]
+            poses = [track.pose_at(spot, pts, np.inf, 1.0) for spot in spots if spot is not None]
+            if poses:
+                return poses
+        places = [last.pose]
+        if len(track.keys) > 1:
+            before = track.keys[-2]
+            rows = max(len(key.pose.xy) for key in (before, last)) + 2
+            way = shift(widen(outline(before.pose), rows), widen(outline(last.pose), rows))
+            way *= (pts - last.pts) / (last.pts - before.pts)
+            places.append(last.pose.but(xy=last.pose.xy + way, xyxy=last.pose.xyxy + np.tile(way, 2)))
+        return places
+
+    def _judge(self, pts: float, missed: Sequence[Track]) -> None:
+        """Note who was not found. Answers close together overlook the same: they count once."""
+        if pts - self._judged_at >= _JUDGED_EVERY:
+            self._judged_at = pts
+            for track in missed:
+                track.miss()
+
+    def _new_track(self, pose: Pose) -> Track:
+        track = Track(self._next_id, pose)
+        self._next_id += 1
+        self._tracks.append(track)
+        return track
+
+    def _retire(self, pts: float) -> None:
+        limit = pts - self._life() - self._lag
+        self._tracks = [track for track in self._tracks if track.keys[-1].pts >= limit]
+        for track in self._tracks:
+            track.forget(pts)
+
+    def _gap(self) -> float:
+        """Seconds between two answers, as of late."""
+        times = [pts for pts, _ in self._answered]
+        gaps = [after - before for before, after in pairwise(times[-6:])]
+        return float(np.median(gaps)) if gaps else 0.0
+
+    def _life(self) -> float:
+        """Seconds from one answer that finds somebody to when they are given up, if it came at once."""
+        return self._patience + self._gap() + _TARDY
+
+    # from picture to picture
+
+    def _go_on(self, number: int, pts: float) -> None:
+        """Bring the trails to the newest picture; those that have far to go over several frames."""
+        moving = [track for track in self._tracks if track.around(pts)[1] is None]
+        self._step([(t, t.shown) for t in moving if t.shown is not None and t.shown.last == number - 1], number)
+        left = _CATCH_UP
+        while left > 0:
+            behind = [(t, t.redone) for t in moving if t.redone is not None and t.redone.last < number]
+            if not behind:
+                break
+            first = min(trail.last for _, trail in behind)
+            batch = [(track, trail) for track, trail in behind if trail.last == first]
+            self._step(batch, first + 1)
+            left -= 3 + len(batch)
+        for track in self._tracks:
+            if track.redone is not None and track.redone.last == number:
+                track.shown, track.redone = track.redone, None
+
+    def _learn(self, owners: Sequence[Track], number: int) -> None:
+        """Learn how those look whom an answer just found."""
+        for track in owners:
+            others = [other.pose.xyxy for other in owners if other is not track]
+            spot = next(spot for trail in track.trails() if (spot := trail.at(number)) is not None)
+            mesh = mesh_of(track.pose, len(spot.xy))
+            seen = self._pictures.look(mesh, number, spot.xy[None])[0]
+            track.look = learned(track.look, seen, contested(spot.xy, mesh, others))
+
+    def _boxes(self, number: int) -> dict[int, Points]:
+        """The boxes of all tracks on a picture, by their ids."""
+        spots = ((track, trail.at(number)) for track in self._tracks for trail in track.trails())
+        return {track.tracker_id: box_around(spot.xy) + track.margins for track, spot in spots if spot is not None}
+
+    def _step(self, batch: Iterable[tuple[Track, Trail]], number: int) -> None:
+        """Extend trails that end at the picture before this one."""
+        batch = list(batch)
+        if not batch:
+            return
+        if not self._pictures.goes_on(number - 1, number):
+            for track, _ in batch:
+                track.drop_trails()
+            return
+        boxes = self._boxes(number - 1)
+        kinds = [(mesh_of(track.pose, len(trail.spots[-1].xy)), track, trail) for track, trail in batch]
+        for _, group in groupby(sorted(kinds, key=lambda kind: id(kind[0])), key=lambda kind: id(kind[0])):
+            members = list(group)
+            points = np.stack([trail.spots[-1].xy for _, _, trail in members])
+            velocity = np.stack([trail.velocity(number - 1) for _, _, trail in members])
+            mesh = members[0][0]
+            covered = [
+                hidden(self._pictures, number - 1, mesh, xy, look=track.look, others=around(track.tracker_id, boxes))
+                for (_, track, _), xy in zip(members, points, strict=True)
+            ]
+            moved = self._pictures.move(
+                mesh, number - 1, number, points=points, velocity=velocity, hidden=np.stack(covered)
+            )
+            for (_, track, trail), xy in zip(members, moved, strict=True):
+                trail.extend(xy, diagonal(track.pose))
+
+    # the pose on a frame
+
+    def _pose(self, track: Track, frame: Frame, number: int, *, measured: bool) -> Pose | None:
+        before, after = track.around(frame.pts)
+        if measured:
+            return before.pose if before is not None and before.frame_index == frame.index else None
+        if before is not None and after is not None:
+            return self._bridged(track, (before, after), frame)
+        if after is not None:
+            absent = max((at for at, _ in self._answered if at < after.pts), default=after.pts)
+            return after.pose.but(origin="interpolated") if frame.pts >= (absent + after.pts) / 2 else None
+        return self._carried(track, frame, number)
+
+    def _bridged(self, track: Track, pair: Pair, frame: Frame) -> Pose:
+        """Between two answers: through the pictures where they were seen ahead, or on the straight way."""
+        first, here, last = (self._pictures.number(i) for i in (pair[0].frame_index, frame.index, pair[1].frame_index))
+        if first is None or here is None or last is None or last - first < 2 or not moves(pair):
+            return pose_between(pair, frame.pts, None).but(tracker_id=track.tracker_id)
+        if track.bridge is None or track.bridge.first != first:
+            if not self._pictures.goes_on(first, last):
+                side = pair[0] if self._pictures.goes_on(first, here) else pair[1]
+                return side.pose.but(origin="interpolated")
+            self._build(pair, first, last)
+        assert track.bridge is not None
+        return pose_between(pair, frame.pts, track.bridge.spots[here - first])
+
+    def _build(self, pair: Pair, first: int, last: int) -> None:
+        """Bridges for all that were answered on these two frames, in few strokes."""
+        wanted: dict[Mesh, list[tuple[Track, Pair]]] = {}
+        for track in self._tracks:
+            before, after = track.around(pair[0].pts)
+            if before is None or after is None or (before.pts, after.pts) != (pair[0].pts, pair[1].pts):
+                continue
+            if moves((before, after)):
+                mesh = mesh_of(after.pose, len(ends((before, after))[0]))
+                wanted.setdefault(mesh, []).append((track, (before, after)))
+        for group in wanted.values():
+            bridges = build(self._pictures, [keys for _, keys in group], first, last)
+            for (track, _), bridge in zip(group, bridges, strict=True):
+                track.bridge = bridge
+
+    def _carried(self, track: Track, frame: Frame, number: int) -> Pose | None:
+        unseen = [at for at, _ in self._answered if at > track.keys[-1].pts]
+        if unseen and not self._tolerated(track, frame.pts, unseen):
+            return None
+        spot = track.glide(number)
+        if spot is None:
+            return None
+        fresh = self._lag + self._gap() + _TARDY
+        pose = track.pose_at(spot, frame.pts, fresh, self._patience)
+        width, height = frame.size
+        x_min, y_min, x_max, y_max = pose.xyxy
+        inside = 0 <= x_min + x_max <= 2 * width and 0 <= y_min + y_max <= 2 * height
+        return pose if inside else None
+
+    def _tolerated(self, track: Track, pts: float, unseen: Sequence[float]) -> bool:
+        """Whether an object that the last answers did not confirm is still taken to be there."""
+        return track.presence >= 0.5 or pts <= (track.keys[-1].pts + unseen[0]) / 2
