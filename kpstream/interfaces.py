@@ -81,6 +81,9 @@ class Tracker(Protocol):
             ValueError: ``result.pts`` is not after the last one.
         """
 
+    def look(self, frame: Frame) -> None:
+        """See a frame as it comes, once, in order; its `predict` may follow much later, when answers are in."""
+
     def predict(self, frame: Frame) -> tuple[Pose, ...]:
         """The poses on ``frame``: before, between or after the measurements.
 

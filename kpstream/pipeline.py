@@ -205,6 +205,7 @@ class Pipeline:
         if sampled:
             self._sampling.taken(frame.index, frame.pts)
             self._sample_rate.tick(self._clock())
+        self._tracker.look(frame)
         line.push(frame, sampled=sampled)  # before its own answer, which may be there already
         line.settle(self._sampler.ready())
         yield from self._release(line)

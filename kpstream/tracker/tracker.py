@@ -24,7 +24,7 @@ _UPLOAD_SIDE = 640  # what a picture's longer side has at the endpoint, whose an
 _REDO = 0.04
 _JUDGED_EVERY = 0.19  # seconds
 _TARDY = 0.1  # seconds by which an answer may come later than the ones before it
-_CATCH_UP = 24  # what catching up may cost in one frame: 3 for a picture and 1 for every object
+_CATCH_UP = 30  # what catching up may cost in one frame: 3 for a picture and 1 for every object
 
 
 class Tracker:
