@@ -138,6 +138,7 @@ def live(
     annotator = Layers(drawing.make_annotator(), StatusAnnotator())
     picture_size, outputs = _picture_size(size), LiveOutputs(source, record, jsonl)
     outputs.check()
+    _warm_up(annotator)
     with signals_handled() as signals, live_status() as status:
         camera = open_source(source, size=picture_size, frame_rate=frame_rate, rtsp_transport=rtsp_transport)
         if isinstance(camera, VideoFile):
@@ -398,6 +399,18 @@ def _use_cores_for(model: ModelOptions) -> None:
         import cv2
 
         cv2.setNumThreads(1)
+
+
+def _warm_up(annotator: Annotator) -> None:
+    """Spend what first uses cost (fonts, tables) before the camera's first pictures, which would be dropped for it."""
+    import numpy as np
+
+    from kpstream.entities import Frame, Scene
+    from kpstream.tracker import Tracker
+
+    frame = Frame(0, 0.0, 0.0, np.zeros((480, 640, 3), np.uint8))
+    Tracker().look(frame)
+    Scene(frame, (), annotator=annotator).draw()
 
 
 def _open_window(wanted: bool | None) -> Window | None:

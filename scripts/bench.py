@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import cv2
 import numpy as np
 from overlay_score import score
 
@@ -139,7 +140,7 @@ def measure_live(clip: Path, poses: Path, folder: Path, seconds: float) -> list[
                     f"{latency:.2f} s",
                     f"{(len(lines) - 1) / span:.2f}",
                     f"{1000 * np.percentile(ages, 50):.1f} / {1000 * np.percentile(ages, 95):.1f}",
-                    f"{overlay.error:.2f}",
+                    f"{overlay.error:.2f} / {overlay.held:.2f}",
                     f"{overlay.missing:.3f}",
                 ]
             )
@@ -158,7 +159,7 @@ HEADS: dict[str, tuple[str, list[str]]] = {
             "latency",
             "frames shown a second",
             "picture age p50 / p95, ms",
-            "overlay error, % of box diagonal",
+            "overlay error / newest answer held, % of box diagonal",
             "missing",
         ],
     ),
@@ -191,7 +192,10 @@ def main() -> None:
             "cost": lambda: measure_cost(options.clip, poses, folder),
             "live": lambda: measure_live(options.clip, poses, folder, options.seconds),
         }
-        print(f"{options.clip.name}, {os.cpu_count()} cores, OpenCV and PyAV {av.__version__}\n", flush=True)
+        print(
+            f"{options.clip.name}, {os.cpu_count()} cores, OpenCV {cv2.__version__}, PyAV {av.__version__}\n",
+            flush=True,
+        )
         for part in options.only.split(","):
             print(table(part, measures[part]()), flush=True)
 

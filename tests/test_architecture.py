@@ -53,6 +53,7 @@ PLAN: dict[str, set[str]] = {
     "cli": {
         "annotate", "budget", "console", "doctor", "endpoints", "entities", "errors", "interfaces", "models", "options",
         "outputs", "pipeline", "redact", "render", "server", "signals", "sinks", "skeleton", "sources", "still",
+        "tracker",
     },
 }  # fmt: skip
 

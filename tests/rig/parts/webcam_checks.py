@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import os
+import signal
+import subprocess
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
+import av
 import pytest
 
+from kpstream.cli import run
 from kpstream.entities import Frame
 from kpstream.errors import SourceOpenError, SourceReadError
 from kpstream.interfaces import Source
 from kpstream.sources import Webcam, open_source
+from kpstream.testing import ScriptedServer
+from kpstream.testing.scripted_server import canned_answer
 from tests.source_contract import SourceContract
 
 DRIVER = Path("/sys/bus/platform/drivers/vivid")
@@ -135,3 +145,32 @@ def test_a_camera_that_may_not_be_used_is_told() -> None:
 def test_a_wrong_number_is_told_with_the_right_one() -> None:
     with pytest.raises(SourceOpenError, match=r"there is no such camera \(found: 0 \(vivid"):
         open_source(3)
+
+
+def test_the_program_shows_and_records_it_in_true_time_also_when_unplugged(tmp_path: Path) -> None:
+    video, jsonl = tmp_path / "out.mp4", tmp_path / "out.jsonl"
+
+    def lines() -> list[dict[str, Any]]:
+        return [json.loads(line) for line in jsonl.read_text().splitlines()] if jsonl.exists() else []
+
+    def unplug_and_end() -> None:
+        for count, act in ((60, unplug), (60, plug_in), (160, lambda: os.kill(os.getpid(), signal.SIGTERM))):
+            while len(lines()) < count:
+                time.sleep(0.1)
+            act()
+
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)  # a new machine begins without
+    thread = threading.Thread(target=unplug_and_end)
+    with ScriptedServer(answer=lambda _: {**canned_answer(), "predictions": []}) as server:
+        thread.start()
+        at = ["--model", "my-pose/3", "--endpoint", server.url, "--api-url", server.url]
+        assert run(["live", "0", "--no-window", "--record", str(video), "--jsonl", str(jsonl), *at]) == 0
+        thread.join()
+    shown = lines()
+    indices = [line["frame_index"] for line in shown]
+    print(f"{len(indices)} of {indices[-1] + 1} frames shown, of the last {indices[-1] - indices[-81]} 80")
+    assert indices == sorted(set(indices))
+    with av.open(str(video)) as container:
+        times = [float(frame.time or 0) for frame in container.decode(video=0)]
+    assert len(times) == len(shown), "a frame that was shown was not recorded"
+    assert times[-1] == pytest.approx(shown[-1]["captured_at"] - shown[0]["captured_at"], abs=0.1)
