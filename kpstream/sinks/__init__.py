@@ -1,4 +1,4 @@
-"""Where scenes go: a window, a video file, JSON lines, COCO, CSV.
+"""Where scenes go: a window, a video file, JSON lines, COCO, CSV."""
 
-Nothing is imported here: whoever only writes JSON lines needs neither PyAV nor a screen.
-"""
+# PyAV and OpenCV bring the same X libraries; a window of OpenCV's hangs for ever where PyAV's were loaded first.
+import cv2  # noqa: F401

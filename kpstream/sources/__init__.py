@@ -6,6 +6,9 @@ from math import isnan
 from pathlib import Path
 from typing import Literal
 
+# PyAV and OpenCV bring the same X libraries; a window of OpenCV's hangs for ever where PyAV's were loaded first.
+import cv2  # noqa: F401
+
 from kpstream.interfaces import Source
 from kpstream.sources.file import VideoFile
 from kpstream.sources.opening import is_address

@@ -118,3 +118,22 @@ def test_a_killed_recording_plays_but_for_its_last_second(tmp_path: Path, endpoi
         live.end(signal.SIGKILL)
     lines, times = live.lines(), times_in(live.video)
     assert lines[-1]["pts"] - lines[0]["pts"] - times[-1] < 1.0
+
+
+def test_a_person_sees_it_in_a_window_and_ends_it_with_a_key(tmp_path: Path, endpoint: ScriptedServer) -> None:
+    read, write = os.pipe()
+    with subprocess.Popen(["Xvfb", "-displayfd", str(write), "-nolisten", "tcp"], pass_fds=[write]) as screen:
+        display = {**os.environ, "DISPLAY": f":{os.read(read, 9).decode().strip()}"}
+        sample = Path(__file__).parents[2] / "samples" / "walkers.mp4"
+        at = ["--model", "my-pose/3", "--endpoint", endpoint.url, "--api-url", endpoint.url]
+        command = [sys.executable, "-m", "kpstream", "live", str(sample), "--loop", *at]
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=display) as live:
+            find = ["timeout", "30", "xdotool", "search", "--sync", "--onlyvisible", "--name", "kpstream"]
+            window = subprocess.run(find, capture_output=True, text=True, check=True, env=display).stdout.split()[0]
+            subprocess.run(["xdotool", "key", "--window", window, "q"], check=True, env=display)
+            _, said = live.communicate(timeout=30)
+        screen.terminate()
+    os.close(read)
+    os.close(write)
+    assert live.returncode == 0, said
+    assert "frames" in said
