@@ -154,7 +154,7 @@ def live(
             rate=rate,
             max_in_flight=max_in_flight,
             duration=inf if duration is None else duration,
-            on_idle=screen.pump if screen else lambda: None,
+            on_idle=(lambda _: screen.pump()) if screen else (lambda _: None),
         )
         signals.stop = pipeline.stop
         try:

@@ -126,8 +126,17 @@ class Stats:
     bytes_sent: int = 0
     credits: float = 0.0
     """Estimated credits of the hosted service for what was answered; see `kpstream.budget.estimated_credits`."""
-    trouble: str = ""
-    """What is wrong right now, in words for the user; empty when all is well."""
+    source_trouble: str = ""
+    """What is wrong with the source right now, in words for the user; empty while frames come."""
+    endpoint_trouble: str = ""
+    """What is wrong with the endpoint right now, in words for the user; empty while it answers."""
+    requests_left: int | None = None
+    """What is left of the budget; None where there is none."""
+
+    @property
+    def trouble(self) -> str:
+        """What is wrong right now, the source first; empty when all is well."""
+        return self.source_trouble or self.endpoint_trouble
 
 
 class Draws(Protocol):

@@ -50,7 +50,7 @@ class Pipeline:
         sampling: Which frames are asked, where an even rate is not what is wanted.
         max_in_flight: Requests at once; None follows the measured latency.
         duration: Seconds after which a live source ends.
-        on_idle: Called some twenty times a second while the source gives nothing.
+        on_idle: Called some twenty times a second, with how it is doing, while the source gives nothing.
         clock: Monotonic seconds, the same clock that the source stamps its frames with.
     """
 
@@ -66,7 +66,7 @@ class Pipeline:
         sampling: Sampling | None = None,
         max_in_flight: int | None = None,
         duration: float = inf,
-        on_idle: Callable[[], None] = lambda: None,
+        on_idle: Callable[[Stats], None] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         live = source.is_live
@@ -113,7 +113,8 @@ class Pipeline:
             latency=self._limit.latency,
             bytes_sent=sampler.bytes_sent,
             credits=sampler.credits,
-            trouble=capture.trouble or sampler.trouble,
+            source_trouble=capture.trouble,
+            endpoint_trouble=sampler.trouble,
         )
 
     def run(self) -> Stats:
@@ -182,7 +183,7 @@ class Pipeline:
             try:
                 frame = frames.get(_IDLE_TICK)
             except TimeoutError:
-                self._on_idle()
+                self._on_idle(self.stats)
                 if self._line is not None:
                     self._line.settle(self._sampler.ready())  # a refusal ends it without a next frame, too
                 continue

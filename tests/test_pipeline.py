@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from kpstream.budget import EveryNth
-from kpstream.entities import Answer, Image, Scene
+from kpstream.entities import Answer, Image, Scene, Stats
 from kpstream.errors import EndpointRejected, EndpointUnavailable, SinkError, SourceReadError, ViewerQuit
 from kpstream.pipeline import Pipeline
 from kpstream.testing import FakeEndpoint, Gate, ListSink, ManualClock, SyntheticSource, index_of, truth
@@ -179,7 +179,7 @@ def test_a_live_source_that_is_lost_comes_back_and_says_so() -> None:
     source = SyntheticSource(10, is_live=True, fails_at=[0])
     idle = 0
 
-    def on_idle() -> None:
+    def on_idle(_: Stats) -> None:
         nonlocal idle
         idle += 1
 

@@ -350,25 +350,25 @@ def test_the_status_changes_with_what_it_tells() -> None:
 def test_trouble_and_stale_answers_catch_the_eye() -> None:
     assert orange(status(result_age=0.42)) == 0
     assert orange(status(result_age=9.0, stale=True)) > 50
-    assert orange(status(stats=Stats(trouble="the endpoint does not answer"))) > 50
+    assert orange(status(stats=Stats(endpoint_trouble="the endpoint does not answer"))) > 50
 
 
 def test_long_trouble_is_broken_into_rows_that_fit() -> None:
-    long = status(size=(200, 300), stats=Stats(trouble="the endpoint does not answer " * 40))
-    short = status(size=(200, 300), stats=Stats(trouble="no answer"))
+    long = status(size=(200, 300), stats=Stats(endpoint_trouble="the endpoint does not answer " * 40))
+    short = status(size=(200, 300), stats=Stats(endpoint_trouble="no answer"))
     assert extent(changed(long))[1] < extent(changed(short))[1]
     assert extent(changed(long))[2] <= 198
 
 
 def test_trouble_never_shows_a_password() -> None:
-    stats = Stats(trouble="rtsp://user:hunter22@camera/1 is lost")
-    assert (status(stats=stats) == status(stats=Stats(trouble="rtsp://***@camera/1 is lost"))).all()
+    stats = Stats(endpoint_trouble="rtsp://user:hunter22@camera/1 is lost")
+    assert (status(stats=stats) == status(stats=Stats(endpoint_trouble="rtsp://***@camera/1 is lost"))).all()
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.text(max_size=60), st.integers(1, 300), st.integers(1, 200), st.floats(), st.booleans())
 def test_the_status_fits_any_picture(trouble: str, width: int, height: int, age: float, stale: bool) -> None:
-    canvas = status((width, height), Stats(render_fps=30.0, trouble=trouble, lost=3), result_age=age, stale=stale)
+    canvas = status((width, height), Stats(render_fps=30.0, endpoint_trouble=trouble, lost=3), result_age=age, stale=stale)
     assert canvas.shape == (height, width, 3)
 
 
