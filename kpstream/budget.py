@@ -9,23 +9,34 @@ import random
 from math import ceil, inf, isfinite, isnan, nan
 from typing import Protocol
 
+from kpstream.activity import Cells, cells_of, differs
+from kpstream.entities import Frame
 from kpstream.meters import Percentiles
 
 LIVE_RATE = 5.0
 """Samples per second of video that `live` asks for unless told otherwise."""
 
 
+HEARTBEAT = 5.0
+"""Seconds of video after which a picture at rest is asked about again."""
+
+
 class Sampling(Protocol):
     """Which frames are worth a request."""
 
-    def due(self, index: int, pts: float) -> bool:
-        """Whether this frame should be sampled now; changes nothing."""
+    def due(self, frame: Frame, *, unsure: bool) -> bool:
+        """Whether this frame should be sampled now; changes nothing.
 
-    def taken(self, index: int, pts: float) -> None:
+        Args:
+            frame: The newest one.
+            unsure: Whether somebody is drawn whom the last answer did not confirm.
+        """
+
+    def taken(self, frame: Frame) -> None:
         """Note that a request went out for this frame."""
 
     def expected(self, duration: float, frame_rate: float) -> float:
-        """How many samples a recorded video will take, about; NaN where its length is not known."""
+        """How many samples a recorded video will take at most, about; NaN where its length is not known."""
 
 
 class AtRate:
@@ -41,14 +52,14 @@ class AtRate:
         self._rate = rate
         self._last_slot = -1
 
-    def due(self, index: int, pts: float) -> bool:  # noqa: ARG002 - the Protocol's words
+    def due(self, frame: Frame, *, unsure: bool) -> bool:  # noqa: ARG002 - the Protocol's words
         """Whether no sample was taken yet in this frame's slot of ``1 / rate`` seconds."""
-        return self._rate == inf or self._slot(pts) > self._last_slot
+        return self._rate == inf or self._slot(frame.pts) > self._last_slot
 
-    def taken(self, index: int, pts: float) -> None:  # noqa: ARG002
+    def taken(self, frame: Frame) -> None:
         """Close the slot of this frame."""
         if self._rate != inf:
-            self._last_slot = max(self._last_slot, self._slot(pts))
+            self._last_slot = max(self._last_slot, self._slot(frame.pts))
 
     def expected(self, duration: float, frame_rate: float) -> float:
         """Duration times rate."""
@@ -58,6 +69,44 @@ class AtRate:
         return int(pts * self._rate + 1e-6)  # a pts of 0.19999 at 5 a second belongs to the slot of 0.2
 
 
+class Adaptive:
+    """At most ``rate`` samples per second of video, and none while the picture stays as it was when last asked about.
+
+    A picture at rest is asked about once a `HEARTBEAT`. What comes, moves or leaves is asked about at once, and
+    once more when it came to rest, for then the picture still differs from the last one that was asked about.
+
+    Args:
+        rate: The most samples per second of video; infinite allows every frame.
+    """
+
+    def __init__(self, rate: float) -> None:
+        self._grid = AtRate(rate)
+        self._asked: tuple[float, Cells] | None = None
+        self._seen: tuple[int, Cells] | None = None
+
+    def due(self, frame: Frame, *, unsure: bool) -> bool:
+        """Whether the rate allows it, and the picture has changed or it is time for the heartbeat."""
+        if not self._grid.due(frame, unsure=unsure):
+            return False
+        if self._asked is None or unsure or frame.pts - self._asked[0] >= HEARTBEAT:
+            return True
+        return differs(self._asked[1], self._cells(frame))
+
+    def taken(self, frame: Frame) -> None:
+        """Note what the picture looked like."""
+        self._grid.taken(frame)
+        self._asked = (frame.pts, self._cells(frame))
+
+    def expected(self, duration: float, frame_rate: float) -> float:
+        """As many as if everything moved."""
+        return self._grid.expected(duration, frame_rate)
+
+    def _cells(self, frame: Frame) -> Cells:
+        if self._seen is None or self._seen[0] != frame.index:
+            self._seen = (frame.index, cells_of(frame.image))
+        return self._seen[1]
+
+
 class EveryNth:
     """Every ``step``-th frame of the source, beginning with the first one that is seen."""
 
@@ -65,17 +114,17 @@ class EveryNth:
         self._step = step
         self._next = -1
 
-    def due(self, index: int, pts: float) -> bool:  # noqa: ARG002
+    def due(self, frame: Frame, *, unsure: bool) -> bool:  # noqa: ARG002
         """Whether the step is over."""
-        return index >= self._next
+        return frame.index >= self._next
 
-    def taken(self, index: int, pts: float) -> None:  # noqa: ARG002
+    def taken(self, frame: Frame) -> None:
         """Begin the next step."""
-        self._next = index + self._step
+        self._next = frame.index + self._step
 
     def expected(self, duration: float, frame_rate: float) -> float:
         """One in so many frames."""
-        return duration * frame_rate / self._step
+        return ceil(duration * frame_rate / self._step) if isfinite(duration) and isfinite(frame_rate) else nan
 
 
 class InFlight:

@@ -100,15 +100,19 @@ class Channel(Generic[T]):
                 return item
             raise self._error if self._error is not None else Closed
 
-    def get_all(self) -> list[T]:
+    def get_all(self, timeout: float | None = None) -> list[T]:
         """Wait for the next item, and take all that are there.
 
+        Args:
+            timeout: Seconds to wait at most; None waits for ever.
+
         Raises:
+            TimeoutError: Nothing came in time.
             Closed: The channel is closed and empty.
             BaseException: The error that the channel was closed with, once it is empty.
         """
         with self._changed:
-            items = [self.get()]
+            items = [self.get(timeout)]
             items += self._items
             self._items.clear()
             self._changed.notify_all()

@@ -9,7 +9,7 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from math import isfinite, isnan
+from math import isfinite, isnan, nan
 
 from rich.console import Console
 from rich.markup import escape
@@ -22,6 +22,7 @@ from kpstream.redact import redact
 stdout = Console(highlight=False, soft_wrap=True)
 stderr = Console(stderr=True, highlight=False, soft_wrap=True)
 _REFRESH = 0.25  # seconds
+_PRICE = "(Roboflow's price for execution time: 1 for 500 s, at least 0.1 s a request)"
 
 
 class _OneLine(logging.Handler):
@@ -130,6 +131,28 @@ def work_progress(title: str, duration: float, expected_requests: float) -> Iter
         yield WorkProgress(progress, title, duration, expected_requests)
 
 
+def estimate(duration: float, samples: float, known: int, *, priced: bool) -> str:
+    """What a recorded job will take, in one line.
+
+    Args:
+        duration: Seconds of video; NaN where nobody knows.
+        samples: How many samples at most; NaN where nobody knows.
+        known: How many answers are there from an earlier run.
+        priced: Whether the service asks for credits.
+    """
+    from kpstream.budget import estimated_credits  # not at the head: it loads OpenCV, and `doctor` works without
+
+    parts = [f"{_clock_text(duration)} of video" if isfinite(duration) else "video of unknown length"]
+    if known:
+        parts.append(f"{known} answers are there from an interrupted run")
+    if isfinite(samples):
+        requests = max(0.0, samples - known)
+        parts.append(f"about {requests:.0f} requests")
+        if priced:
+            parts.append(f"at least {requests * estimated_credits(nan):.4f} credits {_PRICE}")
+    return ", ".join(parts)
+
+
 def summary(stats: Stats, *, priced: bool) -> str:
     """What a run did in one line, with what it cost where the service has a price."""
     parts = [f"{stats.rendered} frames shown" if stats.dropped else f"{stats.rendered} frames"]
@@ -142,10 +165,14 @@ def summary(stats: Stats, *, priced: bool) -> str:
         parts.append(f"{stats.lost} lost")
     if stats.stale:
         parts.append(f"{stats.stale} too late")
+    if stats.recalled:
+        parts.append(f"{stats.recalled} answers from the journal")
     if stats.reconnects:
-        parts.append(f"{stats.reconnects} reconnects")
-    if priced:
-        parts.append(f"about {stats.credits:.4f} credits by execution time")
+        parts.append(f"{stats.reconnects} reconnect{'s' if stats.reconnects > 1 else ''}")
+    if stats.billed:
+        parts.append(f"{stats.billed:.1f} s billed")
+    if priced or stats.billed:
+        parts.append(f"about {stats.credits:.4f} credits {_PRICE}")
     if not isnan(stats.latency):
         parts.append(f"median latency {stats.latency:.2f} s")
     return ", ".join(parts)

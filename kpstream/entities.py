@@ -124,6 +124,10 @@ class Stats:
     latency: float = nan
     """Median of `Result.latency`; NaN before the first result."""
     bytes_sent: int = 0
+    recalled: int = 0
+    """Answers that the journal of an earlier run had; they took no request."""
+    billed: float = 0.0
+    """Seconds of processing that the service said it bills."""
     credits: float = 0.0
     """Estimated credits of the hosted service for what was answered; see `kpstream.budget.estimated_credits`."""
     source_trouble: str = ""

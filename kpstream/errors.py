@@ -10,6 +10,7 @@
     - EndpointRejected         it never will: 400, 401, 402, 403, 404, 422
     - ResponseFormatError      the answer is not what the endpoint promises
   + SinkError                  5  a sink could not write
+  + BudgetSpent                6  all the requests that were allowed are spent before the end
   + ViewerQuit                 0  the person at the window closed it
 """
 
@@ -80,6 +81,12 @@ class SinkError(KpstreamError):
     """A sink could not write."""
 
     exit_code = 5
+
+
+class BudgetSpent(KpstreamError):
+    """All the requests that were allowed are spent before the end of a recorded job; the journal keeps the answers."""
+
+    exit_code = 6
 
 
 class ViewerQuit(KpstreamError):

@@ -1,4 +1,4 @@
-"""The five Protocols. A class needs no base class to satisfy one."""
+"""The six Protocols. A class needs no base class to satisfy one."""
 
 from __future__ import annotations
 
@@ -71,8 +71,26 @@ class Endpoint(Protocol):
         """Give up the requests in flight and the connections. Idempotent; any thread."""
 
 
+class Journal(Protocol):
+    """What remembers the answers of a recorded job, so that none is asked for twice. For several threads at once."""
+
+    def recall(self, frame_index: int) -> Answer | None:
+        """The answer for a frame that was given earlier; None where there is none."""
+
+    def note(self, frame_index: int, answer: Answer) -> None:
+        """Keep an answer; it outlives the process once this returns.
+
+        Raises:
+            SinkError: It could not be written.
+        """
+
+
 class Tracker(Protocol):
     """What knows the poses at any moment. Used by one thread; keeps no clock."""
+
+    @property
+    def unsure(self) -> bool:
+        """Whether somebody is still shown whom the last answer did not confirm."""
 
     def update(self, result: Result) -> None:
         """Take in a measurement.

@@ -7,8 +7,9 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import wraps
+from math import inf
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 from urllib.parse import urlsplit
 
 import typer
@@ -16,8 +17,11 @@ import typer
 from kpstream.endpoints.filters import Filters
 from kpstream.errors import UsageError
 from kpstream.interfaces import Annotator, Endpoint
-from kpstream.redact import remember
+from kpstream.redact import redact, remember
 from kpstream.skeleton import Skeleton
+
+if TYPE_CHECKING:
+    from kpstream.budget import Sampling
 
 KEY_VARIABLE = "ROBOFLOW_API_KEY"
 HOSTED = "https://serverless.roboflow.com"
@@ -182,6 +186,27 @@ class ModelOptions:
 
         return None if self.skeleton is None else load_skeleton_file(self.skeleton)
 
+    def identity(self) -> dict[str, str]:
+        """What an answer depends on, beside the picture: by name, without any secret."""
+        skeleton = "" if self.skeleton is None else f"{self.skeleton.stat().st_size} {self.skeleton.stat().st_mtime_ns}"
+        return {
+            "model": self.model or EMBEDDED,
+            "endpoint": EMBEDDED if self.embedded else redact(self.endpoint),
+            "thresholds": repr(self.filters),
+            "upload": f"{self.upload_size} px, quality {self.jpeg_quality}",
+            "skeleton": skeleton,
+        }
+
+    def spare_cores(self) -> None:
+        """With a model elsewhere every core has a picture of its own to work on.
+
+        OpenCV then only loses by spreading each of them over all cores: 26 ms of CPU a 1768x994 frame instead of 29.
+        """
+        if not self.embedded:
+            import cv2
+
+            cv2.setNumThreads(1)
+
     def make_endpoint(self) -> Endpoint:
         """The endpoint that the options name.
 
@@ -244,21 +269,55 @@ class DrawOptions:
         return PoseAnnotator(draw=names, thickness=self.thickness)
 
 
-MaxInFlight = Annotated[
-    int | None,
-    typer.Option(
-        min=1,
-        max=128,
-        metavar="N",
-        help="Requests at once.",
-        show_default="follows the latency",
-        rich_help_panel=_REQUESTS,
-    ),
-]
-Rate = Annotated[
-    float | None,
-    typer.Option(min=0.001, metavar="R", help="The most samples per second of video.", rich_help_panel=_REQUESTS),
-]
+_RATE = typer.Option(min=0.001, metavar="R", help="The most samples per second of video.", rich_help_panel=_REQUESTS)
+_SAMPLING = typer.Option(
+    help="steady: --rate evenly; adaptive: up to --rate while anything changes, once in 5 s while nothing does.",
+    rich_help_panel=_REQUESTS,
+)
+
+
+@dataclass(frozen=True)
+class RequestOptions:
+    """How often and how much is asked; of recorded video every frame, unless told otherwise."""
+
+    rate: Annotated[float | None, _RATE] = None
+    sampling: Annotated[Literal["steady", "adaptive"], _SAMPLING] = "steady"
+    max_in_flight: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=128,
+            metavar="N",
+            help="Requests at once.",
+            show_default="follows the latency",
+            rich_help_panel=_REQUESTS,
+        ),
+    ] = None
+    max_requests: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="A budget: never more requests than this in one run, tries again included.",
+            show_default="no limit",
+            rich_help_panel=_REQUESTS,
+        ),
+    ] = None
+
+    def make_sampling(self) -> Sampling:
+        """Which frames are asked about."""
+        from kpstream.budget import Adaptive, AtRate
+
+        rate = inf if self.rate is None else self.rate
+        return AtRate(rate) if self.sampling == "steady" else Adaptive(rate)
+
+
+@dataclass(frozen=True)
+class LiveRequestOptions(RequestOptions):
+    """The same for a live picture: a few a second, and none while nothing changes."""
+
+    rate: Annotated[float | None, _RATE] = 5.0
+    sampling: Annotated[Literal["steady", "adaptive"], _SAMPLING] = "adaptive"
 
 
 def read_key(path: Path | None) -> str | None:

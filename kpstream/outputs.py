@@ -18,6 +18,7 @@ from kpstream.sinks.output import STDOUT, check_writable, sink_error
 from kpstream.sinks.video import VideoSink
 from kpstream.sources.file import VideoFile
 
+JOURNAL_SUFFIX = ".journal"
 LIVE_CAPACITY = 30
 """Scenes of a live view that may wait for the disk: a second's stall costs memory, not frames."""
 
@@ -58,6 +59,12 @@ class Job:
     path: Path
     outputs: Outputs
     encoding: Encoding
+
+    @property
+    def journal(self) -> Path | None:
+        """Where its answers are kept until it is done: beside the first output; None where all goes to stdout."""
+        first = next(iter(self.outputs.paths()), None)
+        return None if first is None else first.with_name(first.name + JOURNAL_SUFFIX)
 
     def check(self) -> None:
         """See that everything can be written; leaves nothing behind.
@@ -119,9 +126,11 @@ def plan(
     jobs = [Job(path, _for_one(path, wanted, folders=several), encoding) for path in inputs]
     writes = [path for job in jobs for path in job.outputs.paths()]
     check_apart([*inputs, *reads], writes)
-    for path in writes:
-        if path.exists() and not overwrite:
-            raise UsageError(f"{path} is there already: add --overwrite, or choose another name")
+    for job in jobs:
+        unfinished = job.journal is not None and job.journal.exists()  # the outputs are those of an interrupted run
+        for path in job.outputs.paths():
+            if path.exists() and not overwrite and not unfinished:
+                raise UsageError(f"{path} is there already: add --overwrite, or choose another name")
     if several:
         _make_folders({path.parent for path in writes})
     for job in jobs:

@@ -1,7 +1,7 @@
 """One loop: frame in, scene out. Opens the house and shuts it.
 
 Live and recorded video run the same loop; they differ in the line between the frames and the tracker
-(`kpstream.ordering`): it waits for nothing, or for the answers on both sides of a frame.
+(`kpstream.ordering`): it waits for nothing, a steady while, or for the answers on both sides of a frame.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from kpstream.budget import LIVE_RATE, AtRate, InFlight, Sampling
 from kpstream.capture import Capture
 from kpstream.channel import Closed, Deadline
 from kpstream.entities import Frame, Result, Scene, Stats
-from kpstream.interfaces import Annotator, Endpoint, Sink, Source, Tracker
+from kpstream.errors import BudgetSpent
+from kpstream.interfaces import Annotator, Endpoint, Journal, Sink, Source, Tracker
 from kpstream.meters import Rate
-from kpstream.ordering import Complete, Immediate, Line
+from kpstream.ordering import Aligned, Complete, Immediate, Line, Lost, Outcome
 from kpstream.render import PoseAnnotator
 from kpstream.sampler import Sampler
 from kpstream.tracker import Tracker as PoseTracker
@@ -29,7 +30,7 @@ STALE_AFTER = 2.0
 """Seconds of video after which poses that no answer confirmed are marked as stale."""
 SHUTDOWN_WITHIN = 5.0
 HELD_BYTES = 768 * 2**20
-"""What frames of recorded video may take in memory while they wait for answers."""
+"""What frames may take in memory while they wait for answers."""
 _IDLE_TICK = 0.05
 _DEFAULT_ANNOTATOR = PoseAnnotator()
 
@@ -48,7 +49,11 @@ class Pipeline:
         tracker: Knows the poses between the answers.
         rate: The most samples per second of video. None: 5 of a live source, every frame of a recorded one.
         sampling: Which frames are asked, where an even rate is not what is wanted.
+        delay: How many seconds a live picture may wait, so that answers on both sides of it are in; None shows
+            it at once, with the poses moved to it.
         max_in_flight: Requests at once; None follows the measured latency.
+        max_requests: A budget. A live picture goes on without answers when it is spent, recorded video ends.
+        journal: Remembers the answers for recorded video.
         duration: Seconds after which a live source ends.
         on_idle: Called some twenty times a second, with how it is doing, while the source gives nothing.
         clock: Monotonic seconds, the same clock that the source stamps its frames with.
@@ -64,7 +69,10 @@ class Pipeline:
         tracker: Tracker | None = None,
         rate: float | None = None,
         sampling: Sampling | None = None,
+        delay: float | None = None,
         max_in_flight: int | None = None,
+        max_requests: int | None = None,
+        journal: Journal | None = None,
         duration: float = inf,
         on_idle: Callable[[Stats], None] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
@@ -83,9 +91,13 @@ class Pipeline:
         self._on_idle = on_idle
         self._clock = clock
         self._capture = Capture(source)
-        self._sampler = Sampler(endpoint, limit, patient=not live, clock=clock)
+        self._sampler = Sampler(
+            endpoint, limit, patient=not live, max_requests=max_requests, journal=journal, clock=clock
+        )
         self._limit = limit
-        self._line: Line | None = Immediate() if live else None
+        self._delay = delay
+        self._line: Line | None = None
+        self._last_was_lost = False
         self._capture_rate, self._sample_rate, self._render_rate = Rate(), Rate(), Rate()
         self._newest: Result | None = None
         self._next_index = 0
@@ -107,14 +119,17 @@ class Pipeline:
             dropped=self._dropped,
             requests=sampler.requests,
             answered=sampler.answered,
+            recalled=sampler.recalled,
             lost=sampler.lost,
             stale=self._line.stale if self._line else 0,
             reconnects=capture.reconnects,
             latency=self._limit.latency,
             bytes_sent=sampler.bytes_sent,
+            billed=sampler.billed,
             credits=sampler.credits,
             source_trouble=capture.trouble,
             endpoint_trouble=sampler.trouble,
+            requests_left=sampler.requests_left,
         )
 
     def run(self) -> Stats:
@@ -153,17 +168,29 @@ class Pipeline:
         Raises:
             SourceReadError: A recorded source failed.
             EndpointError: The endpoint refused for good.
+            BudgetSpent: `max_requests` were not enough for recorded video; what was answered was given.
             SinkError: A sink could not write.
         """
         self._capture.start()
         try:
-            for frame in self._frames():
-                line = self._line = self._line or Complete(max(8, HELD_BYTES // frame.image.nbytes))
-                yield from self._take(frame, line)
-            if self._line is not None:
-                yield from self._finish(self._line)
+            for frame in self._arrivals():
+                if frame is None:
+                    yield from self._settle_and_release()
+                else:
+                    self._line = self._line or self._make_line(frame)
+                    yield from self._take(frame, self._line)
+            yield from self._finish()
         except Closed:  # by `close`, from the body of the loop
             return
+        except BudgetSpent:
+            yield from self._settle_the_rest()
+            raise
+
+    def _make_line(self, frame: Frame) -> Line:
+        capacity = max(8, HELD_BYTES // frame.image.nbytes)
+        if not self._source.is_live:
+            return Complete(capacity)
+        return Immediate() if self._delay is None else Aligned(self._delay, capacity)
 
     def __enter__(self) -> Self:
         return self
@@ -173,19 +200,23 @@ class Pipeline:
     ) -> None:
         self.close()
 
-    def _frames(self) -> Iterator[Frame]:
-        started_at = self._clock()
+    def _arrivals(self) -> Iterator[Frame | None]:
+        """The frames as they come; None whenever none came for a while, or one that waits in the line is due."""
+        started_at = idle_at = self._clock()
         frames = self._capture.frames
         while not self._stopped:
-            if self._clock() - started_at >= self._duration:
+            now = self._clock()
+            if now - started_at >= self._duration:
                 self._stopped = True
                 return
+            due_in = self._line.wakes_at - now if self._line else inf
             try:
-                frame = frames.get(_IDLE_TICK)
+                frame = frames.get(min(_IDLE_TICK, max(0.0, due_in)))
             except TimeoutError:
-                self._on_idle(self.stats)
-                if self._line is not None:
-                    self._line.settle(self._sampler.ready())  # a refusal ends it without a next frame, too
+                if self._clock() - idle_at >= _IDLE_TICK:
+                    idle_at = self._clock()
+                    self._on_idle(self.stats)
+                yield None
                 continue
             except Closed:
                 return
@@ -195,28 +226,27 @@ class Pipeline:
             self._dropped += frame.index - self._next_index
             self._capture_rate.tick(frame.captured_at, 1 + frame.index - self._next_index)
             self._next_index = frame.index + 1
+            idle_at = self._clock()
             yield frame
 
     def _take(self, frame: Frame, line: Line) -> Iterator[Scene]:
-        due = self._sampling.due(frame.index, frame.pts)
+        due = self._sampling.due(frame, unsure=self._tracker.unsure or self._last_was_lost)
         if self._source.is_live:
             sampled = due and self._sampler.offer(frame)
         else:
             sampled = yield from self._ask_in_turn(frame, line, due=due)
         if sampled:
-            self._sampling.taken(frame.index, frame.pts)
+            self._sampling.taken(frame)
             self._sample_rate.tick(self._clock())
         self._tracker.look(frame)
         line.push(frame, sampled=sampled)  # before its own answer, which may be there already
-        line.settle(self._sampler.ready())
-        yield from self._release(line)
+        yield from self._settle_and_release()
 
     def _ask_in_turn(self, frame: Frame, line: Line, *, due: bool) -> Generator[Scene, None, bool]:
         """Wait for a free request, and for room in the line; what is answered meanwhile is shown."""
         while not self._stopped:
             while self._sampler.in_flight and (line.full or (due and self._sampler.busy)):
-                line.settle(self._sampler.wait())
-                yield from self._release(line)
+                yield from self._release(self._sampler.wait())
             # With no room left and no answer on its way, only another sample can let frames go.
             if not (due or line.full):
                 return False
@@ -224,18 +254,32 @@ class Pipeline:
                 return True
         return False
 
-    def _finish(self, line: Line) -> Iterator[Scene]:
+    def _finish(self) -> Iterator[Scene]:
         if self._stopped and self._source.is_live:
+            yield from self._release(self._sampler.ready(), at=inf)
             return
-        if not self._stopped:
-            line.finish()
-        yield from self._release(line)
-        while outcomes := self._sampler.wait():
-            line.settle(outcomes)
-            yield from self._release(line)
+        if not self._stopped and self._line is not None:
+            self._line.finish()
+        yield from self._settle_the_rest()
+        if self._sampler.short:
+            raise self._sampler.budget_spent()
 
-    def _release(self, line: Line) -> Iterator[Scene]:
-        for item in line.release():
+    def _settle_the_rest(self) -> Iterator[Scene]:
+        yield from self._settle_and_release()
+        while self._line is not None and (self._sampler.in_flight or self._line.wakes_at < inf):
+            due_in = self._line.wakes_at - self._clock()
+            yield from self._release(self._sampler.wait(max(0.0, due_in) if due_in < inf else None))
+
+    def _settle_and_release(self) -> Iterator[Scene]:
+        yield from self._release(self._sampler.ready())
+
+    def _release(self, outcomes: list[Outcome], *, at: float | None = None) -> Iterator[Scene]:
+        if self._line is None:
+            return
+        if outcomes:
+            self._last_was_lost = isinstance(outcomes[-1], Lost)
+        self._line.settle(outcomes)
+        for item in self._line.release(self._clock() if at is None else at):
             if isinstance(item, Result):
                 self._tracker.update(item)
                 self._newest = item

@@ -9,13 +9,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from math import nan
+from math import isnan, nan
 
 from kpstream.budget import InFlight, Spacing, backoff, estimated_credits
 from kpstream.channel import Channel, Closed, Deadline
 from kpstream.entities import Answer, Frame, Result
-from kpstream.errors import EndpointUnavailable, ResponseFormatError
-from kpstream.interfaces import Endpoint
+from kpstream.errors import BudgetSpent, EndpointUnavailable, ResponseFormatError
+from kpstream.interfaces import Endpoint, Journal
 from kpstream.ordering import Lost, Outcome
 
 ATTEMPTS = 10
@@ -31,14 +31,25 @@ class Sampler:
         endpoint: Asked by several threads at once.
         limit: How many requests at once.
         patient: True for recorded video: what fails for now is asked again.
+        max_requests: Never more, tries again included; None is without limit.
+        journal: What remembers the answers for recorded video; None where nothing is remembered.
         clock: Monotonic seconds.
     """
 
     def __init__(
-        self, endpoint: Endpoint, limit: InFlight, *, patient: bool, clock: Callable[[], float] = time.monotonic
+        self,
+        endpoint: Endpoint,
+        limit: InFlight,
+        *,
+        patient: bool,
+        max_requests: int | None = None,
+        journal: Journal | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._endpoint = endpoint
         self._limit = limit
+        self._max_requests = max_requests
+        self._journal = journal
         self._clock = clock
         self._spacing = Spacing(endpoint.max_rate)
         self._lock = threading.Lock()
@@ -49,16 +60,28 @@ class Sampler:
             self._patience.close()
         self._threads: list[threading.Thread] = []
         self._started_at = nan
+        self._booked = 0
         self.in_flight = 0
         """Samples that are not settled yet."""
         self.requests = 0
         """Requests sent, tries again included."""
         self.answered = 0
+        self.recalled = 0
+        """Answers that the journal had."""
+        self.short = False
+        """Whether a frame of recorded video could not be asked again, for want of requests."""
         self.lost = 0
         self.bytes_sent = 0
+        self.billed = 0.0
+        """Seconds of processing that the service said it bills."""
         self.credits = 0.0
         self.trouble = ""
         """What the endpoint last said instead of an answer, in words; empty once it answers."""
+
+    @property
+    def requests_left(self) -> int | None:
+        """What is left of the budget; None where there is none."""
+        return None if self._max_requests is None else self._max_requests - self._booked
 
     @property
     def busy(self) -> bool:
@@ -69,10 +92,18 @@ class Sampler:
         """Ask about a frame if a request is free; never waits.
 
         Returns:
-            False where the sampler is busy.
+            False where the sampler is busy, and for a live frame that the budget has nothing left for.
+
+        Raises:
+            BudgetSpent: Nothing is left for a frame of recorded video.
         """
         if self.busy:
             return False
+        known = self._journal.recall(frame.index) if self._journal else None
+        if known is not None:
+            return self._recall(frame, known)
+        if not self._book():
+            return self._refuse()
         if not self._threads:
             self._started_at = self._clock()
         self._samples.put(frame)
@@ -82,6 +113,31 @@ class Sampler:
             self._threads.append(threading.Thread(target=self._run, name=name, daemon=True))
             self._threads[-1].start()
         return True
+
+    def _recall(self, frame: Frame, answer: Answer) -> bool:
+        now = self._clock()
+        self.recalled += 1
+        self.in_flight += 1
+        self._outcomes.put(Result(frame.index, frame.pts, answer.poses, frame.captured_at, now, now))
+        return True
+
+    def _refuse(self) -> bool:
+        if not self._patience.closed:
+            raise self.budget_spent()
+        self.trouble = f"all {self._max_requests} requests are spent: no new answers"
+        return False
+
+    def budget_spent(self) -> BudgetSpent:
+        """The error that says so."""
+        return BudgetSpent(f"all {self._max_requests} requests of --max-requests are spent before the end")
+
+    def _book(self) -> bool:
+        """Take one request off the budget; False where nothing is left."""
+        with self._lock:
+            if self._booked == self._max_requests:
+                return False
+            self._booked += 1
+            return True
 
     def ready(self) -> list[Outcome]:
         """The outcomes that are there; never waits.
@@ -93,16 +149,22 @@ class Sampler:
         self.in_flight -= len(outcomes)
         return outcomes
 
-    def wait(self) -> list[Outcome]:
-        """Wait for an outcome, and take all that are there; empty when nothing is in flight.
+    def wait(self, within: float | None = None) -> list[Outcome]:
+        """Wait for an outcome, and take all that are there.
+
+        Args:
+            within: Seconds to wait at most. None waits for as long as anything is in flight.
 
         Raises:
             EndpointError: The endpoint refused for good, or never answered.
             Closed: It was closed.
         """
-        if not self.in_flight:
+        if within is None and not self.in_flight:
             return []
-        outcomes = self._outcomes.get_all()
+        try:
+            outcomes = self._outcomes.get_all(within)
+        except TimeoutError:
+            return []
         self.in_flight -= len(outcomes)
         return outcomes
 
@@ -148,6 +210,9 @@ class Sampler:
                 raise fault
             if self._patience.wait_closed(backoff(tries, getattr(fault, "retry_after", None))):
                 return self._give_up(frame, fault)
+            if not self._book():
+                self.short = True
+                return self._give_up(frame, fault)
 
     def _is_about_frame(self, fault: EndpointUnavailable | ResponseFormatError, answered_before: int) -> bool:
         # An endpoint that answers nobody has an outage, which no single frame can be blamed for; but where it says
@@ -167,10 +232,13 @@ class Sampler:
 
     def _answered(self, frame: Frame, answer: Answer, sent_at: float) -> Result:
         received_at = self._clock()
+        if self._journal:
+            self._journal.note(frame.index, answer)
         with self._lock:
             self.answered += 1
             self.bytes_sent += answer.bytes_sent
             self.credits += estimated_credits(answer.billed)
+            self.billed += 0.0 if isnan(answer.billed) else answer.billed
             self.trouble = ""
             self._limit.answered(received_at - sent_at)
         return Result(frame.index, frame.pts, answer.poses, frame.captured_at, sent_at, received_at)

@@ -13,7 +13,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "kpstream"
 
-_GROUND = {"errors", "skeleton", "entities", "channel", "meters", "motion", "redact"}
+_GROUND = {"errors", "skeleton", "entities", "channel", "meters", "motion", "activity", "redact"}
 
 PLAN: dict[str, set[str]] = {
     # ground: words and tools; `entities` alone stands on `skeleton`, for poses carry theirs
@@ -23,11 +23,13 @@ PLAN: dict[str, set[str]] = {
     "channel": set(),
     "meters": set(),
     "motion": set(),
+    "activity": {"entities"},
     "redact": set(),
     # columns: one job each, no thread
     "interfaces": {"entities"},
-    "budget": {"meters"},
+    "budget": {"activity", "entities", "meters"},
     "ordering": {"entities"},
+    "journal": {"entities", "errors", "skeleton"},
     "tracker": {"entities", "motion"},
     "render": {"interfaces", "entities", "skeleton", "redact"},
     "models": {"entities", "errors", "skeleton"},
@@ -48,18 +50,18 @@ PLAN: dict[str, set[str]] = {
     # roof: options to objects
     "signals": set(),
     "console": {"budget", "entities", "redact"},
-    "options": {"endpoints", "errors", "interfaces", "redact", "render", "skeleton"},
+    "options": {"budget", "endpoints", "errors", "interfaces", "redact", "render", "skeleton"},
     "doctor": {"console", "endpoints", "entities", "errors", "options", "redact", "sinks", "sources"},
     "cli": {
-        "annotate", "budget", "console", "doctor", "endpoints", "entities", "errors", "interfaces", "models", "options",
+        "annotate", "budget", "console", "doctor", "entities", "errors", "interfaces", "journal", "models", "options",
         "outputs", "pipeline", "redact", "render", "server", "signals", "sinks", "skeleton", "sources", "still",
         "tracker",
     },
 }  # fmt: skip
 
 LIBRARIES: dict[str, set[str]] = {
-    "threading": {"channel", "capture", "sampler", "background", "server", "endpoints", "models", "testing"},
-    "cv2": {"motion", "models", "endpoints", "render", "sources", "sinks", "server", "still", "cli", "doctor"},
+    "threading": {"journal", "channel", "capture", "sampler", "background", "server", "endpoints", "models", "testing"},
+    "cv2": {"motion", "activity", "models", "endpoints", "render", "sources", "sinks", "server", "still", "options", "doctor"},
     "av": {"sources", "sinks", "doctor"},
     "requests": {"endpoints", "server"},
     "urllib3": {"endpoints", "server"},

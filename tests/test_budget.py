@@ -1,22 +1,46 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Container, Iterable
 from math import inf, nan
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kpstream.budget import AtRate, EveryNth, InFlight, Sampling, Spacing, backoff, estimated_credits
+from kpstream.budget import (
+    HEARTBEAT,
+    Adaptive,
+    AtRate,
+    EveryNth,
+    InFlight,
+    Sampling,
+    Spacing,
+    backoff,
+    estimated_credits,
+)
+from kpstream.entities import Frame, Image
+from kpstream.testing import SyntheticSource
+
+EMPTY: Image = np.full((64, 96, 3), 30, np.uint8)
+
+
+def frame(index: int, image: Image = EMPTY, frame_rate: float = 30.0) -> Frame:
+    return Frame(index, index / frame_rate, 0.0, image)
+
+
+def asked(sampling: Sampling, frames: Iterable[Frame], *, unsure: Container[int] = ()) -> list[int]:
+    taken = []
+    for item in frames:
+        if sampling.due(item, unsure=item.index in unsure):
+            sampling.taken(item)
+            taken.append(item.index)
+    return taken
 
 
 def sampled(sampling: Sampling, frames: int, frame_rate: float = 30.0) -> list[int]:
-    taken = []
-    for index in range(frames):
-        if sampling.due(index, index / frame_rate):
-            sampling.taken(index, index / frame_rate)
-            taken.append(index)
-    return taken
+    return asked(sampling, (frame(index, frame_rate=frame_rate) for index in range(frames)))
 
 
 def test_five_a_second_of_thirty_is_every_sixth_frame() -> None:
@@ -34,22 +58,48 @@ def test_the_rate_is_never_exceeded(rate: float, frame_rate: float, frames: int)
 
 def test_a_late_sample_does_not_move_the_grid() -> None:
     sampling = AtRate(5)
-    sampling.taken(0, 0.0)
-    assert sampling.due(6, 0.2)  # nobody was free: asked again with the next frame
-    assert sampling.due(7, 7 / 30)
-    sampling.taken(7, 7 / 30)
-    assert not sampling.due(11, 11 / 30)
-    assert sampling.due(12, 0.4)
+    sampling.taken(frame(0))
+    assert sampling.due(frame(6), unsure=False)  # nobody was free: asked again with the next frame
+    assert sampling.due(frame(7), unsure=False)
+    sampling.taken(frame(7))
+    assert not sampling.due(frame(11), unsure=False)
+    assert sampling.due(frame(12), unsure=False)
 
 
 def test_every_third_frame_counts_from_the_first_one_seen() -> None:
-    sampling = EveryNth(3)
-    taken = []
-    for index in range(100, 110):
-        if sampling.due(index, 0.0):
-            sampling.taken(index, 0.0)
-            taken.append(index)
-    assert taken == [100, 103, 106, 109]
+    assert asked(EveryNth(3), map(frame, range(100, 110))) == [100, 103, 106, 109]
+
+
+def noisy(index: int, image: Image = EMPTY) -> Frame:
+    noise = np.random.default_rng(index).normal(0, 6, image.shape)
+    return frame(index, np.clip(image + noise, 0, 255).astype(np.uint8))
+
+
+def test_a_picture_at_rest_is_asked_about_once_a_heartbeat_whatever_the_camera_s_noise() -> None:
+    beat = int(HEARTBEAT * 30)
+    assert asked(Adaptive(5), map(noisy, range(2 * beat + 1))) == [0, beat, 2 * beat]
+
+
+def test_whoever_moves_is_asked_about_at_the_full_rate_and_once_at_rest() -> None:
+    source = SyntheticSource(60)
+    shifts = [*[0] * 30, *range(30), *[29] * 90]
+    frames = (frame(index, source.picture(shift)) for index, shift in enumerate(shifts))
+    assert asked(Adaptive(5), frames) == [0, 31, *range(36, 61, 6)]
+
+
+def test_whoever_enters_is_asked_about_at_once() -> None:
+    entered = EMPTY.copy()
+    entered[20:50, 90:] = 200
+    assert asked(Adaptive(5), [*map(noisy, range(31)), *(noisy(31 + i, entered) for i in range(9))]) == [0, 31]
+
+
+def test_a_cloud_over_the_sun_is_no_reason_to_ask() -> None:
+    picture: Image = np.random.default_rng(1).integers(60, 200, (64, 96, 3), np.uint8)
+    assert asked(Adaptive(5), (noisy(i, (picture - min(i, 40)).astype(np.uint8)) for i in range(90))) == [0]
+
+
+def test_an_unsure_tracker_is_reason_to_ask_but_never_above_the_rate() -> None:
+    assert asked(Adaptive(5), map(frame, range(40)), unsure=range(10, 20)) == [0, 10, 12, 18]
 
 
 @pytest.mark.parametrize(("rate", "latency", "expected"), [(5, 0.4, 4), (5, 0.8, 6), (20, 0.4, 10), (inf, 0.4, 28)])

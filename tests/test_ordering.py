@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from math import inf
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kpstream.entities import Frame, Result
-from kpstream.ordering import Complete, Immediate, Line, Lost, Outcome
+from kpstream.ordering import Aligned, Complete, Immediate, Line, Lost, Outcome
 
 IMAGE = np.zeros((2, 2, 3), np.uint8)
 
@@ -21,7 +23,7 @@ def result(index: int) -> Result:
 def released(line: Line) -> list[str]:
     return [
         f"{'R' if isinstance(i, Result) else 'F'}{i.frame_index if isinstance(i, Result) else i.index}"
-        for i in line.release()
+        for i in line.release(0.0)
     ]
 
 
@@ -85,8 +87,8 @@ def test_every_frame_goes_once_in_order_after_what_it_needs(data: st.DataObject)
     for index in order:
         outcome: Outcome = Lost(index) if index in lost else result(index)
         line.settle([outcome])
-        seen += list(line.release())
-    seen += list(line.release())
+        seen += list(line.release(0.0))
+    seen += list(line.release(0.0))
     frames = [item.index for item in seen if isinstance(item, Frame)]
     results = [item.frame_index for item in seen if isinstance(item, Result)]
     assert frames == list(range(len(sampled)))
@@ -98,3 +100,91 @@ def test_every_frame_goes_once_in_order_after_what_it_needs(data: st.DataObject)
         else:
             after = [r for r in results if r >= item.index]
             assert not after or after[0] in known
+
+
+def seen_at(index: int) -> Frame:
+    return Frame(index, index / 30, index / 30, IMAGE)
+
+
+def answered_at(index: int, received_at: float) -> Result:
+    return Result(index, index / 30, (), index / 30, index / 30, received_at)
+
+
+class Aligner:
+    """A live line at 30 frames a second, every sixth sampled, whose answers take a while each."""
+
+    def __init__(self, line: Aligned, latency: dict[int, float] | float) -> None:
+        self.line = line
+        self.shown: dict[int, float] = {}
+        self.known: dict[int, int] = {}
+        self._latency = latency
+        self._underway: dict[int, float] = {}
+
+    def run(self, frames: int, *, step: float = 1 / 120) -> None:
+        captured, newest = 0, -1
+        for tick in range(int(frames / 30 / step)):
+            now = tick * step
+            while captured / 30 <= now:
+                sampled = captured % 6 == 0
+                self.line.push(seen_at(captured), sampled=sampled)
+                if sampled:
+                    late = self._latency if isinstance(self._latency, float) else self._latency.get(captured, 0.4)
+                    self._underway[captured] = captured / 30 + late
+                captured += 1
+            arrived = [index for index, at in self._underway.items() if at <= now]
+            self.line.settle([answered_at(index, self._underway.pop(index)) for index in arrived])
+            for item in self.line.release(now):
+                if isinstance(item, Result):
+                    assert item.frame_index > newest, "results go in order"
+                    newest = item.frame_index
+                else:
+                    self.shown[item.index] = now
+                    self.known[item.index] = newest
+
+
+def test_an_aligned_picture_goes_at_a_steady_delay_with_both_sides_known() -> None:
+    aligner = Aligner(Aligned(1.5, 100), 0.4)
+    aligner.run(300)
+    delays = [at - index / 30 for index, at in aligner.shown.items() if index > 30]
+    assert list(aligner.shown) == list(range(len(aligner.shown)))
+    assert max(delays) < 0.75  # the interval and the latency, and a little for the loop
+    assert max(delays) - min(delays) < 0.03
+    assert all(aligner.known[index] >= index for index in aligner.shown if index > 30)
+
+
+def test_an_answer_that_is_later_than_the_delay_is_not_waited_for_and_used_afterwards() -> None:
+    aligner = Aligner(Aligned(1.0, 100), {60: 1.3, 66: 1.3, 72: 1.3})
+    aligner.run(200)
+    delays = [at - index / 30 for index, at in aligner.shown.items() if index > 30]
+    assert max(delays) < 1.03
+    steps = [b - a for a, b in zip(list(aligner.shown.values())[30:], list(aligner.shown.values())[31:], strict=False)]
+    assert max(steps) < 0.1, "the picture never stops"
+    assert aligner.known[61] < 61
+    assert aligner.known[max(aligner.known)] > 72
+
+
+def test_an_aligned_picture_goes_on_without_any_answer() -> None:
+    aligner = Aligner(Aligned(0.8, 100), 1e9)
+    aligner.run(120)
+    assert len(aligner.shown) == 120 - 24
+    assert max(at - index / 30 for index, at in aligner.shown.items()) < 0.82
+
+
+def test_an_aligned_line_never_holds_more_than_its_capacity_and_gives_all_at_the_end() -> None:
+    line = Aligned(9.0, 4)
+    for index in range(6):
+        line.push(seen_at(index), sampled=False)
+    assert [item.index for item in line.release(0.2) if isinstance(item, Frame)] == [0, 1]
+    assert [item.index for item in line.release(inf) if isinstance(item, Frame)] == [2, 3, 4, 5]
+    assert line.wakes_at == inf
+
+
+@given(st.data())
+def test_an_aligned_line_gives_every_frame_once_whatever_comes_when(data: st.DataObject) -> None:
+    latencies = {i: data.draw(st.floats(0.01, 3.0)) for i in range(0, 90, 6)}
+    aligner = Aligner(Aligned(1.0, 100), latencies)
+    aligner.run(90, step=1 / 60)
+    for item in aligner.line.release(inf):
+        if isinstance(item, Frame):
+            aligner.shown[item.index] = 99.0
+    assert list(aligner.shown) == list(range(90))

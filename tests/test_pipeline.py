@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from kpstream.budget import EveryNth
-from kpstream.entities import Answer, Image, Scene, Stats
-from kpstream.errors import EndpointRejected, EndpointUnavailable, SinkError, SourceReadError, ViewerQuit
+from kpstream.entities import Answer, Frame, Image, Scene, Stats
+from kpstream.errors import BudgetSpent, EndpointRejected, EndpointUnavailable, SinkError, SourceReadError, ViewerQuit
 from kpstream.pipeline import Pipeline
 from kpstream.testing import FakeEndpoint, Gate, ListSink, ManualClock, SyntheticSource, index_of, truth
 
@@ -233,3 +233,54 @@ def test_what_the_endpoint_says_is_told() -> None:
         while pipeline.stats.lost == 0:
             pass
         assert pipeline.stats.trouble == "endpoint says 503, try later"
+
+
+def test_a_spent_budget_ends_recorded_video_after_what_was_answered() -> None:
+    endpoint, sink = FakeEndpoint(), ListSink()
+    with Pipeline(SyntheticSource(60), endpoint, sinks=[sink], rate=5, max_requests=4) as pipeline:
+        with pytest.raises(BudgetSpent):
+            pipeline.run()
+    assert sorted(endpoint.asked) == [0, 6, 12, 18]
+    assert [scene.frame.index for scene in sink.scenes] == list(range(19))
+
+
+def test_a_live_picture_goes_on_when_the_budget_is_spent() -> None:
+    source = SyntheticSource(200, is_live=True)
+    with Pipeline(source, FakeEndpoint(), rate=30, max_requests=1) as pipeline:
+        stats = pipeline.run()
+    assert stats.requests == 1
+    assert stats.captured == stats.rendered
+    assert stats.requests_left == 0
+
+
+def test_an_aligned_live_picture_shows_what_was_found_on_both_sides_of_it() -> None:
+    clock, scenes = ManualClock(0.0), list[Scene]()
+    source = SyntheticSource(61, is_live=True, clock=clock)
+
+    class Metronome:
+        """The source at its own pace: the next picture comes when the line has nothing more to give."""
+
+        name, is_live, frame_rate = "metronome", True, 30.0
+        reopen, close = source.reopen, source.close
+
+        def read(self) -> Frame | None:
+            turn.acquire()
+            clock.advance(1 / 30)
+            return source.read()
+
+    turn = threading.Semaphore(1)
+    with Pipeline(Metronome(), FakeEndpoint(), rate=5, delay=1.0, clock=clock) as pipeline:
+        thread = threading.Thread(target=lambda: scenes.extend(pipeline))
+        thread.start()
+        for captured in range(1, 62):
+            while pipeline.stats.captured < captured or (pipeline.stats.in_flight and captured < 61):
+                pass
+            turn.release()
+        while thread.is_alive():
+            clock.advance(0.01)
+            thread.join(0.001)
+    assert [scene.frame.index for scene in scenes] == list(range(61))
+    assert all(drawn_as_true(scene) for scene in scenes[1:])
+    between = [scene for scene in scenes[7:55] if scene.frame.index % 6]
+    assert {scene.poses[0].origin for scene in between} == {"interpolated"}
+    assert all(scene.rendered_at - scene.frame.captured_at <= 1.05 for scene in scenes)

@@ -11,8 +11,8 @@ import pytest
 
 from kpstream.budget import InFlight
 from kpstream.channel import Deadline
-from kpstream.entities import Answer, Frame, Image
-from kpstream.errors import EndpointRejected, EndpointUnavailable, ResponseFormatError
+from kpstream.entities import Answer, Frame, Image, Result
+from kpstream.errors import BudgetSpent, EndpointRejected, EndpointUnavailable, ResponseFormatError
 from kpstream.interfaces import Endpoint
 from kpstream.ordering import Lost, Outcome
 from kpstream.sampler import ATTEMPTS, FIRST_ANSWER_WITHIN, Sampler
@@ -245,3 +245,59 @@ def test_unknown_pictures_are_no_problem() -> None:
     with sampler_of(FakeEndpoint(lambda _: Answer(()))) as sampler:
         sampler.offer(Frame(0, 0.0, 0.0, np.zeros((1, 4, 3), np.uint8)))
         assert len(all_outcomes(sampler)) == 1
+
+
+def test_a_live_budget_is_never_exceeded_and_its_end_is_said() -> None:
+    endpoint = FakeEndpoint()
+    sampler = Sampler(endpoint, InFlight(inf, 32, 8), patient=False, max_requests=3)
+    assert sampler.requests_left == 3
+    assert [sampler.offer(frame(i)) for i in range(5)] == [True, True, True, False, False]
+    assert len(all_outcomes(sampler)) == 3
+    assert not sampler.offer(frame(6))
+    assert "3 requests are spent" in sampler.trouble
+    assert sampler.requests_left == 0
+    sampler.close(Deadline(5))
+    assert len(endpoint.asked) == 3
+
+
+def test_a_recorded_budget_counts_what_is_asked_again_and_ends_the_work() -> None:
+    endpoint = FakeEndpoint(Failing(1, EndpointUnavailable("503", status=503, retry_after=0.0)))
+    sampler = Sampler(endpoint, InFlight(inf, 32, 1), patient=True, max_requests=3)
+    random.seed(1)
+    assert sampler.offer(frame(0))
+    assert [type(outcome) for outcome in all_outcomes(sampler)] == [Result]
+    assert not sampler.short
+    assert sampler.offer(frame(1))
+    assert [type(outcome) for outcome in all_outcomes(sampler)] == [Lost]  # it failed, and there is no fourth request
+    assert sampler.short
+    with pytest.raises(BudgetSpent, match="3 requests"):
+        sampler.offer(frame(2))
+    sampler.close(Deadline(5))
+    assert len(endpoint.asked) == 3
+
+
+class Notes:
+    """A journal in memory."""
+
+    def __init__(self) -> None:
+        self.answers: dict[int, Answer] = {}
+
+    def recall(self, frame_index: int) -> Answer | None:
+        return self.answers.get(frame_index)
+
+    def note(self, frame_index: int, answer: Answer) -> None:
+        self.answers[frame_index] = answer
+
+
+def test_what_the_journal_knows_is_not_asked_and_what_is_answered_is_noted() -> None:
+    endpoint, notes = FakeEndpoint(), Notes()
+    notes.answers[1] = Answer(())
+    sampler = Sampler(endpoint, InFlight(inf, 32, 8), patient=True, journal=notes, max_requests=2)
+    assert [sampler.offer(frame(i)) for i in range(3)] == [True, True, True]
+    outcomes = {outcome.frame_index: outcome for outcome in all_outcomes(sampler)}
+    assert sorted(outcomes) == [0, 1, 2]
+    assert outcomes[1].poses == ()  # type: ignore[union-attr]
+    assert sorted(endpoint.asked) == [0, 2]
+    assert sorted(notes.answers) == [0, 1, 2]
+    assert (sampler.requests, sampler.recalled, sampler.requests_left) == (2, 1, 0)
+    sampler.close(Deadline(5))

@@ -1,0 +1,73 @@
+"""The program: its commands, one exit code, and one line for every error."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from kpstream import __version__
+from kpstream.console import say, set_up_logging, stderr
+from kpstream.errors import KpstreamError, UsageError, ViewerQuit
+from kpstream.redact import redact
+
+INTERRUPTED = 130
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="Any camera, stream or video file as a live, annotated picture with keypoints.",
+    epilog="Try it without a key:  kpstream live 0   ·   kpstream annotate VIDEO.mp4 -o OUT.mp4",
+)
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        arguments: Without the program's name; None takes those of the process.
+
+    Returns:
+        The exit code.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in words
+    set_up_logging(debug=debug)
+    try:
+        return int(app([word for word in words if word != "--debug"], "kpstream", standalone_mode=False) or 0)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except ImportError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the roof: every error becomes one line here
+        return _report(error, debug=debug)
+
+
+def _report(error: Exception, *, debug: bool) -> int:
+    if isinstance(error, ViewerQuit):
+        return error.exit_code
+    if debug:
+        stderr.print(redact("".join(traceback.format_exception(error))), markup=False)
+    if isinstance(error, KpstreamError):
+        say(f"error: {error}")
+        return error.exit_code
+    if hasattr(error, "format_message"):  # a word on the command line that no command knows
+        if message := error.format_message():  # without any word the help was shown
+            say(f"error: {message}  (kpstream COMMAND --help shows what there is)")
+        return UsageError.exit_code
+    say(f"error: {type(error).__name__}: {error} - this is a fault of kpstream; --debug shows where")
+    return KpstreamError.exit_code
+
+
+@app.callback(invoke_without_command=True)
+def main(
+    version: Annotated[bool, typer.Option("--version", help="Show the version and end.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks and all that is logged.")] = False,  # noqa: ARG001
+) -> None:
+    """Any camera, stream or video file as a live, annotated picture with keypoints."""
+    if version:
+        typer.echo(f"kpstream {__version__}")

@@ -1,0 +1,29 @@
+"""``kpstream doctor``: what works on this machine."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from kpstream.cli.app import app
+from kpstream.console import show_finding
+from kpstream.options import ModelOptions, takes
+
+
+@app.command()
+@takes(model=ModelOptions)
+def doctor(
+    source: Annotated[str | None, typer.Argument(metavar="[SOURCE]", help="A camera, stream or file to try.")] = None,
+    *,
+    model: ModelOptions,
+) -> None:
+    """Say what works on this machine and what does not, with the remedy. Nothing is sent to a model."""
+    from kpstream.doctor import examine
+
+    exit_code = 0
+    for finding in examine(source, model):
+        show_finding(finding.what, finding.works, finding.detail)
+        if finding.works is False:
+            exit_code = exit_code or finding.exit_code
+    raise typer.Exit(exit_code)

@@ -1,0 +1,60 @@
+"""``kpstream image``: one picture, or several."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from kpstream.cli.app import app
+from kpstream.console import say
+from kpstream.errors import UsageError
+from kpstream.options import DrawOptions, ModelOptions, takes
+
+
+@app.command()
+@takes(model=ModelOptions, drawing=DrawOptions)
+def image(
+    pictures: Annotated[list[str], typer.Argument(metavar="PICTURE_OR_URL...", help="Files, or http(s) addresses.")],
+    model: ModelOptions,
+    drawing: DrawOptions,
+    *,
+    save: Annotated[Path | None, typer.Option(metavar="OUT.jpg", help="Save the drawn picture.")] = None,
+    form: Annotated[
+        Literal["json", "image", "image_and_json"],
+        typer.Option("--format", help="What is asked for: with 'image', --save gets what the endpoint itself drew."),
+    ] = "json",
+    stroke: Annotated[
+        int | None, typer.Option(min=0, max=100, metavar="PX", help="Line width of the endpoint's own drawing.")
+    ] = None,
+    labels: Annotated[
+        bool | None, typer.Option("--labels/--no-labels", help="Class names in the endpoint's own drawing.")
+    ] = None,
+) -> None:
+    """Find the poses in one picture; the prediction goes to stdout as JSON, a line a picture.
+
+    A URL is handed to the endpoint, which fetches the picture; nothing is fetched here.
+    """
+    from kpstream.sinks.output import STDOUT, OutputFile
+    from kpstream.still import Desk, Wish, check_saving, save_picture
+
+    if save is None and form == "image":
+        raise UsageError("--format image gives a picture and no JSON: add --save OUT.jpg")
+    if save is not None and len(pictures) > 1:
+        raise UsageError("--save names one picture: give one input, or leave it out")
+    if save is not None:
+        check_saving(save, pictures)
+    lines = OutputFile(STDOUT)
+    annotator = drawing.make_annotator()
+    endpoint = model.make_endpoint()
+    say(f"with {endpoint.name}")
+    with closing(Desk(endpoint, model.filters, Wish(form, stroke, labels))) as desk:
+        for picture in pictures:
+            prediction, shown = desk.ask(picture, wants_drawing=save is not None)
+            if prediction.document is not None:
+                lines.write(f"{json.dumps(prediction.document, separators=(',', ':'))}\n".encode())
+            if save is not None:
+                save_picture(save, prediction, shown, annotator)

@@ -1,0 +1,31 @@
+"""``kpstream serve``: a local endpoint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kpstream.cli.app import app
+from kpstream.options import read_key
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Where to listen; other than loopback wants a key.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 9001,
+    api_key_file: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="The key that is asked for.", show_default="any key is let in")
+    ] = None,
+    allow_private_images: Annotated[
+        bool, typer.Option("--allow-private-images", help="Fetch image= URLs from private addresses too.")
+    ] = False,
+) -> None:
+    """Run a local endpoint that speaks the hosted service's wire, with the embedded model behind it."""
+    from kpstream.models.movenet import MoveNet
+    from kpstream.server import Server, create_app
+
+    key = None if api_key_file is None else read_key(api_key_file)
+    server = Server(create_app(MoveNet().find, api_key=key, allow_private_images=allow_private_images), host, port)
+    server.serve_forever(lambda url: typer.echo(f"READY {url}"))
