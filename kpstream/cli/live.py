@@ -19,6 +19,7 @@ from kpstream.signals import signals_handled
 
 # Commands import what loads OpenCV when they run: `doctor` and `--help` work where it cannot be loaded.
 if TYPE_CHECKING:
+    from kpstream.entities import Stats
     from kpstream.outputs import LiveOutputs
     from kpstream.sinks.window import Window
 
@@ -153,7 +154,7 @@ def live(
             max_in_flight=requests.max_in_flight,
             max_requests=requests.max_requests,
             duration=inf if duration is None else duration,
-            on_idle=(lambda _: screen.pump()) if screen else (lambda _: None),
+            on_idle=_Silence(screen) if screen else lambda _: None,
         )
         signals.stop = pipeline.stop
         try:
@@ -164,6 +165,23 @@ def live(
             say(summary(pipeline.stats, priced=model.priced))
     if signal.SIGINT in signals.caught:
         raise typer.Exit(INTERRUPTED)
+
+
+class _Silence:
+    """What a window shows while no pictures come: the last one, dimmed, with what is wrong."""
+
+    def __init__(self, screen: Window) -> None:
+        self._screen = screen
+        self._said = ""
+
+    def __call__(self, stats: Stats) -> None:
+        from kpstream.render import veiled
+
+        if stats.source_trouble != self._said and self._screen.canvas is not None:
+            self._said = stats.source_trouble
+            if self._said:
+                self._screen.show_instead(veiled(self._screen.canvas, self._said))
+        self._screen.pump()
 
 
 def _warm_up(annotator: Annotator) -> None:

@@ -104,6 +104,16 @@ class Window:
             raise ViewerQuit("the window was closed")
         self._obey(chr(code).lower() if code < 128 else "", self._canvas)
 
+    def show_instead(self, canvas: Image) -> None:
+        """Show another picture until the next scene; what ``s`` saves stays the last scene's."""
+        if self._canvas is not None and not self._held and not self._closed:
+            cv2.imshow(self._title, _scaled(canvas, *cv2.getWindowImageRect(self._title)[2:]))
+
+    @property
+    def canvas(self) -> Image | None:
+        """The last scene's picture; None before the first."""
+        return self._canvas
+
     def close(self) -> None:
         """Take the window away. Idempotent."""
         if self._canvas is not None and not self._closed:

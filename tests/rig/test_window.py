@@ -134,6 +134,11 @@ def test_a_dead_screen_is_told_and_ends_nothing(monkeypatch: pytest.MonkeyPatch)
     assert f"screen {display}" in (reason_no_window() or "")
 
 
+@pytest.mark.parametrize("viewer", [("640", "360", "--silent")], indirect=True)
+def test_it_shows_another_picture_while_its_camera_is_silent(viewer: Viewer) -> None:
+    assert viewer.grab()[180, 100].tolist() == [0, 0, 255]
+
+
 def test_it_shows_the_picture(viewer: Viewer) -> None:
     shown = viewer.grab()
     assert shown.shape == (360, 640, 3)

@@ -1,7 +1,7 @@
-"""A program with a window, for tests that look at it and press its keys: viewer.py WIDTH HEIGHT [--one-picture].
+"""A program with a window, for tests that look at it and press its keys: viewer.py WIDTH HEIGHT [--one-picture | --silent].
 
 The left half of every picture is green; the right half's blue grows with its number, so that no two pictures look
-the same. Every ten turns it prints ``turn``; when its viewer ends it ``QUIT`` and why, and once the window is closed
+the same; with --silent a red one stands in for the first. Every ten turns it prints ``turn``; when its viewer ends it ``QUIT`` and why, and once the window is closed
 ``CLOSED``. Then it waits for the end of its input. Snapshots go to its working folder.
 """
 
@@ -26,9 +26,13 @@ def picture(width: int, height: int, number: int) -> Image:
     return image
 
 
-def look(window: Window, width: int, height: int, *, one_picture: bool) -> None:
+def look(window: Window, width: int, height: int, *, one_picture: bool, silent: bool) -> None:
     for number in count():
-        if one_picture and number:
+        if silent and number == 1:
+            red = np.zeros((height, width, 3), np.uint8)
+            red[..., 2] = 255
+            window.show_instead(red)
+        if (one_picture or silent) and number:
             window.pump()
         else:
             image = picture(width, height, number)
@@ -42,7 +46,13 @@ def main() -> None:
     logging.basicConfig(stream=sys.stdout, level=logging.INFO, format="%(levelname)s %(message)s")
     window = Window()
     try:
-        look(window, int(sys.argv[1]), int(sys.argv[2]), one_picture="--one-picture" in sys.argv)
+        look(
+            window,
+            int(sys.argv[1]),
+            int(sys.argv[2]),
+            one_picture="--one-picture" in sys.argv,
+            silent="--silent" in sys.argv,
+        )
     except ViewerQuit as quit_:
         print("QUIT", quit_, flush=True)
     window.close()
