@@ -1,8 +1,11 @@
-"""A program with a window, for tests that look at it and press its keys: viewer.py WIDTH HEIGHT [--one-picture | --silent].
+"""A program with a window, for tests that look at it and press its keys.
+
+    viewer.py WIDTH HEIGHT [--one-picture | --silent]
 
 The left half of every picture is green; the right half's blue grows with its number, so that no two pictures look
-the same; with --silent a red one stands in for the first. Every ten turns it prints ``turn``; when its viewer ends it ``QUIT`` and why, and once the window is closed
-``CLOSED``. Then it waits for the end of its input. Snapshots go to its working folder.
+the same. With --silent a red picture stands in for the first one, and no further ones come. Every ten turns it prints
+``turn``; when its viewer ends it ``QUIT`` and why, and once the window is closed ``CLOSED``. Then it waits for the end
+of its input. Snapshots go to its working folder.
 """
 
 from __future__ import annotations
