@@ -15,6 +15,7 @@ from kpstream.sinks.coco import CocoSink
 from kpstream.sinks.csv_file import CsvSink
 from kpstream.sinks.jsonl import JsonLinesSink
 from kpstream.sinks.output import STDOUT, check_writable, sink_error
+from kpstream.sinks.segments import SegmentedVideo
 from kpstream.sinks.video import VideoSink
 from kpstream.sources.file import VideoFile
 
@@ -174,18 +175,59 @@ def _for_one(source: Path, wanted: Outputs, *, folders: bool) -> Outputs:
     return Outputs(**named)
 
 
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """Where the annotated picture of a live view goes."""
+
+    path: Path
+    """A video, or the folder and the beginning of the names of its segments; or a folder for them."""
+    segment: float | None = None
+    """Seconds of a file; None for one file of this name."""
+    keep: float | None = None
+    """Seconds for which segments are kept; None for ever."""
+    keep_size: int | None = None
+    """Bytes that they may take together; None for no limit."""
+
+    @property
+    def whole(self) -> Path | None:
+        """The one file that it is; None where it is segments."""
+        return None if self.segment is not None or self.path.is_dir() else self.path
+
+    def make(self, frame_rate: float = nan) -> SegmentedVideo:
+        """The sink; nothing is written yet.
+
+        Raises:
+            UsageError: There are no segments of which some could go, or the name is none for a video.
+        """
+        folder = self.path.is_dir()
+        if self.whole is not None and (self.keep is not None or self.keep_size is not None):
+            raise UsageError("--keep and --keep-size remove old segments: add --segment, as in --segment 10m")
+        if self.whole is None and not folder and self.path.suffix.lower() != ".mp4":
+            raise UsageError(f"{self.path}: give a name that ends in .mp4, or a folder that is there")
+        return SegmentedVideo(
+            self.path if folder else self.path.parent,
+            "kpstream" if folder else self.path.stem,
+            segment=self.segment,
+            first=self.whole,
+            keep=self.keep,
+            keep_size=self.keep_size,
+            preset="ultrafast",
+            frame_rate=frame_rate,
+        )
+
+
 class LiveOutputs:
-    """What is written of a live view; what is there already is replaced.
+    """What is written of a live view; what is there already is replaced, but segments replace nothing.
 
     Args:
         source: The reference of what is shown.
-        record: An annotated video, or None.
+        recording: The annotated picture, or None.
         jsonl: JSON lines, or None.
     """
 
-    def __init__(self, source: str, record: Path | None, jsonl: Path | None) -> None:
+    def __init__(self, source: str, recording: Recording | None, jsonl: Path | None) -> None:
         self._source = source
-        self._record = record
+        self._recording = recording
         self._jsonl = jsonl
 
     def check(self) -> None:
@@ -195,10 +237,10 @@ class LiveOutputs:
             UsageError: A name is none that is known, or is that of the source or of another output.
             SinkError: An output cannot be written.
         """
-        writes = Outputs(self._record, self._jsonl).paths()
+        writes = Outputs(None if self._recording is None else self._recording.whole, self._jsonl).paths()
         check_apart([Path(self._source)], writes)
-        if self._record is not None:
-            VideoSink(self._record).check()
+        if self._recording is not None:
+            self._recording.make().check()
         for path in writes:
             check_writable(path)
 
@@ -209,8 +251,8 @@ class LiveOutputs:
             frame_rate: Declared frames per second; NaN where nothing is declared.
         """
         sinks: list[Sink] = []
-        if self._record is not None:
-            video = VideoSink(self._record, preset="ultrafast", frame_rate=frame_rate)
+        if self._recording is not None:
+            video = self._recording.make(frame_rate)
             sinks.append(Background.dropping(video, name="the recording", capacity=LIVE_CAPACITY))
         if self._jsonl is not None:
             lines = JsonLinesSink(self._jsonl)

@@ -60,7 +60,7 @@ PLAN: dict[str, set[str]] = {
 }  # fmt: skip
 
 LIBRARIES: dict[str, set[str]] = {
-    "threading": {"journal", "channel", "capture", "sampler", "background", "server", "endpoints", "models", "testing"},
+    "threading": {"journal", "sinks", "channel", "capture", "sampler", "background", "server", "endpoints", "models", "testing"},
     "cv2": {"motion", "activity", "models", "endpoints", "render", "sources", "sinks", "server", "still", "options", "doctor"},
     "av": {"sources", "sinks", "doctor"},
     "requests": {"endpoints", "server"},

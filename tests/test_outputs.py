@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from kpstream.errors import SinkError, SourceOpenError, UsageError
-from kpstream.outputs import Encoding, Job, LiveOutputs, Outputs, plan
+from kpstream.outputs import Encoding, Job, LiveOutputs, Outputs, Recording, plan
 from tests.source_clips import write_video
 
 
@@ -80,7 +80,18 @@ def test_a_live_view_does_not_write_over_what_it_shows(tmp_path: Path) -> None:
     there = tmp_path / "there.mp4"
     there.touch()
     with pytest.raises(UsageError, match="is read"):
-        LiveOutputs(str(there), there, None).check()
+        LiveOutputs(str(there), Recording(there), None).check()
     with pytest.raises(UsageError, match="twice"):
-        LiveOutputs("0", there, there).check()
-    LiveOutputs("0", there, Path("-")).check()
+        LiveOutputs("0", Recording(there), there).check()
+    LiveOutputs("0", Recording(there), Path("-")).check()
+
+
+def test_segments_go_beside_each_other_and_a_whole_recording_keeps_its_name(tmp_path: Path) -> None:
+    assert Recording(tmp_path / "out.mp4").whole == tmp_path / "out.mp4"
+    assert Recording(tmp_path / "out.mp4", segment=600).whole is None
+    assert Recording(tmp_path).whole is None  # a folder
+    with pytest.raises(UsageError, match="add --segment"):
+        LiveOutputs("0", Recording(tmp_path / "out.mp4", keep=9), None).check()
+    with pytest.raises(UsageError, match=r"ends in \.mp4"):
+        LiveOutputs("0", Recording(tmp_path / "out.avi", segment=600), None).check()
+    assert list(tmp_path.iterdir()) == []

@@ -15,12 +15,14 @@ from kpstream.console import live_status, say, summary
 from kpstream.errors import UsageError
 from kpstream.interfaces import Annotator, Source
 from kpstream.options import DrawOptions, LiveRequestOptions, ModelOptions, takes
+from kpstream.quantities import duration as seconds
+from kpstream.quantities import size as number_of_bytes
 from kpstream.signals import signals_handled
 
 # Commands import what loads OpenCV when they run: `doctor` and `--help` work where it cannot be loaded.
 if TYPE_CHECKING:
     from kpstream.entities import Stats
-    from kpstream.outputs import LiveOutputs
+    from kpstream.outputs import LiveOutputs, Recording
     from kpstream.sinks.window import Window
 
 _RECORDING = "Recording"
@@ -76,6 +78,18 @@ class RecordingOptions:
     record: Annotated[
         Path | None, typer.Option(metavar="OUT.mp4", help="Record the annotated picture.", rich_help_panel=_RECORDING)
     ] = None
+    segment: Annotated[
+        str | None,
+        typer.Option(metavar="10m", help="Record files of this length, named by time.", rich_help_panel=_RECORDING),
+    ] = None
+    keep: Annotated[
+        str | None,
+        typer.Option(metavar="7d", help="Remove segments that are older than this.", rich_help_panel=_RECORDING),
+    ] = None
+    keep_size: Annotated[
+        str | None,
+        typer.Option(metavar="50G", help="Remove the oldest segments above this.", rich_help_panel=_RECORDING),
+    ] = None
     jsonl: Annotated[
         Path | None,
         typer.Option(metavar="OUT.jsonl", help="Write poses, a line a frame; - is stdout.", rich_help_panel=_RECORDING),
@@ -90,9 +104,24 @@ class RecordingOptions:
         """
         from kpstream.outputs import LiveOutputs
 
-        outputs = LiveOutputs(source, self.record, self.jsonl)
+        outputs = LiveOutputs(source, self._recording(), self.jsonl)
         outputs.check()
         return outputs
+
+    def _recording(self) -> Recording | None:
+        from kpstream.outputs import Recording
+
+        try:
+            segment = None if self.segment is None else seconds(self.segment)
+            keep = None if self.keep is None else seconds(self.keep)
+            keep_size = None if self.keep_size is None else number_of_bytes(self.keep_size)
+        except ValueError as error:
+            raise UsageError(f"--segment, --keep or --keep-size: {error}") from None
+        if self.record is None:
+            if self.segment or self.keep or self.keep_size:
+                raise UsageError("--segment, --keep and --keep-size are about a recording: add --record OUT.mp4")
+            return None
+        return Recording(self.record, segment, keep, keep_size)
 
 
 @app.command()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
+import os
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import av
 from av.container import OutputContainer
@@ -17,6 +20,9 @@ from kpstream.sinks.h264 import PictureEncoder, Quality
 from kpstream.sinks.output import WholeWrites
 from kpstream.sinks.timeline import TICKS
 
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
 _FRAGMENT = 0.4
 """Seconds of video that reach the disk together. A fragment need not begin with a keyframe: one each half second
 makes the file 60 % larger (measured at 1768x994) and saves no frame from a kill."""
@@ -25,16 +31,63 @@ _INTERLEAVE = 0.5
 the other would wait in memory, and be lost in a kill."""
 
 
+class _LateFile(io.RawIOBase):
+    """Bytes that are held in memory until `create`, and are in the file from then on.
+
+    Args:
+        path: A file that is there already is replaced; one that comes to be there meanwhile is not.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._path = path
+        self._mode = "w" if os.path.lexists(path) else "x"
+        self._target: io.BytesIO | WholeWrites = io.BytesIO()
+
+    @property
+    def created(self) -> bool:
+        return isinstance(self._target, WholeWrites)
+
+    def create(self) -> None:
+        if isinstance(self._target, io.BytesIO):
+            held, self._target = self._target.getvalue(), WholeWrites(self._path, self._mode)
+            self._target.write(held)
+
+    def writable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        return self._target.write(data)
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        return self._target.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._target.tell()
+
+    def truncate(self, size: int | None = None, /) -> int:
+        return self._target.truncate(size)
+
+    def close(self) -> None:
+        self._target.close()
+        super().close()
+
+
 class Mp4File:
     """Fragments, each on the disk as soon as it is complete; at the end an ordinary MP4, made in place.
 
+    There is no file before its first fragment is complete: what can be seen plays.
+
     Args:
-        path: Created by `begin`; a file that is there is replaced.
+        path: A file that is there is replaced.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._file: WholeWrites | None = None
+        self._file: _LateFile | None = None
         self._container: OutputContainer | None = None
         self._encoder: PictureEncoder | None = None
         self._audio: AudioTrack | None = None
@@ -42,7 +95,7 @@ class Mp4File:
         self._whole = 0
 
     def begin(self, size: tuple[int, int], rate: Fraction, quality: Quality, audio: AudioTrack | None) -> None:
-        """Create the file; its header follows with the first packet.
+        """Make ready; the file is created with its first fragment.
 
         Args:
             size: (width, height) of the pictures.
@@ -51,7 +104,6 @@ class Mp4File:
             audio: Opened; closed with the file.
 
         Raises:
-            OSError: It cannot be created.
             av.FFmpegError: The encoder refused.
         """
         self._audio = audio
@@ -62,7 +114,7 @@ class Mp4File:
             "max_interleave_delta": str(round(_INTERLEAVE * 1e6)),
         }
         # A file of Python's own: its faults arrive as they are, and `abandon` can take back half a fragment.
-        self._file = WholeWrites(self._path, "w")
+        self._file = _LateFile(self._path)
         self._container = av.open(self._file, "w", format="mp4", container_options=options)
         self._encoder = PictureEncoder(self._container, size, rate, quality)
         if audio is not None:
@@ -86,6 +138,8 @@ class Mp4File:
         if self._audio is not None:
             self._audio.write_until(self._container, ticks / TICKS)
         self._mux(self._container, self._encoder.encode(picture, ticks), interval)
+        if self._header_end is not None and self._file.tell() > self._header_end:
+            self._file.create()
         self._whole = self._file.tell()
 
     def finish(self, end: int, interval: int) -> None:
@@ -109,6 +163,7 @@ class Mp4File:
         self._whole = self._file.tell()
         # FFmpeg appends the index and then, with one write of 8 bytes, hides the fragments: at any moment it plays.
         self._container.close()
+        self._file.create()
         self._file.close()
 
     def abandon(self) -> bool:
@@ -125,7 +180,7 @@ class Mp4File:
                 self._file.truncate(self._whole)
             with suppress(OSError):
                 self._file.close()
-            if not playable and self._path.is_file():
+            if not playable and self._file.created and self._path.is_file():
                 with suppress(OSError):
                     self._path.unlink()
         with suppress(OSError, ValueError, av.FFmpegError):

@@ -35,7 +35,7 @@ class VideoSink:
     between black bars. A frame whose pts is not after the one before is left out and counted.
 
     Args:
-        path: ``*.mp4``, created by the first scene; a file that is there is replaced.
+        path: ``*.mp4``, created with its first fragment; a file that is there is replaced.
         crf: x264's quality, 0 (lossless) to 51.
         preset: x264's speed, ``ultrafast`` to ``placebo``.
         audio: Where the sound comes from; None for a silent video.

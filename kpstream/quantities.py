@@ -1,0 +1,35 @@
+"""Durations and sizes as people write them."""
+
+from __future__ import annotations
+
+import re
+
+_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_BYTES = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+
+
+def duration(text: str | float) -> float:
+    """Seconds from a number with a unit: ``90s``, ``10m``, ``2h``, ``7d``, ``2w``; a bare number is seconds.
+
+    Raises:
+        ValueError: It is none, or not above 0.
+    """
+    found = re.fullmatch(r"(\d{1,12}(?:\.\d{1,6})?)([smhdw]?)", str(text).strip().lower(), re.ASCII)
+    seconds = float(found[1]) * _SECONDS[found[2]] if found else 0.0
+    if not seconds:
+        raise ValueError(f"{text!s:.40} is no duration: give one like 90s, 10m, 2h or 7d")
+    return seconds
+
+
+def size(text: str | float) -> int:
+    """Bytes from a number with a unit: ``500M``, ``50G``, ``1.5T``; a G is 10^9; a bare number is bytes.
+
+    Raises:
+        ValueError: It is none, or less than 1.
+    """
+    found = re.fullmatch(r"(\d{1,18})(\.\d{1,6})?([KMGT]?)B?", str(text).strip().upper(), re.ASCII)
+    unit = _BYTES[found[3]] if found else 0
+    count = int(found[1]) * unit + int(float(found[2] or 0) * unit) if found else 0
+    if not count:
+        raise ValueError(f"{text!s:.40} is no size: give one like 500M or 50G")
+    return count
