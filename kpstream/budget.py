@@ -49,24 +49,26 @@ class AtRate:
     """
 
     def __init__(self, rate: float) -> None:
-        self._rate = rate
-        self._last_slot = -1
+        self.rate = rate
+        """Samples per second of video; may be changed at any time, from any thread."""
+        self._last_pts = nan
 
     def due(self, frame: Frame, *, unsure: bool) -> bool:  # noqa: ARG002 - the Protocol's words
         """Whether no sample was taken yet in this frame's slot of ``1 / rate`` seconds."""
-        return self._rate == inf or self._slot(frame.pts) > self._last_slot
+        rate = self.rate
+        return rate == inf or isnan(self._last_pts) or _slot(frame.pts, rate) > _slot(self._last_pts, rate)
 
     def taken(self, frame: Frame) -> None:
         """Close the slot of this frame."""
-        if self._rate != inf:
-            self._last_slot = max(self._last_slot, self._slot(frame.pts))
+        self._last_pts = frame.pts
 
     def expected(self, duration: float, frame_rate: float) -> float:
         """Duration times rate."""
-        return ceil(duration * min(self._rate, frame_rate)) if isfinite(duration) and isfinite(frame_rate) else nan
+        return ceil(duration * min(self.rate, frame_rate)) if isfinite(duration) and isfinite(frame_rate) else nan
 
-    def _slot(self, pts: float) -> int:
-        return int(pts * self._rate + 1e-6)  # a pts of 0.19999 at 5 a second belongs to the slot of 0.2
+
+def _slot(pts: float, rate: float) -> int:
+    return int(pts * rate + 1e-6)  # a pts of 0.19999 at 5 a second belongs to the slot of 0.2
 
 
 class Adaptive:
@@ -83,6 +85,15 @@ class Adaptive:
         self._grid = AtRate(rate)
         self._asked: tuple[float, Cells] | None = None
         self._seen: tuple[int, Cells] | None = None
+
+    @property
+    def rate(self) -> float:
+        """The most samples per second of video; may be changed at any time, from any thread."""
+        return self._grid.rate
+
+    @rate.setter
+    def rate(self, rate: float) -> None:
+        self._grid.rate = rate
 
     def due(self, frame: Frame, *, unsure: bool) -> bool:
         """Whether the rate allows it, and the picture has changed or it is time for the heartbeat."""
@@ -144,7 +155,8 @@ class InFlight:
     """What 'as fast as possible' means on one machine: more pictures a second are hardly decoded and encoded."""
 
     def __init__(self, rate: float, most: int, fixed: int | None = None) -> None:
-        self._rate = min(rate, self.UNPACED_RATE)
+        self.rate = rate
+        """Answers per second that are wanted; may be changed at any time, from any thread."""
         self._most = most
         self._fixed = fixed
         self._ceiling = float(most)
@@ -157,7 +169,7 @@ class InFlight:
         if self._fixed is not None:
             return self._fixed
         latency = self._latencies.at(0.75)
-        wanted = 4 if isnan(latency) else ceil(self._rate * latency * 1.1) + 1
+        wanted = 4 if isnan(latency) else ceil(min(self.rate, self.UNPACED_RATE) * latency * 1.1) + 1
         return max(1, min(wanted, int(self._ceiling)))
 
     @property

@@ -66,6 +66,15 @@ def test_a_late_sample_does_not_move_the_grid() -> None:
     assert sampling.due(frame(12), unsure=False)
 
 
+def test_another_rate_holds_from_the_next_frame_on() -> None:
+    sampling = AtRate(5)
+    assert asked(sampling, map(frame, range(12))) == [0, 6]
+    sampling.rate = 15
+    assert asked(sampling, map(frame, range(12, 17))) == [12, 14, 16]
+    sampling.rate = 1
+    assert asked(sampling, map(frame, range(17, 62))) == [30, 60]
+
+
 def test_every_third_frame_counts_from_the_first_one_seen() -> None:
     assert asked(EveryNth(3), map(frame, range(100, 110))) == [100, 103, 106, 109]
 
