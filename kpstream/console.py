@@ -44,6 +44,12 @@ def say(text: str) -> None:
     stderr.print(f"kpstream: {' '.join(redact(text).split())}", markup=False)
 
 
+def show_link(link: str, qr_code: str) -> None:
+    """The way to a page, with its token in it, for the person at the terminal alone; never in a log."""
+    stderr.print(f"open {link}", markup=False, style="bold")
+    stderr.print(qr_code, markup=False)
+
+
 def show_finding(what: str, works: bool | None, detail: str) -> None:
     """One line of what `doctor` found."""
     mark = {True: "[green]works[/]", False: "[red]fails[/]", None: "[yellow]  -  [/]"}[works]

@@ -143,6 +143,18 @@ class Stats:
         return self.source_trouble or self.endpoint_trouble
 
 
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What can be changed while a camera runs."""
+
+    rate: float
+    """The most requests per second of video."""
+    confidence: float
+    """Poses below it are left out, 0 to 1."""
+    keypoint_confidence: float
+    """Keypoints below it are left out, 0 to 1."""
+
+
 class Draws(Protocol):
     """What `Scene.draw` is given: anything that draws a scene on a canvas."""
 

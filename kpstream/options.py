@@ -21,7 +21,7 @@ from kpstream.redact import redact, remember
 from kpstream.skeleton import Skeleton
 
 if TYPE_CHECKING:
-    from kpstream.budget import Sampling
+    from kpstream.budget import Adaptive, AtRate
 
 KEY_VARIABLE = "ROBOFLOW_API_KEY"
 HOSTED = "https://serverless.roboflow.com"
@@ -304,7 +304,7 @@ class RequestOptions:
         ),
     ] = None
 
-    def make_sampling(self) -> Sampling:
+    def make_sampling(self) -> AtRate | Adaptive:
         """Which frames are asked about."""
         from kpstream.budget import Adaptive, AtRate
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from math import nan
 from pathlib import Path
 
 from kpstream.background import Background
+from kpstream.controls import CameraControls
 from kpstream.errors import UsageError
 from kpstream.interfaces import Sink
 from kpstream.sinks.audio import AudioSource
@@ -16,6 +18,7 @@ from kpstream.sinks.csv_file import CsvSink
 from kpstream.sinks.jsonl import JsonLinesSink
 from kpstream.sinks.output import STDOUT, check_writable, sink_error
 from kpstream.sinks.segments import SegmentedVideo
+from kpstream.sinks.switched import SwitchedRecording
 from kpstream.sinks.video import VideoSink
 from kpstream.sources.file import VideoFile
 
@@ -190,25 +193,48 @@ class Recording:
 
     @property
     def whole(self) -> Path | None:
-        """The one file that it is; None where it is segments."""
-        return None if self.segment is not None or self.path.is_dir() else self.path
+        """The one file that it is; None where it is segments, or files that are begun by hand."""
+        return self.path if self.segment is None and self.path.suffix and not self.path.is_dir() else None
 
-    def make(self, frame_rate: float = nan) -> SegmentedVideo:
-        """The sink; nothing is written yet.
+    @property
+    def folder(self) -> Path:
+        """Where the files go."""
+        return self.path.parent if self.path.suffix and not self.path.is_dir() else self.path
+
+    def check(self) -> None:
+        """See that it can be written; leaves nothing behind.
 
         Raises:
             UsageError: There are no segments of which some could go, or the name is none for a video.
+            SinkError: It cannot be written.
         """
-        folder = self.path.is_dir()
         if self.whole is not None and (self.keep is not None or self.keep_size is not None):
             raise UsageError("--keep and --keep-size remove old segments: add --segment, as in --segment 10m")
-        if self.whole is None and not folder and self.path.suffix.lower() != ".mp4":
+        if not self.path.is_dir() and self.path.suffix.lower() != ".mp4":
             raise UsageError(f"{self.path}: give a name that ends in .mp4, or a folder that is there")
+        self._make(self.whole).check()
+
+    def maker(self, frame_rate: float = nan) -> Callable[[], SegmentedVideo]:
+        """What makes the recording: at first the file of that name, afterwards files that are named by time.
+
+        Args:
+            frame_rate: Declared frames per second; NaN where nothing is declared.
+        """
+        names = iter([self.whole])
+
+        def make() -> SegmentedVideo:
+            with suppress(OSError):  # the sink says what is wrong with the folder, and tries again
+                self.folder.mkdir(exist_ok=True)
+            return self._make(next(names, None), frame_rate)
+
+        return make
+
+    def _make(self, first: Path | None, frame_rate: float = nan) -> SegmentedVideo:
         return SegmentedVideo(
-            self.path if folder else self.path.parent,
-            "kpstream" if folder else self.path.stem,
+            self.folder,
+            "kpstream" if self.folder == self.path else self.path.stem,
             segment=self.segment,
-            first=self.whole,
+            first=first,
             keep=self.keep,
             keep_size=self.keep_size,
             preset="ultrafast",
@@ -230,6 +256,11 @@ class LiveOutputs:
         self._recording = recording
         self._jsonl = jsonl
 
+    @property
+    def folder(self) -> Path:
+        """Where recordings go; the working folder where there are none."""
+        return Path() if self._recording is None else self._recording.folder
+
     def check(self) -> None:
         """See that everything can be written; leaves nothing behind.
 
@@ -240,19 +271,21 @@ class LiveOutputs:
         writes = Outputs(None if self._recording is None else self._recording.whole, self._jsonl).paths()
         check_apart([Path(self._source)], writes)
         if self._recording is not None:
-            self._recording.make().check()
+            self._recording.check()
         for path in writes:
             check_writable(path)
 
-    def make_sinks(self, frame_rate: float = nan) -> list[Sink]:
+    def make_sinks(self, controls: CameraControls, frame_rate: float = nan) -> list[Sink]:
         """The sinks, each on its own thread: the picture waits for none of them.
 
         Args:
+            controls: Start and stop the recording from now on.
             frame_rate: Declared frames per second; NaN where nothing is declared.
         """
         sinks: list[Sink] = []
         if self._recording is not None:
-            video = self._recording.make(frame_rate)
+            video = SwitchedRecording(self._recording.maker(frame_rate))
+            controls.record_with(video)
             sinks.append(Background.dropping(video, name="the recording", capacity=LIVE_CAPACITY))
         if self._jsonl is not None:
             lines = JsonLinesSink(self._jsonl)

@@ -132,6 +132,15 @@ class Pipeline:
             requests_left=sampler.requests_left,
         )
 
+    @property
+    def rate(self) -> float:
+        """Answers per second that a live source is to get; what the requests in flight follow. Any thread."""
+        return self._limit.rate
+
+    @rate.setter
+    def rate(self, rate: float) -> None:
+        self._limit.rate = rate
+
     def run(self) -> Stats:
         """Run to the end of the source; for those who need the sinks alone.
 
@@ -155,12 +164,12 @@ class Pipeline:
             SinkError: A sink could not write what it still held.
         """
         deadline = Deadline(SHUTDOWN_WITHIN)
-        with ExitStack() as stack:  # every sink is closed, whatever the others say
+        self._capture.frames.close()
+        with ExitStack() as stack:  # everything is closed, whatever the others say; files are whole before threads end
+            stack.callback(self._capture.close, deadline)
+            stack.callback(self._sampler.close, deadline)
             for sink in reversed(self._sinks):
                 stack.callback(sink.close)
-            self._capture.frames.close()
-            self._sampler.close(deadline)
-            self._capture.close(deadline)
 
     def __iter__(self) -> Iterator[Scene]:
         """Scenes in the order of their frames.

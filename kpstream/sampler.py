@@ -1,7 +1,8 @@
 """The threads that ask the endpoint: several requests in flight, each sample settled once.
 
-Live, a request that fails is lost: a newer frame is better than the same one again. For recorded video
-it is tried again, ten times a frame, and an outage of the whole endpoint is waited out.
+Live, a request that fails is lost: a newer frame is better than the same one again; an endpoint that fails again and
+again is only probed (`kpstream.breaker`). For recorded video a request is tried again, ten times a frame, and an
+outage of the whole endpoint is waited out.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import time
 from collections.abc import Callable
 from math import isnan, nan
 
+from kpstream.breaker import Breaker
 from kpstream.budget import InFlight, Spacing, backoff, estimated_credits
 from kpstream.channel import Channel, Closed, Deadline
 from kpstream.entities import Answer, Frame, Result
@@ -52,6 +54,7 @@ class Sampler:
         self._journal = journal
         self._clock = clock
         self._spacing = Spacing(endpoint.max_rate)
+        self._breaker = None if patient else Breaker()
         self._lock = threading.Lock()
         self._samples: Channel[Frame] = Channel(256)
         self._outcomes: Channel[Outcome] = Channel(1024)
@@ -75,8 +78,7 @@ class Sampler:
         self.billed = 0.0
         """Seconds of processing that the service said it bills."""
         self.credits = 0.0
-        self.trouble = ""
-        """What the endpoint last said instead of an answer, in words; empty once it answers."""
+        self._fault = ""
 
     @property
     def requests_left(self) -> int | None:
@@ -84,9 +86,24 @@ class Sampler:
         return None if self._max_requests is None else self._max_requests - self._booked
 
     @property
+    def trouble(self) -> str:
+        """What the endpoint last said instead of an answer, in words; empty once it answers."""
+        if self._breaker is None:
+            return self._fault
+        with self._lock:
+            now = self._clock()
+            is_open, silence, wait = self._breaker.is_open, self._breaker.silence(now), self._breaker.wait(now)
+        if is_open and silence:
+            return f"no answer from the endpoint for {silence:.0f} s, trying again"
+        return f"{self._fault} - waiting {wait:.0f} s" if wait else self._fault
+
+    @property
     def busy(self) -> bool:
-        """Whether as many requests as are worth while are under way."""
-        return self.in_flight >= self._limit.now
+        """Whether as many requests as are worth while are under way, or the endpoint is to be left alone for now."""
+        if self._breaker is None:
+            return self.in_flight >= self._limit.now
+        with self._lock:
+            return not self._breaker.allows(self._limit.now, self._clock())
 
     def offer(self, frame: Frame) -> bool:
         """Ask about a frame if a request is free; never waits.
@@ -106,6 +123,9 @@ class Sampler:
             return self._refuse()
         if not self._threads:
             self._started_at = self._clock()
+        if self._breaker is not None:
+            with self._lock:
+                self._breaker.sent(frame.index, self._clock())
         self._samples.put(frame)
         self.in_flight += 1
         if len(self._threads) < self.in_flight:
@@ -124,7 +144,7 @@ class Sampler:
     def _refuse(self) -> bool:
         if not self._patience.closed:
             raise self.budget_spent()
-        self.trouble = f"all {self._max_requests} requests are spent: no new answers"
+        self._fault = f"all {self._max_requests} requests are spent: no new answers"
         return False
 
     def budget_spent(self) -> BudgetSpent:
@@ -202,7 +222,7 @@ class Sampler:
                 fault: EndpointUnavailable | ResponseFormatError = error
             else:
                 return self._answered(frame, answer, sent_at)
-            self._failed(fault, sent_at)
+            self._failed(frame, fault, sent_at)
             tries += 1
             blamed += self._is_about_frame(fault, answered_before)
             never = self.answered == 0 and self._clock() - self._started_at > FIRST_ANSWER_WITHIN
@@ -237,19 +257,25 @@ class Sampler:
         with self._lock:
             self.answered += 1
             self.bytes_sent += answer.bytes_sent
-            self.credits += estimated_credits(answer.billed)
+            if answer.bytes_sent:  # the embedded model sends nothing, and costs nothing
+                self.credits += estimated_credits(answer.billed)
             self.billed += 0.0 if isnan(answer.billed) else answer.billed
-            self.trouble = ""
+            self._fault = ""
             self._limit.answered(received_at - sent_at)
+            if self._breaker is not None:
+                self._breaker.answered(frame.index, received_at)
         return Result(frame.index, frame.pts, answer.poses, frame.captured_at, sent_at, received_at)
 
-    def _failed(self, fault: EndpointUnavailable | ResponseFormatError, sent_at: float) -> None:
+    def _failed(self, frame: Frame, fault: EndpointUnavailable | ResponseFormatError, sent_at: float) -> None:
         if self._outcomes.closed:
             raise Closed  # given up by `close`, not lost
         with self._lock:
-            self.trouble = str(fault)
+            now = self._clock()
+            self._fault = str(fault)
             if isinstance(fault, EndpointUnavailable) and fault.slow_down:
-                self._limit.refused(sent_at, self._clock())
+                self._limit.refused(sent_at, now)
+            if self._breaker is not None:
+                self._breaker.failed(frame.index, now, getattr(fault, "retry_after", None))
 
     def _give_up(self, frame: Frame, fault: Exception) -> Lost:
         if self._outcomes.closed:

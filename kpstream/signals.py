@@ -36,3 +36,16 @@ def signals_handled() -> Iterator[Signals]:
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def hangups_call(reload: Callable[[], None]) -> Iterator[None]:
+    """Let SIGHUP read settings again while the block runs; on Windows there is none."""
+    if not hasattr(signal, "SIGHUP"):
+        yield
+        return
+    previous = signal.signal(signal.SIGHUP, lambda *_: reload())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, previous)

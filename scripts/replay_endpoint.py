@@ -7,7 +7,8 @@ in whole pixels of the picture it was sent, as the real service does. Benches me
     python scripts/replay_endpoint.py CLIP.mp4 CLIP.poses.json --latency 0.4
 
 Prints ``READY http://127.0.0.1:PORT`` when it answers. GET /_stats tells what was asked; GET /_latency/0.8 changes
-the latency while it runs.
+the latency while it runs, GET /_fault/500:0.1,hang:0.05 what it does instead of answering (see wire_faults.py), and
+GET /_fault/ ends that.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
+from wire_faults import Faults, misbehave
 
 from kpstream.entities import Image
 from kpstream.skeleton import COCO_NAMES
@@ -92,6 +94,7 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     reference: Reference
+    faults = Faults()
     latency = 0.4
     lock = threading.Lock()
     asked: list[int] = []  # noqa: RUF012 - one server a process
@@ -111,9 +114,13 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if self.path == "/_stats":
             with self.lock:
-                self._send(200, {"requests": len(self.asked), "bytes": self.received, "frames": self.asked})
+                told = {"requests": len(self.asked), "bytes": self.received, "frames": self.asked}
+                self._send(200, {**told, "faults": self.faults.counts})
         elif self.path.startswith("/_latency/"):
             type(self).latency = float(self.path.rpartition("/")[2])
+            self._send(200, {})
+        elif self.path.startswith("/_fault/"):
+            self.faults.set(self.path.rpartition("/")[2])
             self._send(200, {})
         else:
             self._send(404, {"message": "Requested Roboflow resource not found."})
@@ -132,9 +139,13 @@ class _Handler(BaseHTTPRequestHandler):
         with self.lock:
             self.asked.append(index)
             type(self).received += len(body)
+        fault = self.faults.pick()
         time.sleep(max(0.0, due_at - time.monotonic()))
         with contextlib.suppress(ConnectionError):  # whoever asked may have ended by now
-            self._send(200, answer)
+            if fault:
+                misbehave(self, fault, answer)
+            else:
+                self._send(200, answer)
 
 
 class _Server(ThreadingHTTPServer):
@@ -148,10 +159,13 @@ def main() -> None:
     parser.add_argument("poses", type=Path)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--latency", type=float, default=0.4, help="seconds from arrival to answer")
+    parser.add_argument("--fault", default="", help="NAME:PROBABILITY,... as in wire_faults.py")
+    parser.add_argument("--seed", type=int, default=0, help="of the faults' dice")
     options = parser.parse_args()
     cv2.setNumThreads(1)
     _Handler.reference = Reference(options.clip, options.poses)
     _Handler.latency = options.latency
+    _Handler.faults = Faults(options.fault, options.seed)
     server = _Server(("127.0.0.1", options.port), _Handler)
     print(f"READY http://127.0.0.1:{server.server_address[1]}", flush=True)
     server.serve_forever()

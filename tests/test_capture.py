@@ -1,14 +1,20 @@
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from copy import copy
+from math import inf
+from threading import Event
 
+import numpy as np
 import pytest
 
 from kpstream.capture import Capture
-from kpstream.channel import Deadline
-from kpstream.errors import SourceReadError
+from kpstream.channel import Channel, Closed, Deadline
+from kpstream.entities import Frame
+from kpstream.errors import SourceError, SourceReadError
 from kpstream.interfaces import Source
-from kpstream.testing import SyntheticSource
+from kpstream.testing import ManualClock, SyntheticSource
 
 
 @pytest.fixture
@@ -19,8 +25,8 @@ def started() -> Iterator[list[Capture]]:
         capture.close(Deadline(5))
 
 
-def start(source: Source, started: list[Capture]) -> Capture:
-    capture = Capture(source)
+def start(source: Source, started: list[Capture], clock: ManualClock | None = None) -> Capture:
+    capture = Capture(source, clock=clock or ManualClock())
     capture.start()
     started.append(capture)
     return capture
@@ -71,3 +77,188 @@ def test_a_capture_that_never_started_still_closes_its_source() -> None:
     source = SyntheticSource()
     Capture(source).close(Deadline(1))
     assert source.closed
+
+
+class FakeCamera:
+    """A camera and all that come in its place, by one script: ``read`` and ``reopen`` do what stands next in it.
+
+    Args:
+        clock: Told how much time each picture takes.
+        script: What the reads do, in turn: a picture's grey level, an event to be stuck until, an error to raise.
+            Then there is the end.
+        interval: Seconds of the clock between two pictures.
+    """
+
+    is_live = True
+    frame_rate = 30.0
+    name = "fake"
+    patience = 3.0
+
+    def __init__(self, clock: ManualClock, *script: int | Event | SourceError, interval: float = 0.0) -> None:
+        self.clock = clock
+        self.script = list(script)
+        self.interval = interval
+        self.opening: list[Event] = []
+        """What the attempts to open it again are stuck in, in turn."""
+        self.opened: Channel[float] = Channel(1000)
+        """When it was opened again."""
+        self.family = [self]
+        self.index = 0
+        self.closed = False
+
+    def read(self) -> Frame | None:
+        todo = self.script.pop(0) if self.script else None
+        if isinstance(todo, SourceError):
+            raise todo
+        if isinstance(todo, Event):
+            assert todo.wait(20)
+            todo = 255
+        if todo is None:
+            return None
+        self.clock.advance(self.interval)
+        self.index += 1
+        return Frame(self.index - 1, self.clock(), self.clock(), np.full((48, 64, 3), todo, np.uint8))
+
+    def reopen(self) -> None:
+        self.opened.put(self.clock())
+        if self.opening:
+            assert self.opening.pop(0).wait(20)
+
+    def successor(self) -> FakeCamera:
+        other = copy(self)
+        self.family.append(other)
+        return other
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_a_camera_that_says_nothing_is_left_and_another_one_opened(started: list[Capture]) -> None:
+    clock, stuck, opening = ManualClock(), Event(), Event()
+    camera = FakeCamera(clock, 1, stuck, 2)
+    camera.opening = [opening]
+    capture = start(camera, started, clock)
+    assert capture.frames.get(10).index == 0
+    clock.advance(4)
+    camera.opened.get(10)
+    assert capture.trouble == "camera silent for 4 s, trying again"
+    opening.set()
+    frame = capture.frames.get(10)
+    assert (frame.index, frame.image[0, 0, 0]) == (1, 2)
+    assert (capture.reconnects, capture.trouble) == (1, "")
+    assert capture.frames.wait_closed(10)
+    stuck.set()  # the first read comes back at last: nobody wants its picture, and its thread closes its camera
+    capture.close(Deadline(5))
+    with pytest.raises(Closed):
+        capture.frames.get(0)
+
+
+def test_what_comes_back_late_is_closed_by_its_own_thread_and_changes_nothing(started: list[Capture]) -> None:
+    clock, stuck, later = ManualClock(), Event(), Event()
+    camera = FakeCamera(clock, 1, stuck, later)
+    capture = start(camera, started, clock)
+    capture.frames.get(10)
+    thread = next(thread for thread in threading.enumerate() if thread.name == "kpstream-capture")
+    clock.advance(4)
+    camera.opened.get(10)
+    stuck.set()
+    thread.join(10)
+    assert camera.closed
+    assert not capture.frames.closed
+    assert not len(capture.frames)
+    later.set()
+    assert capture.frames.get(10).index == 1
+
+
+def test_the_first_picture_may_take_longer_than_the_next_ones(started: list[Capture]) -> None:
+    clock, key_picture = ManualClock(), Event()
+    camera = FakeCamera(clock, key_picture)
+    capture = start(camera, started, clock)
+    clock.advance(10)
+    assert capture.trouble == "camera silent for 10 s"
+    capture.frames.wait_closed(0.3)
+    key_picture.set()
+    assert capture.frames.get(10).index == 0
+    assert (capture.reconnects, len(camera.family)) == (0, 1)
+
+
+def test_an_opening_that_never_ends_is_left_too(started: list[Capture]) -> None:
+    clock, opening = ManualClock(), Event()
+    camera = FakeCamera(clock, SourceReadError("the cable is out"), 7)
+    camera.opening = [opening]
+    capture = start(camera, started, clock)
+    camera.opened.get(10)
+    assert capture.trouble == "the cable is out - trying again"
+    clock.advance(25)
+    assert capture.trouble == "camera silent for 25 s, trying again: the cable is out"
+    camera.opened.get(10)
+    assert capture.frames.get(10).image[0, 0, 0] == 7
+    opening.set()
+
+
+def test_a_camera_that_hangs_for_ever_takes_no_more_than_a_few_threads(started: list[Capture]) -> None:
+    clock, stuck = ManualClock(), Event()
+    script: list[int | Event] = [1, stuck]
+    camera = FakeCamera(clock, *script * 20)
+    capture = start(camera, started, clock)
+    for _ in range(4):
+        capture.frames.get(10)
+        clock.advance(4)
+        camera.opened.get(10)
+    capture.frames.get(10)
+    clock.advance(4)
+    with pytest.raises(TimeoutError):
+        camera.opened.get(0.5)
+    assert capture.trouble == "camera silent for 4 s"
+    stuck.set()
+
+
+def test_a_source_that_nobody_can_replace_is_waited_for(started: list[Capture]) -> None:
+    clock = ManualClock()
+    source = SyntheticSource(10, is_live=True, clock=clock)
+    capture = start(source, started, clock)
+    clock.advance(1000)
+    assert capture.frames.wait_closed(10)
+    assert not capture.trouble
+
+
+def test_a_frozen_camera_is_opened_again(started: list[Capture]) -> None:
+    clock = ManualClock()
+    camera = FakeCamera(clock, *range(10), *[10] * 10, *range(11, 40), interval=0.5)
+    capture = start(camera, started, clock)
+    assert capture.frames.wait_closed(10)
+    assert capture.reconnects == 1
+    assert 4 < camera.opened.get(0) - 100 - 10 * 0.5 <= 5
+
+
+def test_a_frozen_camera_is_told(started: list[Capture]) -> None:
+    clock, opening = ManualClock(), Event()
+    camera = FakeCamera(clock, *[10] * 20, interval=0.5)
+    camera.opening = [opening]
+    capture = start(camera, started, clock)
+    camera.opened.get(10)
+    assert capture.trouble == "fake shows one and the same picture - trying again"
+    opening.set()
+
+
+def test_a_picture_that_stands_by_itself_is_opened_again_once_and_then_believed(
+    started: list[Capture], caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = ManualClock()
+    camera = FakeCamera(clock, *[10] * 5000, interval=0.5)
+    capture = start(camera, started, clock)
+    assert capture.frames.wait_closed(20)
+    assert capture.reconnects == 1
+    assert not capture.trouble
+    assert [record.getMessage() for record in caplog.records] == [
+        "fake stands still, also after it was opened again: taken for what the camera sees"
+    ]
+
+
+def test_a_file_that_is_played_may_stand_still(started: list[Capture]) -> None:
+    clock = ManualClock()
+    camera = FakeCamera(clock, *[10] * 100, interval=0.5)
+    camera.patience = inf
+    capture = start(camera, started, clock)
+    assert capture.frames.wait_closed(10)
+    assert capture.reconnects == 0

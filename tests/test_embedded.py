@@ -74,3 +74,11 @@ def test_closing_twice_is_harmless(model: MoveNet) -> None:
 
 def test_its_repr_tells_its_model_and_filters(model: MoveNet) -> None:
     assert "MoveNet 384 px" in repr(EmbeddedEndpoint(model=model))
+
+
+def test_other_filters_hold_for_the_other_alone(model: MoveNet) -> None:
+    endpoint = EmbeddedEndpoint(model=model)
+    strict = endpoint.with_filters(Filters(confidence=0.95))
+    assert strict.filters == Filters(confidence=0.95)
+    assert len(strict.infer(drawn_person()).poses) == 0
+    assert len(endpoint.infer(drawn_person()).poses) == 1

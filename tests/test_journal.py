@@ -105,7 +105,9 @@ def test_answers_of_another_model_threshold_or_input_are_not_used(tmp_path: Path
     changed.note(0, Answer(()))
     changed.close()
     again = opened(path, {**MADE_OF, name: "something else"})
-    assert again.recall(0) == Answer((), 0, pytest.approx(nan, nan_ok=True))
+    recalled = again.recall(0)
+    assert recalled is not None
+    assert recalled.poses == ()
     again.close()
 
 

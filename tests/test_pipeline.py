@@ -237,9 +237,9 @@ def test_what_the_endpoint_says_is_told() -> None:
 
 def test_a_spent_budget_ends_recorded_video_after_what_was_answered() -> None:
     endpoint, sink = FakeEndpoint(), ListSink()
-    with Pipeline(SyntheticSource(60), endpoint, sinks=[sink], rate=5, max_requests=4) as pipeline:
-        with pytest.raises(BudgetSpent):
-            pipeline.run()
+    pipeline = Pipeline(SyntheticSource(60), endpoint, sinks=[sink], rate=5, max_requests=4)
+    with pipeline, pytest.raises(BudgetSpent):
+        pipeline.run()
     assert sorted(endpoint.asked) == [0, 6, 12, 18]
     assert [scene.frame.index for scene in sink.scenes] == list(range(19))
 

@@ -24,7 +24,7 @@ KILLS = 5
 
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
-    command = [sys.executable, ROOT / "scripts" / "replay_endpoint.py", CLIP, POSES, "--latency", "0.1"]
+    command = [sys.executable, str(ROOT / "scripts" / "replay_endpoint.py"), str(CLIP), str(POSES), "--latency", "0.1"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         yield process.stdout.readline().split()[1]

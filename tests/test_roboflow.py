@@ -145,6 +145,16 @@ def test_what_the_service_ignores_is_kept_to_here() -> None:
             assert person.visible(0).tolist()[:3] == [True, False, False]
 
 
+def test_other_filters_are_sent_and_kept_to_from_then_on() -> None:
+    document = recorded("answer_real.json")
+    with ScriptedServer(*[Reply(body=document)] * 3) as server, asking(server) as endpoint:
+        endpoint.infer(BLACK)
+        strict = endpoint.with_filters(Filters(confidence=0.6))
+        assert [pose.class_name for pose in strict.infer(BLACK).poses] == ["person"]
+        endpoint.infer(BLACK)
+    assert [request.query["confidence"] for request in server.predictions] == ["40", "60", "40"]
+
+
 @pytest.mark.parametrize(("header", "billed"), [("0.125", 0.125), ("", None), ("nan", None), ("-1", None), ("x", None)])
 def test_what_is_billed_is_what_the_service_says(header: str, billed: float | None) -> None:
     with ScriptedServer(Reply(headers={"X-Processing-Time": header})) as server, asking(server) as endpoint:

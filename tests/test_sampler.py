@@ -4,6 +4,7 @@ import random
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from math import inf
 
 import numpy as np
@@ -301,3 +302,45 @@ def test_what_the_journal_knows_is_not_asked_and_what_is_answered_is_noted() -> 
     assert sorted(notes.answers) == [0, 1, 2]
     assert (sampler.requests, sampler.recalled, sampler.requests_left) == (2, 1, 0)
     sampler.close(Deadline(5))
+
+
+def offered(sampler: Sampler, clock: ManualClock, frames: Iterator[int], seconds: float) -> int:
+    """Offer thirty frames a second for a while; how many were asked about."""
+    taken = 0
+    for _ in range(round(30 * seconds)):
+        taken += sampler.offer(frame(next(frames)))
+        clock.advance(1 / 30)
+    return taken
+
+
+def test_live_an_endpoint_that_hangs_is_probed_twice_a_second_and_asked_as_before_once_it_answers() -> None:
+    clock, gate, frames = ManualClock(), Gate(), count()
+    sampler = Sampler(FakeEndpoint(gate), InFlight(5, 32), patient=False, clock=clock)
+    try:
+        assert offered(sampler, clock, frames, 3) == 4
+        assert offered(sampler, clock, frames, 4) > 4
+        assert sampler.trouble.startswith("no answer from the endpoint for")
+        assert offered(sampler, clock, frames, 10) == pytest.approx(20, abs=1)
+        gate.open()
+        while sampler.in_flight:
+            sampler.wait()
+        assert not sampler.trouble
+        assert offered(sampler, clock, frames, 1 / 30) == 1
+    finally:
+        gate.open()
+        sampler.close(Deadline(5))
+
+
+def test_live_an_endpoint_that_asks_for_time_gets_it() -> None:
+    clock, frames = ManualClock(), count()
+    error = EndpointUnavailable("asked too often", status=429, retry_after=5.0)
+    sampler = Sampler(FakeEndpoint(Failing(10**9, error)), InFlight(inf, 32, 5), patient=False, clock=clock)
+    try:
+        for _ in range(5):
+            sampler.offer(frame(next(frames)))
+        all_outcomes(sampler)
+        assert sampler.trouble == "asked too often - waiting 5 s"
+        assert offered(sampler, clock, frames, 4.9) == 0
+        assert offered(sampler, clock, frames, 0.2) == 1
+    finally:
+        sampler.close(Deadline(5))

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler
 from itertools import pairwise
 from pathlib import Path
 
+import cv2
 import pytest
 
 from kpstream.entities import Frame
 from kpstream.errors import SourceError, SourceOpenError, SourceReadError
 from kpstream.interfaces import Source
 from kpstream.sources import Stream
-from tests.source_clips import number_in, write_video
+from tests.source_clips import number_in, picture, write_video
 from tests.source_contract import SourceContract
 from tests.source_servers import MjpegCamera, files_served
 
@@ -194,3 +197,47 @@ def test_an_unknown_host_is_named() -> None:
 def test_an_unknown_kind_of_address_is_named() -> None:
     with pytest.raises(SourceOpenError, match="no such kind of address"):
         Stream("carrier-pigeon://camera/1")
+
+
+def test_another_one_in_its_place_runs_on_while_it_is_still_stuck() -> None:
+    camera = MjpegCamera(pictures=5)
+    source = Stream(camera.url, timeout=20.0)
+    frames = [next_of(source) for _ in range(4)]
+    stuck = threading.Thread(target=source.read)
+    stuck.start()
+    other = source.successor()
+    try:
+        other.reopen()
+        after = next_of(other)
+    finally:
+        camera.switch_off()
+        stuck.join(20)
+        other.close()
+        source.close()
+    assert after.index == frames[-1].index + 1
+    assert after.pts > frames[-1].pts
+    assert after.pts - frames[-1].pts == pytest.approx(after.captured_at - frames[-1].captured_at, abs=0.01)
+
+
+class TornCamera(MjpegCamera):
+    """Every second of its pictures is no picture."""
+
+    def send_pictures(self, handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Type", "multipart/x-mixed-replace; boundary=picture")
+        handler.end_headers()
+        for number in range(20):
+            jpeg = cv2.imencode(".jpg", picture(number))[1].tobytes() if number % 2 == 0 else bytes(2000)
+            head = f"--picture\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
+            handler.wfile.write(head.encode() + jpeg + b"\r\n")
+
+
+def test_pictures_that_cannot_be_decoded_are_passed_over() -> None:
+    camera = TornCamera()
+    try:
+        source = Stream(camera.url)
+        frames = [next_of(source) for _ in range(8)]
+        source.close()
+    finally:
+        camera.switch_off()
+    assert [number_in(frame.image) for frame in frames] == list(range(0, 16, 2))

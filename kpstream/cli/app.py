@@ -53,7 +53,8 @@ def _report(error: Exception, *, debug: bool) -> int:
     if debug:
         stderr.print(redact("".join(traceback.format_exception(error))), markup=False)
     if isinstance(error, KpstreamError):
-        say(f"error: {error}")
+        for line in str(error).splitlines():  # a site's file may have several faults
+            say(f"error: {line}")
         return error.exit_code
     if hasattr(error, "format_message"):  # a word on the command line that no command knows
         if message := error.format_message():  # without any word the help was shown

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from kpstream.cli.app import INTERRUPTED, app
+from kpstream.cli.page import PageOptions, served
 from kpstream.console import live_status, say, summary
 from kpstream.errors import UsageError
-from kpstream.interfaces import Annotator, Source
+from kpstream.interfaces import Annotator, Sink, Source
 from kpstream.options import DrawOptions, LiveRequestOptions, ModelOptions, takes
 from kpstream.quantities import duration as seconds
 from kpstream.quantities import size as number_of_bytes
@@ -21,10 +22,14 @@ from kpstream.signals import signals_handled
 
 # Commands import what loads OpenCV when they run: `doctor` and `--help` work where it cannot be loaded.
 if TYPE_CHECKING:
+    from kpstream.controls import CameraControls
     from kpstream.entities import Stats
     from kpstream.outputs import LiveOutputs, Recording
     from kpstream.sinks.window import Window
+    from kpstream.web import BrowserCamera, Feed, Page
 
+RECORDINGS = Path("recordings")
+"""The folder of recordings that are begun from the page, where --record names none."""
 _RECORDING = "Recording"
 _SOURCE = "Source"
 
@@ -72,6 +77,28 @@ class SourceOptions:
 
 
 @dataclass(frozen=True)
+class ViewOptions:
+    """How the picture is shown, and for how long."""
+
+    sync: Annotated[
+        Literal["live", "aligned"],
+        typer.Option(
+            help="live: the newest picture, poses moved to it; aligned: the picture waits for the answers around it."
+        ),
+    ] = "live"
+    delay: Annotated[float, typer.Option(min=0.1, metavar="S", help="The longest that an aligned picture waits.")] = 1.5
+    window: Annotated[
+        bool | None, typer.Option("--window/--no-window", help="Show it.", show_default="where there is a screen")
+    ] = None
+    duration: Annotated[float | None, typer.Option(min=0.1, metavar="S", help="End after so many seconds.")] = None
+
+    @property
+    def waits(self) -> float | None:
+        """How many seconds a picture may wait for its answers; None shows it at once."""
+        return self.delay if self.sync == "aligned" else None
+
+
+@dataclass(frozen=True)
 class RecordingOptions:
     """What is written of a live view."""
 
@@ -95,18 +122,24 @@ class RecordingOptions:
         typer.Option(metavar="OUT.jsonl", help="Write poses, a line a frame; - is stdout.", rich_help_panel=_RECORDING),
     ] = None
 
-    def outputs(self, source: str) -> LiveOutputs:
+    def outputs(self, source: str, *, page: bool) -> LiveOutputs:
         """What is written where; checked, and nothing is written yet.
+
+        Args:
+            source: The reference of what is shown.
+            page: Whether there is a page, from which a recording can be started later.
 
         Raises:
             UsageError: A name is none that is known.
             SinkError: An output cannot be written.
         """
-        from kpstream.outputs import LiveOutputs
+        from kpstream.outputs import LiveOutputs, Recording
 
-        outputs = LiveOutputs(source, self._recording(), self.jsonl)
-        outputs.check()
-        return outputs
+        recording = self._recording()
+        LiveOutputs(source, recording, self.jsonl).check()
+        if page and recording is None:
+            recording = Recording(RECORDINGS)
+        return LiveOutputs(source, recording, self.jsonl)
 
     def _recording(self) -> Recording | None:
         from kpstream.outputs import Recording
@@ -128,101 +161,136 @@ class RecordingOptions:
 @takes(
     opening=SourceOptions,
     recording=RecordingOptions,
+    web=PageOptions,
     model=ModelOptions,
     requests=LiveRequestOptions,
     drawing=DrawOptions,
+    view=ViewOptions,
 )
 def live(
-    source: Annotated[str, typer.Argument(metavar="SOURCE", help="A device (0), rtsp://, http(s)://, or a file.")],
+    source: Annotated[
+        str,
+        typer.Argument(metavar="SOURCE", help="A device (0), rtsp://, http(s)://, a file, or 'browser' with --web."),
+    ],
     *,
     opening: SourceOptions,
     recording: RecordingOptions,
+    web: PageOptions,
     model: ModelOptions,
     requests: LiveRequestOptions,
     drawing: DrawOptions,
-    sync: Annotated[
-        Literal["live", "aligned"],
-        typer.Option(
-            help="live: the newest picture, poses moved to it; aligned: the picture waits for the answers around it."
-        ),
-    ] = "live",
-    delay: Annotated[
-        float, typer.Option(min=0.1, metavar="S", help="The longest that an aligned picture waits.")
-    ] = 1.5,
-    window: Annotated[
-        bool | None, typer.Option("--window/--no-window", help="Show it.", show_default="where there is a screen")
-    ] = None,
-    duration: Annotated[float | None, typer.Option(min=0.1, metavar="S", help="End after so many seconds.")] = None,
+    view: ViewOptions,
 ) -> None:
     """Show a camera, stream or file as it comes, with its keypoints.
 
     Keys in the window: q ends, space pauses, s takes a snapshot, f full screen.
     """
+    from kpstream.controls import CameraControls, Follower
+    from kpstream.endpoints.tuned import Tuned
+    from kpstream.entities import Settings
     from kpstream.pipeline import Pipeline
-    from kpstream.render import Layers, StatusAnnotator
 
     opening.picture_size()
-    endpoint = model.make_endpoint()
+    endpoint, sampling = Tuned(model.make_endpoint()), requests.make_sampling()
+    settings = Settings(sampling.rate, endpoint.filters.confidence, endpoint.filters.keypoint_confidence)
+    controls = CameraControls(settings, recording=recording.record is not None)
+    outputs = recording.outputs(source, page=web.web is not None)
+    device = _device(source, web)
+    page = web.make(outputs.folder, device)
+    annotator = _annotator(drawing)
     model.spare_cores()
-    annotator = Layers(drawing.make_annotator(), StatusAnnotator())
-    outputs = recording.outputs(source)
-    _warm_up(annotator)
-    with signals_handled() as signals, live_status() as status:
-        camera = opening.open(source)
-        screen = _open_window(window)
-        sinks = outputs.make_sinks(camera.frame_rate)
+    with signals_handled() as signals, live_status() as status, served(page):
+        camera = device or opening.open(source)
+        title = Path(source).name if Path(source).is_file() else camera.name
+        viewers = Viewers(_open_window(view.window), page, title, controls)
+        sinks = [*viewers.sinks, *outputs.make_sinks(controls, camera.frame_rate)]
         say(f"{camera.name} with {endpoint.name}")
         pipeline = Pipeline(
             camera,
             endpoint,
-            sinks=sinks if screen is None else [screen, *sinks],
-            annotator=annotator if screen or recording.record else None,
-            rate=requests.rate,
-            sampling=requests.make_sampling(),
-            delay=delay if sync == "aligned" else None,
+            sinks=sinks,
+            annotator=annotator if viewers.sinks or recording.record else None,
+            rate=sampling.rate,
+            sampling=sampling,
+            delay=view.waits,
             max_in_flight=requests.max_in_flight,
             max_requests=requests.max_requests,
-            duration=inf if duration is None else duration,
-            on_idle=_Silence(screen) if screen else lambda _: None,
+            duration=inf if view.duration is None else view.duration,
+            on_idle=viewers.idle,
         )
+        follower = Follower(controls, sampling, endpoint, pipeline)
         signals.stop = pipeline.stop
         try:
             with pipeline:
                 for scene in pipeline:
                     status.show(scene)
+                    follower.follow()
         finally:
             say(summary(pipeline.stats, priced=model.priced))
     if signal.SIGINT in signals.caught:
         raise typer.Exit(INTERRUPTED)
 
 
-class _Silence:
-    """What a window shows while no pictures come: the last one, dimmed, with what is wrong."""
+class Viewers:
+    """Who looks: a window, a page, both or nobody.
 
-    def __init__(self, screen: Window) -> None:
-        self._screen = screen
+    Args:
+        window: None where there is no screen.
+        page: None where none is served.
+        name: What people call the camera.
+        controls: What the page may change.
+    """
+
+    def __init__(self, window: Window | None, page: Page | None, name: str, controls: CameraControls) -> None:
+        self._window = window
+        self._feed: Feed | None = None
         self._said = ""
+        if page is not None:
+            from kpstream.web import Feed
 
-    def __call__(self, stats: Stats) -> None:
+            self._feed = Feed(name, controls)
+            page.add(self._feed)
+        self.sinks: list[Sink] = [sink for sink in (window, self._feed) if sink is not None]
+
+    def idle(self, stats: Stats) -> None:
+        """Show how it is doing while no pictures come; in the window the last one, dimmed, with what is wrong."""
         from kpstream.render import veiled
 
-        if stats.source_trouble != self._said and self._screen.canvas is not None:
+        if self._feed is not None:
+            self._feed.idle(stats)
+        if self._window is None:
+            return
+        if stats.source_trouble != self._said and self._window.canvas is not None:
             self._said = stats.source_trouble
             if self._said:
-                self._screen.show_instead(veiled(self._screen.canvas, self._said))
-        self._screen.pump()
+                self._window.show_instead(veiled(self._window.canvas, self._said))
+        self._window.pump()
 
 
-def _warm_up(annotator: Annotator) -> None:
-    """Spend what first uses cost (fonts, tables) before the camera's first pictures, which would be dropped for it."""
+def _device(source: str, web: PageOptions) -> BrowserCamera | None:
+    """The camera of a device that looks at the page, where that is the source."""
+    if source != "browser":
+        return None
+    if web.web is None:
+        raise UsageError("the source 'browser' is the camera of a device at the page: add --web 8080")
+    from kpstream.web import BrowserCamera
+
+    return BrowserCamera()
+
+
+def _annotator(drawing: DrawOptions) -> Annotator:
+    """What draws a live picture, warm: what first uses cost (fonts, tables) would cost the camera's first pictures."""
     import numpy as np
 
     from kpstream.entities import Frame, Scene
+    from kpstream.render import Layers, StatusAnnotator
     from kpstream.tracker import Tracker
 
+    annotator = Layers(drawing.make_annotator(), StatusAnnotator())
     frame = Frame(0, 0.0, 0.0, np.zeros((480, 640, 3), np.uint8))
     Tracker().look(frame)
     Scene(frame, (), annotator=annotator).draw()
+    return annotator
 
 
 def _open_window(wanted: bool | None) -> Window | None:

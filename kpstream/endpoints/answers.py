@@ -18,6 +18,7 @@ import numpy as np
 
 from kpstream.entities import Pose, box_of
 from kpstream.errors import EndpointRejected, ResponseFormatError
+from kpstream.redact import without_remembered
 from kpstream.skeleton import MAX_KEYPOINTS, Skeleton, known_by_names, label
 
 _FAR = 10.0
@@ -204,6 +205,29 @@ def rescaled(document: dict[str, Any], size: tuple[int, int]) -> dict[str, Any]:
     return {**document, "image": {"width": size[0], "height": size[1]}, "predictions": predictions}
 
 
+def without_secrets(document: dict[str, Any]) -> dict[str, Any]:
+    """A copy of an answer with no key in it, for an endpoint may repeat what it was asked.
+
+    Raises:
+        ResponseFormatError: It is nested more deeply than any answer is.
+    """
+    try:
+        cleaned: dict[str, Any] = _cleaned(document)
+    except RecursionError:
+        pass
+    else:
+        return cleaned
+    raise ResponseFormatError("the answer is nested too deeply")
+
+
+def _cleaned(value: Any) -> Any:
+    if isinstance(value, str):
+        return without_remembered(value)
+    if isinstance(value, dict):
+        return {without_remembered(name): _cleaned(each) for name, each in value.items()}
+    return [_cleaned(each) for each in value] if isinstance(value, list) else value
+
+
 def _predictions(document: object) -> list[dict[str, Any]]:
     if not isinstance(document, dict):
         raise ResponseFormatError("the answer is not a JSON object")
@@ -303,7 +327,7 @@ def _index(value: object, path: str, high: int) -> int | None:
 
 
 def _name(value: object, path: str) -> str:
-    name = label(value) if isinstance(value, str) else ""
+    name = label(without_remembered(value)) if isinstance(value, str) else ""
     if not name:
         raise ResponseFormatError(f"the answer's {path} is not a name")
     return name

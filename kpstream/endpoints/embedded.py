@@ -48,6 +48,15 @@ class EmbeddedEndpoint:
         """
         return Answer(self._filters.apply(self._model.find(image, overlap=self._filters.overlap)))
 
+    @property
+    def filters(self) -> Filters:
+        """What of the answers is used."""
+        return self._filters
+
+    def with_filters(self, filters: Filters) -> EmbeddedEndpoint:
+        """The same network with other filters."""
+        return EmbeddedEndpoint(filters=filters, model=self._model)
+
     def close(self) -> None:
         """Nothing to give up: what is being computed ends by itself within a fraction of a second."""
 

@@ -6,6 +6,7 @@ import base64
 import logging
 import re
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import inf, isfinite, nan
@@ -15,7 +16,7 @@ from urllib.parse import urlsplit
 
 from requests import PreparedRequest
 
-from kpstream.endpoints.answers import Reading, Vocabulary, read_answer, read_json, rescaled
+from kpstream.endpoints.answers import Reading, Vocabulary, read_answer, read_json, rescaled, without_secrets
 from kpstream.endpoints.filters import Filters
 from kpstream.endpoints.refusals import NO_KEY, refusal, said
 from kpstream.endpoints.transport import Access, Response, Transport
@@ -23,7 +24,7 @@ from kpstream.endpoints.uploads import Body, Form, jpeg, shrunk
 from kpstream.endpoints.versions import SkeletonCache, SkeletonLookup
 from kpstream.entities import Answer, Image, Pose
 from kpstream.errors import EndpointRejected, ResponseFormatError, UsageError
-from kpstream.redact import redact
+from kpstream.redact import redact, remember_secrets
 from kpstream.skeleton import Skeleton
 
 Output = Literal["json", "image", "image_and_json"]
@@ -198,8 +199,21 @@ class RoboflowEndpoint:
             EndpointError: As from `infer`.
         """
         self.check()
+        remember_secrets(url)
         request = self._request(output, stroke, labels, image=url)
         return self._prediction(self._accepted(self._transport.exchange(request, self._timeout)), output)
+
+    @property
+    def filters(self) -> Filters:
+        """What of the answers is used."""
+        return self._filters
+
+    def with_filters(self, filters: Filters) -> RoboflowEndpoint:
+        """The same endpoint with other filters, on the same connections: closing either closes both."""
+        other = copy(self)
+        other._filters = filters
+        other.__dict__.pop("_infer_request", None)
+        return other
 
     def close(self) -> None:
         """Give up the requests in flight, at once, and the connections. Idempotent; any thread."""
@@ -279,6 +293,7 @@ class RoboflowEndpoint:
                 raise ResponseFormatError(f"{self._host} was asked for a drawing and sent none")
             return Prediction(None, response.body, ())
         document, poses = self._read(response, shown)
+        document = without_secrets(document)
         drawing = _drawing(document.pop("visualization", None)) if output == "image_and_json" else None
         if shown and size:
             document = {**rescaled(document, shown), "image": {"width": size[0], "height": size[1]}}

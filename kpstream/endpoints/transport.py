@@ -39,7 +39,7 @@ class Response:
     """Keys in any case."""
     body: bytes = field(repr=False)
     whole: bool = True
-    """False when the body was longer than the limit; the rest was not read."""
+    """False when the body is longer than the limit, of which nothing was read, or no more than the limit."""
 
     @property
     def accepted(self) -> bool:
@@ -88,7 +88,7 @@ class Transport:
     """Sends requests, one at a time in each thread and any number of threads at once.
 
     Args:
-        max_body: The most bytes of a body that are read.
+        max_body: The most bytes of a body that are read; of one that declares itself longer, none.
     """
 
     def __init__(self, *, max_body: int = MAX_BODY) -> None:
@@ -134,12 +134,13 @@ class Transport:
             request, stream=True, timeout=timeout, allow_redirects=False, **self._environment(session, request)
         )
         try:
-            body = response.raw.read(self._max_body + 1, decode_content=True)
+            # What says itself that it is too long is not read at all: many threads would hold many megabytes.
+            too_long = _declared_length(response) > self._max_body
+            body = b"" if too_long else response.raw.read(self._max_body + 1, decode_content=True)
         finally:
             response.close()  # a connection whose answer was read to its end has been given back before
-        return Response(
-            response.status_code, response.headers, body[: self._max_body], whole=len(body) <= self._max_body
-        )
+        whole = not too_long and len(body) <= self._max_body
+        return Response(response.status_code, response.headers, body[: self._max_body], whole)
 
     def _session(self) -> requests.Session:
         session: requests.Session | None = getattr(self._local, "session", None)
@@ -168,6 +169,11 @@ class _Session(requests.Session):
     def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002 - requests asks in this form
         """None: a redirect is never followed, so nobody can send the key and the picture elsewhere."""
         return None
+
+
+def _declared_length(response: requests.Response) -> int:
+    length = response.headers.get("Content-Length", "")
+    return int(length) if length.isascii() and length.isdigit() and len(length) < 20 else 0
 
 
 def _without_keys(record: logging.LogRecord) -> bool:

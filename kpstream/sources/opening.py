@@ -14,7 +14,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
-from urllib.parse import SplitResult, parse_qsl, urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import av
 from av.container import Flags, InputContainer
@@ -23,14 +23,12 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from kpstream.errors import SourceOpenError
-from kpstream.redact import redact, remember
+from kpstream.redact import redact, remember_secrets
 
 NEARLY = 0.95
 """The share of a timeout after which it is to blame: FFmpeg reports some timeouts as bad data, or not at all."""
 
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
-_SECRET_PARAMETERS = {"password", "passwd", "pwd", "pass", "token", "key", "secret", "auth"}
-
 _DRAWN_TEXT = {"ansi", "bintext", "xbin", "idf"}
 """Codecs with which FFmpeg makes a video of any text file."""
 
@@ -109,14 +107,6 @@ def explain(error: BaseException, reference: str, timeout: float | None) -> str:
         if isinstance(error, kind):
             return cause.replace("SCHEME", reference.partition(":")[0])
     return redact(getattr(error, "strerror", None) or type(error).__name__)
-
-
-def remember_secrets(reference: str) -> None:
-    """Have every later message cleaned of the passwords in this address."""
-    parts = parts_of(reference)
-    for secret in (parts.password, *(v for k, v in parse_qsl(parts.query) if k.lower() in _SECRET_PARAMETERS)):
-        if secret:
-            remember(secret)
 
 
 def shown(reference: str) -> str:

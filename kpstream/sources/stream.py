@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from copy import copy
 from math import isnan, nan
 from typing import Literal
 
@@ -11,9 +12,9 @@ from av.video.frame import VideoFrame
 
 from kpstream.entities import Frame
 from kpstream.errors import SourceReadError
-from kpstream.redact import redact
+from kpstream.redact import redact, remember_secrets
 from kpstream.sources.decoder import Decoder
-from kpstream.sources.opening import parts_of, remember_secrets
+from kpstream.sources.opening import parts_of
 from kpstream.sources.picture import Converter
 from kpstream.sources.timeline import Timeline
 
@@ -58,9 +59,10 @@ class Stream:
         """Declared frames per second; NaN where nothing is declared."""
         self.duration = nan
         """Declared seconds; NaN for all that is live. Not NaN: this address is a recording."""
+        self.patience = max(timeout, _SEGMENT_TIMEOUT) if parts_of(url).path.endswith(".m3u8") else timeout
+        """Seconds of silence after which it is taken for lost."""
         self._url = url
         self._rtsp_transport = rtsp_transport
-        self._timeout = max(timeout, _SEGMENT_TIMEOUT) if parts_of(url).path.endswith(".m3u8") else timeout
         self._decoder: Decoder | None = None
         self._form = ""
         self._closed = False
@@ -99,7 +101,7 @@ class Stream:
             SourceOpenError: No answer, no such stream, no access.
         """
         self._disconnect()
-        self._decoder = Decoder(self._url, options=self._options(), timeout=self._timeout, by_slices=True)
+        self._decoder = Decoder(self._url, options=self._options(), timeout=self.patience, by_slices=True)
         self._closed = False
         container, stream = self._decoder.container, self._decoder.stream
         rate = float(stream.average_rate or stream.guessed_rate or 0)
@@ -108,6 +110,12 @@ class Stream:
         self._form = container.format.name
         self._timeline.forget()
         self._shown_from = nan
+
+    def successor(self) -> Stream:
+        """Another one in the place of this one, not connected yet: index and pts run on. Any thread; never waits."""
+        other = copy(self)
+        other._decoder, other._convert, other._timeline = None, Converter(), copy(self._timeline)
+        return other
 
     def close(self) -> None:
         """Hang up. Idempotent; for the thread that reads."""

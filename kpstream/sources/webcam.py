@@ -8,6 +8,7 @@ import re
 import sys
 import time
 from collections.abc import Iterator
+from copy import copy
 from math import nan
 from pathlib import Path
 
@@ -67,11 +68,11 @@ class Webcam:
         self._size = size
         self._asked_rate = frame_rate
         self._model = ""
-        self._timeout = timeout
+        self.patience = timeout
+        """Seconds without a picture after which it is taken for lost."""
         self._capture: cv2.VideoCapture | None = None
         self._closed = False
         self._timeline = Timeline(max_jump=_MAX_JUMP)
-        self._standstill = Standstill(timeout)
         self._index = 0
         self._first_at = nan
         self.reopen()
@@ -80,7 +81,7 @@ class Webcam:
         """Block for the next picture. None only after `close`.
 
         Raises:
-            SourceReadError: No picture came, or only the same one again and again.
+            SourceReadError: No picture came.
         """
         if self._closed:
             return None
@@ -92,9 +93,6 @@ class Webcam:
             self._release()
             raise SourceReadError(f"camera {self.name} gives no picture; was it unplugged?")
         picture: Image = image  # type: ignore[assignment]
-        if not _LINUX and self._standstill.lasts(picture, captured_at):
-            self._release()
-            raise SourceReadError(f"camera {self.name} repeats one picture; was it unplugged?")
         if np.isnan(self._first_at):
             self._first_at = captured_at
         pts = self._timeline.pts(self._stamp(self._capture, captured_at), captured_at - self._first_at)
@@ -111,7 +109,7 @@ class Webcam:
         self._release()
         device = self._device_now()
         # OpenCV waits for ten seconds by default.
-        os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", str(max(1, round(self._timeout))))
+        os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", str(max(1, round(self.patience))))
         with _silent_opencv():
             capture = cv2.VideoCapture(device, cv2.CAP_V4L2 if _LINUX else cv2.CAP_ANY)
             if not capture.isOpened():
@@ -123,7 +121,12 @@ class Webcam:
         rate = capture.get(cv2.CAP_PROP_FPS)
         self.frame_rate = rate if 0 < rate < _MAX_FRAME_RATE else nan
         self._timeline.forget()
-        self._standstill.forgive()
+
+    def successor(self) -> Webcam:
+        """Another one in the place of this one, not open yet: index and pts run on. Any thread; never waits."""
+        other = copy(self)
+        other._capture, other._timeline = None, copy(self._timeline)
+        return other
 
     def close(self) -> None:
         """Release the camera. Idempotent; for the thread that reads."""
@@ -162,35 +165,6 @@ class Webcam:
     def __repr__(self) -> str:
         state = "closed" if self._closed else "lost" if self._capture is None else "open"
         return f"<Webcam {self.name}: {state}, {self._index} frames read>"
-
-
-class Standstill:
-    """Notices a camera that repeats one picture, as some systems do for ever once it is unplugged.
-
-    A covered lens may give the same picture again and again as well. So a camera that could be opened again although
-    it stood still is believed until its picture moves.
-
-    Args:
-        patience: Seconds that a picture may stand.
-    """
-
-    def __init__(self, patience: float) -> None:
-        self._patience = patience
-        self._rows: Image | None = None
-        self._since = nan
-        self._believed = False
-
-    def lasts(self, image: Image, now: float) -> bool:
-        """Whether the picture has stood for too long at ``now`` seconds."""
-        rows = image[::8]
-        if self._rows is None or not np.array_equal(rows, self._rows):
-            self._rows, self._since, self._believed = rows.copy(), now, False
-        return not self._believed and now - self._since > self._patience
-
-    def forgive(self) -> None:
-        """The camera was opened again: what stands still now is what it sees."""
-        self._believed = self._rows is not None
-        self._since = nan
 
 
 def _why_not(device: int | str) -> str:

@@ -1,0 +1,244 @@
+"""What cameras of a site share: endpoints with their connections, and the turns to ask them. Any thread."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Hashable
+from dataclasses import replace
+from math import inf
+from typing import Protocol
+
+from kpstream.budget import Sampling
+from kpstream.endpoints.filters import Filters
+from kpstream.endpoints.tuned import Filtered
+from kpstream.entities import Answer, Frame, Image, Stats
+from kpstream.errors import EndpointRejected, EndpointUnavailable
+from kpstream.interfaces import Endpoint
+from kpstream.sharing import Limits, Shares
+
+REST = 60.0
+"""Seconds after which an endpoint that refused for good is asked again: a key may be mended, credits bought."""
+
+
+class Asks(Protocol):
+    """What is to be known of somebody who wants to ask an endpoint."""
+
+    @property
+    def model(self) -> Hashable:
+        """Those with equal ones share one endpoint and its connections."""
+
+    @property
+    def service(self) -> Hashable:
+        """Those with equal ones ask the same server, and share what it can take."""
+
+    def make_endpoint(self) -> Endpoint:
+        """The endpoint, if it is not there yet.
+
+        Raises:
+            KpstreamError: There can be none.
+        """
+
+
+class _Shared:
+    """An endpoint, who uses it, and until when it is left alone."""
+
+    def __init__(self, model: Hashable, endpoint: Endpoint) -> None:
+        self.model = model
+        self.endpoint = endpoint
+        self.users = 0
+        self.rests_until = -inf
+
+
+class Exchange:
+    """Gives out endpoints and turns.
+
+    Args:
+        limits: For all together.
+        clock: Monotonic seconds.
+    """
+
+    def __init__(self, limits: Limits, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()  # over the queues
+        self._door = threading.Lock()  # over the endpoints: making one may take a while
+        self._all = Shares(limits)
+        self._services: dict[Hashable, Shares] = {}
+        self._endpoints: dict[Hashable, _Shared] = {}
+
+    def fill_in(self, stats: Stats) -> Stats:
+        """One camera's figures with what is left for all, and with a word where that is nothing."""
+        left = self._all.left
+        if left is None:
+            return stats
+        spent = "" if left else f"all {self._all.spent} requests are spent: no new answers"
+        return replace(stats, requests_left=left, endpoint_trouble=spent or stats.endpoint_trouble)
+
+    def limit(self, limits: Limits) -> None:
+        """Share something else from now on; what is spent stays spent."""
+        with self._lock:
+            self._all.limit(limits)
+
+    def admit(self, asks: Asks) -> Guest:
+        """Give somebody an endpoint and a place in the queue, until `Guest.leave`.
+
+        Raises:
+            KpstreamError: There is no such endpoint.
+        """
+        with self._door:
+            shared = self._endpoints.get(asks.model)
+            if shared is None:
+                shared = self._endpoints[asks.model] = _Shared(asks.model, asks.make_endpoint())
+            shared.users += 1
+            endpoint = shared.endpoint
+            takes = Limits(rate=endpoint.max_rate, max_in_flight=endpoint.max_in_flight)
+            service = self._services.setdefault(asks.service, Shares(takes))
+        return Guest(self, shared, (service, self._all), self._lock, self._clock)
+
+    def dismiss(self, shared: _Shared) -> None:
+        """Close an endpoint that its last user gave back."""
+        with self._door:
+            shared.users -= 1
+            unused = not shared.users
+            if unused and self._endpoints.get(shared.model) is shared:
+                del self._endpoints[shared.model]
+        if unused:
+            shared.endpoint.close()
+
+    def close(self) -> None:
+        """Give up all requests in flight; nothing can be asked any more. Idempotent."""
+        with self._door:
+            endpoints = [shared.endpoint for shared in self._endpoints.values()]
+        for endpoint in endpoints:
+            endpoint.close()
+
+
+class Guest:
+    """One who asks a shared endpoint, in turn with the others: an Endpoint that does not end with its user.
+
+    Args:
+        exchange: Where it belongs.
+        shared: What it asks.
+        queues: All of them must let it in: its server's, and everybody's.
+        lock: Over the queues.
+        clock: Monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        shared: _Shared,
+        queues: tuple[Shares, ...],
+        lock: threading.Lock,
+        clock: Callable[[], float],
+    ) -> None:
+        self._exchange = exchange
+        self._shared = shared
+        self._queues = queues
+        self._lock = lock
+        self._clock = clock
+        self._left = False
+        self._asked = shared.endpoint
+        self.name = shared.endpoint.name
+        self.max_rate = shared.endpoint.max_rate
+        self.max_in_flight = shared.endpoint.max_in_flight
+
+    @property
+    def filters(self) -> Filters:
+        """What of the answers is used."""
+        return self._asked.filters if isinstance(self._asked, Filtered) else Filters()
+
+    def with_filters(self, filters: Filters) -> Guest:
+        """The same guest, in the same place of the queue, with other filters."""
+        if isinstance(self._shared.endpoint, Filtered):
+            self._asked = self._shared.endpoint.with_filters(filters)
+        return self
+
+    def infer(self, image: Image) -> Answer:
+        """Ask the endpoint; blocks. One that refuses for good is unavailable, and left alone for a while.
+
+        Raises:
+            EndpointUnavailable: Worth asking again; where ``retry_after`` says so, only then.
+            ResponseFormatError: The answer could not be read.
+        """
+        with self._lock:
+            numbers = [queue.began(self, self._clock()) for queue in self._queues]
+        try:
+            answer = self._asked.infer(image)
+        except EndpointRejected as error:
+            self._shared.rests_until = self._clock() + REST
+            raise EndpointUnavailable(f"{error}; asked again every minute", retry_after=REST) from error
+        finally:
+            with self._lock:
+                for queue, number in zip(self._queues, numbers, strict=True):
+                    queue.ended(self, number)
+        self._shared.rests_until = -inf
+        return answer
+
+    def close(self) -> None:
+        """Nothing: others ask the endpoint, too. `leave` ends it."""
+
+    def leave(self) -> None:
+        """Give back the place and the endpoint. Idempotent; for one thread."""
+        if not self._left:
+            self._left = True
+            with self._lock:
+                for queue in self._queues:
+                    queue.leave(self)
+            self._exchange.dismiss(self._shared)
+
+    def may_ask(self) -> bool:
+        """Whether it is this guest's turn; never waits."""
+        now = self._clock()
+        with self._lock:
+            free = now >= self._shared.rests_until
+            for queue in self._queues:  # who is not let in by one does not stand in the way in the next
+                if free:
+                    free = queue.ask(self, now)
+                else:
+                    queue.withdraw(self)
+            return free
+
+    def asks_not(self) -> None:
+        """Give the turn to the others."""
+        with self._lock:
+            for queue in self._queues:
+                queue.withdraw(self)
+
+    def asked(self) -> None:
+        """Take the turn."""
+        now = self._clock()
+        with self._lock:
+            for queue in self._queues:
+                queue.taken(self, now)
+
+    def __repr__(self) -> str:
+        return f"<Guest at {self.name}, {len(self._queues)} queues>"
+
+
+class InTurn:
+    """A sampling that asks in turn with the others.
+
+    Args:
+        sampling: What is worth asking at all.
+        guest: Whose turn it must be.
+    """
+
+    def __init__(self, sampling: Sampling, guest: Guest) -> None:
+        self._sampling = sampling
+        self._guest = guest
+
+    def due(self, frame: Frame, *, unsure: bool) -> bool:
+        """Whether the frame is worth it, and the turn is free; it is kept until the next frame."""
+        if self._sampling.due(frame, unsure=unsure):
+            return self._guest.may_ask()
+        self._guest.asks_not()
+        return False
+
+    def taken(self, frame: Frame) -> None:
+        """Take the turn."""
+        self._sampling.taken(frame)
+        self._guest.asked()
+
+    def expected(self, duration: float, frame_rate: float) -> float:
+        """As many as if nobody else asked."""
+        return self._sampling.expected(duration, frame_rate)

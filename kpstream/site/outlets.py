@@ -1,0 +1,86 @@
+"""Where one camera's pictures go, such that no sink that fails takes the picture with it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from math import inf
+from typing import Protocol, runtime_checkable
+
+from kpstream.entities import Image, Scene, Stats
+from kpstream.errors import KpstreamError
+from kpstream.interfaces import Sink
+from kpstream.redact import redact
+
+RETRY = 60.0
+"""Seconds after which a sink that failed is tried again."""
+_log = logging.getLogger("kpstream")
+
+
+@runtime_checkable
+class Idles(Protocol):
+    """A sink that wants to know how it goes while there is no picture."""
+
+    def idle(self, stats: Stats) -> None:
+        """Take the figures; never waits."""
+
+
+class Outlets:
+    """The sinks of one camera as one, so that a sink that fails takes neither the picture nor another sink with it.
+
+    Args:
+        name: Of the camera.
+        sinks: Closed with this.
+        fill_in: Adds to a camera's figures what only the site knows.
+        clock: Monotonic seconds.
+    """
+
+    def __init__(
+        self, name: str, sinks: Sequence[Sink], fill_in: Callable[[Stats], Stats], clock: Callable[[], float]
+    ) -> None:
+        self._name = name
+        self._sinks = list(sinks)
+        self._fill_in = fill_in
+        self._clock = clock
+        self._failed_at = inf
+        self.closed = not self._sinks
+        """Whether every sink is closed."""
+
+    @property
+    def wants_repair(self) -> bool:
+        """Whether a sink failed so long ago that it should be tried again, with all others made anew."""
+        return self._clock() - self._failed_at > RETRY
+
+    def write(self, scene: Scene, canvas: Image) -> None:
+        """Give the scene to every sink that works."""
+        scene = replace(scene, stats=self._fill_in(scene.stats))
+        for sink in list(self._sinks):
+            try:
+                sink.write(scene, canvas)
+            except KpstreamError as error:
+                _log.warning("%s: %s - tried again in a minute", self._name, redact(error))
+                self._failed_at = min(self._failed_at, self._clock())
+                self._sinks.remove(sink)
+                self._close(sink)
+
+    def idle(self, stats: Stats) -> None:
+        """Tell those that want to know how it goes without a picture."""
+        for sink in self._sinks:
+            if isinstance(sink, Idles):
+                sink.idle(self._fill_in(stats))
+
+    def close(self) -> None:
+        """Close every sink, whatever the others say. Idempotent."""
+        while self._sinks:
+            self._close(self._sinks.pop())
+        self.closed = True
+
+    def _close(self, sink: Sink) -> None:
+        try:
+            sink.close()
+        except KpstreamError as error:
+            _log.warning("%s: %s", self._name, redact(error))
+
+    def __bool__(self) -> bool:
+        return bool(self._sinks)

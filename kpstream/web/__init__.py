@@ -1,0 +1,11 @@
+"""The page in a browser, and what programs ask: pictures, poses, figures, health."""
+
+from __future__ import annotations
+
+from kpstream.entities import Settings
+from kpstream.web.browser_camera import BrowserCamera
+from kpstream.web.feed import Controls, Feed
+from kpstream.web.serving import Page
+from kpstream.web.tls import Certificate
+
+__all__ = ["BrowserCamera", "Certificate", "Controls", "Feed", "Page", "Settings"]

@@ -1,0 +1,188 @@
+"""What programs ask for, and what the page asks to be changed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
+
+from kpstream import __version__
+from kpstream.errors import KpstreamError
+from kpstream.redact import redact
+from kpstream.web import states, streams
+from kpstream.web.browser_camera import BrowserCamera
+from kpstream.web.cameras import Cameras
+from kpstream.web.documents import camera_document, compact, scene_document
+from kpstream.web.feed import Controls
+from kpstream.web.hub import Hub
+from kpstream.web.jpeg import for_keeping
+from kpstream.web.metrics import Metrics
+from kpstream.web.openapi import document as openapi_document
+from kpstream.web.recordings import TYPES, Recordings
+from kpstream.web.wishes import BadRequest, body_of, changed, recording_of
+
+
+class Refusal(Exception):
+    """A request that cannot be served: its status, and a line for whoever asked."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+def refused(_: Request, error: Exception) -> Response:
+    """The answer to what cannot be served."""
+    status = error.status if isinstance(error, Refusal | BadRequest) else 409
+    return JSONResponse({"error": redact(error)}, status)
+
+
+class Api:
+    """The HTTP routes that have no WebSocket.
+
+    Args:
+        cameras: What is shown.
+        recordings: The folder of videos and snapshots, or None.
+        browser_camera: What a device's camera goes to, or None.
+    """
+
+    def __init__(self, cameras: Cameras, recordings: Path | None, browser_camera: BrowserCamera | None) -> None:
+        self._cameras = cameras
+        self._recordings = None if recordings is None else Recordings(recordings)
+        self._browser_camera = browser_camera
+        self._metrics = Metrics(lambda: cameras)
+
+    async def site(self, _: Request) -> Response:
+        """What the page can offer."""
+        return JSONResponse(
+            {
+                "version": __version__,
+                "recordings": self._recordings is not None,
+                "browser_camera": self._browser_camera is not None,
+                "browser_camera_in_use": self._browser_camera is not None and self._browser_camera.in_use,
+            }
+        )
+
+    async def cameras(self, _: Request) -> Response:
+        """Every camera."""
+        return _json({"cameras": [camera_document(hub.feed, hub.viewers) for hub in self._cameras]})
+
+    async def camera(self, request: Request) -> Response:
+        """One camera."""
+        hub = self._hub(request)
+        return _json(camera_document(hub.feed, hub.viewers))
+
+    async def poses(self, request: Request) -> Response:
+        """The newest poses, as a JSON line has them."""
+        shown = self._hub(request).feed.shown
+        if shown is None:
+            raise Refusal(503, "no picture has come yet")
+        return _json(scene_document(shown.scene))
+
+    async def change(self, request: Request) -> Response:
+        """Change settings, or start and end the recording."""
+        hub, wishes = self._hub(request), await body_of(request)
+        controls = _controls(hub)
+        if "recording" in wishes:
+            wish = recording_of(wishes)
+            if controls.recording is None:
+                raise Refusal(409, "this camera cannot be recorded: name where to, when you start kpstream")
+            await run_in_threadpool(controls.start_recording if wish else controls.stop_recording)
+        else:
+            await run_in_threadpool(controls.apply, changed(controls.settings, wishes))
+        return _json(camera_document(hub.feed, hub.viewers))
+
+    async def keep_snapshot(self, request: Request) -> Response:
+        """Save the drawn picture among the recordings."""
+        hub = self._hub(request)
+        await body_of(request)
+        shown = hub.feed.shown
+        if self._recordings is None:
+            raise Refusal(409, "there is no folder for snapshots: name one, when you start kpstream")
+        if shown is None:
+            raise Refusal(503, "no picture has come yet")
+        name = await run_in_threadpool(self._recordings.keep_snapshot, hub.feed.name, shown.canvas)
+        return JSONResponse({"name": name, "url": f"/recordings/{name}"}, 201)
+
+    async def events(self, request: Request) -> Response:
+        """The JSON lines as server-sent events."""
+        return StreamingResponse(streams.events(self._seat(request)), media_type="text/event-stream")
+
+    async def mjpeg(self, request: Request) -> Response:
+        """The drawn pictures, one after the other, without end."""
+        return StreamingResponse(streams.mjpeg(self._seat(request)), media_type=streams.MJPEG)
+
+    async def snapshot(self, request: Request) -> Response:
+        """The newest drawn picture."""
+        shown = self._hub(request).feed.shown
+        if shown is None:
+            raise Refusal(503, "no picture has come yet")
+        return Response(await run_in_threadpool(for_keeping, shown.canvas), media_type="image/jpeg")
+
+    async def recordings(self, _: Request) -> Response:
+        """The list of videos and snapshots."""
+        found = [] if self._recordings is None else await run_in_threadpool(self._recordings.documents)
+        return _json({"recordings": found})
+
+    async def recording(self, request: Request) -> Response:
+        """One file, whole or in parts."""
+        path = None
+        if self._recordings is not None:
+            path = await run_in_threadpool(self._recordings.find, request.path_params["name"])
+        if path is None:
+            raise Refusal(404, "there is no such recording")
+        return FileResponse(path, media_type=TYPES[path.suffix.lower()])
+
+    async def metrics(self, request: Request) -> Response:
+        """Figures for Prometheus."""
+        text, content_type = self._metrics.render(request.headers.get("accept", ""))
+        return Response(text, headers={"content-type": content_type})
+
+    async def health(self, _: Request) -> Response:
+        """Whether it lives: 503 only where nothing but a restart helps."""
+        found = {hub.feed.name: hub.feed.state for hub in self._cameras}
+        word = states.overall(found)
+        return _json(_health(word, found), 503 if word == "dead" else 200)
+
+    async def readiness(self, _: Request) -> Response:
+        """Whether there is something to see: 503 before the first picture, and where no camera lives."""
+        found = {hub.feed.name: hub.feed.state for hub in self._cameras}
+        ready = any(hub.feed.shown is not None and not hub.feed.state.dead for hub in self._cameras)
+        return _json(_health(states.overall(found) if ready else "not ready", found), 200 if ready else 503)
+
+    async def openapi(self, _: Request) -> Response:
+        """What all this is, for programs."""
+        return _json(openapi_document())
+
+    def _hub(self, request: Request) -> Hub:
+        hub = self._cameras.find(request.path_params["name"])
+        if hub is None:
+            raise Refusal(404, "there is no such camera")
+        return hub
+
+    def _seat(self, request: Request) -> Hub:
+        hub = self._hub(request)
+        if self._cameras.full:
+            raise Refusal(503, "too many viewers")
+        return hub
+
+
+def _controls(hub: Hub) -> Controls:
+    if hub.feed.controls is None:
+        raise Refusal(409, "nothing can be changed on this camera")
+    return hub.feed.controls
+
+
+def _health(word: str, found: dict[str, states.State]) -> dict[str, Any]:
+    cameras = {name: {"state": state.word, "text": state.text} for name, state in found.items()}
+    return {"status": word, "cameras": cameras}
+
+
+def _json(document: Any, status: int = 200) -> Response:
+    return Response(compact(document), status, media_type="application/json")
+
+
+ERRORS: dict[Any, Any] = {Refusal: refused, BadRequest: refused, KpstreamError: refused}
+"""What each of them is answered with."""

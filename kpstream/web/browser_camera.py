@@ -1,0 +1,125 @@
+"""The camera of a device that looks at the page: its browser sends the pictures."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from math import isnan, nan
+
+from kpstream.entities import Frame
+from kpstream.errors import SourceOpenError, SourceReadError
+from kpstream.web.jpeg import decoded, size_of
+
+MAX_BYTES = 2 * 2**20
+"""Of one picture; a good 1080p JPEG has 0.5 MB."""
+_MAX_PIXELS = 1920 * 1920
+_NOBODY = "no device shares its camera yet: open the page and choose 'Use this camera'"
+
+
+class BrowserCamera:
+    """A live source whose pictures come over the page. One device at a time; the newest picture wins.
+
+    `attach`, `offer` and `detach` are for the page's thread, all else for the thread that reads.
+
+    Args:
+        timeout: Seconds without a picture after which reading fails.
+        clock: Monotonic seconds.
+    """
+
+    is_live = True
+    frame_rate = nan
+    """Nothing is declared: browsers give what light and device allow."""
+
+    def __init__(self, *, timeout: float = 3.0, clock: Callable[[], float] = time.monotonic) -> None:
+        self.name = "browser"
+        self._timeout = timeout
+        self._clock = clock
+        self._changed = threading.Condition()
+        self._newest: tuple[bytes, float] | None = None
+        self._device: object | None = None
+        self._closed = False
+        self._index = 0
+        self._first_at = nan
+
+    def read(self) -> Frame | None:
+        """Block for the next picture. None only after `close`.
+
+        Raises:
+            SourceReadError: No device shares its camera, or it was silent for ``timeout`` seconds.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or self._newest is not None, self._timeout)
+            if self._closed:
+                return None
+            given, self._newest = self._newest, None
+            if given is None:
+                raise SourceReadError(
+                    _NOBODY if self._device is None else "the device that shares its camera is silent"
+                )
+        data, captured_at = given
+        image = decoded(data)
+        if image is None:
+            raise SourceReadError("the device that shares its camera sent a broken picture")
+        if isnan(self._first_at):
+            self._first_at = captured_at
+        frame = Frame(self._index, captured_at - self._first_at, captured_at, image)
+        self._index += 1
+        return frame
+
+    def reopen(self) -> None:
+        """Look whether a device is there.
+
+        Raises:
+            SourceOpenError: None is.
+        """
+        with self._changed:
+            if self._device is None:
+                raise SourceOpenError(_NOBODY)
+
+    def close(self) -> None:
+        """Take no more pictures. Idempotent."""
+        with self._changed:
+            self._closed = True
+            self._newest = None
+            self._changed.notify_all()
+
+    @property
+    def in_use(self) -> bool:
+        """Whether a device shares its camera right now."""
+        return self._device is not None
+
+    def attach(self, device: object) -> bool:
+        """Let a device send; False where another one does already, or nothing is wanted any more."""
+        with self._changed:
+            if self._closed or self._device is not None:
+                return False
+            self._device = device
+            return True
+
+    def offer(self, jpeg: bytes) -> bool:
+        """Take the device's newest picture; one that was not read is forgotten.
+
+        Returns:
+            False where it is no JPEG of a sensible size, or nothing is wanted any more.
+        """
+        size = size_of(jpeg[:65536])
+        if len(jpeg) > MAX_BYTES or size is None or size[0] * size[1] > _MAX_PIXELS or min(size) < 2:
+            return False
+        with self._changed:
+            if self._closed:
+                return False
+            now = self._clock()
+            self._newest = (jpeg, now)
+            self._changed.notify_all()
+            return True
+
+    def detach(self, device: object) -> None:
+        """The device has gone."""
+        with self._changed:
+            if self._device is device:
+                self._device = None
+
+    def __repr__(self) -> str:
+        state = "closed" if self._closed else "open"
+        return f"<BrowserCamera {state}, {'a device' if self.in_use else 'no device'}, {self._index} frames read>"

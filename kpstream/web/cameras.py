@@ -1,0 +1,70 @@
+"""The cameras that are on the page right now, and how many may look at them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Executor
+
+from kpstream.errors import UsageError
+from kpstream.web.feed import Feed
+from kpstream.web.hub import Hub
+
+MAX_VIEWERS = 64
+"""Of all cameras together: pages (one for each camera that they show), streams and programs."""
+
+
+class Cameras:
+    """The feeds by name. They come and go while the page runs; any thread.
+
+    Args:
+        encoder: Where pictures are encoded.
+    """
+
+    def __init__(self, encoder: Executor) -> None:
+        self._encoder = encoder
+        self._lock = threading.Lock()
+        self._hubs: dict[str, Hub] = {}
+
+    def add(self, feed: Feed) -> None:
+        """Show one more camera.
+
+        Raises:
+            UsageError: There is one of that name.
+        """
+        with self._lock:
+            if feed.name in self._hubs:
+                raise UsageError(f"two cameras would be called {feed.name} on the page: give them other names")
+            self._hubs = {**self._hubs, feed.name: Hub(feed, self._encoder)}
+
+    def remove(self, feed: Feed) -> None:
+        """Show a camera no more; whoever looks at it is told. Nothing happens where it is not there."""
+        with self._lock:
+            hub = self._hubs.get(feed.name)
+            if hub is None or hub.feed is not feed:
+                return
+            self._hubs = {name: other for name, other in self._hubs.items() if other is not hub}
+        hub.close()
+
+    def find(self, name: str) -> Hub | None:
+        """The camera of a name."""
+        return self._hubs.get(name)
+
+    def let_go(self) -> None:
+        """Tell all who look that it is over."""
+        for hub in self:
+            hub.close()
+
+    @property
+    def full(self) -> bool:
+        """Whether nobody more may look."""
+        return sum(hub.viewers for hub in self) >= MAX_VIEWERS
+
+    def __iter__(self) -> Iterator[Hub]:
+        return iter(self._hubs.values())
+
+    def __len__(self) -> int:
+        return len(self._hubs)
+
+    def __repr__(self) -> str:
+        return f"<Cameras {', '.join(self._hubs) or 'none'}>"

@@ -1,0 +1,150 @@
+"""What is served as JSON: cameras, figures, poses. Numbers are finite or null, and every text is free of secrets."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from typing import Any
+
+import numpy as np
+
+from kpstream.entities import Pose, Scene, Settings, Stats
+from kpstream.redact import redact
+from kpstream.sinks.jsonl import _scene_object
+from kpstream.sinks.numbers import decimals
+from kpstream.skeleton import Skeleton
+from kpstream.web.feed import Feed, Reading, ages
+
+
+def compact(document: Any) -> bytes:
+    """JSON as it goes over the wire."""
+    return json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode("utf-8", "replace")
+
+
+def scene_document(scene: Scene) -> dict[str, Any]:
+    """One frame and its poses, as the JSON lines have them."""
+    return _scene_object(scene)
+
+
+def stats_document(stats: Stats) -> dict[str, Any]:
+    """Counts since the start, and rates over the last seconds; all but the troubles."""
+    values = {field.name: getattr(stats, field.name) for field in fields(stats)}
+    return {
+        name: decimals(value) if isinstance(value, float) else value
+        for name, value in values.items()
+        if not isinstance(value, str)
+    }
+
+
+def camera_document(feed: Feed, viewers: int) -> dict[str, Any]:
+    """Everything that is known of one camera but its picture."""
+    shown, stats, state, controls = feed.shown, feed.stats, feed.state, feed.controls
+    picture_age, answer_age = ages(shown)
+    return {
+        "name": feed.name,
+        "title": feed.title,
+        "state": state.word,
+        "text": state.text,
+        "source_trouble": redact(stats.source_trouble),
+        "endpoint_trouble": redact(stats.endpoint_trouble),
+        "size": None if shown is None else list(shown.scene.frame.size),
+        "frame_index": None if shown is None else shown.scene.frame.index,
+        "poses_in_view": 0 if shown is None else len(shown.scene.poses),
+        "stale": False if shown is None else shown.scene.stale,
+        "picture_age": decimals(picture_age),
+        "answer_age": decimals(answer_age),
+        "stats": stats_document(stats),
+        "settings": None if controls is None else _settings_document(controls.settings),
+        "recording": None if controls is None else controls.recording,
+        "recording_trouble": "" if controls is None else redact(controls.recording_trouble),
+        "viewers": viewers,
+    }
+
+
+def _settings_document(settings: Settings) -> dict[str, float | None]:
+    return {name: decimals(value) for name, value in asdict(settings).items()}
+
+
+def reading_document(reading: Reading) -> list[float | int | None]:
+    """One point of every plot: shown, captured, asked, picture age, answer age, latency, in flight."""
+    measures = (
+        reading.render_fps, reading.capture_fps, reading.sample_fps, reading.picture_age, reading.answer_age,
+        reading.latency,
+    )  # fmt: skip
+    return [*map(decimals, measures), reading.in_flight]
+
+
+class Classes:
+    """Numbers for the skeletons of object classes, so that a browser is told each of them once."""
+
+    _MOST = 256
+
+    def __init__(self) -> None:
+        self._numbers: dict[tuple[str, int], tuple[int, Skeleton]] = {}
+        self._next = 0
+
+    def number(self, pose: Pose) -> int:
+        """The number of a pose's class; the same as long as its name and its skeleton are."""
+        key = (pose.class_name, id(pose.skeleton))
+        found = self._numbers.get(key)
+        if found is None or found[1] is not pose.skeleton:
+            if len(self._numbers) >= self._MOST:
+                self._numbers.pop(next(iter(self._numbers)))
+            self._next += 1
+            # The skeleton is kept with its number: as long as it lives, no other one gets its id.
+            found = self._numbers[key] = (self._next, pose.skeleton)
+        return found[0]
+
+
+def class_document(number: int, pose: Pose) -> dict[str, Any]:
+    """What a browser needs to draw the poses of one class."""
+    skeleton = pose.skeleton
+    return {
+        "type": "class",
+        "number": number,
+        "class_id": pose.class_id,
+        "name": redact(pose.class_name),
+        "names": list(skeleton.names),
+        "edges": [list(edge) for edge in skeleton.edges],
+        "symmetries": [list(pair) for pair in skeleton.symmetries],
+        "vertex_colors": list(skeleton.vertex_colors),
+        "edge_colors": list(skeleton.edge_colors),
+    }
+
+
+def frame_document(scene: Scene, numbers: Mapping[int, int]) -> dict[str, Any]:
+    """What goes with a picture to the page: pixels of the source, confidences, and the class by its number.
+
+    Args:
+        scene: What is shown.
+        numbers: The class number of each pose, by its place in the scene.
+    """
+    picture_age = scene.rendered_at - scene.frame.captured_at
+    return {
+        "index": scene.frame.index,
+        "size": list(scene.frame.size),
+        "stale": scene.stale,
+        "picture_age": decimals(picture_age),
+        "answer_age": decimals(scene.result_age),
+        "poses": [_pose_document(pose, numbers[place]) for place, pose in enumerate(scene.poses)],
+    }
+
+
+def _pose_document(pose: Pose, number: int) -> dict[str, Any]:
+    box = [decimals(side) for side in pose.xyxy.tolist()]
+    return {
+        "class": number,
+        "id": pose.tracker_id,
+        "confidence": decimals(pose.confidence),
+        "box": None if None in box else box,
+        "points": _points(pose),
+        "origin": pose.origin,
+    }
+
+
+def _points(pose: Pose) -> list[list[float] | None]:
+    """x, y and confidence of each keypoint; None where it may not be drawn."""
+    rows = np.round(np.column_stack((pose.xy, pose.keypoint_confidence)).astype(np.float64), 2)
+    drawn = pose.visible(0.0) & np.isfinite(rows).all(axis=1)
+    return [row if there else None for row, there in zip(rows.tolist(), drawn.tolist(), strict=True)]

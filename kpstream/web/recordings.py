@@ -1,0 +1,98 @@
+"""The files that a page may show: videos and snapshots of one folder."""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from kpstream.entities import Image
+from kpstream.errors import SinkError
+from kpstream.web.jpeg import for_keeping
+
+TYPES = {
+    ".mp4": "video/mp4", ".mkv": "video/x-matroska", ".webm": "video/webm", ".jpg": "image/jpeg", ".jpeg": "image/jpeg",
+    ".png": "image/png",
+}  # fmt: skip
+"""What is shown, by the ending of its name."""
+_MOST = 500
+_DEEPEST = 3
+"""Folders below the folder that are looked into: a camera's, a day's."""
+
+
+class Recordings:
+    """A folder's videos and snapshots. Every call looks at the disk, and so blocks.
+
+    Args:
+        folder: Nothing outside of it is shown, also not through a link. It need not exist yet.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def documents(self) -> list[dict[str, Any]]:
+        """The newest files, the newest first: name, kind, size in bytes, time of the last change, address."""
+        found = []
+        for path in self._files():
+            with suppress(OSError):  # the oldest may be deleted meanwhile
+                about = path.lstat()
+                if stat.S_ISREG(about.st_mode):
+                    found.append((about.st_mtime, about.st_size, path))
+        found.sort(key=lambda item: item[0], reverse=True)
+        return [
+            {
+                "name": (name := path.relative_to(self._folder).as_posix()),
+                "kind": "video" if TYPES[path.suffix.lower()].startswith("video") else "snapshot",
+                "bytes": size,
+                "changed": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(changed)),
+                "url": f"/recordings/{quote(name)}",
+            }
+            for changed, size, path in found[:_MOST]
+        ]
+
+    def find(self, name: str) -> Path | None:
+        """The file of a name as `documents` gives it; None for anything else."""
+        parts = name.split("/")
+        if "\0" in name or "\\" in name or any(part in ("", "..") or part.startswith(".") for part in parts):
+            return None
+        try:
+            path = (self._folder / name).resolve()
+            inside = path.is_relative_to(self._folder.resolve()) and path.is_file()
+        except (OSError, ValueError):
+            return None
+        return path if inside and path.suffix.lower() in TYPES else None
+
+    def keep_snapshot(self, camera: str, canvas: Image) -> str:
+        """Save a picture, BGR, under a name of its camera and the time; returns the name.
+
+        Raises:
+            SinkError: It could not be written.
+        """
+        stamp = time.strftime("%Y%m%d-%H%M%S")
+        data = for_keeping(canvas)
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            for ending in ("", *(f"-{count}" for count in range(2, 100))):
+                path = self._folder / f"{camera}-{stamp}{ending}.jpg"
+                with suppress(FileExistsError), path.open("xb") as file:
+                    file.write(data)
+                    return path.name
+        except OSError as error:
+            raise SinkError(f"the snapshot could not be saved: {error.strerror or error}") from None
+        raise SinkError("the snapshot could not be saved: too many in one second")
+
+    def _files(self) -> list[Path]:
+        root, files = str(self._folder), []
+        for folder, folders, names in os.walk(root):
+            depth = len(Path(folder).relative_to(root).parts)
+            folders[:] = [name for name in folders if not name.startswith(".")] if depth < _DEEPEST else []
+            files += [Path(folder, name) for name in names if _is_shown(name)]
+        return files
+
+
+def _is_shown(name: str) -> bool:
+    return not name.startswith(".") and Path(name.lower()).suffix in TYPES

@@ -1,0 +1,236 @@
+"""The running page: a port, a thread, and how people get there."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import io
+import ipaddress
+import secrets
+import socket
+import ssl
+import threading
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import segno
+import uvicorn
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from kpstream.errors import UsageError
+from kpstream.redact import remember
+from kpstream.web.access import Gate
+from kpstream.web.addresses import listen, outward
+from kpstream.web.app import create_app
+from kpstream.web.browser_camera import MAX_BYTES, BrowserCamera
+from kpstream.web.cameras import Cameras
+from kpstream.web.feed import Feed
+from kpstream.web.tls import Certificate
+
+if TYPE_CHECKING:
+    from uvicorn._types import ASGISendEvent
+
+MIN_TOKEN = 12
+"""Characters of a token that somebody chose."""
+_ENCODERS = 2
+_KEEP_ALIVE = 30
+_GRACE = 2
+"""Seconds that requests under way get at the end."""
+
+
+class Page:
+    """Serves the cameras to browsers and programs, on the thread ``kpstream-web``.
+
+    Args:
+        feeds: The cameras; more may be added while it runs.
+        host: An address of this machine, or its name. All but loopback wants a token.
+        port: 0 takes a free one.
+        token: What everybody has to show. None: none on loopback, else one is made.
+        tls: How it is served by https; None serves by http.
+        recordings: The folder whose videos and snapshots are listed, and where snapshots go; None has neither.
+        browser_camera: What a device's camera goes to, where the page is to offer it.
+
+    Raises:
+        UsageError: The token is too short.
+    """
+
+    def __init__(
+        self,
+        feeds: Iterable[Feed] = (),
+        host: str = "127.0.0.1",
+        port: int = 8080,
+        *,
+        token: str | None = None,
+        tls: Certificate | None = None,
+        recordings: Path | None = None,
+        browser_camera: BrowserCamera | None = None,
+    ) -> None:
+        if token is not None and (len(token) < MIN_TOKEN or not token.isascii() or not token.isprintable()):
+            raise UsageError(f"the page's token needs {MIN_TOKEN} plain characters at least")
+        self._host = host
+        self._address = (host, port)
+        self._token = token
+        self._tls = tls
+        self._recordings = recordings
+        self._browser_camera = browser_camera
+        self._encoder = ThreadPoolExecutor(_ENCODERS, "kpstream-web-jpeg")
+        self._cameras = Cameras(self._encoder)
+        self._uvicorn: _Uvicorn | None = None
+        self._thread: threading.Thread | None = None
+        for feed in feeds:
+            self._cameras.add(feed)
+
+    def add(self, feed: Feed) -> None:
+        """Show one more camera. Any thread.
+
+        Raises:
+            UsageError: There is one of that name.
+        """
+        self._cameras.add(feed)
+
+    def remove(self, feed: Feed) -> None:
+        """Show a camera no more; the feed itself goes on. Any thread."""
+        self._cameras.remove(feed)
+
+    @property
+    def url(self) -> str:
+        """Where it answers, without a slash at the end; port 0 until it runs."""
+        return self._url(*self._address)
+
+    @property
+    def link(self) -> str:
+        """The address to open, with the token in it: not for logs. For a page that runs.
+
+        Where it listens on all addresses of this machine, it is one that others can reach.
+        """
+        host, port = self._address
+        if ipaddress.ip_address(host).is_unspecified:
+            host = outward(socket.AF_INET6 if ":" in host else socket.AF_INET)
+        return f"{self._url(host, port)}/" + (f"?token={self._token}" if self._token else "")
+
+    @property
+    def is_local(self) -> bool:
+        """Whether this machine alone can reach it."""
+        return ipaddress.ip_address(self._address[0]).is_loopback
+
+    def qr_code(self) -> str:
+        """`link` as a QR code of block letters, for a terminal; not for logs."""
+        out = io.StringIO()
+        segno.make(self.link, error="l", micro=False).terminal(out, border=2, compact=True)
+        return out.getvalue().rstrip("\n")
+
+    def start(self) -> None:
+        """Serve; returns once it answers.
+
+        Raises:
+            UsageError: The address or the certificate cannot be used.
+        """
+        listening, self._address = listen(*self._address)
+        try:
+            context = None if self._tls is None else self._tls.context([self._host, self._address[0], outward()])
+            self._uvicorn = self._make_server(context)
+            ready: Future[None] = Future()
+            self._thread = threading.Thread(target=self._run, args=(listening, ready), name="kpstream-web", daemon=True)
+            self._thread.start()
+        except BaseException:
+            listening.close()
+            raise
+        try:
+            ready.result()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """End it; whoever looks is told. Blocks for a few seconds at most; idempotent."""
+        if self._uvicorn is not None:
+            self._uvicorn.should_exit = True
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+        self._encoder.shutdown(cancel_futures=True)
+
+    def _make_server(self, context: ssl.SSLContext | None) -> _Uvicorn:
+        if self._token is None:
+            self._token = "" if self.is_local else secrets.token_urlsafe(24)
+        if self._token:
+            remember(self._token)
+        app = create_app(self._cameras, recordings=self._recordings, browser_camera=self._browser_camera)
+        gate = Gate(app, token=self._token, names=[self._host], port=self._address[1], tls=context is not None)
+        config = uvicorn.Config(
+            gate,
+            loop="asyncio",
+            http="h11",
+            ws=_WebSocket,
+            ws_max_size=MAX_BYTES,
+            ws_per_message_deflate=False,  # pictures do not get any smaller
+            lifespan="off",
+            log_config=None,
+            log_level="error",  # uvicorn's lines would hold the token that stands in an address
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            timeout_keep_alive=_KEEP_ALIVE,
+            timeout_graceful_shutdown=_GRACE,
+        )
+        config.load()
+        config.ssl = context  # uvicorn would make one of files, and those of a self-signed certificate are gone
+        return _Uvicorn(config, self._cameras)
+
+    def _run(self, listening: socket.socket, ready: Future[None]) -> None:
+        assert self._uvicorn is not None
+        try:
+            self._uvicorn.ready = ready
+            self._uvicorn.run(sockets=[listening])
+        except BaseException as error:
+            if ready.done():
+                raise
+            ready.set_exception(error)
+
+    def _url(self, host: str, port: int) -> str:
+        scheme = "http" if self._tls is None else "https"
+        return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+
+    def __repr__(self) -> str:
+        state = "serving" if self._uvicorn and self._uvicorn.started else "not serving"
+        return f"<Page {self.url}, {state}, {len(self._cameras)} cameras>"
+
+
+class _Uvicorn(uvicorn.Server):
+    """Says when it answers, leaves the signals alone, and lets viewers go before it waits for them."""
+
+    def __init__(self, config: uvicorn.Config, cameras: Cameras) -> None:
+        super().__init__(config)
+        self.ready: Future[None] = Future()
+        self._cameras = cameras
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.ready.set_result(None)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._cameras.let_go()
+        asyncio.get_running_loop().call_later(_GRACE / 2, self._hang_up)
+        await super().shutdown(sockets)
+
+    def _hang_up(self) -> None:
+        """Leave those who do not even take what was sent before."""
+        for connection in list(self.server_state.connections):
+            transport = getattr(connection, "transport", None)
+            if isinstance(transport, asyncio.WriteTransport):
+                transport.abort()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class _WebSocket(WebSocketsSansIOProtocol):
+    """Knows that a refusal is an answer; uvicorn logs an error for each."""
+
+    async def send(self, message: ASGISendEvent) -> None:
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body" and not message.get("more_body", False):
+            self.handshake_complete = True

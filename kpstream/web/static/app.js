@@ -1,0 +1,177 @@
+// Where it begins: which cameras there are, what of them is on the page, and the keys.
+
+import { CameraView } from "./camera.js";
+import { choices } from "./choices.js";
+import { Device } from "./device.js";
+import { icon, make, put } from "./dom.js";
+import { Panel } from "./panel.js";
+import { RecordingsView } from "./recordings.js";
+import { read } from "./service.js";
+import { texts } from "./texts.js";
+
+const REFRESH = 3000; // ms between looks at which cameras there are
+const NOTE = 4000;
+const PART_KEYS = { b: "boxes", k: "keypoints", e: "edges", l: "labels", i: "ids" };
+
+const main = document.getElementById("main");
+const note = document.getElementById("note");
+const device = new Device();
+let site = { recordings: false, browser_camera: false };
+let cameras = null;
+let shown = { key: "", views: [], parts: [] };
+let noteTimer = 0;
+
+forgetToken();
+buildTop();
+buildKeys();
+addEventListener("note", (event) => say(event.detail));
+addEventListener("cameras", refresh);
+addEventListener("hashchange", render);
+addEventListener("keydown", onKey);
+document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && refresh());
+device.addEventListener("change", showDevice);
+refresh();
+setInterval(() => document.visibilityState === "visible" && refresh(), REFRESH);
+
+// The cookie has it from now on; it has no business in the address bar, in bookmarks and in what is shared.
+function forgetToken() {
+  const address = new URL(location.href);
+  if (!address.searchParams.has("token")) return;
+  address.searchParams.delete("token");
+  history.replaceState(null, "", address);
+}
+
+async function refresh() {
+  const [about, list] = await Promise.all([read("/api/site"), read("/api/cameras")]);
+  if (about.ok) site = about.body;
+  if (list.ok) cameras = list.body.cameras;
+  if (list.status === 401) say(texts.unauthorized);
+  showDevice();
+  render();
+}
+
+function route() {
+  const [kind, name] = location.hash.replace(/^#\/?/, "").split("/");
+  if (kind === "recordings" && site.recordings) return { kind };
+  const camera = kind === "cameras" && cameras?.find((one) => one.name === decodeURIComponent(name ?? ""));
+  if (camera) return { kind: "camera", camera };
+  return cameras?.length === 1 ? { kind: "camera", camera: cameras[0] } : { kind: "grid" };
+}
+
+function render() {
+  if (cameras === null) {
+    if (!main.firstChild) main.append(make("p", { className: "empty" }, texts.loading));
+    return;
+  }
+  const { kind, camera } = route();
+  const key = kind === "grid" ? `grid ${cameras.map((one) => one.name).join(" ")}` : `${kind} ${camera?.name ?? ""}`;
+  showNavigation(kind);
+  if (key === shown.key) return;
+  for (const part of shown.parts) part.stop();
+  document.title = camera ? `${camera.title} – ${texts.title}` : texts.title;
+  shown = { key, views: [], parts: [] };
+  if (kind === "recordings") {
+    shown.parts = [new RecordingsView()];
+    main.replaceChildren(shown.parts[0].element);
+  } else if (kind === "camera") {
+    const view = new CameraView(camera, { large: true });
+    const panel = new Panel(view);
+    shown = { key, views: [view], parts: [view, panel] };
+    main.replaceChildren(make("div", { className: "one" }, view.element, panel.element));
+  } else if (!cameras.length) {
+    main.replaceChildren(make("p", { className: "empty" }, texts.noCameras));
+  } else {
+    const views = cameras.map((one) => new CameraView(one, { large: false }));
+    shown = { key, views, parts: views };
+    main.replaceChildren(make("div", { className: `grid of${Math.min(views.length, 9)}` }, ...views.map((view) => view.element)));
+  }
+  for (const part of shown.parts) part.start();
+}
+
+function buildTop() {
+  const link = (href, label, kind) => make("a", { href, "data-kind": kind }, label);
+  const share = make(
+    "button",
+    { type: "button", id: "share", hidden: true, onclick: () => (device.shared ? device.stop() : device.share()) },
+    icon("device"),
+    make("span", {}, texts.useCamera),
+  );
+  document.getElementById("top").append(
+    make("a", { className: "brand", href: "#/" }, make("img", { src: "/static/icon.svg", alt: "", width: 24, height: 24 }), texts.title),
+    make("nav", {}, link("#/", texts.cameras, "cameras"), link("#/recordings", texts.recordings, "recordings")),
+    share,
+    make("button", { type: "button", className: "icon", id: "keys", title: texts.help, "aria-label": texts.help, onclick: showKeys }, icon("keys")),
+  );
+}
+
+function showNavigation(kind) {
+  for (const link of document.querySelectorAll("nav a")) {
+    const here = (link.dataset.kind === "recordings") === (kind === "recordings");
+    if (here) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+    if (link.dataset.kind === "recordings") link.hidden = !site.recordings;
+  }
+}
+
+function showDevice() {
+  const share = document.getElementById("share");
+  share.hidden = !site.browser_camera;
+  share.setAttribute("aria-pressed", String(device.shared));
+  share.title = device.shared ? texts.stopCamera : texts.useCamera;
+  share.setAttribute("aria-label", share.title);
+  put(share.querySelector("span"), share.title);
+}
+
+function buildKeys() {
+  const rows = texts.keyNames.flatMap(([keys, meaning]) => [make("dt", {}, keys), make("dd", {}, meaning)]);
+  const dialog = make("dialog", { id: "help", "aria-label": texts.help }, make("h2", {}, texts.help), make("dl", {}, ...rows));
+  dialog.append(make("button", { type: "button", onclick: () => dialog.close() }, texts.close));
+  document.body.append(dialog);
+}
+
+function showKeys() {
+  const dialog = document.getElementById("help");
+  if (dialog.open) dialog.close();
+  else dialog.showModal();
+}
+
+function say(text) {
+  clearTimeout(noteTimer);
+  put(note, text);
+  note.classList.add("shown");
+  noteTimer = setTimeout(() => note.classList.remove("shown"), NOTE);
+}
+
+function onKey(event) {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  const target = event.target;
+  if (target instanceof HTMLElement && (target.matches("input[type=range], textarea, select, video") || target.isContentEditable)) return;
+  if (document.getElementById("help").open && event.key !== "?") return;
+  if (event.key === " " && target instanceof HTMLElement && target.matches("button, a, input")) return;
+  if (act(event.key)) event.preventDefault();
+}
+
+function act(key) {
+  const view = shown.views.length === 1 ? shown.views[0] : null;
+  if (key in PART_KEYS) choices.toggle(PART_KEYS[key]);
+  else if (key === "?") showKeys();
+  else if (key === "g" || (key === "Escape" && !document.fullscreenElement)) location.hash = "#/";
+  else if (key === " ") for (const one of shown.views) one.pause();
+  else if (key === "f") view ? view.fullScreen() : wall();
+  else if (key === "s" && view) view.snapshot();
+  else if (key === "r" && view) view.record();
+  else if (/^[1-9]$/.test(key) && cameras?.[key - 1]) location.hash = `#/cameras/${cameras[key - 1].name}`;
+  else if ((key === "ArrowRight" || key === "ArrowLeft") && view && cameras.length > 1) step(view, key === "ArrowRight" ? 1 : -1);
+  else return false;
+  return true;
+}
+
+function step(view, by) {
+  const at = cameras.findIndex((one) => one.name === view.camera.name);
+  location.hash = `#/cameras/${cameras[(at + by + cameras.length) % cameras.length].name}`;
+}
+
+function wall() {
+  if (document.fullscreenElement) document.exitFullscreen();
+  else main.requestFullscreen?.().catch(() => {});
+}

@@ -1,0 +1,297 @@
+// One camera: its picture, its poses over it, and its state in words.
+
+import { choices } from "./choices.js";
+import { Connection } from "./connection.js";
+import { drawPoses, prepared } from "./drawing.js";
+import { button, make, put, relabel } from "./dom.js";
+import { change, keepSnapshot, read } from "./service.js";
+import { texts } from "./texts.js";
+
+const GIVE_UP = 4; // attempts without a WebSocket after which the server's drawing is shown meanwhile
+const POLL = 1000; // ms
+const QUEUE = 2; // pictures that came within one turn of the screen: each is shown, one a turn
+
+export class CameraView extends EventTarget {
+  camera;
+  element;
+  readings = [];
+  paused = false;
+  drawnRate = NaN;
+  #connection;
+  #classes = new Map();
+  #queue = [];
+  #sequence = 0;
+  #drawn = null;
+  #offline = false;
+  #fallback = false;
+  #poll = 0;
+  #tick = 0;
+  #ticks = [];
+  #resize = new ResizeObserver(() => this.#redraw());
+  #redraw = () => this.#drawOverlay();
+  #choose = () => this.#showChoices();
+
+  constructor(camera, { large }) {
+    super();
+    this.camera = camera;
+    this.picture = make("canvas", { className: "picture", role: "img", "aria-label": texts.pictureOf(camera.title) });
+    this.overlay = make("canvas", { className: "overlay", "aria-hidden": "true" });
+    this.server = make("img", { className: "server", alt: texts.pictureOf(camera.title), hidden: true });
+    this.server.addEventListener("error", () => setTimeout(() => this.#showServer(true), 1500));
+    this.veil = make("p", { className: "veil" });
+    this.trouble = make("p", { className: "trouble" });
+    this.badges = make("div", { className: "badges" });
+    this.stage = make("div", { className: "stage" }, this.picture, this.overlay, this.server, this.veil, this.badges, this.trouble);
+    this.word = make("span", { className: "word" });
+    this.rate = make("span", {});
+    this.age = make("span", { className: "old" });
+    this.figures = make("span", { className: "brief" }, this.rate, this.age);
+    this.pauseButton = button("pause", texts.pause, () => this.pause(), { "data-act": "pause" });
+    this.recordButton = button("record", texts.record, () => this.record(), { "data-act": "record" });
+    this.snapshotButton = button("snapshot", texts.snapshot, () => this.snapshot(), { "data-act": "snapshot" });
+    const name = large
+      ? make("h1", {}, camera.title)
+      : make("h2", {}, make("a", { href: `#/cameras/${camera.name}` }, camera.title));
+    this.element = make(
+      "section",
+      { className: large ? "camera large" : "camera", "data-name": camera.name },
+      this.stage,
+      make(
+        "div",
+        { className: "bar" },
+        make("div", { className: "names" }, name, make("p", {}, this.word, this.figures)),
+        make(
+          "div",
+          { className: "acts" },
+          this.pauseButton,
+          this.snapshotButton,
+          this.recordButton,
+          button("full", texts.fullScreen, () => this.fullScreen(), { "data-act": "full" }),
+        ),
+      ),
+    );
+    if (!large) this.stage.addEventListener("click", () => (location.hash = `#/cameras/${camera.name}`));
+    else this.stage.addEventListener("dblclick", () => this.fullScreen());
+    this.#connection = new Connection(camera.name);
+    this.#listen();
+    this.show(camera);
+  }
+
+  start() {
+    choices.addEventListener("change", this.#choose);
+    this.#resize.observe(this.stage);
+    this.#connection.open();
+    this.#showChoices();
+  }
+
+  stop() {
+    choices.removeEventListener("change", this.#choose);
+    this.#resize.disconnect();
+    this.#connection.close();
+    clearInterval(this.#poll);
+    cancelAnimationFrame(this.#tick);
+    this.server.removeAttribute("src");
+    for (const { bitmap } of this.#queue) bitmap.close();
+  }
+
+  // The picture of this viewer alone stands still; the camera and its recording go on.
+  pause(paused = !this.paused) {
+    this.paused = paused;
+    if (paused) this.#freezeServer();
+    else this.#showServer(!this.server.hidden);
+    this.#connection.want(!paused && !this.#usesServer);
+    if (paused) this.#ticks = [];
+    this.show();
+  }
+
+  async record() {
+    if (this.camera.recording === null) return;
+    const wish = !this.camera.recording;
+    this.recordButton.disabled = true;
+    const answer = await change(this.camera.name, { recording: wish });
+    this.recordButton.disabled = false;
+    if (answer.ok) {
+      this.#note(wish ? texts.recordingOn : texts.recordingOff);
+      this.show(answer.body);
+    } else this.#note(texts.failed(answer.why));
+  }
+
+  async snapshot() {
+    const answer = await keepSnapshot(this.camera.name);
+    if (answer.ok) this.#note(texts.saved(answer.body.name));
+    else if (answer.status === 409) {
+      make("a", { href: `/cameras/${this.camera.name}/snapshot.jpg`, download: `${this.camera.name}.jpg` }).click();
+      this.#note(texts.downloaded);
+    } else this.#note(texts.failed(answer.why));
+  }
+
+  fullScreen() {
+    if (document.fullscreenElement) document.exitFullscreen();
+    else this.element.requestFullscreen?.().catch(() => {});
+  }
+
+  show(camera = this.camera) {
+    this.camera = camera;
+    const word = this.#offline ? "lost" : camera.state;
+    this.element.dataset.state = word;
+    put(this.word, texts.states[word]);
+    const { render_fps: rate } = camera.stats;
+    put(this.rate, word === "live" && rate !== null ? texts.rate(rate) : "");
+    put(this.age, word === "live" && camera.picture_age !== null ? `  ·  ${texts.old(camera.picture_age)}` : "");
+    put(this.veil, this.#offline ? texts.lost : word === "live" ? "" : camera.text);
+    put(this.trouble, this.#offline ? "" : [camera.endpoint_trouble, camera.recording_trouble].filter(Boolean).join("  ·  "));
+    this.element.classList.toggle("dimmed", word !== "live");
+    const badges = [
+      this.paused && ["paused", texts.paused],
+      camera.recording && !this.#offline && ["rec", texts.recording],
+      camera.stale && word === "live" && ["stale", texts.stale],
+      this.#fallback && ["fallback", texts.fallback],
+    ].filter(Boolean);
+    const told = badges.map(([kind]) => kind).join();
+    if (this.badges.dataset.told !== told) {
+      this.badges.dataset.told = told;
+      this.badges.replaceChildren(...badges.map(([kind, text]) => make("span", { className: `badge ${kind}` }, text)));
+    }
+    relabel(this.pauseButton, this.paused ? "play" : "pause", this.paused ? texts.resume : texts.pause);
+    this.recordButton.hidden = camera.recording === null;
+    relabel(this.recordButton, camera.recording ? "stop" : "record", camera.recording ? texts.stopRecording : texts.record);
+    this.recordButton.classList.toggle("on", camera.recording === true);
+    this.dispatchEvent(new Event("change"));
+  }
+
+  get #usesServer() {
+    return choices.get("server") || this.#fallback;
+  }
+
+  #listen() {
+    const connection = this.#connection;
+    connection.addEventListener("class", (event) => this.#classes.set(event.detail.number, prepared(event.detail)));
+    connection.addEventListener("frame", (event) => this.#take(event.detail));
+    connection.addEventListener("status", (event) => {
+      this.#setOffline(false);
+      this.readings = [...this.readings, ...event.detail.readings].slice(-300);
+      this.#measure();
+      this.show(event.detail.camera);
+    });
+    connection.addEventListener("open", () => {
+      this.#classes.clear();
+      this.readings = [];
+    });
+    connection.addEventListener("lost", (event) => {
+      if (event.detail.gone) dispatchEvent(new Event("cameras"));
+      if (connection.failures < 2) return; // a short break is not worth a word
+      this.#setOffline(true);
+      put(this.veil, event.detail.full ? texts.full : texts.lost);
+      this.dispatchEvent(new Event("lost"));
+    });
+  }
+
+  #setOffline(offline) {
+    if (offline && !this.#fallback && this.#connection.failures >= GIVE_UP) this.#tryFallback();
+    if (!offline && this.#fallback) this.#setFallback(false);
+    const changed = this.#offline !== (offline && !this.#fallback);
+    this.#offline = offline && !this.#fallback;
+    if (changed) this.show();
+  }
+
+  // Where pages come through and WebSockets do not, the server's drawing is shown, and its state asked for.
+  async #tryFallback() {
+    const answer = await read(`/api/cameras/${this.camera.name}`);
+    if (answer.ok && this.#connection.failures >= GIVE_UP) this.#setFallback(true);
+  }
+
+  #setFallback(fallback) {
+    this.#fallback = fallback;
+    clearInterval(this.#poll);
+    if (fallback) {
+      this.#offline = false;
+      this.#poll = setInterval(async () => {
+        const answer = await read(`/api/cameras/${this.camera.name}`);
+        if (answer.ok) this.show(answer.body);
+      }, POLL);
+    }
+    this.#showChoices();
+    this.show();
+  }
+
+  async #take({ frame, picture }) {
+    const sequence = ++this.#sequence;
+    try {
+      const bitmap = await createImageBitmap(picture);
+      this.#queue.push({ frame, bitmap, sequence });
+      this.#queue.sort((a, b) => a.sequence - b.sequence); // decoding may end in another order
+      while (this.#queue.length > QUEUE) {
+        this.#queue.shift().bitmap.close();
+        this.#connection.done();
+      }
+      if (!this.#tick) this.#tick = requestAnimationFrame(() => this.#draw());
+    } catch {
+      this.#connection.done(); // a broken picture is left out
+    }
+  }
+
+  #draw() {
+    const { frame, bitmap } = this.#queue.shift();
+    this.#tick = this.#queue.length ? requestAnimationFrame(() => this.#draw()) : 0;
+    if (!this.paused && !this.#usesServer) {
+      if (this.picture.width !== bitmap.width || this.picture.height !== bitmap.height) {
+        this.picture.width = bitmap.width;
+        this.picture.height = bitmap.height;
+      }
+      this.picture.getContext("2d", { alpha: false }).drawImage(bitmap, 0, 0);
+      this.#drawn = frame;
+      this.#drawOverlay();
+      this.element.dataset.index = frame.index;
+      this.#ticks.push(performance.now());
+    }
+    bitmap.close();
+    this.#connection.done();
+  }
+
+  #drawOverlay() {
+    const { overlay, stage } = this;
+    const ratio = Math.min(devicePixelRatio || 1, 3);
+    const [width, height] = [Math.round(stage.clientWidth * ratio), Math.round(stage.clientHeight * ratio)];
+    if (overlay.width !== width || overlay.height !== height) {
+      overlay.width = width;
+      overlay.height = height;
+    }
+    const context = overlay.getContext("2d");
+    context.clearRect(0, 0, width, height);
+    if (this.#drawn === null || this.#usesServer) return;
+    const size = this.#drawn.size;
+    const scale = Math.min(width / size[0], height / size[1]);
+    const place = { x: (width - size[0] * scale) / 2, y: (height - size[1] * scale) / 2, scale, ratio };
+    drawPoses(context, this.#drawn, this.#classes, place, (part) => choices.get(part));
+  }
+
+  #showChoices() {
+    const server = this.#usesServer;
+    if (server === this.server.hidden) this.#showServer(server);
+    this.picture.hidden = this.overlay.hidden = server;
+    this.#connection.want(!server && !this.paused);
+    this.#drawOverlay();
+  }
+
+  #showServer(shown) {
+    this.server.hidden = !shown;
+    if (shown && !this.paused) this.server.src = `/cameras/${this.camera.name}/stream.mjpg?at=${Date.now()}`;
+    else if (!shown) this.server.removeAttribute("src");
+  }
+
+  #freezeServer() {
+    if (!this.server.hidden) this.server.src = `/cameras/${this.camera.name}/snapshot.jpg?at=${Date.now()}`;
+  }
+
+  #measure() {
+    const since = performance.now() - 3000;
+    this.#ticks = this.#ticks.filter((at) => at > since);
+    const [first, last] = [this.#ticks[0], this.#ticks[this.#ticks.length - 1]];
+    this.drawnRate = this.#ticks.length > 1 ? ((this.#ticks.length - 1) * 1000) / (last - first) : NaN;
+  }
+
+  #note(text) {
+    dispatchEvent(new CustomEvent("note", { detail: text }));
+  }
+}
+

@@ -1,0 +1,132 @@
+// One camera's WebSocket: pictures when they are wanted, status all the time, and back by itself after anything.
+
+const WANTED = 3; // pictures under way or not yet drawn
+const SILENCE = 4000; // ms; status comes twice a second
+const PAUSES = [300, 700, 1500, 2500];
+const TOO_MANY = 1013;
+const GONE = 4404;
+const GONE_PAUSE = 2000;
+
+export class Connection extends EventTarget {
+  #name;
+  #socket = null;
+  #timer = 0;
+  #failures = 0;
+  #heardAt = 0;
+  #underWay = 0;
+  #undrawn = 0;
+  #wants = true;
+  #closed = false;
+  #watch = 0;
+  #wake = () => this.#check(true);
+
+  constructor(name) {
+    super();
+    this.#name = name;
+  }
+
+  get failures() {
+    return this.#failures;
+  }
+
+  open() {
+    this.#watch = setInterval(() => this.#check(false), 1000);
+    for (const event of ["online", "pageshow"]) addEventListener(event, this.#wake);
+    document.addEventListener("visibilitychange", this.#wake);
+    this.#connect();
+  }
+
+  close() {
+    this.#closed = true;
+    clearInterval(this.#watch);
+    clearTimeout(this.#timer);
+    for (const event of ["online", "pageshow"]) removeEventListener(event, this.#wake);
+    document.removeEventListener("visibilitychange", this.#wake);
+    this.#drop();
+  }
+
+  // Whether pictures are wanted at all; status comes in any case.
+  want(wants) {
+    this.#wants = wants;
+    this.#ask();
+  }
+
+  // A picture that came was drawn, or left out.
+  done() {
+    this.#undrawn = Math.max(0, this.#undrawn - 1);
+    this.#ask();
+  }
+
+  #connect() {
+    clearTimeout(this.#timer);
+    this.#timer = 0;
+    const address = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws/cameras/${encodeURIComponent(this.#name)}`;
+    const socket = new WebSocket(address);
+    socket.binaryType = "arraybuffer";
+    this.#socket = socket;
+    this.#heardAt = performance.now();
+    this.#underWay = this.#undrawn = 0;
+    socket.onopen = () => {
+      this.dispatchEvent(new Event("open"));
+      this.#ask();
+    };
+    socket.onmessage = (event) => this.#hear(event.data);
+    socket.onclose = (event) => {
+      if (this.#socket === socket) this.#lost(event.code);
+    };
+  }
+
+  #hear(data) {
+    this.#heardAt = performance.now();
+    this.#failures = 0;
+    if (typeof data === "string") {
+      const message = JSON.parse(data);
+      this.dispatchEvent(new CustomEvent(message.type, { detail: message }));
+      return;
+    }
+    this.#underWay = Math.max(0, this.#underWay - 1);
+    this.#undrawn += 1;
+    const length = new DataView(data).getUint32(0);
+    const frame = JSON.parse(new TextDecoder().decode(new Uint8Array(data, 4, length)));
+    const picture = new Blob([new Uint8Array(data, 4 + length)], { type: "image/jpeg" });
+    this.dispatchEvent(new CustomEvent("frame", { detail: { frame, picture } }));
+  }
+
+  #ask() {
+    // A tab that nobody sees draws nothing, and has no use for pictures.
+    if (!this.#wants || document.visibilityState === "hidden" || this.#socket?.readyState !== WebSocket.OPEN) return;
+    while (this.#underWay + this.#undrawn < WANTED) {
+      this.#socket.send("more");
+      this.#underWay += 1;
+    }
+  }
+
+  #check(atOnce) {
+    if (this.#closed || document.visibilityState === "hidden") return;
+    if (this.#socket === null) atOnce && this.#connect();
+    else if (performance.now() - this.#heardAt > SILENCE) this.#lost(0);
+    else this.#ask();
+  }
+
+  #lost(code) {
+    this.#drop();
+    if (this.#closed) return;
+    this.#failures += 1;
+    this.dispatchEvent(new CustomEvent("lost", { detail: { full: code === TOO_MANY, gone: code === GONE } }));
+    // Of a camera that was taken off the page the list of cameras tells; then this is closed before it tries again.
+    const usual = PAUSES[Math.min(this.#failures, PAUSES.length) - 1] * (0.8 + 0.4 * Math.random());
+    const pause = code === GONE ? GONE_PAUSE : usual;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#connect(), pause);
+  }
+
+  #drop() {
+    const socket = this.#socket;
+    this.#socket = null;
+    if (socket === null) return;
+    socket.onopen = socket.onmessage = socket.onclose = null;
+    // A browser complains of a socket that is closed while it connects. One that is lost must be, or the next would wait.
+    if (this.#closed && socket.readyState === WebSocket.CONNECTING) socket.onopen = () => socket.close();
+    else socket.close();
+  }
+}

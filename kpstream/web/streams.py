@@ -1,0 +1,189 @@
+"""What goes on for as long as somebody looks: the page's pictures, MJPEG, JSON lines.
+
+Each viewer has its own pace. It is given the newest picture when it is ready for one, so that a slow one gets fewer
+pictures, and nothing waits for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from typing import Any
+
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from kpstream.web.documents import camera_document, compact, reading_document
+from kpstream.web.hub import Hub, class_messages
+
+WANT = "more"
+"""What a viewer says for each picture that it is ready for."""
+MAX_WANTED = 4
+"""Pictures that a viewer may be sent ahead of saying that it is ready for more."""
+STATUS_EVERY = 0.5
+_KEEP_ALIVE = 15.0
+_BOUNDARY = b"--frame\r\n"
+MJPEG = "multipart/x-mixed-replace; boundary=frame"
+GONE = 4404
+"""The close code for a camera that was taken off the page."""
+
+
+class _Wanted:
+    """How many pictures a viewer is ready for."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._any = asyncio.Event()
+
+    def more(self) -> None:
+        self._count = min(MAX_WANTED, self._count + 1)
+        self._any.set()
+
+    async def take(self) -> None:
+        await self._any.wait()
+        self._count -= 1
+        if not self._count:
+            self._any.clear()
+
+
+@contextlib.contextmanager
+def looking(hub: Hub) -> Iterator[None]:
+    """Count one more viewer while this is entered."""
+    hub.viewers += 1
+    try:
+        yield
+    finally:
+        hub.viewers -= 1
+
+
+async def show_camera(websocket: WebSocket, hub: Hub) -> None:
+    """Serve the page: pictures with their poses as binary messages, classes and status as text.
+
+    The viewer says `WANT` for each picture that it is ready for.
+    """
+    await websocket.accept()
+    wanted = _Wanted()
+
+    def heard(text: str) -> None:
+        if text == WANT:
+            wanted.more()
+
+    with looking(hub):
+        await _while_connected(websocket, heard, _send_pictures(websocket, hub, wanted), _send_status(websocket, hub))
+
+
+async def show_lines(websocket: WebSocket, hub: Hub) -> None:
+    """Serve the JSON lines, one message a frame."""
+    await websocket.accept()
+
+    async def send() -> None:
+        async for lines in _lines(hub):
+            for line in lines:
+                await websocket.send_text(line.decode())
+
+    with looking(hub):
+        await _while_connected(websocket, lambda _: None, send())
+
+
+async def events(hub: Hub) -> AsyncIterator[bytes]:
+    """The JSON lines as server-sent events."""
+    with looking(hub):
+        yield b": kpstream\n\n"
+        async for lines in _lines(hub, beat=True):
+            yield b"".join(b"data: " + line + b"\n\n" for line in lines) or b": still here\n\n"
+
+
+async def mjpeg(hub: Hub) -> AsyncIterator[bytes]:
+    """The drawn pictures as parts of one endless document."""
+    seen = 0
+    with looking(hub):
+        yield _BOUNDARY
+        while await hub.newer(seen):
+            shown = hub.feed.shown
+            assert shown is not None
+            seen = shown.number
+            jpeg = await hub.canvas(shown)
+            # The boundary goes with the picture that it ends: browsers show a picture when they see it.
+            yield b"Content-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n%s\r\n%s" % (len(jpeg), jpeg, _BOUNDARY)
+
+
+async def _send_pictures(websocket: WebSocket, hub: Hub, wanted: _Wanted) -> None:
+    seen, told = 0, set[int]()
+    while True:
+        await wanted.take()
+        if not await hub.newer(seen):
+            break
+        shown = hub.feed.shown
+        assert shown is not None
+        seen = shown.number
+        for text in class_messages(hub.classes(shown), told):
+            await websocket.send_text(text)
+        await websocket.send_bytes(await hub.message(shown))
+    while not hub.closed:  # it ended, and its state can still be seen
+        await asyncio.sleep(STATUS_EVERY)
+
+
+async def _send_status(websocket: WebSocket, hub: Hub) -> None:
+    told_at = float("-inf")
+    while not hub.closed:
+        readings = [reading for reading in hub.feed.history if reading.at > told_at]
+        if readings:
+            told_at = readings[-1].at
+        status = {
+            "type": "status",
+            "camera": camera_document(hub.feed, hub.viewers),
+            "readings": [reading_document(reading) for reading in readings],
+        }
+        await websocket.send_text(compact(status).decode())
+        await asyncio.sleep(STATUS_EVERY)
+
+
+async def _lines(hub: Hub, *, beat: bool = False) -> AsyncIterator[list[bytes]]:
+    """New JSON lines as they come, beginning with the newest; with ``beat`` also an empty list now and then."""
+    seen = hub.feed.shown.number - 1 if hub.feed.shown is not None else 0
+    while True:
+        try:
+            async with asyncio.timeout(_KEEP_ALIVE if beat else None):
+                if not await hub.newer(seen):
+                    return
+        except TimeoutError:
+            yield []
+            continue
+        new = hub.lines_after(seen)
+        seen = new[-1][0] if new else seen
+        yield [line for _, line in new]
+
+
+async def _while_connected(
+    websocket: WebSocket, heard: Callable[[str], None], *sends: Coroutine[Any, Any, None]
+) -> None:
+    """Send until the viewer leaves, or nothing is left to be sent."""
+    tasks = [asyncio.ensure_future(send) for send in sends]
+    listening = asyncio.ensure_future(_listen(websocket, heard))
+    try:
+        await asyncio.wait([listening, *tasks], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        left = listening.done() or any(task.done() and task.exception() is not None for task in tasks)
+        await _ended(listening, *tasks)
+    if not left:
+        with contextlib.suppress(WebSocketDisconnect, RuntimeError):  # it may have left this very moment
+            await websocket.close(GONE)
+
+
+async def _listen(websocket: WebSocket, heard: Callable[[str], None]) -> None:
+    while True:
+        message = await websocket.receive()
+        if message["type"] == "websocket.disconnect":
+            return
+        heard(message.get("text") or "")
+
+
+async def _ended(*tasks: asyncio.Future[None]) -> None:
+    """Cancel tasks and wait for their end; that a viewer has gone is no fault."""
+    for task in tasks:
+        task.cancel()
+    waits: Awaitable[list[BaseException | None]] = asyncio.gather(*tasks, return_exceptions=True)
+    faults = [outcome for outcome in await waits if isinstance(outcome, Exception)]
+    # Of several that send, one is told that the viewer has gone, and the others that they must not send any more.
+    if faults and not any(isinstance(fault, WebSocketDisconnect | OSError) for fault in faults):
+        raise faults[0]

@@ -1,0 +1,327 @@
+"""A site's file: what it says, and one clear line for everything that is wrong with it."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Callable, Iterator
+from dataclasses import fields
+from math import inf
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kpstream.config import Recording, SitePlan, Web, load
+from kpstream.errors import UsageError
+from kpstream.options import ModelOptions
+from kpstream.redact import redact
+from kpstream.sharing import Limits
+from kpstream.site_file import EndpointSection
+
+SAMPLE = Path(__file__).parents[1] / "samples" / "site.toml"
+Write = Callable[[str], Path]
+CAMERA = '[[camera]]\nname = "door"\nsource = 0\n'
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    def write(text: str) -> Path:
+        path = tmp_path / "site.toml"
+        path.write_text(text)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def told(write: Write) -> Callable[[str], list[str]]:
+    """Loads a faulty file; gives its lines without the file's name."""
+
+    def told(text: str) -> list[str]:
+        path = write(text)
+        with pytest.raises(UsageError) as caught:
+            load(path)
+        lines = str(caught.value).split("\n")
+        assert all(line.startswith(f"{path}: ") for line in lines)
+        return [line.removeprefix(f"{path}: ") for line in lines]
+
+    return told
+
+
+def test_a_camera_and_its_source_are_enough(write: Write) -> None:
+    plan = load(write(CAMERA))
+    (camera,) = plan.cameras
+    assert (camera.name, camera.reference, camera.rate, camera.delay) == ("door", "0", 5.0, None)
+    assert camera.service == "embedded"
+    assert camera.recording is None
+    assert plan.limits == Limits()
+    assert plan.web is None
+
+
+def test_the_sample_is_right_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = load(SAMPLE)
+    assert plan.cameras[0].reference == str(SAMPLE.parent / "walkers.mp4")
+    assert plan.limits == Limits(rate=10)
+    assert plan.cameras[0].recording == Recording(SAMPLE.parent / "recordings", 600, 7 * 86400, 50 * 10**9)
+
+
+def test_the_sample_is_right_with_all_that_it_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DOOR_PASSWORD", "YARD_URL", "KPSTREAM_TOKEN", "ROBOFLOW_API_KEY"):
+        monkeypatch.setenv(name, f"marked-{name.lower()}")
+    lines = SAMPLE.read_text().splitlines()[4:]
+    shown = [line.removeprefix("# ") if "=" in line or "# [" in line[:3] else line for line in lines]
+    path = tmp_path / "site.toml"
+    path.write_text("\n".join(line for line in shown if "tls =" not in line))
+    plan = load(path)
+    assert [camera.name for camera in plan.cameras] == ["walkers", "door", "yard", "desk"]
+    walkers, door, yard, desk = plan.cameras
+    assert walkers.model.model == door.model.model == "my-pose/3"
+    assert (yard.model.model, yard.model.confidence, yard.model.upload_size) == ("my-vehicle-pose/2", 60, 640)
+    assert door.recording is None
+    assert door.delay == 1.5
+    assert yard.recording is not None
+    assert yard.recording.keep == 86400
+    assert desk.picture_size == (1280, 720)
+    assert plan.limits == Limits(10, 100000, 8)
+    assert plan.web == Web("127.0.0.1", 8080, "marked-kpstream_token", recordings=tmp_path / "recordings")
+
+
+def test_every_option_of_the_model_is_a_key_of_the_endpoint() -> None:
+    names = {field.name for field in fields(ModelOptions)}
+    assert EndpointSection.model_fields.keys() == names | {"api_key_env"}
+    own = EndpointSection().model_dump(exclude={"api_key_env"})
+    assert ModelOptions(**own) == ModelOptions()
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("[limits]\nmax_request = 3", "[limits] max_request: there is no such key; did you mean max_requests?"),
+        ("[webb]\nlisten = 1", "webb: there is no such key; did you mean web?"),
+        ('[endpoint]\nconfidence = "high"', "[endpoint] confidence: it must be a number (Poses below it are not used"),
+        ("[endpoint]\ntimeout = 0.01", "[endpoint] timeout: it must be greater than or equal to 0.1 (For one request"),
+        ('[endpoint]\nbody = "xml"', "[endpoint] body: it must be 'multipart' or 'base64' (Form of the upload"),
+        ('[endpoint]\nmodel = "none"', "[endpoint]: 'none' is no model id: give PROJECT/VERSION"),
+        ('[endpoint]\nmodel = "my-pose/3"', "[endpoint]: no API key: put it in ROBOFLOW_API_KEY"),
+        ("[endpoint]\nconfidence = 400", "[endpoint]: confidence 400: give 0 to 100"),
+        ('[endpoint]\nskeleton = "gone.json"', "[endpoint]: the embedded model is the only one of its kind"),
+        ("[limits]\nrate = 0", "[limits] rate: it must be greater than 0 (the most requests a second"),
+        ("[limits]\nrate = nan", "[limits] rate: it must be a finite number (the most requests a second"),
+        ("[limits]\nmax_requests = 1.5", "[limits] max_requests: it must be a whole number (the budget"),
+        ('[record]\nsegment = "10x"', "[record] segment: 10x is no duration: give one like 90s, 10m, 2h or 7d ("),
+        ("[record]\nkeep_size = 0", "[record] keep_size: 0 is no size: give one like 500M or 50G (how much room"),
+        ('[record]\nkeep = "7d"', "[record] folder: say where the recordings go"),
+        ('[record]\nfolder = "site.toml"', "[record] folder: "),
+        ('[web]\nlisten = "x:y"', "[web] listen: x:y is no [HOST:]PORT"),
+        ('[web]\ntls_cert = "a.pem"', "[web] tls: give tls_cert and tls_key"),
+        ('[web]\ntoken_env = "NOT_THERE"', "[web] token_env: the environment variable NOT_THERE is not set"),
+        ('[web]\ntoken_env = "SHORT"', "[web]: the page's token needs 12 plain characters"),
+        ("[web]\nlisten = true", "[web] listen: it must be a text in quotes"),
+        ("web = 3", "web: it must be a section (the page)"),
+    ],
+)
+def test_each_fault_of_a_section_is_a_line(
+    text: str, line: str, told: Callable[[str], list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHORT", "abc")
+    (said,) = told(f"{text}\n{CAMERA}")
+    assert said.startswith(line)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("rat = 3", "camera door, rat: there is no such key; did you mean rate?"),
+        ('draw = "boxes,hats"', "camera door, draw: draw does not know hats: it takes boxes, keypoints"),
+        (
+            "masks = [[[0, 0], [0, 2], [1, 1]]]",
+            "camera door, masks[0][1][1]: it must be less than or equal to 1 (zones",
+        ),
+        ("masks = [[[0, 0], [1, 1]]]", "camera door, masks[0]: there is something missing in it (zones"),
+        ("masks = [[[0, 0], [1], [1, 1]]]", "camera door, masks[0][1]: there is something missing in it (zones"),
+        ('size = "big"', "camera door, size: it has another form (picture size"),
+        ('source_env = "X"', "camera door, source: give this or source_env, one of them"),
+        ('sync = "later"', "camera door, sync: it must be 'live' or 'aligned' (live shows"),
+        ("[camera.endpoint]\njpeg_quality = 101", "camera door, endpoint.jpeg_quality: it must be less than or equal"),
+        ("[camera.endpoint]\nconfidence = 101", "camera door, endpoint: confidence 101: give 0 to 100"),
+        ('[camera.record]\nkeep = "1d"', "camera door, record.folder: say where the recordings go"),
+        ('[[camera]]\nname = "Door"\nsource = 1', "camera door, name: two cameras have it"),
+        ('[[camera]]\nname = "a/b"\nsource = 1', "camera a/b, name: it has another form (what it is called"),
+        ("[[camera]]\nsource = 1", "camera 2, name: it is required (what it is called"),
+        ('[[camera]]\nname = "gate"', "camera gate, source: give this or source_env, one of them"),
+    ],
+)
+def test_each_fault_of_a_camera_is_a_line(text: str, line: str, told: Callable[[str], list[str]]) -> None:
+    (said,) = told(CAMERA + text)
+    assert said.startswith(line)
+
+
+def test_a_fault_that_all_cameras_inherit_is_told_once(told: Callable[[str], list[str]]) -> None:
+    second = CAMERA.replace("door", "gate")
+    (said,) = told(f'[endpoint]\nmodel = "my-pose/3"\napi_key_env = "NOT_THERE"\n{CAMERA}{second}')
+    assert said == "[endpoint] api_key_env: the environment variable NOT_THERE is not set"
+
+
+def test_all_faults_are_told_at_once(told: Callable[[str], list[str]]) -> None:
+    assert len(told(f"[limits]\nrate = 0\nfoo = 1\n{CAMERA}rat = 3\nrate = -1\n")) == 4
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("", "camera: it is required (one [[camera]] for each camera)"),
+        ("camera = []", "camera: there is something missing in it (one [[camera]] for each camera)"),
+        ("camera = [3]", "camera 1: it must be a section"),
+        ("[[camera]\n", "this is not TOML: "),
+        ('a = 1\na = "b"', "this is not TOML: Cannot overwrite a value"),
+    ],
+)
+def test_what_is_no_site_is_told_as_well(text: str, line: str, told: Callable[[str], list[str]]) -> None:
+    (said,) = told(text)
+    assert said.startswith(line)
+
+
+def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"gone\.toml: No such file"):
+        load(tmp_path / "gone.toml")
+    (tmp_path / "binary.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(UsageError, match=r"binary\.toml: it is not text"):
+        load(tmp_path / "binary.toml")
+
+
+class TestSecrets:
+    def test_a_password_in_the_file_is_refused_and_not_repeated(self, told: Callable[[str], list[str]]) -> None:
+        for address in ("rtsp://admin:marked-secret@10.0.0.1/cam", "http://10.0.0.1/cam?user=a&password=marked-secret"):
+            (said,) = told(f'[[camera]]\nname = "door"\nsource = "{address}"')
+            assert said.startswith("camera door, source: a password never stands in the file: write ${NAME}")
+            assert "marked-secret" not in said
+
+    def test_a_key_in_the_file_is_refused_and_not_repeated(self, told: Callable[[str], list[str]]) -> None:
+        (said,) = told(f'[endpoint]\napi_key = "marked-secret"\n{CAMERA}')
+        assert "api_key: there is no such key; did you mean api_key_env?" in said
+        assert "marked-secret" not in said
+
+    def test_a_variable_is_put_into_an_address_quoted(self, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("DOOR_PASSWORD", "p@ss/w:rd?")
+        source = "rtsp://admin:${DOOR_PASSWORD}@10.0.0.1/cam"
+        (camera,) = load(write(f'[[camera]]\nname = "door"\nsource = "{source}"')).cameras
+        assert camera.reference == "rtsp://admin:p%40ss%2Fw%3Ard%3F@10.0.0.1/cam"
+        assert "p@ss" not in repr(camera)
+        assert "p@ss" not in redact("it said p@ss/w:rd? again")
+        assert "p%40ss" not in redact(camera.reference)
+
+    def test_whatever_comes_from_a_variable_is_shown_nowhere(
+        self, write: Write, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("PATH_OF_DOOR", "marked-secret")
+        (camera,) = load(write('[[camera]]\nname = "door"\nsource = "http://10.0.0.1/${PATH_OF_DOOR}/cam"')).cameras
+        assert redact(camera.reference) == "http://10.0.0.1/***/cam"
+
+    def test_a_variable_may_hold_the_whole_address(self, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("DOOR_URL", "rtsp://admin:marked-secret@10.0.0.1/cam")
+        (camera,) = load(write('[[camera]]\nname = "door"\nsource_env = "DOOR_URL"')).cameras
+        assert camera.reference == "rtsp://admin:marked-secret@10.0.0.1/cam"
+        assert "marked-secret" not in repr(camera) + redact("it said marked-secret again")
+
+    def test_a_variable_that_is_not_set_is_told(self, told: Callable[[str], list[str]]) -> None:
+        text = '[[camera]]\nname = "door"\nsource = "rtsp://${USER_OF_DOOR}:${NOT_THERE}@10.0.0.1/cam"'
+        assert told(text) == [
+            "camera door, source: the environment variable USER_OF_DOOR is not set",
+            "camera door, source: the environment variable NOT_THERE is not set",
+        ]
+
+    def test_each_camera_may_have_a_key_of_its_own(self, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("KEY_OF_ALL", "marked-key-of-all")
+        gate = CAMERA.replace("door", "gate") + '[camera.endpoint]\napi_key_file = "key.txt"\n'
+        path = write(f'[endpoint]\nmodel = "my-pose/3"\napi_key_env = "KEY_OF_ALL"\n{CAMERA}{gate}')
+        (path.parent / "key.txt").write_text("marked-key-of-gate\n")
+        plan = load(path)
+        assert [camera.model.key() for camera in plan.cameras] == ["marked-key-of-all", "marked-key-of-gate"]
+        assert "marked-key" not in repr(plan) + redact("it said marked-key-of-all and marked-key-of-gate")
+
+    def test_a_new_key_in_the_key_file_is_a_change(self, write: Write) -> None:
+        path = write(f'[endpoint]\nmodel = "my-pose/3"\napi_key_file = "key.txt"\n{CAMERA}')
+        (path.parent / "key.txt").write_text("first-key")
+        before = load(path)
+        assert load(path) == before
+        (path.parent / "key.txt").write_text("second-key")
+        assert load(path) != before
+
+
+def test_the_embedded_model_may_be_one_cameras_alone(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROBOFLOW_API_KEY", "marked-key")
+    gate = CAMERA.replace("door", "gate") + '[camera.endpoint]\nendpoint = "embedded"\n'
+    door, other = load(write(f'[endpoint]\nmodel = "my-pose/3"\n{CAMERA}{gate}')).cameras
+    assert (door.service, other.service) == ("https://serverless.roboflow.com", "embedded")
+    assert other.model.model is None
+
+
+def test_paths_count_from_the_file(write: Write, tmp_path: Path) -> None:
+    text = '[record]\nfolder = "out/rec"\n[[camera]]\nname = "a"\nsource = "clips/a.mp4"\n[[camera]]\nname = "b"\n'
+    a, b = load(write(text + 'source = "/dev/video9"\nrecorded = false')).cameras
+    assert (a.reference, a.patience) == (str(tmp_path / "clips" / "a.mp4"), inf)
+    assert (b.reference, b.patience) == ("/dev/video9", 3.0)
+    assert a.recording == Recording(tmp_path / "out" / "rec", 600.0, None, None)
+    assert b.recording is None
+
+
+def test_a_file_plays_as_a_camera_with_its_zones_as_they_are(write: Write) -> None:
+    masks = "[[[0, 0], [0.5, 0], [0.5, 1]]]"
+    text = f'[[camera]]\nname = "a"\nsource = "{SAMPLE.parent / "walkers.mp4"}"\nmasks = {masks}'
+    (camera,) = load(write(text)).cameras
+    assert camera.masks == (((0, 0), (0.5, 0), (0.5, 1)),)
+    source = camera.open_source()
+    assert source.is_live
+    assert source.read() is not None
+    source.close()
+
+
+def test_listening_is_host_and_port_or_a_port_alone(write: Write) -> None:
+    def web_of(listen: str) -> Web | None:
+        return load(write(f"[web]\nlisten = {listen}\n{CAMERA}")).web
+
+    assert web_of("9000") == Web("127.0.0.1", 9000)
+    assert web_of('"0.0.0.0:80"') == Web("0.0.0.0", 80)
+    assert web_of('"[::1]:8080"') == Web("::1", 8080)
+
+
+words = st.text(string.ascii_lowercase + "_", min_size=1, max_size=12)
+values: st.SearchStrategy[str] = st.one_of(
+    st.integers(-5, 500).map(str),
+    st.floats(-2, 2).map(str),
+    st.booleans().map(lambda value: str(value).lower()),
+    st.text(string.printable.replace("'", ""), max_size=9).map(lambda t: "'" + t.replace("\n", " ").strip() + "'"),
+    st.sampled_from(["[]", "{}", "[[[0,0],[1,0],[1,1]]]", "'7d'", "'50G'", "'a,b'", "['a']", "nan", "1979-05-27"]),
+)
+keys = st.sampled_from([*EndpointSection.model_fields, "rate", "folder", "segment", "keep", "listen", "tls", "masks"])
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    st.dictionaries(
+        st.sampled_from(["endpoint", "limits", "record", "web", "camera", "other"]),
+        st.dictionaries(keys | words, values, max_size=4),
+        max_size=4,
+    )
+)
+def test_whatever_is_written_loads_or_is_told_in_lines(
+    tmp_path_factory: pytest.TempPathFactory, sections: dict[str, dict[str, str]]
+) -> None:
+    path = tmp_path_factory.mktemp("site") / "site.toml"
+    tables = [f"[{name}]\n" + "".join(f"{k} = {v}\n" for k, v in table.items()) for name, table in sections.items()]
+    path.write_text(CAMERA + "".join(tables).replace("[camera]", "[camera.endpoint]"), encoding="utf-8")
+    try:
+        assert isinstance(load(path), SitePlan)
+    except UsageError as error:
+        assert all(line.startswith(f"{path}: ") for line in str(error).split("\n"))  # noqa: PT017
+
+
+@pytest.fixture(autouse=True)
+def _no_secrets_stay() -> Iterator[None]:
+    """What a test remembers as a secret is not cut out of what later tests say."""
+    import kpstream.redact as room
+
+    before = set(room._secrets)
+    yield
+    room._secrets.intersection_update(before)

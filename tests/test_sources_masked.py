@@ -1,0 +1,141 @@
+"""What a zone hides is in no picture that leaves the source, and nothing else is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kpstream.entities import Frame, Image
+from kpstream.errors import SourceOpenError, SourceReadError
+from kpstream.interfaces import Source
+from kpstream.sources.deferred import Deferred
+from kpstream.sources.masked import Masked, Zone
+from kpstream.testing import SyntheticSource
+from tests.source_contract import SourceContract
+
+LEFT_HALF: Zone = [(0, 0), (0.5, 0), (0.5, 1), (0, 1)]
+
+
+class Still:
+    """Gives white pictures of the sizes that it is told."""
+
+    name = "still"
+    is_live = True
+    frame_rate = 30.0
+
+    def __init__(self, *sizes: tuple[int, int]) -> None:
+        self.given: list[Image] = []
+        self._sizes = list(sizes)
+
+    def read(self) -> Frame | None:
+        if not self._sizes:
+            return None
+        width, height = self._sizes.pop(0)
+        self.given.append(np.full((height, width, 3), 255, np.uint8))
+        index = len(self.given) - 1
+        return Frame(index, index / 30, index / 30, self.given[-1])
+
+    def reopen(self) -> None:
+        raise SourceOpenError("still is gone")
+
+    def close(self) -> None:
+        self._sizes.clear()
+
+
+def picture_of(source: Source) -> Image:
+    frame = source.read()
+    assert frame is not None
+    return frame.image
+
+
+class TestContract(SourceContract):
+    @pytest.fixture
+    def make(self) -> Callable[[], Source]:
+        return lambda: Masked(_Ending(), [LEFT_HALF])
+
+
+class _Ending(SyntheticSource):
+    """As every real source, it ends with `close`, and a recorded one is not opened again."""
+
+    def read(self) -> Frame | None:
+        return None if self.closed else super().read()
+
+    def reopen(self) -> None:
+        raise SourceOpenError("a recorded source is not opened again")
+
+
+def test_a_zone_is_black_and_the_rest_is_as_it_was() -> None:
+    image = picture_of(Masked(Still((200, 100)), [LEFT_HALF]))
+    assert not image[:, :100].any()
+    assert (image[:, 104:] == 255).all()
+
+
+def test_zones_keep_their_place_when_the_picture_changes_its_size() -> None:
+    source = Masked(Still((200, 100), (640, 480)), [LEFT_HALF])
+    picture_of(source)
+    image = picture_of(source)
+    assert not image[:, :320].any()
+    assert (image[:, 324:] == 255).all()
+
+
+def test_the_picture_of_the_source_is_not_written_to() -> None:
+    still = Still((64, 48))
+    picture_of(Masked(still, [LEFT_HALF]))
+    assert (still.given[0] == 255).all()
+
+
+def test_what_two_zones_cover_is_hidden_as_well() -> None:
+    image = picture_of(Masked(Still((100, 100)), [LEFT_HALF, [(0.2, 0), (1, 0), (1, 1), (0.2, 1)]]))
+    assert not image.any()
+
+
+def test_all_else_is_the_sources_own() -> None:
+    inner = SyntheticSource(3, is_live=True, fails_at=[1], frame_rate=12.5)
+    inner.missing = 1
+    source = Masked(inner, [LEFT_HALF])
+    assert (source.name, source.is_live, source.frame_rate) == ("synthetic", True, 12.5)
+    first = source.read()
+    assert first is not None
+    assert (first.index, first.pts) == (0, 0.0)
+    with pytest.raises(SourceReadError):
+        source.read()
+    with pytest.raises(SourceOpenError):
+        source.reopen()
+    source.reopen()
+    second = source.read()
+    assert second is not None
+    assert second.index == 1
+    source.close()
+    assert inner.closed
+
+
+def test_the_successor_of_a_silent_camera_is_masked_as_well() -> None:
+    source = Masked(Deferred("door", lambda: Still((64, 64)), patience=3.0), [LEFT_HALF])
+    assert source.patience == 3.0
+    assert not picture_of(source.successor())[:, :32].any()
+
+
+def test_nobody_looks_after_a_source_that_has_no_successor() -> None:
+    source = Masked(Still((64, 64)), [LEFT_HALF])
+    assert source.patience == float("inf")
+    with pytest.raises(SourceOpenError):
+        source.successor()
+
+
+corners = st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=3, max_size=3)
+
+
+@settings(deadline=None)
+@given(corners, st.integers(1, 90), st.integers(1, 70))
+def test_no_pixel_whose_middle_is_in_a_zone_is_seen(zone: list[tuple[float, float]], width: int, height: int) -> None:
+    image = picture_of(Masked(Still((width, height)), [zone]))
+    polygon = np.array([(x * width, y * height) for x, y in zone], np.float32)
+    for row in range(height):
+        for column in range(width):
+            if cv2.pointPolygonTest(polygon, (column + 0.5, row + 0.5), measureDist=False) > 0:
+                assert not image[row, column].any()
