@@ -16,12 +16,11 @@ import threading
 import time
 from collections.abc import Callable
 from math import inf
-from typing import Protocol, runtime_checkable
 
 from kpstream.channel import Channel, Closed, Deadline
 from kpstream.entities import Frame
 from kpstream.errors import SourceError, SourceReadError
-from kpstream.interfaces import Source
+from kpstream.interfaces import Camera, Source
 from kpstream.standstill import Standstill
 
 READ_AHEAD = 4
@@ -36,22 +35,6 @@ _MAX_LEFT = 4
 """Reads that never returned, at once: each keeps a thread and a connection, so there are no more than a few."""
 
 _log = logging.getLogger("kpstream")
-
-
-@runtime_checkable
-class Camera(Source, Protocol):
-    """A live source with a device behind it, which may fall silent, or repeat one picture."""
-
-    @property
-    def patience(self) -> float:
-        """Seconds without a picture after which it is taken for lost; infinite where nobody should look after it."""
-
-    def successor(self) -> Camera:
-        """A source to put in the place of this one, not open yet (`reopen`): frame index and pts run on.
-
-        For a call of this one that does not return: that thread alone keeps it, and closes it. Any thread; never
-        waits.
-        """
 
 
 class _Turn:

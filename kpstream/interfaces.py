@@ -1,8 +1,8 @@
-"""The six Protocols. A class needs no base class to satisfy one."""
+"""The seven Protocols. A class needs no base class to satisfy one."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from kpstream.entities import Answer, Frame, Image, Pose, Result, Scene
 
@@ -38,6 +38,22 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Release the device. Idempotent."""
+
+
+@runtime_checkable
+class Camera(Source, Protocol):
+    """A live source with a device behind it, which may fall silent, or repeat one picture."""
+
+    @property
+    def patience(self) -> float:
+        """Seconds without a picture after which it is taken for lost; infinite where nobody should look after it."""
+
+    def successor(self) -> Camera:
+        """A source to put in the place of this one, not open yet (`reopen`): frame index and pts run on.
+
+        For a call of this one that does not return: that thread alone keeps it, and closes it. Any thread; never
+        waits.
+        """
 
 
 class Endpoint(Protocol):

@@ -332,10 +332,11 @@ def read_key(path: Path | None) -> str | None:
         try:
             key = path.read_text().strip()
         except (OSError, UnicodeDecodeError) as error:
+            # The name is not repeated: somebody may have given the key itself.
             reason = getattr(error, "strerror", None) or "it is not text"
-            raise UsageError(f"--api-key-file {path}: {reason}") from None
+            raise UsageError(f"--api-key-file: {reason}; it takes the path of a file with the key") from None
         if not key or len(key.split()) != 1:
-            raise UsageError(f"--api-key-file {path}: it must hold the key and nothing else")
+            raise UsageError("--api-key-file: the file must hold the key and nothing else")
     if key:
         remember(key)
     return key or None

@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from itertools import count
 from math import isnan, nan
 
 from kpstream.breaker import Breaker
@@ -64,6 +65,8 @@ class Sampler:
         self._threads: list[threading.Thread] = []
         self._started_at = nan
         self._booked = 0
+        self._idle = 0  # threads that wait for a sample
+        self._names = count()
         self.in_flight = 0
         """Samples that are not settled yet."""
         self.requests = 0
@@ -129,9 +132,9 @@ class Sampler:
         self._samples.put(frame)
         self.in_flight += 1
         if len(self._threads) < self.in_flight:
-            name = f"kpstream-request-{len(self._threads)}"
-            self._threads.append(threading.Thread(target=self._run, name=name, daemon=True))
-            self._threads[-1].start()
+            thread = threading.Thread(target=self._run, name=f"kpstream-request-{next(self._names)}", daemon=True)
+            self._threads.append(thread)
+            thread.start()
         return True
 
     def _recall(self, frame: Frame, answer: Answer) -> bool:
@@ -199,17 +202,29 @@ class Sampler:
         self._samples.close()
         self._samples.drain()
         self._endpoint.close()
-        for thread in self._threads:
+        for thread in list(self._threads):
             thread.join(deadline.remaining())
 
     def _run(self) -> None:
         try:
-            for frame in self._samples:
+            while self._stays():
+                frame = self._samples.get()
+                with self._lock:
+                    self._idle -= 1
                 self._outcomes.put(self._settle(frame))
         except Closed:
             pass
         except BaseException as error:  # noqa: BLE001 - it is raised again in the loop's thread
             self._outcomes.close(error)
+
+    def _stays(self) -> bool:
+        """Whether this thread waits for another sample; those that an outage left over end."""
+        with self._lock:
+            if self._idle >= self._limit.now and not len(self._samples):
+                self._threads.remove(threading.current_thread())
+                return False
+            self._idle += 1
+            return True
 
     def _settle(self, frame: Frame) -> Outcome:
         tries = blamed = 0

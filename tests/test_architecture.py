@@ -58,8 +58,8 @@ PLAN: dict[str, set[str]] = {
     "signals": set(),
     "site_file": {"budget", "errors", "options", "quantities", "redact"},
     "config": {
-        "background", "budget", "controls", "entities", "errors", "interfaces", "options", "outputs", "redact", "render",
-        "sharing", "sinks", "site_file", "sources", "web",
+        "background", "budget", "controls", "entities", "errors", "interfaces", "options", "outputs", "redact",
+        "render", "sharing", "sinks", "site_file", "sources", "web",
     },
     "console": {"budget", "entities", "redact"},
     "options": {"budget", "endpoints", "errors", "interfaces", "redact", "render", "skeleton"},

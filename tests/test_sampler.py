@@ -344,3 +344,25 @@ def test_live_an_endpoint_that_asks_for_time_gets_it() -> None:
         assert offered(sampler, clock, frames, 0.2) == 1
     finally:
         sampler.close(Deadline(5))
+
+
+def test_threads_that_an_outage_left_over_end() -> None:
+    gate, limit = Gate(), InFlight(30, 32)
+    limit.answered(0.4)
+    endpoint = FakeEndpoint(gate, max_in_flight=32)
+    sampler = Sampler(endpoint, limit, patient=True)
+    for index in range(12):
+        assert sampler.offer(frame(index))
+    gate.wait_for(*range(12))
+    many = {thread.name for thread in threading.enumerate() if thread.name.startswith("kpstream-request")}
+    for _ in range(50):
+        limit.answered(0.01)
+    gate.open()
+    assert len(all_outcomes(sampler)) == 12
+    for index in range(12, 18):
+        assert sampler.offer(frame(index))
+        all_outcomes(sampler)
+    few = [thread for thread in threading.enumerate() if thread.name in many]
+    assert len(few) <= 4
+    sampler.close(Deadline(5))
+    assert sorted(endpoint.asked) == list(range(18))

@@ -8,11 +8,11 @@ from math import inf, isnan
 
 import pytest
 
-from kpstream.capture import Camera, Capture
+from kpstream.capture import Capture
 from kpstream.channel import Deadline
 from kpstream.entities import Frame
 from kpstream.errors import SourceOpenError, SourceReadError
-from kpstream.interfaces import Source
+from kpstream.interfaces import Camera, Source
 from kpstream.sources.deferred import Deferred
 from kpstream.testing import SyntheticSource
 from tests.source_contract import SourceContract

@@ -5,23 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from math import inf, nan
-from typing import Protocol, runtime_checkable
 
 from kpstream.entities import Frame
 from kpstream.errors import SourceOpenError, SourceReadError
-from kpstream.interfaces import Source
-
-
-@runtime_checkable
-class Replaceable(Source, Protocol):
-    """A source that another one can follow when a call of it does not return."""
-
-    @property
-    def patience(self) -> float:
-        """Seconds without a picture after which it is taken for lost; infinite where nobody looks after it."""
-
-    def successor(self) -> Replaceable:
-        """A source to put in the place of this one, not open yet: frame index and pts run on. Any thread."""
+from kpstream.interfaces import Camera, Source
 
 
 class Deferred:
@@ -87,7 +74,7 @@ class Deferred:
         """Another one in the place of this one, not open yet: index and pts run on. Any thread; never waits."""
         other = Deferred(self.name, self._opener, patience=self.patience)
         source = self._source
-        if isinstance(source, Replaceable):
+        if isinstance(source, Camera):
             other._source, other._shift = source.successor(), self._shift
         else:
             other._before = self._last

@@ -11,8 +11,7 @@ import numpy as np
 
 from kpstream.entities import Frame, Image
 from kpstream.errors import SourceOpenError
-from kpstream.interfaces import Source
-from kpstream.sources.deferred import Replaceable
+from kpstream.interfaces import Camera, Source
 
 Zone = Sequence[tuple[float, float]]
 """The corners of a polygon, at least three, each (x, y) as fractions of the picture's width and height."""
@@ -55,7 +54,7 @@ class Masked:
     @property
     def patience(self) -> float:
         """The source's; infinite where it cannot be followed by another."""
-        return self._source.patience if isinstance(self._source, Replaceable) else inf
+        return self._source.patience if isinstance(self._source, Camera) else inf
 
     def read(self) -> Frame | None:
         """Block for the next frame, painted over; None at the end.
@@ -80,7 +79,7 @@ class Masked:
         Raises:
             SourceOpenError: The source cannot be followed by another.
         """
-        if not isinstance(self._source, Replaceable):
+        if not isinstance(self._source, Camera):
             raise SourceOpenError(f"{self.name} cannot be opened a second time")
         return Masked(self._source.successor(), self._zones)
 

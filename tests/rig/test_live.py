@@ -103,7 +103,7 @@ def test_a_camera_that_is_lost_comes_back_and_the_recording_goes_on(tmp_path: Pa
             live.wait_for(lambda lines: len(lines) > seen + 60)
             code, said = live.end(signal.SIGINT)
     assert code == 130, said
-    assert "1 reconnects" in said
+    assert "1 reconnect" in said
     assert_recorded_in_true_time(live)
     indices = [line["frame_index"] for line in live.lines()]
     assert indices == sorted(set(indices))

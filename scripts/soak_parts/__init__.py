@@ -1,0 +1,1 @@
+"""The parts of soak.py; tests/rig drives single faults with some of them."""
