@@ -46,7 +46,7 @@ PLAN: dict[str, set[str]] = {
     "sampler": {"interfaces", "channel", "entities", "errors", "ordering", "breaker", "budget"},
     "background": {"interfaces", "channel", "entities", "errors"},
     "server": {"entities", "errors", "skeleton", "redact", "endpoints", "models"},
-    "web": {"entities", "errors", "interfaces", "meters", "redact", "render", "sinks", "skeleton"},
+    "web": {"entities", "errors", "redact", "sinks", "skeleton"},
     # beam: the loops
     "pipeline": {*_GROUND, "interfaces", "ordering", "budget", "tracker", "render", "capture", "sampler"},
     "outputs": {*_GROUND, "interfaces", "background", "controls", "sinks", "sources"},

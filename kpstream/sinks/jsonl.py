@@ -52,7 +52,7 @@ class JsonLinesSink:
         Raises:
             SinkError: It could not be written; of stdout also when its reader has gone.
         """
-        line = _dumps(_scene_object(scene)) + "\n"
+        line = _dumps(scene_object(scene)) + "\n"
         self._file.write(line.encode("utf-8", "replace"))
 
     def close(self) -> None:
@@ -67,7 +67,8 @@ class JsonLinesSink:
         return f"<JsonLinesSink {self._file!r}>"
 
 
-def _scene_object(scene: Scene) -> dict[str, Any]:
+def scene_object(scene: Scene) -> dict[str, Any]:
+    """What a line says of a scene."""
     frame = scene.frame
     return {
         "source": scene.source,

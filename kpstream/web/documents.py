@@ -11,7 +11,7 @@ import numpy as np
 
 from kpstream.entities import Pose, Scene, Settings, Stats
 from kpstream.redact import redact
-from kpstream.sinks.jsonl import _scene_object
+from kpstream.sinks.jsonl import scene_object
 from kpstream.sinks.numbers import decimals
 from kpstream.skeleton import Skeleton
 from kpstream.web.feed import Feed, Reading, ages
@@ -24,7 +24,7 @@ def compact(document: Any) -> bytes:
 
 def scene_document(scene: Scene) -> dict[str, Any]:
     """One frame and its poses, as the JSON lines have them."""
-    return _scene_object(scene)
+    return scene_object(scene)
 
 
 def stats_document(stats: Stats) -> dict[str, Any]:

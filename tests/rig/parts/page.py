@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -177,6 +178,19 @@ def pose_of(index: int) -> Pose:
     return Pose(np.array([[x, POINT_Y]], np.float32), np.ones(1, np.float32), box, 1.0, 0, "dot", GREEN_POINT, 1)
 
 
+@dataclass(frozen=True)
+class Seen:
+    """What came of looking for a while."""
+
+    seconds: float
+    pictures: list[tuple[str, int, float, float | None]]
+    """Camera, number, wall time, and the place of the keypoint, of each picture in the order of their coming."""
+
+    def rate(self, name: str) -> float:
+        """Pictures of one camera a second, each of them counted once."""
+        return len({index for camera, index, _, _ in self.pictures if camera == name}) / self.seconds
+
+
 class Screen:
     """A tab, and what its console complained about.
 
@@ -217,14 +231,13 @@ class Screen:
             assert time.monotonic() < give_up_at, f"it never happened: {condition}"
             self.tab.wait_for_timeout(50)
 
-    def seen(self, seconds: float) -> dict[str, list[tuple[int, float, float | None]]]:
-        """Look for a while: number, wall time and place of the keypoint of each picture, by camera."""
+    def seen(self, seconds: float) -> Seen:
+        """Look at the pictures for a while."""
         self.tab.evaluate("window.seen.length = 0")
+        begun_at = time.monotonic()
         self.tab.wait_for_timeout(seconds * 1000)
-        found: dict[str, list[tuple[int, float, float | None]]] = {}
-        for name, index, at, x in self.tab.evaluate("window.seen"):
-            found.setdefault(name, []).append((index, at / 1000, x))
-        return found
+        seen = self.tab.evaluate("window.seen")
+        return Seen(time.monotonic() - begun_at, [(name, index, at / 1000, x) for name, index, at, x in seen])
 
     def state(self, name: str = "one") -> str:
         """The camera's state, in a word."""
