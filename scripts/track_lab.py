@@ -3,16 +3,19 @@
 
     python scripts/track_lab.py CLIP.mp4 CLIP.poses.json ...      the cases below, on each clip
     python scripts/track_lab.py --ablation CLIP.mp4 CLIP.poses.json ...   with parts of the tracker taken out
+    python scripts/track_lab.py --cost CLIP.mp4 CLIP.poses.json ...       five people and more on 1080p, one core
+    python scripts/track_lab.py --rest CLIP.mp4 CLIP.poses.json ...       how much a person at rest is seen to shake
 
 Answers are the reference poses as an endpoint gives them: whole pixels of a picture 640 pixels long, keypoints below
 0.3 left out. Live, the answer to a frame becomes known LATENCY seconds later and frames are sampled RATE times a
 second, as many requests at once as that takes; recorded, every Nth frame is answered and nothing is late.
 
-Columns: ``ratio``: mean distance to the reference over that of the newest answer drawn as it came; ``oks``: object
+Columns: ``ratio``: mean distance to the reference over that of the newest answer drawn as it came (live) or of the
+straight way between the reference poses of the answered frames (recorded); ``oks``: object
 keypoint similarity; ``missing``: people of the reference that nothing was drawn for; ``dropped``: their sure
 keypoints that were not drawn; ``extra``: drawn poses where nobody is; ``jitter``: how much a drawn keypoint shakes
 where the reference rests, over that of the raw answers; ``ids``: changes of `tracker_id` on people who are there in
-nine of ten frames; ``ms``: milliseconds a frame in the tracker, mean and most.
+nine of ten frames; ``ms``: milliseconds of CPU a frame in the tracker, mean and most.
 """
 
 from __future__ import annotations
@@ -35,6 +38,7 @@ from kpstream import motion
 from kpstream.entities import Frame, Image, Pose, Result, box_of
 from kpstream.skeleton import COCO
 from kpstream.tracker import Tracker, occlusion, track, tracker
+from kpstream.tracker.matching import match
 
 Array = npt.NDArray[np.float64]
 SIGMA = np.array([26, 25, 25, 35, 35, 79, 79, 72, 72, 62, 62, 107, 107, 87, 87, 89, 89]) / 1000
@@ -121,28 +125,55 @@ def scaled(name: str, images: Sequence[Image], reference: dict[str, Any]) -> Cli
 
 def live(clip: Clip, latency: float, rate: float, tracker: Tracker, costs: list[float]) -> Iterator[tuple[Pose, ...]]:
     """The poses on each frame while answers come late."""
-    step, late = max(1, round(clip.rate / rate)), math.ceil(latency * clip.rate)
+    step, late = _times(clip, latency, rate)
     for index, image in enumerate(clip.images):
-        started_at = time.perf_counter()
+        started_at = time.thread_time()
         asked = index - late
         if asked >= 0 and asked % step == 0:
             tracker.update(Result(asked, asked / clip.rate, clip.answer(asked), 0, 0, 0))
         poses = tracker.predict(Frame(index, index / clip.rate, index / clip.rate, image))
-        costs.append(1000 * (time.perf_counter() - started_at))
+        costs.append(1000 * (time.thread_time() - started_at))
         yield poses
+
+
+def _times(clip: Clip, latency: float, rate: float) -> tuple[int, int]:
+    """Frames from one sample to the next, and from a sample to its answer."""
+    return max(1, round(clip.rate / rate)), math.ceil(latency * clip.rate)
+
+
+def straight(clip: Clip, every: int) -> list[tuple[Pose, ...]]:
+    """The straight way between the reference poses of every Nth frame."""
+    drawn: list[tuple[Pose, ...]] = []
+    for index in range(len(clip.images)):
+        start = index // every * every
+        end = min(start + every, (len(clip.images) - 1) // every * every)
+        here, there = (_whole(clip, at) for at in (start, end))
+        pairs = match([[pose] for pose in here], there)
+        share = (index - start) / max(1, end - start)
+        ways = [here[a].but(xy=(1 - share) * here[a].xy + share * there[b].xy) for b, a in pairs.items()]
+        nearer, taken = (here, pairs.values()) if share < 0.5 else (there, pairs.keys())
+        drawn.append((*ways, *(pose for i, pose in enumerate(nearer) if i not in taken)))
+    return drawn
+
+
+def _whole(clip: Clip, index: int) -> list[Pose]:
+    """The reference itself: every keypoint, not rounded."""
+    people = clip.people[index]
+    places = [np.array(person["keypoints"], np.float32)[:, :2] for person in people]
+    return [_answered(person).but(xy=xy) for person, xy in zip(people, places, strict=True)]
 
 
 def recorded(clip: Clip, every: int, tracker: Tracker, costs: list[float]) -> Iterator[tuple[Pose, ...]]:
     """The poses on each frame where the answers on both sides are there."""
     frames = [Frame(i, i / clip.rate, i / clip.rate, image) for i, image in enumerate(clip.images)]
     for start in range(0, len(frames), every):
-        started_at = time.perf_counter()
+        started_at = time.thread_time()
         waiting = frames[max(0, start - every + 1) : start + 1]
         for frame in waiting:
             tracker.look(frame)
         tracker.update(Result(start, start / clip.rate, clip.answer(start), 0, 0, 0))
         poses = [tracker.predict(frame) for frame in waiting]
-        costs += [1000 * (time.perf_counter() - started_at) / len(waiting)] * len(waiting)
+        costs += [1000 * (time.thread_time() - started_at) / len(waiting)] * len(waiting)
         yield from poses
     yield from (tracker.predict(frame) for frame in frames[(len(frames) - 1) // every * every + 1 :])
 
@@ -273,11 +304,19 @@ def _changes(clip: Clip, drawn: Sequence[tuple[Pose, ...]]) -> int:
     return changes
 
 
-def run_live(clip: Clip, latency: float, rate: float) -> Score:
-    """One live case."""
+def run_live(clip: Clip, latency: float, rate: float, *, asked: float | None = None) -> Score:
+    """One live case.
+
+    Args:
+        clip: The clip.
+        latency: Seconds to an answer.
+        rate: Samples per second of the poses that are held in comparison.
+        asked: Samples per second of the tracker; None: as many.
+    """
     costs: list[float] = []
-    drawn = list(live(clip, latency, rate, Tracker(), costs))
-    score = assess(clip, drawn, math.ceil(latency * clip.rate), max(1, round(clip.rate / rate)))
+    drawn = list(live(clip, latency, asked or rate, Tracker(), costs))
+    step, late = _times(clip, latency, rate)
+    score = assess(clip, drawn, late, step)
     score.costs = costs
     return score
 
@@ -286,6 +325,7 @@ def run_recorded(clip: Clip, every: int) -> Score:
     """One recorded case."""
     costs: list[float] = []
     score = assess(clip, list(recorded(clip, every, Tracker(), costs)), 0, every)
+    score.hold = assess(clip, straight(clip, every), 0, every).error
     score.costs = costs
     return score
 
@@ -311,15 +351,107 @@ def _stay(*pictures_and_points: Any) -> Any:
 
 
 ABLATIONS: dict[str, dict[str, Any]] = {
-    "all of it": {},
-    "no limbs: each point by its own flow": {"_ROUNDS": 0},
-    "limbs alone, no flow to begin with": {"follow": _stay},
-    "no second look at what lies far off": {"_REDO": math.inf},
-    "no fusion: each answer as it came": {"_NOISE": 0.0},
-    "no glide": {"_GLIDE": 0.0},
-    "no thought of who is hidden": {"_UNLIKE": math.inf},
-    "no limit on catching up": {"_CATCH_UP": 10_000},
+    "all": {},
+    "flow": {"follow": _stay, "_AT_REST": math.inf, "_UNLIKE": math.inf},
+    "limbs": {"_ROUNDS": 0},
+    "fusion": {"_NOISE": 0.0},
+    "smoothing": {"_GLIDE": 0.0},
+    "concurrency": {},
+    "second look at what lies far off": {"_REDO": math.inf},
+    "thought of who is hidden": {"_UNLIKE": math.inf},
+    "limit on catching up": {"_CATCH_UP": 10_000},
 }
+"""What is left out, by the name of the part. Without concurrency the next sample waits for the answer to the last."""
+
+
+def run_without(part: str, clip: Clip, latency: float, rate: float) -> Score:
+    """One live case with a part of the tracker, or of how it is fed, left out."""
+    with without(**ABLATIONS[part]):
+        return run_live(clip, latency, rate, asked=min(rate, 1 / latency) if part == "concurrency" else None)
+
+
+def ablation(clip: Path, poses: Path, *, latency: float, rate: float) -> dict[str, float]:
+    """What each part of the tracker brings on a clip.
+
+    Args:
+        clip: The video.
+        poses: Its reference poses.
+        latency: Seconds to an answer.
+        rate: Samples per second of video.
+
+    Returns:
+        By the name of the part that is left out, the mean error over that of the newest answer held; ``all`` for the
+        tracker as it is.
+    """
+    cv2.setNumThreads(1)
+    loaded = load(clip, poses)
+    scores = {part: run_without(part, loaded, latency, rate) for part in ABLATIONS}
+    return {part: float(np.nanmean(score.error) / np.nanmean(score.hold)) for part, score in scores.items()}
+
+
+def crowd(clip: Clip, people: int = 5) -> Clip:
+    """Copies of a clip side by side on pictures of 1920 by 1080, with so many people on average at least."""
+    present = np.mean([sum(_sure(p).sum() >= 6 for p in frame) for frame in clip.people])
+    copies = math.ceil(people / present)
+    columns = math.ceil(math.sqrt(copies))
+    rows = math.ceil(copies / columns)
+    width, height = 1920 // columns, 1080 // rows
+    size = (clip.images[0].shape[1], clip.images[0].shape[0])
+    share = (width / size[0], height / size[1])
+    small = [np.asarray(cv2.resize(image, (width, height)), np.uint8) for image in clip.images]
+    images = [np.tile(image, (rows, columns, 1)) for image in small]
+    corners = [(x * width, y * height) for y in range(rows) for x in range(columns)][:copies]
+    frames = [[_at(person, corner, share) for corner in corners for person in frame] for frame in clip.people]
+    return Clip(
+        f"{clip.name}, {present * copies:.1f} people on {columns * width}x{rows * height}", images, clip.rate, frames
+    )
+
+
+def _at(person: dict[str, Any], corner: tuple[float, float], share: tuple[float, float]) -> dict[str, Any]:
+    (left, top), (across, down) = corner, share
+    return {
+        "confidence": person["confidence"],
+        "keypoints": [[left + x * across, top + y * down, c] for x, y, c in person["keypoints"]],
+        "x": left + person["x"] * across,
+        "y": top + person["y"] * down,
+        "width": person["width"] * across,
+        "height": person["height"] * down,
+    }
+
+
+def show_cost(clip: Clip, latency: float, rate: float) -> None:
+    """Print what a frame costs, and by how much catching up delays one more than the frames around it."""
+    costs: list[float] = []
+    list(live(crowd(clip), latency, rate, Tracker(), costs))
+    settled = np.array(costs[round(clip.rate) :])
+    usual = np.median(settled)
+    print(
+        f"| {crowd(clip).name} | {latency:g} s, {rate:g}/s | {settled.mean():.1f} | {usual:.1f} |"
+        f" {np.percentile(settled, 99) - usual:.1f} | {settled.max() - usual:.1f} |",
+        flush=True,
+    )
+
+
+def show_rest(clip: Clip, latency: float, rate: float, seconds: float = 4.0) -> None:
+    """Print how much keypoints shake that rest: one frame of the clip with the noise of a camera and of a model."""
+    rng, middle = np.random.default_rng(1), len(clip.images) // 2
+    person = max(clip.people[middle], key=_size)
+    noise = 0.004 * _size(person)
+    images = [
+        np.clip(clip.images[middle] + rng.normal(0, 2, clip.images[middle].shape), 0, 255).astype(np.uint8)
+        for _ in range(round(seconds * clip.rate))
+    ]
+    people = []
+    for _ in images:
+        shaken = [[x + rng.normal(0, noise), y + rng.normal(0, noise), c] for x, y, c in person["keypoints"]]
+        people.append([person | {"keypoints": shaken}])
+    still = Clip(clip.name, images, clip.rate, people)
+    drawn = list(live(still, latency, rate, Tracker(), []))[-round(2 * clip.rate) :]
+    step = _times(clip, latency, rate)[0]
+    raw = np.stack([still.answer(i)[0].xy for i in range(0, len(images), step)])
+    ours = float(np.nanmean(np.stack([poses[0].xy for poses in drawn]).std(0)))
+    answers = float(np.nanmean(raw.std(0)))
+    print(f"| {clip.name} | {ours:.3f} | {answers:.3f} | {ours / answers:.2f} |", flush=True)
 
 
 def show(clip: str, case: str, score: Score) -> None:
@@ -327,28 +459,45 @@ def show(clip: str, case: str, score: Score) -> None:
     print("| " + " | ".join([clip, case, *score.row()]) + " |", flush=True)
 
 
+def show_cases(clip: Clip) -> None:
+    """Print the rows of all cases."""
+    for latency, rate in LIVE:
+        show(clip.name, f"live {latency:g} s, {rate:g}/s", run_live(clip, latency, rate))
+    for every in SPARSE:
+        show(clip.name, f"every {every}", run_recorded(clip, every))
+
+
+def show_ablation(clip: Clip) -> None:
+    """Print the rows with parts left out."""
+    for part in ABLATIONS:
+        show(clip.name, part if part == "all" else f"no {part}", run_without(part, clip, *LIVE[0]))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", nargs="+", type=Path, help="clips, each followed by its poses")
-    parser.add_argument("--ablation", action="store_true")
+    what = parser.add_mutually_exclusive_group()
+    for name in ("ablation", "cost", "rest"):
+        what.add_argument(f"--{name}", dest="what", action="store_const", const=name, default="cases")
     options = parser.parse_args()
     cv2.setNumThreads(1)
-    print("| clip | case | error % | ratio | oks | missing | dropped | extra | jitter | ids | ms | most ms |")
-    print("|---" * 12 + "|")
-    for clip in (load(*pair) for pair in zip(options.files[::2], options.files[1::2], strict=True)):
-        if options.ablation:
-            for name, changes in ABLATIONS.items():
-                with without(**changes):
-                    show(clip.name, name, run_live(clip, *LIVE[0]))
-            continue
-        for latency, rate in LIVE:
-            print(
-                "|",
-                " | ".join([clip.name, f"live {latency:g} s, {rate:g}/s", *run_live(clip, latency, rate).row()]),
-                "|",
-            )
-        for every in SPARSE:
-            show(clip.name, f"every {every}", run_recorded(clip, every))
+    scores = "| clip | case | error % | ratio | oks | missing | dropped | extra | jitter | ids | ms | most ms |"
+    heads, print_rows = {
+        "cases": (scores, show_cases),
+        "ablation": (scores, show_ablation),
+        "cost": (
+            "| clip | case | ms a frame | median | 99 % above the median | most above the median |",
+            lambda clip: show_cost(clip, *LIVE[0]),
+        ),
+        "rest": (
+            "| clip | drawn, std in px | answers, std in px | ratio |",
+            lambda clip: show_rest(clip, *LIVE[0]),
+        ),
+    }[options.what]
+    print(heads)
+    print("|---" * (heads.count("|") - 1) + "|")
+    for pair in zip(options.files[::2], options.files[1::2], strict=True):
+        print_rows(load(*pair))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import numpy as np
 from kpstream.entities import Pose
 from kpstream.motion import Points, between, box_around, widen
 from kpstream.tracker.pictures import Pictures
-from kpstream.tracker.track import Bridge, Key, diagonal, mesh_of
+from kpstream.tracker.track import Bridge, Key, diagonal, mesh_of, points_of
 
 _AT_REST = 0.02  # diagonals; for who moves less between two answers the straight line is enough
 _BEST = 0.01  # diagonals; no way is trusted to be better
@@ -86,6 +86,46 @@ def pose_between(pair: Pair, pts: float, xy: Points | None) -> Pose:
         skeleton=after.pose.skeleton,
         origin="interpolated",
     )
+
+
+def arrival(pictures: Pictures, pose: Pose, first: int, last: int) -> Bridge:
+    """The way of an object back from the first answer that finds it to the one before, which does not.
+
+    Args:
+        pictures: Hold every picture from the first to the last, without a cut.
+        pose: The answer that finds it.
+        first: The number of the picture on which it was not found.
+        last: The number of the one on which it was.
+    """
+    points = points_of(pose)
+    spots = pictures.follow(mesh_of(pose, len(points)), points[None], range(last, first - 1, -1))
+    return Bridge(first, [spot[0] for spot in reversed(spots)])
+
+
+def arrived(pose: Pose, bridge: Bridge, number: int) -> Pose:
+    """The pose on a picture that its arrival leads over."""
+    xy = bridge.spots[number - bridge.first]
+    box = pose.xyxy + box_around(xy) - box_around(bridge.spots[-1])
+    return pose.but(xy=xy[: len(pose.xy)], xyxy=box.astype(np.float32), origin="interpolated")
+
+
+def comes_in(pose: Pose, bridge: Bridge, size: tuple[int, int]) -> float:
+    """The number of the picture on which an object arrives: from over the edge, or else half of the way back.
+
+    Args:
+        pose: The answer that finds it.
+        bridge: Its arrival.
+        size: The frame's (width, height).
+    """
+    numbers = range(bridge.first, bridge.first + len(bridge.spots))
+    outside = [number for number in numbers if not is_inside(arrived(pose, bridge, number).xyxy, size)]
+    return outside[-1] + 1 if outside else (numbers[0] + numbers[-1]) / 2
+
+
+def is_inside(box: Points, size: tuple[int, int]) -> bool:
+    """Whether the middle of a box, shape ``(4,)``, is in a picture of this (width, height)."""
+    across, down = box[0] + box[2], box[1] + box[3]
+    return bool(0 <= across <= 2 * size[0] and 0 <= down <= 2 * size[1])
 
 
 def _length(ways: Points) -> Points:

@@ -22,7 +22,8 @@ def distance(one: Pose, other: Pose) -> float:
     rows = max(len(one.xy), len(other.xy)) + 2
     apart = widen(outline(one), rows) - widen(outline(other), rows)
     size = max(float(np.hypot(*(pose.xyxy[2:] - pose.xyxy[:2]))) for pose in (one, other))
-    return float(np.nanmean(np.hypot(apart[:, 0], apart[:, 1]))) / max(size, 1e-6)
+    known = apart[~np.isnan(apart[:, 0])]
+    return float(np.hypot(known[:, 0], known[:, 1]).mean()) / max(size, 1e-6) if len(known) else np.inf
 
 
 def match(expected: Sequence[Sequence[Pose]], found: Sequence[Pose]) -> dict[int, int]:

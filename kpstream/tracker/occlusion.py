@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from kpstream.motion import Mesh, Points, Weights
-from kpstream.tracker.pictures import Mask, Pictures
+from kpstream.tracker.pictures import Mask
 
 _UNLIKE = 18.0  # grey values that the pieces of an edge differ by on average
 _MOSTLY = 0.4  # the share of its edges that another hides, from which on an object goes as it went before
@@ -21,9 +21,12 @@ _LEARN = 0.3
 
 def around(tracker_id: int, boxes: Mapping[int, Points]) -> list[Points]:
     """The boxes of others that touch an object's own."""
-    own = boxes[tracker_id]
-    others = (box for other, box in boxes.items() if other != tracker_id)
-    return [box for box in others if (own[:2] < box[2:]).all() and (box[:2] < own[2:]).all()]
+    left, top, right, bottom = boxes[tracker_id].tolist()
+    return [
+        box
+        for other, box in boxes.items()
+        if other != tracker_id and left < box[2] and box[0] < right and top < box[3] and box[1] < bottom
+    ]
 
 
 def contested(points: Points, mesh: Mesh, others: Sequence[Points]) -> Mask:
@@ -34,7 +37,8 @@ def contested(points: Points, mesh: Mesh, others: Sequence[Points]) -> Mask:
         mesh: What holds them together.
         others: The other objects' boxes, each of shape ``(4,)``.
     """
-    middle = points[mesh.edges].mean(1)
+    ends = points[mesh.edges]
+    middle = (ends[:, 0] + ends[:, 1]) / 2
     inside = np.zeros(len(middle), bool)
     for box in others:
         inside |= ((middle >= box[:2]) & (middle <= box[2:])).all(1)
@@ -56,17 +60,14 @@ def learned(look: Weights | None, seen: Weights, covered: Mask) -> Weights:
     return kept
 
 
-def hidden(
-    pictures: Pictures, number: int, mesh: Mesh, points: Points, *, look: Weights | None, others: Sequence[Points]
-) -> Mask:
+def hidden(mesh: Mesh, points: Points, *, seen: Weights, look: Weights | None, others: Sequence[Points]) -> Mask:
     """Which edges of an object are hidden on a picture, shape ``(E,)``: all where too many are to tell them apart.
 
     Args:
-        pictures: Hold the picture.
-        number: The picture's.
         mesh: What holds the points together.
         points: Where they are, shape ``(K, 2)``.
-        look: How its edges look where nothing is before them, shape ``(E, 3)``.
+        seen: How the edges look there, shape ``(E, 3)``.
+        look: How they look where nothing is before them, shape ``(E, 3)``.
         others: The other objects' boxes.
     """
     if not others or look is None or len(look) != len(mesh.edges):
@@ -74,8 +75,7 @@ def hidden(
     doubtful = contested(points, mesh, others)
     if not doubtful.any():
         return doubtful
-    differs = np.abs(pictures.look(mesh, number, points[None])[0] - look).mean(1)
-    unlike: Mask = doubtful & (differs > _UNLIKE)
+    unlike: Mask = doubtful & (np.abs(seen - look).sum(1) > 3 * _UNLIKE)
     present = ~np.isnan(points[mesh.edges, 0]).any(1)
     if (unlike & present).sum() > _MOSTLY * present.sum():
         unlike[:] = True

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kpstream.entities import Frame
-from kpstream.motion import Grey, Mesh, Points, Weights, alike, shrink
+from kpstream.motion import Grey, Mesh, Points, Weights, alike, shrink, zeroed
 
 Mask = npt.NDArray[np.bool_]
 
@@ -113,5 +113,5 @@ class Pictures:
         velocity = np.zeros_like(points)
         for start, end in pairwise(numbers):
             spots.append(self.move(mesh, start, end, points=spots[-1], velocity=velocity))
-            velocity = np.nan_to_num(spots[-1] - spots[-2])
+            velocity = zeroed(spots[-1] - spots[-2])
         return spots

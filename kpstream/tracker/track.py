@@ -16,14 +16,16 @@ from typing import NamedTuple
 import numpy as np
 
 from kpstream.entities import Pose
-from kpstream.motion import Mesh, Points, Weights, box_around, shift, widen
+from kpstream.motion import Mesh, Points, Weights, box_around, shift, widen, zeroed
 
 _NOISE = 0.006  # how far two answers to one picture differ, in diagonals of the box
 _STEP, _SLIP = 0.0005, 0.3  # what a step adds to the doubt: in diagonals, and of the way that was gone
 _SURPRISE = 3.0  # standard deviations; beyond, the answer is right and the trail is wrong
 _LEARN, _FOUND_AT_MOST = 0.15, 0.9
 _STAYS = 0.98  # the share of objects that are still there one answer later
+_ASTRAY = 0.03  # diagonals; whom no answer confirms is lost at the latest when in doubt by so much
 _GLIDE = 0.7  # what is left of a correction, one picture later
+_FEW, _ENOUGH = 3, 6  # keypoints; with less than a few a lattice helps, with enough it only gets in the way
 _LATTICE = np.array([(x, y) for y in (0.2, 0.5, 0.8) for x in (0.2, 0.5, 0.8)], np.float32)
 _LATTICE_EDGES = tuple((i, i + 1) for i in range(8) if i % 3 < 2) + tuple((i, i + 3) for i in range(6))
 
@@ -51,7 +53,11 @@ class Bridge(NamedTuple):
     first: int
     """The number of the earlier answer's picture."""
     spots: list[Points]
-    """Keypoints, each of shape ``(K, 2)``."""
+    """What is followed of the object, each of shape ``(P, 2)``."""
+
+    def joins(self, first: int, last: int) -> bool:
+        """Whether it leads from one of these pictures to the other."""
+        return (first, last) == (self.first, self.first + len(self.spots) - 1)
 
 
 @dataclass(slots=True, eq=False)
@@ -76,8 +82,12 @@ class Trail:
         here, before = self.at(number), self.at(number - 1)
         if here is None or before is None or here.xy.shape != before.xy.shape:
             return np.zeros_like(self.spots[0].xy)
-        velocity: Points = np.nan_to_num(here.xy - before.xy)
+        velocity: Points = zeroed(here.xy - before.xy)
         return velocity
+
+    def narrowed(self, rows: int) -> Trail:
+        """The same trail of the first ``rows`` points alone."""
+        return Trail(self.first, [Spot(spot.xy[:rows], spot.doubt[:rows]) for spot in self.spots])
 
     def extend(self, xy: Points, size: float) -> None:
         """Go one picture further; ``size`` is the diagonal of the object's box."""
@@ -91,8 +101,9 @@ class Trail:
         known = ~np.isnan(old.xy[:, :1])
         spots = [spot]
         for later in self.spots[number - self.first + 1 :]:
-            way = later.xy - old.xy
-            along = np.where(known, way, shift(old.xy, later.xy))
+            along = later.xy - old.xy
+            if not known.all():
+                along = np.where(known, along, shift(old.xy, later.xy))
             added = np.where(known[:, 0], later.doubt - old.doubt, 0)
             spots.append(Spot(spot.xy + along, (spot.doubt + added).astype(np.float32)))
         return Trail(number, spots)
@@ -108,13 +119,12 @@ def points_of(pose: Pose, prior: Points | None = None) -> Points:
 
     Args:
         pose: An answer.
-        prior: What was followed of the object so far; as long as it has as many keypoints, the same is.
+        prior: What was followed of the object so far; the lattice stays until there are clearly enough keypoints.
     """
-    rows = len(pose.xy)
-    few = (~np.isnan(pose.xy[:, 0])).sum() < 3
-    if prior is not None and len(prior) in {rows, rows + len(_LATTICE)} and rows:
-        few = len(prior) > rows
-    if not few:
+    rows, known = len(pose.xy), (~np.isnan(pose.xy[:, 0])).sum()
+    if known >= _ENOUGH or (prior is not None and rows and len(prior) == rows):
+        return pose.xy
+    if known >= _FEW and (prior is None or len(prior) != rows + len(_LATTICE)):
         return pose.xy
     lattice = pose.xyxy[:2] + _LATTICE * (pose.xyxy[2:] - pose.xyxy[:2])
     return np.concatenate([pose.xy, lattice.astype(np.float32)])
@@ -173,6 +183,8 @@ class Track:
     """Where the points were drawn last: one spot."""
     bridge: Bridge | None = None
     """The way between the last answer before the newest frame and the first one after it."""
+    slack: Points | None = None
+    """How far the points were drawn last from that way, shape ``(K, 2)``, where the later answer came half-way."""
     margins: Points = field(default_factory=lambda: np.zeros(4, np.float32))
     """What the box adds around the points, shape ``(4,)``."""
     seen: Weights = field(default_factory=lambda: np.zeros(0, np.float32))
@@ -183,6 +195,8 @@ class Track:
     """How often an answer to a picture with this object in it finds it, as of late."""
     presence: float = 1.0
     """How likely it is still there, after the answers that did not confirm it."""
+    missed: int = 0
+    """How many answers did not confirm it since the last one that did."""
 
     def around(self, pts: float) -> tuple[Key | None, Key | None]:
         """The last key at or before ``pts`` and the first one after it."""
@@ -200,19 +214,35 @@ class Track:
 
     def confirm(self) -> None:
         """Take note that an answer found it: what it missed before, it missed in vain."""
-        self.presence = 1.0
+        self.presence, self.missed = 1.0, 0
         self.found += _LEARN * (1 - self.found)
 
     def miss(self) -> None:
         """Take note that an answer did not find it: it left, or the model overlooked it as it does sometimes."""
+        self.missed += 1
         stays = _STAYS * self.presence
         overlooked = stays * (1 - min(self.found, _FOUND_AT_MOST))
         self.presence = overlooked / (overlooked + 1 - stays)
         self.found -= _LEARN * self.found * self.presence
 
+    def trust(self) -> float:
+        """How likely it is still there and where it is thought to be.
+
+        Once overlooked, everybody is taken to be there; then who moves is soon lost, and who rests is not.
+        """
+        trail = self.shown or self.redone
+        if trail is None or self.missed < 2:
+            return self.presence
+        astray = float(np.sqrt(np.nanmedian(trail.spots[-1].doubt))) / diagonal(self.pose)
+        return self.presence * max(0.0, 1 - astray / _ASTRAY)
+
     def trails(self) -> Iterator[Trail]:
         """The trails there are, the better one first."""
         yield from (trail for trail in (self.redone, self.shown) if trail is not None)
+
+    def spot(self, number: int) -> Spot | None:
+        """Where it was on this picture, by the best trail that leads there."""
+        return next((spot for trail in self.trails() if (spot := trail.at(number)) is not None), None)
 
     def correct(self, key: Key, number: int, quantum: float, redo: float) -> None:
         """Take in an answer to an old picture, or to the newest one.
@@ -223,6 +253,7 @@ class Track:
             quantum: The step of its coordinates, in pixels.
             redo: By how many diagonals a trail may be moved; beyond, it is gone again from the answer on.
         """
+        self._narrow(key.pose)
         base = next((trail for trail in self.trails() if trail.at(number) is not None), None)
         prior = None if base is None else base.at(number)
         spot = fuse(prior, key.pose, quantum)
@@ -240,12 +271,35 @@ class Track:
         else:
             self.redone = base.moved(number, spot) if base is self.redone else None
 
+    def _narrow(self, pose: Pose) -> None:
+        """Let the lattice go where an answer gives enough keypoints."""
+        for name in ("shown", "redone", "drawn"):
+            trail: Trail | None = getattr(self, name)
+            if trail is not None and len(points_of(pose, trail.spots[0].xy)) < len(trail.spots[0].xy):
+                setattr(self, name, trail.narrowed(len(pose.xy)))
+
     def restart(self, key: Key, number: int) -> None:
         """Begin anew from an answer to the newest picture, exactly as it was answered."""
-        prior = next((trail.at(number) for trail in self.trails() if trail.at(number) is not None), None)
-        spot = fuse(prior, key.pose, 0.0)
+        spot = fuse(self.spot(number), key.pose, 0.0)
         self._remember(key, spot)
         self.shown, self.redone = Trail(number, [spot]), None
+        self.drawn = self.slack = None
+
+    def hurry(self, number: int) -> None:
+        """Leave a trail that has not come to this picture to those that catch up."""
+        if self.shown is not None and self.shown.last < number:
+            self.shown, self.redone = None, self.redone or self.shown
+
+    def was_carried(self, number: int) -> bool:
+        """Whether it was drawn on this picture where its trail led it."""
+        return self.drawn is not None and self.drawn.last == number
+
+    def eased(self, pose: Pose) -> Pose:
+        """The pose, on its way from where it was drawn last to where it should be."""
+        if self.slack is None:
+            return pose
+        slack = self.slack = (_GLIDE * self.slack).astype(np.float32)
+        return pose.but(xy=pose.xy + slack, xyxy=pose.xyxy + np.tile(np.median(slack, axis=0), 2).astype(np.float32))
 
     def drop_trails(self) -> None:
         """Forget where the points went: the picture they were in has gone."""
@@ -270,7 +324,7 @@ class Track:
         spot, before = trail.spots[-1], trail.at(number - 1)
         last = None if self.drawn is None else self.drawn.at(number - 1)
         if before is not None and last is not None and before.xy.shape == last.xy.shape:
-            spot = Spot(spot.xy + _GLIDE * np.nan_to_num(last.xy - before.xy), spot.doubt)
+            spot = Spot(spot.xy + _GLIDE * zeroed(last.xy - before.xy), spot.doubt)
         self.drawn = Trail(number, [spot]) if trail.last == number else None
         return spot
 

@@ -9,22 +9,24 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Sequence
 from itertools import groupby, pairwise
+from statistics import median
 
 import numpy as np
 
 from kpstream.entities import Frame, Pose, Result
-from kpstream.motion import Mesh, Points, box_around, shift, widen
-from kpstream.tracker.bridges import Pair, build, ends, moves, pose_between
+from kpstream.motion import Mesh, Points, box_around, shift, widen, zeroed
+from kpstream.tracker.bridges import Pair, arrival, arrived, build, comes_in, ends, is_inside, moves, pose_between
 from kpstream.tracker.matching import match, outline
 from kpstream.tracker.occlusion import around, contested, hidden, learned
 from kpstream.tracker.pictures import Pictures
 from kpstream.tracker.track import Key, Track, Trail, diagonal, mesh_of
 
+_THERE = 0.3  # how likely somebody must be there to be drawn without being confirmed
 _UPLOAD_SIDE = 640  # what a picture's longer side has at the endpoint, whose answers are whole pixels of it
 _REDO = 0.04
 _JUDGED_EVERY = 0.19  # seconds
 _TARDY = 0.1  # seconds by which an answer may come later than the ones before it
-_CATCH_UP = 30  # what catching up may cost in one frame: 3 for a picture and 1 for every object
+_CATCH_UP = 28  # what catching up may cost in one frame: 3 for a picture and 1 for every object
 
 
 class Tracker:
@@ -49,9 +51,15 @@ class Tracker:
         self._judged_at = -np.inf
         self._lag = 0.0
         self._quantum = 1.0
+        self._unsure = False
 
     def __repr__(self) -> str:
         return f"<Tracker {len(self._tracks)} tracks, {self._next_id - 1} ids given, {self._pictures!r}>"
+
+    @property
+    def unsure(self) -> bool:
+        """Whether somebody is still shown whom the last answer did not confirm."""
+        return self._unsure
 
     def look(self, frame: Frame) -> None:
         """See a frame ahead of its `predict`; what lies between two answers is then followed from both sides."""
@@ -86,19 +94,12 @@ class Tracker:
 
         Called once for every frame, in order: the picture itself carries the points on.
         """
-        number = self._pictures.add(frame)
+        last, number = self._shown, self._pictures.add(frame)
         self._quantum = max(1.0, max(frame.size) / _UPLOAD_SIDE)
         self._shown = (frame.pts, number)
         self._retire(frame.pts)
-        measured = any(index == frame.index for _, index in self._answered)
-        if measured:
-            for track in self._tracks:
-                before, _ = track.around(frame.pts)
-                if before is not None and before.frame_index == frame.index:
-                    track.restart(before, number)
-        else:
-            self._go_on(number, frame.pts)
-        poses = (self._pose(track, frame, number, measured=measured) for track in self._tracks)
+        self._go_on(number, frame.pts)
+        poses = (self._pose(track, frame, number, last) for track in self._tracks)
         return tuple(pose for pose in poses if pose is not None)
 
     # who is who
@@ -154,7 +155,7 @@ class Tracker:
         """Seconds between two answers, as of late."""
         times = [pts for pts, _ in self._answered]
         gaps = [after - before for before, after in pairwise(times[-6:])]
-        return float(np.median(gaps)) if gaps else 0.0
+        return median(gaps) if gaps else 0.0
 
     def _life(self) -> float:
         """Seconds from one answer that finds somebody to when they are given up, if it came at once."""
@@ -164,7 +165,9 @@ class Tracker:
 
     def _go_on(self, number: int, pts: float) -> None:
         """Bring the trails to the newest picture; those that have far to go over several frames."""
-        moving = [track for track in self._tracks if track.around(pts)[1] is None]
+        moving = [track for track in self._tracks if track.keys[-1].pts < pts]
+        for track in moving:
+            track.hurry(number - 1)
         self._step([(t, t.shown) for t in moving if t.shown is not None and t.shown.last == number - 1], number)
         left = _CATCH_UP
         while left > 0:
@@ -183,14 +186,15 @@ class Tracker:
         """Learn how those look whom an answer just found."""
         for track in owners:
             others = [other.pose.xyxy for other in owners if other is not track]
-            spot = next(spot for trail in track.trails() if (spot := trail.at(number)) is not None)
+            spot = track.spot(number)
+            assert spot is not None
             mesh = mesh_of(track.pose, len(spot.xy))
             seen = self._pictures.look(mesh, number, spot.xy[None])[0]
             track.look = learned(track.look, seen, contested(spot.xy, mesh, others))
 
     def _boxes(self, number: int) -> dict[int, Points]:
         """The boxes of all tracks on a picture, by their ids."""
-        spots = ((track, trail.at(number)) for track in self._tracks for trail in track.trails())
+        spots = ((track, track.spot(number)) for track in self._tracks)
         return {track.tracker_id: box_around(spot.xy) + track.margins for track, spot in spots if spot is not None}
 
     def _step(self, batch: Iterable[tuple[Track, Trail]], number: int) -> None:
@@ -209,9 +213,11 @@ class Tracker:
             points = np.stack([trail.spots[-1].xy for _, _, trail in members])
             velocity = np.stack([trail.velocity(number - 1) for _, _, trail in members])
             mesh = members[0][0]
+            others = [around(track.tracker_id, boxes) for _, track, _ in members]
+            seen = self._pictures.look(mesh, number - 1, points)
             covered = [
-                hidden(self._pictures, number - 1, mesh, xy, look=track.look, others=around(track.tracker_id, boxes))
-                for (_, track, _), xy in zip(members, points, strict=True)
+                hidden(mesh, xy, seen=how, look=track.look, others=near)
+                for (_, track, _), xy, how, near in zip(members, points, seen, others, strict=True)
             ]
             moved = self._pictures.move(
                 mesh, number - 1, number, points=points, velocity=velocity, hidden=np.stack(covered)
@@ -221,29 +227,52 @@ class Tracker:
 
     # the pose on a frame
 
-    def _pose(self, track: Track, frame: Frame, number: int, *, measured: bool) -> Pose | None:
+    def _pose(self, track: Track, frame: Frame, number: int, last: tuple[float, int] | None) -> Pose | None:
         before, after = track.around(frame.pts)
-        if measured:
-            return before.pose if before is not None and before.frame_index == frame.index else None
+        if before is not None and before.frame_index == frame.index:
+            track.restart(before, number)
+            return before.pose
         if before is not None and after is not None:
-            return self._bridged(track, (before, after), frame)
+            return self._bridged(track, (before, after), frame, last)
         if after is not None:
-            absent = max((at for at, _ in self._answered if at < after.pts), default=after.pts)
-            return after.pose.but(origin="interpolated") if frame.pts >= (absent + after.pts) / 2 else None
+            return self._arriving(track, after, frame, number)
         return self._carried(track, frame, number)
 
-    def _bridged(self, track: Track, pair: Pair, frame: Frame) -> Pose:
-        """Between two answers: through the pictures where they were seen ahead, or on the straight way."""
-        first, here, last = (self._pictures.number(i) for i in (pair[0].frame_index, frame.index, pair[1].frame_index))
-        if first is None or here is None or last is None or last - first < 2 or not moves(pair):
-            return pose_between(pair, frame.pts, None).but(tracker_id=track.tracker_id)
-        if track.bridge is None or track.bridge.first != first:
+    def _bridged(self, track: Track, pair: Pair, frame: Frame, last: tuple[float, int] | None) -> Pose | None:
+        """Between two answers; where the later one came in the middle of the way, without a jump."""
+        pose = self._crossing(track, pair, frame.pts, self._pictures.number(frame.index))
+        carried = None if last is None or track.drawn is None else track.drawn.at(last[1])
+        if carried is not None and last is not None and last[0] > pair[0].pts:
+            begun = self._crossing(track, pair, *last)
+            rows = min(len(begun.xy), len(carried.xy))
+            track.slack = zeroed(widen(carried.xy[:rows] - begun.xy[:rows], len(begun.xy)))
+        track.drawn = None
+        return track.eased(pose)
+
+    def _crossing(self, track: Track, pair: Pair, pts: float, here: int | None) -> Pose:
+        """Through the pictures where they were seen ahead, or on the straight way."""
+        first, last = (self._pictures.number(key.frame_index) for key in pair)
+        if first is None or here is None or last is None or not first < here < last or not moves(pair):
+            return pose_between(pair, pts, None).but(tracker_id=track.tracker_id)
+        if track.bridge is None or not track.bridge.joins(first, last):
             if not self._pictures.goes_on(first, last):
                 side = pair[0] if self._pictures.goes_on(first, here) else pair[1]
                 return side.pose.but(origin="interpolated")
             self._build(pair, first, last)
         assert track.bridge is not None
-        return pose_between(pair, frame.pts, track.bridge.spots[here - first])
+        return pose_between(pair, pts, track.bridge.spots[here - first])
+
+    def _arriving(self, track: Track, after: Key, frame: Frame, number: int) -> Pose | None:
+        """Before the first answer that finds an object: from where it comes in, or half of the way back."""
+        absent = max((answer for answer in self._answered if answer[0] < after.pts), default=(after.pts, -1))
+        first, last = (self._pictures.number(index) for index in (absent[1], after.frame_index))
+        if first is None or last is None or number < first or not self._pictures.goes_on(first, last):
+            return after.pose.but(origin="interpolated") if frame.pts >= (absent[0] + after.pts) / 2 else None
+        if track.bridge is None or not track.bridge.joins(first, last):
+            track.bridge = arrival(self._pictures, after.pose, first, last)
+        if number < comes_in(after.pose, track.bridge, frame.size):
+            return None
+        return arrived(after.pose, track.bridge, number)
 
     def _build(self, pair: Pair, first: int, last: int) -> None:
         """Bridges for all that were answered on these two frames, in few strokes."""
@@ -264,16 +293,15 @@ class Tracker:
         unseen = [at for at, _ in self._answered if at > track.keys[-1].pts]
         if unseen and not self._tolerated(track, frame.pts, unseen):
             return None
+        if frame.pts in unseen and not track.was_carried(number - 1):
+            return None  # every picture is answered: there is nothing to be seen but what the answers say
         spot = track.glide(number)
         if spot is None:
             return None
         fresh = self._lag + self._gap() + _TARDY
         pose = track.pose_at(spot, frame.pts, fresh, self._patience)
-        width, height = frame.size
-        x_min, y_min, x_max, y_max = pose.xyxy
-        inside = 0 <= x_min + x_max <= 2 * width and 0 <= y_min + y_max <= 2 * height
-        return pose if inside else None
+        return pose if is_inside(pose.xyxy, frame.size) else None
 
     def _tolerated(self, track: Track, pts: float, unseen: Sequence[float]) -> bool:
         """Whether an object that the last answers did not confirm is still taken to be there."""
-        return track.presence >= 0.5 or pts <= (track.keys[-1].pts + unseen[0]) / 2
+        return track.trust() >= _THERE or pts <= (track.keys[-1].pts + unseen[0]) / 2
