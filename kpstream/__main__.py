@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 from kpstream.errors import opencv_missing
@@ -9,6 +10,7 @@ from kpstream.errors import opencv_missing
 
 def main() -> None:
     """Run the command line; a system without OpenCV's libraries gets one line that mends it."""
+    _be_polite()
     from kpstream.cli import run
 
     try:
@@ -18,6 +20,13 @@ def main() -> None:
             raise
         sys.exit(f"kpstream: error: {opencv_missing(error)}")
     sys.exit(code)
+
+
+def _be_polite() -> None:
+    """Until the command has its own handlers: SIGTERM is a clean end, and a site is not ended by a reload."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    if hasattr(signal, "SIGHUP") and sys.argv[1:2] == ["run"]:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
 if __name__ == "__main__":

@@ -193,12 +193,16 @@ class Camera:
         if self.recording is None:
             return []
         from kpstream.background import Background
-        from kpstream.outputs import LIVE_CAPACITY
+        from kpstream.outputs import live_capacity
         from kpstream.sinks.switched import SwitchedRecording
 
         recording = SwitchedRecording(self.recording.of(self.name))
         controls.record_with(recording)
-        return [Background.dropping(recording, name=f"the recording of {self.name}", capacity=LIVE_CAPACITY)]
+        return [
+            Background.dropping(
+                recording, name=f"the recording of {self.name}", capacity=live_capacity(self.delay or 0.0)
+            )
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,8 +351,7 @@ class _Reading:
             self._blame(f"{place}record.folder" if site is None else "[record] folder", "say where the recordings go")
             return None
         folder = self._path(settings.folder)
-        there = next(parent for parent in (folder, *folder.parents) if parent.exists())
-        if not (there.is_dir() and os.access(there, os.W_OK)):
+        if not _can_be_written(folder):
             self._blame("[record] folder", f"{folder} cannot be written to")
         return Recording(folder, settings.segment, settings.keep, settings.keep_size)
 
@@ -376,13 +379,25 @@ class _Reading:
         return web
 
     def _path(self, text: str) -> Path:
-        return self._folder / Path(text).expanduser()
+        try:
+            return self._folder / Path(text).expanduser()
+        except RuntimeError:
+            self._blame(text, "nobody of that name has a folder here")
+            return self._folder / "missing"
 
     def _blame(self, place: str, what: str, *, inherited_from: str = "") -> None:
         """Note a fault, once, in the words of the file: what the command line calls --key-in is key_in here."""
         told = _OPTION.sub(lambda found: found[1].replace("-", "_"), what)
         if not {f"{place}: {told}", f"{inherited_from}: {told}"} & set(self.faults):
             self.faults.append(f"{place}: {told}")
+
+
+def _can_be_written(folder: Path) -> bool:
+    try:
+        there = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    except OSError:  # a name that is too long, a folder that this user may not look into
+        return False
+    return there.is_dir() and os.access(there, os.W_OK)
 
 
 def _picture_size(text: str | None) -> tuple[int, int] | None:

@@ -22,6 +22,7 @@ from kpstream.redact import redact
 stdout = Console(highlight=False, soft_wrap=True)
 stderr = Console(stderr=True, highlight=False, soft_wrap=True)
 _REFRESH = 0.25  # seconds
+_LINE_EVERY = 60.0
 _PRICE = "(Roboflow's price for execution time: 1 for 500 s, at least 0.1 s a request)"
 
 
@@ -104,6 +105,7 @@ class WorkProgress:
     def __init__(self, progress: Progress, title: str, duration: float, expected_requests: float) -> None:
         self._progress = progress
         self._expected = f" of ~{expected_requests:.0f}" if isfinite(expected_requests) else ""
+        self._next_line_at = 0.0
         self._task = progress.add_task(title, total=duration if isfinite(duration) else None, what="")
 
     def show(self, pts: float, stats: Stats | None) -> None:
@@ -114,6 +116,15 @@ class WorkProgress:
                 f"  {redact(stats.trouble)}" if stats.trouble else ""
             )
         self._progress.update(self._task, completed=pts, what=what)
+
+    def idle(self, stats: Stats) -> None:
+        """Say what is waited for, where that is a trouble: in the bar, and without a terminal in a line a minute."""
+        if not stats.trouble:
+            return
+        self._progress.update(self._task, what=f"waiting: {redact(stats.trouble)}")
+        if self._progress.disable and time.monotonic() >= self._next_line_at:
+            self._next_line_at = time.monotonic() + _LINE_EVERY
+            say(f"waiting: {stats.trouble}")
 
 
 @contextmanager

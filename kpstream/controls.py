@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from typing import Protocol
 
@@ -31,12 +32,14 @@ class CameraControls:
         self._settings = settings
         self._wants_recording = recording
         self._recording: SwitchedRecording | None = None
+        self._lock = threading.Lock()  # over what is wanted and what is told to follow
 
     def record_with(self, recording: SwitchedRecording) -> None:
         """Start and stop this from now on; it begins if the one before was recording."""
-        self._recording = recording
-        if self._wants_recording:
-            recording.start()
+        with self._lock:
+            self._recording = recording
+            if self._wants_recording:
+                recording.start()
 
     @property
     def settings(self) -> Settings:
@@ -50,7 +53,7 @@ class CameraControls:
     @property
     def recording(self) -> bool | None:
         """Whether it is being recorded; None where it cannot be."""
-        return None if self._recording is None else self._recording.recording
+        return None if self._recording is None else self._wants_recording
 
     @property
     def recording_trouble(self) -> str:
@@ -63,8 +66,9 @@ class CameraControls:
         Raises:
             UsageError: It cannot be recorded.
         """
-        self._needed().start()
-        self._wants_recording = True
+        with self._lock:
+            self._needed().start()
+            self._wants_recording = True
 
     def stop_recording(self) -> None:
         """End the recording; nothing happens where there is none.
@@ -72,8 +76,9 @@ class CameraControls:
         Raises:
             UsageError: It cannot be recorded.
         """
-        self._needed().stop()
-        self._wants_recording = False
+        with self._lock:
+            self._needed().stop()
+            self._wants_recording = False
 
     def _needed(self) -> SwitchedRecording:
         if self._recording is None:

@@ -7,6 +7,7 @@ used, so a killed process loses nothing; a last line that was cut short is dropp
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -174,14 +175,15 @@ class FileJournal:
             return os.read(self._file, length)
 
     def _error(self, error: OSError) -> SinkError:
-        return SinkError(f"{self._path}: {error.strerror or error}: make room, and start the same command again")
+        hint = ": make room, and start the same command again" if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
+        return SinkError(f"{self._path}: {error.strerror or error}{hint}")
 
     # answers
 
     def _pose_object(self, pose: Pose) -> dict[str, Any]:
         if pose.skeleton not in self._skeletons:
-            self._skeletons.append(pose.skeleton)
             self._append({"skeleton": _skeleton_object(pose.skeleton)})
+            self._skeletons.append(pose.skeleton)
         return {
             "class_id": pose.class_id,
             "class": pose.class_name,
@@ -255,3 +257,5 @@ def _lock(file: int, path: Path) -> None:
     except BlockingIOError:
         os.close(file)
         raise UsageError(f"{path}: another kpstream is at work on this output") from None
+    except OSError:  # a file system without locks
+        return

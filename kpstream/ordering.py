@@ -171,7 +171,7 @@ class Aligned:
     def __init__(self, delay: float, capacity: int) -> None:
         self._capacity = capacity
         self._frames: deque[Frame] = deque()
-        self._sampled: deque[Frame] = deque(maxlen=512)
+        self._sampled: deque[tuple[int, float]] = deque(maxlen=512)  # index and captured_at, and not the picture
         self._results: dict[int, Result] = {}
         self._used = -1  # the newest sample whose result went on
         self._playout = Playout(delay)
@@ -192,14 +192,14 @@ class Aligned:
         """Append a frame; ``sampled`` where an outcome will come for it."""
         self._frames.append(frame)
         if sampled:
-            self._sampled.append(frame)
+            self._sampled.append((frame.index, frame.captured_at))
 
     def settle(self, outcomes: list[Outcome]) -> None:
         """Take in what became of samples."""
         for result in outcomes:
             if isinstance(result, Result):
                 self._results[result.frame_index] = result
-                before = [frame.captured_at for frame in self._sampled if frame.index < result.frame_index]
+                before = [at for index, at in self._sampled if index < result.frame_index]
                 if before:
                     self._playout.needed(result, since=before[-1])
 
@@ -239,6 +239,8 @@ class Playout:
     """Seconds per second: the picture then runs 20 % too slowly, or 3 % too fast."""
     MARGIN = 0.05
     """Seconds for the loop to see an answer."""
+    LONGEST_STEP = 0.5
+    """Seconds between two answers that count; after an outage the picture does not jump."""
     LONGEST_GAP = 1.0
     """Samples further apart lie around a picture at rest, which need not wait for the far side."""
 
@@ -259,7 +261,7 @@ class Playout:
         self._needs.append((now, need))
         while self._needs[0][0] < now - self.WINDOW:
             self._needs.popleft()
-        wanted, elapsed = self._needs[0][1], max(0.0, now - self._at)
+        wanted, elapsed = self._needs[0][1], min(self.LONGEST_STEP, max(0.0, now - self._at))
         if isnan(self._at):
             self.delay = wanted
         else:

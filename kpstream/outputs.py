@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields
-from math import nan
+from math import ceil, isfinite, nan
 from pathlib import Path
 
 from kpstream.background import Background
@@ -208,7 +208,7 @@ class Recording:
             UsageError: There are no segments of which some could go, or the name is none for a video.
             SinkError: It cannot be written.
         """
-        if self.whole is not None and (self.keep is not None or self.keep_size is not None):
+        if self.segment is None and (self.keep is not None or self.keep_size is not None):
             raise UsageError("--keep and --keep-size remove old segments: add --segment, as in --segment 10m")
         if not self.path.is_dir() and self.path.suffix.lower() != ".mp4":
             raise UsageError(f"{self.path}: give a name that ends in .mp4, or a folder that is there")
@@ -242,6 +242,16 @@ class Recording:
         )
 
 
+def live_capacity(held: float, frame_rate: float = nan) -> int:
+    """How many scenes of a live view may wait for the disk.
+
+    Args:
+        held: Seconds of pictures that may come at once, when a view ends whose pictures wait for their answers.
+        frame_rate: Declared frames per second; NaN where nothing is declared.
+    """
+    return LIVE_CAPACITY + ceil(held * (frame_rate if isfinite(frame_rate) else LIVE_CAPACITY))
+
+
 class LiveOutputs:
     """What is written of a live view; what is there already is replaced, but segments replace nothing.
 
@@ -261,6 +271,15 @@ class LiveOutputs:
         """Where recordings go; the working folder where there are none."""
         return Path() if self._recording is None else self._recording.folder
 
+    @property
+    def beginning(self) -> str:
+        """What the names of the recordings begin with, where other files may lie beside them; else empty."""
+        return (
+            ""
+            if self._recording is None or self._recording.folder == self._recording.path
+            else self._recording.path.stem
+        )
+
     def check(self) -> None:
         """See that everything can be written; leaves nothing behind.
 
@@ -275,19 +294,21 @@ class LiveOutputs:
         for path in writes:
             check_writable(path)
 
-    def make_sinks(self, controls: CameraControls, frame_rate: float = nan) -> list[Sink]:
+    def make_sinks(self, controls: CameraControls, frame_rate: float = nan, *, held: float = 0.0) -> list[Sink]:
         """The sinks, each on its own thread: the picture waits for none of them.
 
         Args:
             controls: Start and stop the recording from now on.
             frame_rate: Declared frames per second; NaN where nothing is declared.
+            held: Seconds of pictures that may come at once at the end.
         """
         sinks: list[Sink] = []
+        capacity = live_capacity(held, frame_rate)
         if self._recording is not None:
             video = SwitchedRecording(self._recording.maker(frame_rate))
             controls.record_with(video)
-            sinks.append(Background.dropping(video, name="the recording", capacity=LIVE_CAPACITY))
+            sinks.append(Background.dropping(video, name="the recording", capacity=capacity))
         if self._jsonl is not None:
             lines = JsonLinesSink(self._jsonl)
-            sinks.append(Background.dropping(lines, name="the JSON lines", capacity=LIVE_CAPACITY))
+            sinks.append(Background.dropping(lines, name="the JSON lines", capacity=capacity))
         return sinks

@@ -35,6 +35,16 @@ _IDLE_TICK = 0.05
 _DEFAULT_ANNOTATOR = PoseAnnotator()
 
 
+def held_frames(size: tuple[int, int]) -> int:
+    """How many frames of a size may wait for answers; recorded video takes a sample at least so often.
+
+    Args:
+        size: (width, height) in pixels.
+    """
+    width, height = size
+    return max(8, HELD_BYTES // (3 * width * height))
+
+
 class Pipeline:
     """Frames from a source, poses from an endpoint, scenes to whoever iterates and to the sinks.
 
@@ -95,6 +105,7 @@ class Pipeline:
             endpoint, limit, patient=not live, max_requests=max_requests, journal=journal, clock=clock
         )
         self._limit = limit
+        self._max_rate = endpoint.max_rate
         self._delay = delay
         self._line: Line | None = None
         self._last_was_lost = False
@@ -139,7 +150,7 @@ class Pipeline:
 
     @rate.setter
     def rate(self, rate: float) -> None:
-        self._limit.rate = rate
+        self._limit.rate = min(rate, self._max_rate)
 
     def run(self) -> Stats:
         """Run to the end of the source; for those who need the sinks alone.
@@ -196,7 +207,7 @@ class Pipeline:
             raise
 
     def _make_line(self, frame: Frame) -> Line:
-        capacity = max(8, HELD_BYTES // frame.image.nbytes)
+        capacity = held_frames(frame.size)
         if not self._source.is_live:
             return Complete(capacity)
         return Immediate() if self._delay is None else Aligned(self._delay, capacity)
@@ -255,7 +266,7 @@ class Pipeline:
         """Wait for a free request, and for room in the line; what is answered meanwhile is shown."""
         while not self._stopped:
             while self._sampler.in_flight and (line.full or (due and self._sampler.busy)):
-                yield from self._release(self._sampler.wait())
+                yield from self._release(self._wait())
             # With no room left and no answer on its way, only another sample can let frames go.
             if not (due or line.full):
                 return False
@@ -276,8 +287,17 @@ class Pipeline:
     def _settle_the_rest(self) -> Iterator[Scene]:
         yield from self._settle_and_release()
         while self._line is not None and (self._sampler.in_flight or self._line.wakes_at < inf):
-            due_in = self._line.wakes_at - self._clock()
-            yield from self._release(self._sampler.wait(max(0.0, due_in) if due_in < inf else None))
+            if self._stopped and self._source.is_live:
+                yield from self._release(self._sampler.ready(), at=inf)
+                return
+            yield from self._release(self._wait(self._line.wakes_at - self._clock()))
+
+    def _wait(self, within: float = inf) -> list[Outcome]:
+        """Wait for an outcome, but not so long that nobody hears how it goes, or that it should end."""
+        outcomes = self._sampler.wait(min(max(0.0, within), _IDLE_TICK))
+        if not outcomes:
+            self._on_idle(self.stats)
+        return outcomes
 
     def _settle_and_release(self) -> Iterator[Scene]:
         yield from self._release(self._sampler.ready())

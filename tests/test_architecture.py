@@ -73,18 +73,19 @@ PLAN: dict[str, set[str]] = {
 
 LIBRARIES: dict[str, set[str]] = {
     "threading": {
-        "journal",
-        "sinks",
-        "channel",
-        "capture",
-        "sampler",
         "background",
-        "server",
-        "site",
-        "web",
+        "capture",
+        "channel",
+        "controls",
         "endpoints",
+        "journal",
         "models",
+        "sampler",
+        "server",
+        "sinks",
+        "site",
         "testing",
+        "web",
     },
     "cv2": {
         "motion",

@@ -75,3 +75,14 @@ def test_what_cannot_be_recorded_says_so() -> None:
     with pytest.raises(UsageError, match="nowhere to be recorded"):
         controls.start_recording()
     assert controls.recording_trouble == ""
+
+
+def test_a_wish_to_record_holds_also_between_two_loops_of_its_camera(tmp_path: Path) -> None:
+    controls, first = CameraControls(SETTINGS), recording(tmp_path)
+    controls.record_with(first)
+    first.close()  # the camera begins again
+    controls.start_recording()
+    assert controls.recording
+    second = recording(tmp_path)
+    controls.record_with(second)
+    assert second.recording

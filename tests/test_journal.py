@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 from math import isnan, nan
 from pathlib import Path
@@ -160,3 +161,25 @@ def test_another_video_has_another_fingerprint(tmp_path: Path) -> None:
     assert fingerprint(video) == before
     video.write_bytes(bytes(50) + b"\x01" + bytes(49))
     assert fingerprint(video) != before
+
+
+def test_a_skeleton_that_could_not_be_written_is_written_with_the_next_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "journal"
+    journal = opened(path)
+    with monkeypatch.context() as full:
+        full.setattr("os.write", _no_room)
+        with pytest.raises(SinkError, match="make room"):
+            journal.note(0, Answer((truth(0),)))
+    journal.note(6, Answer((truth(6),)))
+    journal.close()
+    journal = opened(path)
+    recalled = journal.recall(6)
+    assert recalled is not None
+    assert same(recalled.poses[0], truth(6))
+    journal.close()
+
+
+def _no_room(*_: object) -> int:
+    raise OSError(errno.ENOSPC, "No space left on device")

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import gc
+import itertools
+import weakref
+from dataclasses import replace
 from math import inf
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kpstream.entities import Frame, Result
+from kpstream.entities import Frame, Image, Result
 from kpstream.ordering import Aligned, Complete, Immediate, Line, Lost, Outcome
 
 IMAGE = np.zeros((2, 2, 3), np.uint8)
@@ -188,3 +192,29 @@ def test_an_aligned_line_gives_every_frame_once_whatever_comes_when(data: st.Dat
         if isinstance(item, Frame):
             aligner.shown[item.index] = 99.0
     assert list(aligner.shown) == list(range(90))
+
+
+def test_an_aligned_line_keeps_no_picture_that_has_gone() -> None:
+    aligner = Aligner(Aligned(1.5, 100), 0.4)
+    images = list[weakref.ref[Image]]()
+    push = aligner.line.push
+
+    def watched(frame: Frame, *, sampled: bool) -> None:
+        image = IMAGE.copy()
+        images.append(weakref.ref(image))
+        push(replace(frame, image=image), sampled=sampled)
+
+    aligner.line.push = watched  # type: ignore[method-assign]
+    aligner.run(300)
+    gc.collect()
+    assert sum(image() is not None for image in images) < 60
+
+
+def test_after_an_outage_the_aligned_picture_does_not_jump() -> None:
+    aligner = Aligner(
+        Aligned(1.5, 100), {**dict.fromkeys(range(150, 400, 6), 1e9), **dict.fromkeys(range(402, 480, 6), 0.1)}
+    )
+    aligner.run(480)
+    shown = list(aligner.shown.values())
+    assert max(b - a for a, b in itertools.pairwise(shown[30:])) < 0.15
+    assert sum(1 for a, b in itertools.pairwise(shown[30:]) if b == a) < 12

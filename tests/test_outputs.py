@@ -95,3 +95,13 @@ def test_segments_go_beside_each_other_and_a_whole_recording_keeps_its_name(tmp_
     with pytest.raises(UsageError, match=r"ends in \.mp4"):
         LiveOutputs("0", Recording(tmp_path / "out.avi", segment=600), None).check()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_old_segments_can_only_go_where_there_are_segments(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="add --segment"):
+        Recording(tmp_path, keep_size=10**9).check()
+
+
+def test_a_page_beside_other_files_lists_only_what_belongs_to_the_recording(tmp_path: Path) -> None:
+    assert LiveOutputs("0", Recording(tmp_path / "door.mp4"), None).beginning == "door"
+    assert LiveOutputs("0", Recording(tmp_path), None).beginning == ""

@@ -284,3 +284,32 @@ def test_an_aligned_live_picture_shows_what_was_found_on_both_sides_of_it() -> N
     between = [scene for scene in scenes[7:55] if scene.frame.index % 6]
     assert {scene.poses[0].origin for scene in between} == {"interpolated"}
     assert all(scene.rendered_at - scene.frame.captured_at <= 1.05 for scene in scenes)
+
+
+def test_an_outage_of_recorded_video_is_told_while_it_lasts() -> None:
+    told, failing = list[str](), True
+
+    def answer(image: Image) -> Answer:
+        if failing:
+            raise EndpointUnavailable("503, try later", status=503, retry_after=0.0)
+        return Answer((truth(index_of(image)),))
+
+    def on_idle(stats: Stats) -> None:
+        nonlocal failing
+        told.append(stats.trouble)
+        failing = not any(told)
+
+    with Pipeline(SyntheticSource(3), FakeEndpoint(answer), on_idle=on_idle) as pipeline:
+        assert pipeline.run().answered == 3
+    assert "503, try later" in told
+
+
+def test_a_live_file_that_ended_does_not_wait_for_answers_when_it_is_stopped() -> None:
+    gate = Gate()
+
+    def on_idle(_: Stats) -> None:
+        pipeline.stop()
+
+    with Pipeline(SyntheticSource(2, is_live=True), FakeEndpoint(gate), on_idle=on_idle) as pipeline:
+        assert pipeline.run().answered == 0
+        gate.open()

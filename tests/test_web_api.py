@@ -216,6 +216,18 @@ def test_nothing_outside_of_the_folder_is_given(tmp_path: Path, name: str) -> No
         assert client.get("/api/recordings").json()["recordings"] == []
 
 
+def test_beside_other_files_only_those_of_the_recording_are_shown(camera: Camera, tmp_path: Path) -> None:
+    for name in ("door.mp4", "door_2026-11-23T14-05-00Z.mp4", "private.jpg", "album/door.mp4"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"film")
+    with served(camera, recordings=tmp_path, beginning="door") as page, client_of(page) as client:
+        shown = {one["name"] for one in client.get("/api/recordings").json()["recordings"]}
+        assert shown == {"door.mp4", "door_2026-11-23T14-05-00Z.mp4"}
+        assert client.get("/recordings/door.mp4").status_code == 200
+        assert client.get("/recordings/private.jpg").status_code == 404
+        assert client.get("/recordings/album/door.mp4").status_code == 404
+
+
 def test_a_folder_that_does_not_exist_has_no_recordings(tmp_path: Path) -> None:
     with served(recordings=tmp_path / "not-yet") as page, client_of(page) as client:
         assert client.get("/api/recordings").json() == {"recordings": []}

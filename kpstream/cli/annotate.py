@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from math import inf, isfinite, nan
+from math import ceil, inf, isfinite, nan
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -105,6 +105,9 @@ def annotate(
         sampling = EveryNth(every) if every else requests.make_sampling()
         used = _annotate(job, span, annotator, model, Asking(sampling, requests.max_in_flight, left))
         left = None if left is None else left - used
+    for job in jobs:  # not before: the same command is to go on where the last of them was interrupted
+        if job.journal is not None and poses is None:
+            job.journal.unlink(missing_ok=True)
 
 
 def _check_together(
@@ -143,27 +146,32 @@ class Span:
 
 def _annotate(job: Job, span: Span, annotator: Annotator, model: ModelOptions, asking: Asking) -> int:
     """Annotate one video; how many requests it took."""
-    from kpstream.pipeline import Pipeline
+    from kpstream.pipeline import Pipeline, held_frames
     from kpstream.sources.file import VideoFile
 
     video = VideoFile(job.path, start=span.start, end=span.end)
     journal = _open_journal(job, model)
     endpoint = model.make_endpoint()
-    pipeline = Pipeline(
-        video,
-        endpoint,
-        sinks=job.make_sinks(video),
-        annotator=None if job.outputs.video is None else annotator,
-        sampling=asking.sampling,
-        max_in_flight=asking.max_in_flight,
-        max_requests=asking.max_requests,
-        journal=journal,
-    )
     duration = span.of(video.duration)
     expected = asking.sampling.expected(duration, video.frame_rate)
+    least = ceil(duration * video.frame_rate / held_frames(video.frame_size)) if isfinite(expected) else nan
+    if least > expected:
+        say(f"{video.name}: so few samples would fill the memory with pictures: it takes about {least}")
+        expected = least
     known = 0 if journal is None else journal.answers
     say(f"{video.name} with {endpoint.name}: {estimate(duration, expected, known, priced=model.priced)}")
     with work_progress(video.name, duration, expected) as bar:
+        pipeline = Pipeline(
+            video,
+            endpoint,
+            sinks=job.make_sinks(video),
+            annotator=None if job.outputs.video is None else annotator,
+            sampling=asking.sampling,
+            max_in_flight=asking.max_in_flight,
+            max_requests=asking.max_requests,
+            journal=journal,
+            on_idle=bar.idle,
+        )
         try:
             with signals_handled() as signals, pipeline:
                 signals.stop = pipeline.stop
@@ -176,9 +184,8 @@ def _annotate(job: Job, span: Span, annotator: Annotator, model: ModelOptions, a
             if journal:
                 journal.close()
             say(f"{job.outputs}: {summary(pipeline.stats, priced=model.priced)}")
-    _end_of_work(signals, video.name, pipeline.stats.captured)
-    if journal:
-        journal.discard()
+    hint = "; the same command goes on" if journal else ""
+    _end_of_work(signals, video.name, pipeline.stats.captured, hint=hint)
     return pipeline.stats.requests
 
 
@@ -214,9 +221,9 @@ def _redraw(job: Job, span: Span, annotator: Annotator, poses: Path, skeletons: 
     _end_of_work(signals, video.name, frames)
 
 
-def _end_of_work(signals: Signals, name: str, frames: int) -> None:
+def _end_of_work(signals: Signals, name: str, frames: int, *, hint: str = "") -> None:
     if signals.caught:
-        say("interrupted: what was written is whole, up to the last frame that was answered; the same command goes on")
+        say(f"interrupted: what was written is whole, up to the last frame that was answered{hint}")
         raise typer.Exit(INTERRUPTED)
     if not frames:
         raise UsageError(f"{name} has no frame between --start and --end")

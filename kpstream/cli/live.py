@@ -196,14 +196,14 @@ def live(
     controls = CameraControls(settings, recording=recording.record is not None)
     outputs = recording.outputs(source, page=web.web is not None)
     device = _device(source, web)
-    page = web.make(outputs.folder, device)
+    page = web.make(outputs.folder, outputs.beginning, device)
     annotator = _annotator(drawing)
     model.spare_cores()
     with signals_handled() as signals, live_status() as status, served(page):
         camera = device or opening.open(source)
         title = Path(source).name if Path(source).is_file() else camera.name
         viewers = Viewers(_open_window(view.window), page, title, controls)
-        sinks = [*viewers.sinks, *outputs.make_sinks(controls, camera.frame_rate)]
+        sinks = [*viewers.sinks, *outputs.make_sinks(controls, camera.frame_rate, held=view.waits or 0.0)]
         say(f"{camera.name} with {endpoint.name}")
         pipeline = Pipeline(
             camera,

@@ -42,11 +42,12 @@ class PageOptions:
     ] = None
     tls_key: Annotated[Path | None, typer.Option(metavar="PEM", help="Its key.", rich_help_panel=_PAGE)] = None
 
-    def make(self, recordings: Path, camera: BrowserCamera | None) -> Page | None:
+    def make(self, recordings: Path, beginning: str, camera: BrowserCamera | None) -> Page | None:
         """The page, not served yet; None where none is wanted.
 
         Args:
             recordings: The folder that it lists, and where snapshots go.
+            beginning: Of the names of what it lists; empty lists all.
             camera: What a device's own camera goes to; None offers nothing of the kind.
 
         Raises:
@@ -72,6 +73,7 @@ class PageOptions:
             token=os.environ.get(TOKEN_VARIABLE) or None,
             tls=Certificate(self.tls_cert, self.tls_key) if self.tls or self.tls_cert else None,
             recordings=recordings,
+            beginning=beginning,
             browser_camera=camera,
         )
 

@@ -10,13 +10,14 @@ import typer
 
 from kpstream.cli.app import INTERRUPTED, app
 from kpstream.cli.page import served
+from kpstream.console import say
 from kpstream.signals import hangups_call, signals_handled
 
 
 @app.command()
 def run(file: Annotated[Path, typer.Argument(metavar="SITE.toml", help="Describes the cameras.")]) -> None:
     """Run several cameras for days, as a file describes them: SIGHUP reads it again, SIGTERM ends it whole."""
-    from kpstream.config import Camera, load
+    from kpstream.config import Camera, SitePlan, load
     from kpstream.site import Site
     from kpstream.site.feeds import Feeds
 
@@ -24,9 +25,16 @@ def run(file: Annotated[Path, typer.Argument(metavar="SITE.toml", help="Describe
     plan.spare_cores()
     page = None if plan.web is None else plan.web.make_page()
     feeds = Feeds(page, Camera.make_controls)
+
+    def read_again() -> SitePlan:
+        new = load(file)
+        if new.web != plan.web:
+            say("what [web] says holds from the next start")
+        return feeds.follow(new)  # type: ignore[return-value]
+
     site = Site(
         plan,
-        reread=lambda: feeds.follow(load(file)),
+        reread=read_again,
         make_sinks=lambda camera: [*camera.make_recording(feeds.controls_of(camera)), *feeds.make_sinks(camera)],
         controls_of=feeds.controls_of,
     )

@@ -94,6 +94,10 @@ class Site(Generic[C]):
                 _log.warning("%s", redact(line))
             _log.warning("all goes on as it was before: mend the file, and send SIGHUP again")
             return
+        except Exception as error:  # noqa: BLE001 - no file ends cameras that run
+            text = "%s: %s - this is a fault of kpstream; all goes on as it was before"
+            _log.error(text, type(error).__name__, redact(error))
+            return
         self._exchange.limit(plan.limits)
         before = dict(self._loops)
         self._follow(plan)

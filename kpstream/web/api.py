@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -48,9 +47,9 @@ class Api:
         browser_camera: What a device's camera goes to, or None.
     """
 
-    def __init__(self, cameras: Cameras, recordings: Path | None, browser_camera: BrowserCamera | None) -> None:
+    def __init__(self, cameras: Cameras, recordings: Recordings | None, browser_camera: BrowserCamera | None) -> None:
         self._cameras = cameras
-        self._recordings = None if recordings is None else Recordings(recordings)
+        self._recordings = recordings
         self._browser_camera = browser_camera
         self._metrics = Metrics(lambda: cameras)
 
@@ -91,7 +90,7 @@ class Api:
                 raise Refusal(409, "this camera cannot be recorded: name where to, when you start kpstream")
             await run_in_threadpool(controls.start_recording if wish else controls.stop_recording)
         else:
-            await run_in_threadpool(controls.apply, changed(controls.settings, wishes))
+            controls.apply(changed(controls.settings, wishes))
         return _json(camera_document(hub.feed, hub.viewers))
 
     async def keep_snapshot(self, request: Request) -> Response:

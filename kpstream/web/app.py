@@ -17,13 +17,14 @@ from kpstream.web.browser_camera import BrowserCamera
 from kpstream.web.cameras import Cameras
 from kpstream.web.device import take_pictures
 from kpstream.web.hub import Hub
+from kpstream.web.recordings import Recordings
 
 STATIC = Path(__file__).parent / "static"
 _TOO_MANY = 1013
 """The close code that says: try again later."""
 
 
-def create_app(cameras: Cameras, *, recordings: Path | None, browser_camera: BrowserCamera | None) -> Starlette:
+def create_app(cameras: Cameras, *, recordings: Recordings | None, browser_camera: BrowserCamera | None) -> Starlette:
     """The application behind the gate.
 
     Args:

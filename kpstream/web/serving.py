@@ -27,6 +27,7 @@ from kpstream.web.app import create_app
 from kpstream.web.browser_camera import MAX_BYTES, BrowserCamera
 from kpstream.web.cameras import Cameras
 from kpstream.web.feed import Feed
+from kpstream.web.recordings import Recordings
 from kpstream.web.tls import Certificate
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class Page:
         token: What everybody has to show. None: none on loopback, else one is made.
         tls: How it is served by https; None serves by http.
         recordings: The folder whose videos and snapshots are listed, and where snapshots go; None has neither.
+        beginning: Only files whose names begin like this are listed, right in that folder; empty lists all.
         browser_camera: What a device's camera goes to, where the page is to offer it.
 
     Raises:
@@ -65,6 +67,7 @@ class Page:
         token: str | None = None,
         tls: Certificate | None = None,
         recordings: Path | None = None,
+        beginning: str = "",
         browser_camera: BrowserCamera | None = None,
     ) -> None:
         if token is not None and (len(token) < MIN_TOKEN or not token.isascii() or not token.isprintable()):
@@ -73,7 +76,7 @@ class Page:
         self._address = (host, port)
         self._token = token
         self._tls = tls
-        self._recordings = recordings
+        self._recordings = None if recordings is None else Recordings(recordings, beginning)
         self._browser_camera = browser_camera
         self._encoder = ThreadPoolExecutor(_ENCODERS, "kpstream-web-jpeg")
         self._cameras = Cameras(self._encoder)
