@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from track_lab import SIDE, live, load
+from track_lab import live
+from track_score import SIDE, load
 
 from kpstream.entities import Pose
 from kpstream.skeleton import Skeleton
