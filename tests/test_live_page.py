@@ -84,6 +84,8 @@ def test_on_other_addresses_than_loopback_nothing_is_shown_without_the_token(tmp
         assert requests.get(f"{local}/healthz", headers={"Authorization": f"Bearer {TOKEN}"}, timeout=10).ok
         process.terminate()
         assert process.wait(15) == 0
+        assert process.stderr is not None
+        assert TOKEN not in process.stderr.read(), "a token of one's own does not get into a log"
 
 
 SITE = """

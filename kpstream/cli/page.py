@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from kpstream.console import say, show_link
+from kpstream.console import say, show_link, stderr
 from kpstream.errors import UsageError
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def served(page: Page | None) -> Iterator[None]:
     try:
         page.start()
         say(f"the page is at {page.url}")
-        if not page.is_local:
+        if page.has_made_token or (stderr.is_terminal and not page.is_local):  # a token of one's own stays out of logs
             show_link(page.link, page.qr_code())
         yield
     finally:

@@ -75,6 +75,8 @@ class Page:
         self._host = host
         self._address = (host, port)
         self._token = token
+        self.has_made_token = False
+        """Whether a token was made, which nobody knows before they see `link`."""
         self._tls = tls
         self._recordings = None if recordings is None else Recordings(recordings, beginning)
         self._browser_camera = browser_camera
@@ -158,6 +160,7 @@ class Page:
     def _make_server(self, context: ssl.SSLContext | None) -> _Uvicorn:
         if self._token is None:
             self._token = "" if self.is_local else secrets.token_urlsafe(24)
+            self.has_made_token = bool(self._token)
         if self._token:
             remember(self._token)
         app = create_app(self._cameras, recordings=self._recordings, browser_camera=self._browser_camera)
