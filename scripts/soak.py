@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Let ``kpstream live`` run for a while with faults at every joint, and tell what it did: a table and a plot.
 
-    python scripts/soak.py --minutes 30 --seed 1 --kills 30     what the README shows
-    python scripts/soak.py --fault-table fault_table.json       print what tests/rig/test_faults.py has measured
+    python3 scripts/soak.py --minutes 30 --seed 1 --kills 30     what the README shows
+    python3 scripts/soak.py --fault-table fault_table.json       print what tests/rig/test_faults.py has measured
 
 The camera is an RTSP server, the endpoint replays the sample's poses, and a network that fails stands before each; they
 need what tests/rig/install.sh installs. The same seed gives the same faults. Results go to --output.
@@ -17,11 +17,7 @@ import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the rig's parts are in tests/
-
-from soak_parts import report
-from soak_parts.run import kill, soak
-from soak_parts.schedule import schedule
+from environment import ROOT, enter
 
 
 def say(text: str) -> None:
@@ -36,6 +32,12 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path("out/soak"), help="folder for soak.md, soak.png, soak.json")
     parser.add_argument("--fault-table", type=Path, help="print this file of tests/rig/test_faults.py, and end")
     options = parser.parse_args()
+    enter()
+    sys.path.insert(0, str(ROOT))  # the rig's parts are in tests/
+    from soak_parts import report
+    from soak_parts.run import kill, soak
+    from soak_parts.schedule import schedule
+
     if options.fault_table:
         print(report.markdown(json.loads(options.fault_table.read_text())))
         return

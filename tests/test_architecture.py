@@ -56,6 +56,7 @@ PLAN: dict[str, set[str]] = {
     "still": {*_GROUND, "interfaces", "endpoints", "server", "sinks"},
     # roof: options to objects
     "signals": set(),
+    "memory": set(),
     "site_file": {"budget", "errors", "options", "quantities", "redact"},
     "config": {
         "background", "budget", "controls", "entities", "errors", "interfaces", "options", "outputs", "redact",
@@ -66,7 +67,7 @@ PLAN: dict[str, set[str]] = {
     "doctor": {"console", "endpoints", "entities", "errors", "options", "redact", "sinks", "sources"},
     "cli": {
         "annotate", "budget", "config", "console", "controls", "doctor", "endpoints", "entities", "errors",
-        "interfaces", "journal", "models", "options", "outputs", "pipeline", "quantities", "redact", "render",
+        "interfaces", "journal", "memory", "models", "options", "outputs", "pipeline", "quantities", "redact", "render",
         "server", "signals", "sinks", "site", "skeleton", "sources", "still", "tracker", "web",
     },
 }  # fmt: skip
@@ -115,6 +116,7 @@ LIBRARIES: dict[str, set[str]] = {
     "platformdirs": {"endpoints"},
     "typer": {"cli", "options"},
     "rich": {"console"},
+    "ctypes": {"memory"},
 }
 STARTS_THREADS = {"capture", "sampler", "background", "server", "site", "web", "testing"}
 DOORS = {"__init__", "__main__"}

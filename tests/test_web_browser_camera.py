@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import cv2
 import numpy as np
@@ -135,7 +136,8 @@ def test_a_device_that_sends_something_else_is_let_go(data: bytes | str) -> None
     source = BrowserCamera()
     with served(Camera(), browser_camera=source) as page, socket_of(page, "/ws/device") as device:
         assert device.recv(10) == "more"
-        device.send(data)
+        with suppress(ConnectionClosed):  # where the page hangs up before all of it has gone
+            device.send(data)
         with pytest.raises(ConnectionClosed):
             device.recv(10)
     assert not source.in_use

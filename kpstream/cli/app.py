@@ -12,6 +12,7 @@ import typer
 from kpstream import __version__
 from kpstream.console import say, set_up_logging, stderr
 from kpstream.errors import KpstreamError, UsageError, ViewerQuit
+from kpstream.memory import share_heaps
 from kpstream.redact import redact
 
 INTERRUPTED = 130
@@ -36,6 +37,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
+    share_heaps()
     set_up_logging(debug=debug)
     try:
         return int(app([word for word in words if word != "--debug"], "kpstream", standalone_mode=False) or 0)

@@ -18,7 +18,7 @@ from kpstream.motion import Mesh, Points, box_around, shift, widen, zeroed
 from kpstream.tracker.bridges import Pair, arrival, arrived, build, comes_in, ends, is_inside, moves, pose_between
 from kpstream.tracker.matching import match, outline
 from kpstream.tracker.occlusion import around, contested, hidden, learned
-from kpstream.tracker.pictures import Pictures
+from kpstream.tracker.pictures import Mask, Pictures
 from kpstream.tracker.track import Key, Track, Trail, diagonal, mesh_of
 
 _THERE = 0.3  # how likely somebody must be there to be drawn without being confirmed
@@ -206,24 +206,26 @@ class Tracker:
             for track, _ in batch:
                 track.drop_trails()
             return
-        boxes = self._boxes(number - 1)
         kinds = [(mesh_of(track.pose, len(trail.spots[-1].xy)), track, trail) for track, trail in batch]
         for _, group in groupby(sorted(kinds, key=lambda kind: id(kind[0])), key=lambda kind: id(kind[0])):
             members = list(group)
             points = np.stack([trail.spots[-1].xy for _, _, trail in members])
             velocity = np.stack([trail.velocity(number - 1) for _, _, trail in members])
             mesh = members[0][0]
-            others = [around(track.tracker_id, boxes) for _, track, _ in members]
-            seen = self._pictures.look(mesh, number - 1, points)
-            covered = [
-                hidden(mesh, xy, seen=how, look=track.look, others=near)
-                for (_, track, _), xy, how, near in zip(members, points, seen, others, strict=True)
-            ]
-            moved = self._pictures.move(
-                mesh, number - 1, number, points=points, velocity=velocity, hidden=np.stack(covered)
-            )
+            covered = self._covered(mesh, [track for _, track, _ in members], points, number - 1)
+            moved = self._pictures.move(mesh, number - 1, number, points=points, velocity=velocity, hidden=covered)
             for (_, track, trail), xy in zip(members, moved, strict=True):
                 trail.extend(xy, diagonal(track.pose))
+
+    def _covered(self, mesh: Mesh, tracks: Sequence[Track], points: Points, number: int) -> Mask:
+        """Which edges of these tracks have another object before them on a picture, shape ``(N, E)``."""
+        boxes = self._boxes(number) if len(self._tracks) > 1 else {}
+        others = [around(track.tracker_id, boxes) if boxes else [] for track in tracks]
+        if not any(others):
+            return np.zeros((len(tracks), len(mesh.edges)), bool)
+        seen = self._pictures.look(mesh, number, points)
+        rows = zip(tracks, points, seen, others, strict=True)
+        return np.stack([hidden(mesh, xy, seen=how, look=track.look, others=near) for track, xy, how, near in rows])
 
     # the pose on a frame
 
