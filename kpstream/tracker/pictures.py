@@ -77,7 +77,15 @@ class Pictures:
         return mesh.look(picture.grey, (points + 0.5) * np.array(picture.scale, np.float32) - 0.5)
 
     def move(
-        self, mesh: Mesh, start: int, end: int, *, points: Points, velocity: Points, hidden: Mask | None = None
+        self,
+        mesh: Mesh,
+        start: int,
+        end: int,
+        *,
+        points: Points,
+        velocity: Points,
+        hidden: Mask | None = None,
+        guess: Points | None = None,
     ) -> Points:
         """Move the points of N objects from one picture to the next one or to the one before.
 
@@ -88,6 +96,7 @@ class Pictures:
             points: Shape ``(N, K, 2)``, in pixels of the source.
             velocity: How far they moved from the picture before, in the same pixels.
             hidden: Edges with something else before them, shape ``(N, E)``.
+            guess: How far they may have gone, in the same pixels, if somebody knows.
 
         Returns:
             The points in the other picture, shape ``(N, K, 2)``, in pixels of the source.
@@ -95,7 +104,9 @@ class Pictures:
         oldest = self._next - len(self._kept)
         before, after = self._kept[start - oldest], self._kept[end - oldest]
         scale = np.array(before.scale, np.float32)
-        moved = mesh.move(before.grey, after.grey, (points + 0.5) * scale - 0.5, velocity * scale, hidden=hidden)
+        small = (points + 0.5) * scale - 0.5
+        guess = None if guess is None else guess * scale
+        moved = mesh.move(before.grey, after.grey, small, velocity * scale, hidden=hidden, guess=guess)
         return points + moved / scale
 
     def follow(self, mesh: Mesh, points: Points, numbers: Sequence[int]) -> list[Points]:

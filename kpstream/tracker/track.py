@@ -290,6 +290,11 @@ class Track:
         if self.shown is not None and self.shown.last < number:
             self.shown, self.redone = None, self.redone or self.shown
 
+    def way(self, number: int) -> Points | None:
+        """How far its points went to this picture from the one before, as far as they are drawn; None: not yet."""
+        here, before = (None if self.shown is None else self.shown.at(n) for n in (number, number - 1))
+        return None if here is None or before is None else zeroed(here.xy - before.xy)
+
     def was_carried(self, number: int) -> bool:
         """Whether it was drawn on this picture where its trail led it."""
         return self.drawn is not None and self.drawn.last == number

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Sequence
-from itertools import groupby, pairwise
+from itertools import pairwise
 from statistics import median
 
 import numpy as np
@@ -206,16 +206,34 @@ class Tracker:
             for track, _ in batch:
                 track.drop_trails()
             return
-        kinds = [(mesh_of(track.pose, len(trail.spots[-1].xy)), track, trail) for track, trail in batch]
-        for _, group in groupby(sorted(kinds, key=lambda kind: id(kind[0])), key=lambda kind: id(kind[0])):
-            members = list(group)
-            points = np.stack([trail.spots[-1].xy for _, _, trail in members])
-            velocity = np.stack([trail.velocity(number - 1) for _, _, trail in members])
-            mesh = members[0][0]
-            covered = self._covered(mesh, [track for _, track, _ in members], points, number - 1)
-            moved = self._pictures.move(mesh, number - 1, number, points=points, velocity=velocity, hidden=covered)
-            for (_, track, trail), xy in zip(members, moved, strict=True):
+        for (mesh, is_known), members in self._alike(batch, number).items():
+            tracks, trails = zip(*members, strict=True)
+            points = np.stack([trail.spots[-1].xy for trail in trails])
+            moved = self._pictures.move(
+                mesh,
+                number - 1,
+                number,
+                points=points,
+                velocity=np.stack([trail.velocity(number - 1) for trail in trails]),
+                hidden=self._covered(mesh, tracks, points, number - 1),
+                guess=np.stack([track.way(number) for track in tracks]) if is_known else None,
+            )
+            for track, trail, xy in zip(tracks, trails, moved, strict=True):
                 trail.extend(xy, diagonal(track.pose))
+
+    def _alike(
+        self, batch: Iterable[tuple[Track, Trail]], number: int
+    ) -> dict[tuple[Mesh, bool], list[tuple[Track, Trail]]]:
+        """What can be moved in one stroke: by its mesh, and by whether it is known where the trail that is drawn went.
+
+        A trail that is gone again lies near the one that is drawn, and goes much the same way.
+        """
+        kinds: dict[tuple[Mesh, bool], list[tuple[Track, Trail]]] = {}
+        for track, trail in batch:
+            way, xy = track.way(number), trail.spots[-1].xy
+            kind = mesh_of(track.pose, len(xy)), way is not None and way.shape == xy.shape
+            kinds.setdefault(kind, []).append((track, trail))
+        return kinds
 
     def _covered(self, mesh: Mesh, tracks: Sequence[Track], points: Points, number: int) -> Mask:
         """Which edges of these tracks have another object before them on a picture, shape ``(N, E)``."""
