@@ -15,15 +15,22 @@ TOO_FAR = 0.5
 """A pose further than this from a track, in diagonals of its box, is somebody else."""
 
 
-def distance(one: Pose, other: Pose) -> float:
-    """The mean distance of what both outlines know, in diagonals of the larger box; infinite between classes."""
-    if one.class_id != other.class_id:
-        return np.inf
-    rows = max(len(one.xy), len(other.xy)) + 2
-    apart = widen(outline(one), rows) - widen(outline(other), rows)
-    size = max(float(np.hypot(*(pose.xyxy[2:] - pose.xyxy[:2]))) for pose in (one, other))
-    known = apart[~np.isnan(apart[:, 0])]
-    return float(np.hypot(known[:, 0], known[:, 1]).mean()) / max(size, 1e-6) if len(known) else np.inf
+def distances(some: Sequence[Pose], others: Sequence[Pose]) -> npt.NDArray[np.float64]:
+    """The mean distance of what two outlines know, in diagonals of the larger box; infinite between classes.
+
+    Returns:
+        Shape ``(len(some), len(others))``.
+    """
+    rows = max(len(pose.xy) for pose in (*some, *others)) + 2
+    one, other = (np.stack([widen(outline(pose), rows) for pose in poses]) for poses in (some, others))
+    apart = np.linalg.norm(one[:, None] - other, axis=3).astype(float)
+    known = ~np.isnan(apart)
+    size, its_size = (np.hypot(*(poses[:, 1] - poses[:, 0]).T) for poses in (one, other))
+    mean = np.where(known, apart, 0).sum(2) / np.maximum(known.sum(2), 1)
+    alike = np.equal.outer([pose.class_id for pose in some], [pose.class_id for pose in others])
+    larger = np.maximum(np.maximum.outer(size, its_size), 1e-6)
+    apart_in_sizes: npt.NDArray[np.float64] = np.where(alike & known.any(2), mean / larger, np.inf)
+    return apart_in_sizes
 
 
 def match(expected: Sequence[Sequence[Pose]], found: Sequence[Pose]) -> dict[int, int]:
@@ -36,10 +43,13 @@ def match(expected: Sequence[Sequence[Pose]], found: Sequence[Pose]) -> dict[int
     Returns:
         The number of the track by the number of the pose; poses that are too far from all tracks are left out.
     """
-    if not expected or not found:
+    places = [pose for poses in expected for pose in poses]
+    if not places or not found:
         return {}
-    costs: npt.NDArray[np.float64] = np.array(
-        [[min((distance(pose, new) for pose in places), default=np.inf) for new in found] for places in expected]
+    ends = np.cumsum([len(poses) for poses in expected])
+    apart = distances(places, found)
+    costs = np.stack(
+        [apart[end - len(poses) : end].min(0, initial=np.inf) for end, poses in zip(ends, expected, strict=True)]
     )
     rows, columns = linear_sum_assignment(np.minimum(costs, TOO_FAR))
     pairs = zip(rows.tolist(), columns.tolist(), strict=True)

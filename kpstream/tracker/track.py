@@ -97,16 +97,15 @@ class Trail:
 
     def moved(self, number: int, spot: Spot) -> Trail:
         """The same way from this picture on, through another spot on it."""
-        old = self.spots[number - self.first]
+        old, later = self.spots[number - self.first], self.spots[number - self.first + 1 :]
+        if not later:
+            return Trail(number, [spot])
         known = ~np.isnan(old.xy[:, :1])
-        spots = [spot]
-        for later in self.spots[number - self.first + 1 :]:
-            along = later.xy - old.xy
-            if not known.all():
-                along = np.where(known, along, shift(old.xy, later.xy))
-            added = np.where(known[:, 0], later.doubt - old.doubt, 0)
-            spots.append(Spot(spot.xy + along, (spot.doubt + added).astype(np.float32)))
-        return Trail(number, spots)
+        along, added = np.stack([it.xy for it in later]) - old.xy, np.stack([it.doubt for it in later]) - old.doubt
+        if not known.all():
+            along = np.where(known, along, np.stack([shift(old.xy, it.xy) for it in later])[:, None])
+            added = np.where(known[:, 0], added, np.float32(0))
+        return Trail(number, [spot, *map(Spot, spot.xy + along, spot.doubt + added)])
 
 
 def diagonal(pose: Pose) -> float:
