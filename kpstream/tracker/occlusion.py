@@ -37,11 +37,11 @@ def contested(points: Points, mesh: Mesh, others: Sequence[Points]) -> Mask:
         mesh: What holds them together.
         others: The other objects' boxes, each of shape ``(4,)``.
     """
-    ends = points[mesh.edges]
-    middle = (ends[:, 0] + ends[:, 1]) / 2
-    inside = np.zeros(len(middle), bool)
-    for box in others:
-        inside |= ((middle >= box[:2]) & (middle <= box[2:])).all(1)
+    if not others:
+        return np.zeros(len(mesh.edges), bool)
+    start, end = points[mesh.edges].transpose(1, 0, 2)
+    middle, boxes = (start + end)[:, None] / 2, np.stack(others)
+    inside: Mask = ((middle >= boxes[:, :2]) & (middle <= boxes[:, 2:])).all(2).any(1)
     return inside
 
 

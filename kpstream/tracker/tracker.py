@@ -194,8 +194,12 @@ class Tracker:
 
     def _boxes(self, number: int) -> dict[int, Points]:
         """The boxes of all tracks on a picture, by their ids."""
-        spots = ((track, track.spot(number)) for track in self._tracks)
-        return {track.tracker_id: box_around(spot.xy) + track.margins for track, spot in spots if spot is not None}
+        spots = [(track, spot) for track in self._tracks if (spot := track.spot(number)) is not None]
+        if not spots:
+            return {}
+        points, begins = np.concatenate([spot.xy for _, spot in spots]), np.cumsum([0] + [len(s.xy) for _, s in spots])
+        corners = np.hstack([edge.reduceat(points, begins[:-1]) for edge in (np.fmin, np.fmax)])
+        return {track.tracker_id: box + track.margins for (track, _), box in zip(spots, corners, strict=True)}
 
     def _step(self, batch: Iterable[tuple[Track, Trail]], number: int) -> None:
         """Extend trails that end at the picture before this one."""
