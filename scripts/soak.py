@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 import tempfile
 from dataclasses import asdict
@@ -32,6 +33,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path("out/soak"), help="folder for soak.md, soak.png, soak.json")
     parser.add_argument("--fault-table", type=Path, help="print this file of tests/rig/test_faults.py, and end")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that whatever was started is ended
     enter()
     sys.path.insert(0, str(ROOT))  # the rig's parts are in tests/
     from soak_parts import report
