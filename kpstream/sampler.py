@@ -26,6 +26,8 @@ ATTEMPTS = 10
 FIRST_ANSWER_WITHIN = 30.0
 """Seconds in which a recorded job must get its first answer at all."""
 
+_Fault = EndpointUnavailable | ResponseFormatError
+
 
 class Sampler:
     """Asks the endpoint about frames. All methods belong to one thread, that of the loop.
@@ -208,10 +210,7 @@ class Sampler:
     def _run(self) -> None:
         try:
             while self._stays():
-                frame = self._samples.get()
-                with self._lock:
-                    self._idle -= 1
-                self._outcomes.put(self._settle(frame))
+                self._outcomes.put(self._settle(self._next()))  # no name: a thread that waits keeps no picture
         except Closed:
             pass
         except BaseException as error:  # noqa: BLE001 - it is raised again in the loop's thread
@@ -226,17 +225,21 @@ class Sampler:
             self._idle += 1
             return True
 
+    def _next(self) -> Frame:
+        frame = self._samples.get()
+        with self._lock:
+            self._idle -= 1
+        return frame
+
     def _settle(self, frame: Frame) -> Outcome:
         tries = blamed = 0
         while True:
             answered_before = self.answered
             sent_at = self._begin()
-            try:
-                answer = self._endpoint.infer(frame.image)
-            except (EndpointUnavailable, ResponseFormatError) as error:
-                fault: EndpointUnavailable | ResponseFormatError = error
-            else:
+            answer = self._ask(frame)
+            if isinstance(answer, Answer):
                 return self._answered(frame, answer, sent_at)
+            fault = answer
             self._failed(frame, fault, sent_at)
             tries += 1
             blamed += self._is_about_frame(fault, answered_before)
@@ -249,7 +252,15 @@ class Sampler:
                 self.short = True
                 return self._give_up(frame, fault)
 
-    def _is_about_frame(self, fault: EndpointUnavailable | ResponseFormatError, answered_before: int) -> bool:
+    def _ask(self, frame: Frame) -> Answer | _Fault:
+        try:
+            return self._endpoint.infer(frame.image)
+        except (EndpointUnavailable, ResponseFormatError) as error:
+            # where it came from leads back to here, and would keep the picture until the garbage collector runs
+            error.__cause__ = error.__context__ = None
+            return error.with_traceback(None)
+
+    def _is_about_frame(self, fault: _Fault, answered_before: int) -> bool:
         # An endpoint that answers nobody has an outage, which no single frame can be blamed for; but where it says
         # itself that this request failed, or answers nonsense, asking for ever would only cost.
         if isinstance(fault, ResponseFormatError) or fault.status == 500:
@@ -281,7 +292,7 @@ class Sampler:
                 self._breaker.answered(frame.index, received_at)
         return Result(frame.index, frame.pts, answer.poses, frame.captured_at, sent_at, received_at)
 
-    def _failed(self, frame: Frame, fault: EndpointUnavailable | ResponseFormatError, sent_at: float) -> None:
+    def _failed(self, frame: Frame, fault: _Fault, sent_at: float) -> None:
         if self._outcomes.closed:
             raise Closed  # given up by `close`, not lost
         with self._lock:

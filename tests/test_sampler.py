@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import gc
 import random
 import threading
-from collections.abc import Iterator
+import weakref
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
 from math import inf
@@ -69,6 +71,31 @@ def test_several_requests_are_in_flight_and_no_more_than_allowed() -> None:
         assert sorted(outcome.frame_index for outcome in all_outcomes(sampler)) == [0, 1, 2]
         assert endpoint.most_in_flight == 3
         assert sampler.offer(frame(5))
+
+
+def refused(image: Image) -> Answer:
+    try:
+        raise ConnectionRefusedError(len(image))
+    except OSError:
+        raise EndpointUnavailable("nothing listens") from None
+
+
+@pytest.mark.parametrize("infer", [lambda _: Answer(()), refused])
+def test_a_picture_is_let_go_with_its_outcome(infer: Callable[[Image], Answer]) -> None:
+    pictures = []
+    gc.disable()  # which would let it go some time later; at full size, some hundred of them are a gigabyte
+    try:
+        with sampler_of(FakeEndpoint(infer)) as sampler:
+            for index in range(3):
+                sampled = frame(index)
+                pictures.append(weakref.ref(sampled.image))
+                assert sampler.offer(sampled)
+                del sampled
+                all_outcomes(sampler)
+            sampler.close(Deadline(5))
+            assert [picture() is None for picture in pictures] == [True] * 3
+    finally:
+        gc.enable()
 
 
 def test_a_busy_sampler_has_room_again_once_an_outcome_is_taken() -> None:

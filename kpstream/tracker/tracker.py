@@ -14,7 +14,7 @@ from statistics import median
 import numpy as np
 
 from kpstream.entities import Frame, Pose, Result
-from kpstream.motion import Mesh, Points, box_around, shift, widen, zeroed
+from kpstream.motion import Mesh, Points, shift, widen, zeroed
 from kpstream.tracker.bridges import Pair, arrival, arrived, build, comes_in, ends, is_inside, moves, pose_between
 from kpstream.tracker.matching import match, outline
 from kpstream.tracker.occlusion import around, contested, hidden, learned
