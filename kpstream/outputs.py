@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields
@@ -16,12 +17,13 @@ from kpstream.sinks.audio import AudioSource
 from kpstream.sinks.coco import CocoSink
 from kpstream.sinks.csv_file import CsvSink
 from kpstream.sinks.jsonl import JsonLinesSink
-from kpstream.sinks.output import STDOUT, check_writable, sink_error
+from kpstream.sinks.output import STDOUT, check_writable, set_aside, sink_error
 from kpstream.sinks.segments import SegmentedVideo
 from kpstream.sinks.switched import SwitchedRecording
 from kpstream.sinks.video import VideoSink
 from kpstream.sources.file import VideoFile
 
+_log = logging.getLogger(__name__)
 JOURNAL_SUFFIX = ".journal"
 LIVE_CAPACITY = 30
 """Scenes of a live view that may wait for the disk: a second's stall costs memory, not frames."""
@@ -253,7 +255,7 @@ def live_capacity(held: float, frame_rate: float = nan) -> int:
 
 
 class LiveOutputs:
-    """What is written of a live view; what is there already is replaced, but segments replace nothing.
+    """What is written of a live view. Files of earlier views are kept: they get names by the time of their last change.
 
     Args:
         source: The reference of what is shown.
@@ -287,12 +289,14 @@ class LiveOutputs:
             UsageError: A name is none that is known, or is that of the source or of another output.
             SinkError: An output cannot be written.
         """
-        writes = Outputs(None if self._recording is None else self._recording.whole, self._jsonl).paths()
-        check_apart([Path(self._source)], writes)
+        check_apart([Path(self._source)], self._files())
         if self._recording is not None:
             self._recording.check()
-        for path in writes:
+        for path in self._files():
             check_writable(path)
+
+    def _files(self) -> list[Path]:
+        return Outputs(None if self._recording is None else self._recording.whole, self._jsonl).paths()
 
     def make_sinks(self, controls: CameraControls, frame_rate: float = nan, *, held: float = 0.0) -> list[Sink]:
         """The sinks, each on its own thread: the picture waits for none of them.
@@ -301,7 +305,13 @@ class LiveOutputs:
             controls: Start and stop the recording from now on.
             frame_rate: Declared frames per second; NaN where nothing is declared.
             held: Seconds of pictures that may come at once at the end.
+
+        Raises:
+            SinkError: A file of an earlier view cannot be renamed.
         """
+        for path in self._files():
+            if aside := set_aside(path):
+                _log.info("%s was there already and is kept as %s", path, aside.name)
         sinks: list[Sink] = []
         capacity = live_capacity(held, frame_rate)
         if self._recording is not None:

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
+from kpstream.controls import CameraControls
+from kpstream.entities import Settings
 from kpstream.errors import SinkError, SourceOpenError, UsageError
 from kpstream.outputs import Encoding, Job, LiveOutputs, Outputs, Recording, plan
 from tests.source_clips import write_video
@@ -84,6 +87,18 @@ def test_a_live_view_does_not_write_over_what_it_shows(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="twice"):
         LiveOutputs("0", Recording(there), there).check()
     LiveOutputs("0", Recording(there), Path("-")).check()
+
+
+def test_a_live_view_keeps_what_an_earlier_one_has_written(tmp_path: Path) -> None:
+    video, lines = tmp_path / "out.mp4", tmp_path / "out.jsonl"
+    for text in ("one", "two"):
+        for path in (video, lines):
+            path.write_text(text)
+            os.utime(path, (0, 0))
+        LiveOutputs("0", Recording(video), lines).make_sinks(CameraControls(Settings(5, 0.4, 0.3)))
+    kept = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    one, two = "out_1970-01-01T00-00-00Z", "out_1970-01-01T00-00-00Z_2"
+    assert kept == {f"{one}.mp4": "one", f"{one}.jsonl": "one", f"{two}.mp4": "two", f"{two}.jsonl": "two"}
 
 
 def test_segments_go_beside_each_other_and_a_whole_recording_keeps_its_name(tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ import io
 import os
 import sys
 from contextlib import suppress
+from datetime import UTC, datetime
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -62,6 +64,28 @@ def check_writable(path: str | Path) -> None:
             pass
         if not was_there:
             path.unlink()
+    except OSError as error:
+        raise sink_error(path, error) from None
+
+
+def set_aside(path: Path) -> Path | None:
+    """Give a file that is there a name of its own, by the time of its last change, so that nothing is written over it.
+
+    Returns:
+        The new name; None where there is no file, or an empty one.
+
+    Raises:
+        SinkError: It cannot be renamed.
+    """
+    if not path.is_file() or not path.stat().st_size:
+        return None
+    changed = datetime.fromtimestamp(path.stat().st_mtime, UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
+    names = (
+        path.with_name(f"{path.stem}_{changed}{more}{path.suffix}") for more in chain([""], map("_{}".format, count(2)))
+    )
+    aside = next(name for name in names if not os.path.lexists(name))
+    try:
+        return path.rename(aside)
     except OSError as error:
         raise sink_error(path, error) from None
 
