@@ -21,6 +21,7 @@ from kpstream.channel import Channel, Closed, Deadline
 from kpstream.entities import Frame
 from kpstream.errors import SourceError, SourceReadError
 from kpstream.interfaces import Camera, Source
+from kpstream.memory import give_back
 from kpstream.standstill import Standstill
 
 READ_AHEAD = 4
@@ -147,6 +148,7 @@ class Capture:
                 if not self._is_live:
                     raise
                 self._lose(turn, str(error))
+                give_back()  # a lost camera leaves a decoder and its pictures behind, and now nobody waits
             else:
                 return frame
             if self.frames.wait_closed(pause * random.uniform(0.8, 1.0)):

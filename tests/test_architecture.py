@@ -13,7 +13,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "kpstream"
 
-_GROUND = {"errors", "skeleton", "entities", "channel", "meters", "motion", "activity", "redact"}
+_GROUND = {"errors", "skeleton", "entities", "channel", "meters", "motion", "activity", "memory", "redact"}
 
 PLAN: dict[str, set[str]] = {
     # ground: words and tools; `entities` alone stands on `skeleton`, for poses carry theirs
@@ -23,6 +23,7 @@ PLAN: dict[str, set[str]] = {
     "channel": set(),
     "meters": set(),
     "motion": set(),
+    "memory": set(),
     "activity": {"entities"},
     "redact": set(),
     # columns: one job each, no thread
@@ -42,7 +43,7 @@ PLAN: dict[str, set[str]] = {
     "sinks": {"entities", "errors", "skeleton"},
     "testing": {"entities", "errors", "skeleton"},
     # threads: the only places that start one
-    "capture": {"interfaces", "channel", "entities", "errors", "redact", "standstill"},
+    "capture": {"interfaces", "channel", "entities", "errors", "memory", "redact", "standstill"},
     "sampler": {"interfaces", "channel", "entities", "errors", "ordering", "breaker", "budget"},
     "background": {"interfaces", "channel", "entities", "errors"},
     "server": {"entities", "errors", "skeleton", "redact", "endpoints", "models"},
@@ -56,7 +57,6 @@ PLAN: dict[str, set[str]] = {
     "still": {*_GROUND, "interfaces", "endpoints", "server", "sinks"},
     # roof: options to objects
     "signals": set(),
-    "memory": set(),
     "site_file": {"budget", "errors", "options", "quantities", "redact"},
     "config": {
         "background", "budget", "controls", "entities", "errors", "interfaces", "options", "outputs", "redact",
