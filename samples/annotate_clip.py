@@ -25,4 +25,6 @@ def main(clip: str, out: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:3])
+    if len(sys.argv) != 3:
+        sys.exit("usage: python samples/annotate_clip.py CLIP.mp4 OUT.mp4")
+    main(*sys.argv[1:])

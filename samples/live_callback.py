@@ -41,4 +41,6 @@ def main(reference: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1] if len(sys.argv) > 1 else "0")
+    if len(sys.argv) != 2:
+        sys.exit("usage: python samples/live_callback.py 0, or CLIP.mp4, or rtsp://...")
+    main(sys.argv[1])

@@ -49,4 +49,6 @@ def main(clip: str, folder: Path) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit("usage: python samples/several_sinks.py CLIP.mp4 FOLDER")
     main(sys.argv[1], Path(sys.argv[2]))

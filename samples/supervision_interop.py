@@ -28,4 +28,6 @@ def main(clip: str, out: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:3])
+    if len(sys.argv) != 3:
+        sys.exit("usage: python samples/supervision_interop.py CLIP.mp4 OUT.jpg")
+    main(*sys.argv[1:])

@@ -52,6 +52,16 @@ def test_a_clip_is_annotated_at_a_third_of_the_requests(clip: Path, tmp_path: Pa
     assert frames_in(tmp_path / "out.mp4") == 60
 
 
+@pytest.mark.parametrize("name", sorted(path.name for path in SAMPLES.glob("*.py")))
+def test_without_arguments_a_line_says_how_to_call_it(name: str) -> None:
+    done = subprocess.run(
+        [sys.executable, str(SAMPLES / name)], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"usage: python samples/{name} ")
+    assert done.stderr.count("\n") == 1
+
+
 def test_several_sinks_are_written_at_once(clip: Path, tmp_path: Path) -> None:
     assert "in view" in run("several_sinks.py", clip, tmp_path / "out")
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
