@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import typer
 
+from kpstream.endpoints.advice import KeyAdvice
 from kpstream.endpoints.filters import Filters
 from kpstream.errors import UsageError
 from kpstream.interfaces import Annotator, Endpoint
@@ -27,6 +28,10 @@ KEY_VARIABLE = "ROBOFLOW_API_KEY"
 HOSTED = "https://serverless.roboflow.com"
 HOSTED_API = "https://api.roboflow.com"
 EMBEDDED = "embedded"
+ON_COMMAND_LINE = KeyAdvice(
+    f"no API key: put it in {KEY_VARIABLE}, or in a file given as --api-key-file",
+    f"{KEY_VARIABLE} or --api-key-file",
+)
 DRAWN = ("boxes", "keypoints", "edges", "labels", "ids")
 
 _MODEL = "Model"
@@ -235,6 +240,7 @@ class ModelOptions:
             body=self.body,
             timeout=self.timeout,
             skeletons=self.load_skeletons(),
+            key_advice=ON_COMMAND_LINE,
         )
         endpoint.check()
         return endpoint

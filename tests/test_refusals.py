@@ -12,9 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from requests.structures import CaseInsensitiveDict
 
+from kpstream.endpoints.advice import IN_A_PROGRAM, KeyAdvice
 from kpstream.endpoints.refusals import refusal, said
-from kpstream.endpoints.transport import Response
+from kpstream.endpoints.transport import Access, Response
 from kpstream.errors import EndpointError, EndpointRejected, EndpointUnavailable
+from kpstream.options import ON_COMMAND_LINE
 
 ERRORS: list[dict[str, Any]] = json.loads((Path(__file__).parent / "data/errors.json").read_text())
 
@@ -24,8 +26,8 @@ def response(status: int, body: object = b"", headers: dict[str, str] | None = N
     return Response(status, CaseInsensitiveDict({"Content-Type": "application/json", **(headers or {})}), content)
 
 
-def error_of(answer: Response, *, has_key: bool = True) -> EndpointError:
-    return refusal(answer, host="pose.example", model="my-pose/3", has_key=has_key)
+def error_of(answer: Response, *, key: str = "K", advice: KeyAdvice = ON_COMMAND_LINE) -> EndpointError:
+    return refusal(answer, host="pose.example", model="my-pose/3", access=Access(key, advice=advice))
 
 
 @pytest.mark.parametrize("case", ERRORS, ids=lambda case: f"{case['status']}-{case['says'][-1][:20]}")
@@ -44,8 +46,16 @@ def test_recorded_errors_say_what_to_do(case: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("status", [401, 403])
 def test_without_a_key_the_line_asks_for_one(status: int) -> None:
-    assert "no API key" in str(error_of(response(status), has_key=False))
-    assert "no API key" not in str(error_of(response(status), has_key=True))
+    assert "no API key" in str(error_of(response(status), key=""))
+    assert "no API key" not in str(error_of(response(status)))
+
+
+@pytest.mark.parametrize("key", ["", "K"])
+def test_a_program_is_told_of_no_option_of_the_command_line(key: str) -> None:
+    in_a_program = str(error_of(response(401), key=key, advice=IN_A_PROGRAM))
+    assert "api_key" in in_a_program
+    assert "--" not in in_a_program
+    assert "--api-key-file" in str(error_of(response(401), key=key))
 
 
 @pytest.mark.parametrize(

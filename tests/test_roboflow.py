@@ -289,7 +289,7 @@ def test_no_failure_carries_the_key_not_even_in_a_log_at_its_loudest(
         ("hang", EndpointUnavailable, "within 0.3 s"),
         ("reset", EndpointUnavailable, "broke off"),
         ("truncate", EndpointUnavailable, "broke off"),
-        ("refused", EndpointRejected, "--api-key-file"),
+        ("refused", EndpointRejected, "api_key or ROBOFLOW_API_KEY"),
         ("forbidden", EndpointRejected, "my-pose/3"),
         ("moved", EndpointRejected, "/login"),
         ("page", ResponseFormatError, "--endpoint"),
@@ -360,7 +360,9 @@ def test_closing_gives_up_the_requests_in_flight() -> None:
 def test_the_hosted_service_is_not_asked_without_a_key() -> None:
     endpoint = RoboflowEndpoint("my-pose/3")
     for ask in (endpoint.check, lambda: endpoint.infer(BLACK), lambda: endpoint.predict_url("https://x.example/a.jpg")):
-        with pytest.raises(EndpointRejected, match=r"no API key: put it in ROBOFLOW_API_KEY.*--api-key-file"):
+        with pytest.raises(
+            EndpointRejected, match=r"give RoboflowEndpoint an api_key, .*ROBOFLOW_API_KEY; .*EmbeddedEndpoint"
+        ):
             ask()
     endpoint.close()
 

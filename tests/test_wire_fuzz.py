@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from kpstream.endpoints.answers import Vocabulary, read_answer, read_json, rescaled, without_secrets
 from kpstream.endpoints.refusals import refusal
 from kpstream.endpoints.roboflow import RoboflowEndpoint
-from kpstream.endpoints.transport import Response
+from kpstream.endpoints.transport import Access, Response
 from kpstream.endpoints.versions import load_skeleton_file
 from kpstream.entities import Pose
 from kpstream.errors import EndpointError, EndpointRejected, EndpointUnavailable, ResponseFormatError, UsageError
@@ -168,7 +168,7 @@ header_values = dates | st.sampled_from(["999999999", "0", "-1", "1e9", "http://
 )
 def test_any_refusal_is_one_short_line(status: int, headers: Mapping[str, str], said: Any) -> None:
     body = said if isinstance(said, bytes) else json.dumps(said).encode()
-    error = refusal(Response(status, headers, body), host="host.test", model="my-pose/3", has_key=True)
+    error = refusal(Response(status, headers, body), host="host.test", model="my-pose/3", access=Access("key"))
     assert isinstance(error, EndpointRejected | EndpointUnavailable)
     assert str(error).isprintable()
     assert len(str(error)) < 600

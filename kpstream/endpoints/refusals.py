@@ -10,14 +10,13 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from kpstream.endpoints.transport import Response
+from kpstream.endpoints.transport import Access, Response
 from kpstream.errors import EndpointError, EndpointRejected, EndpointUnavailable
 from kpstream.redact import redact
 
-NO_KEY = "no API key: put it in ROBOFLOW_API_KEY, or in a file given as --api-key-file"
 _REJECTED = {
     400: "the endpoint cannot use the request",
-    401: "the API key is not accepted: check ROBOFLOW_API_KEY or --api-key-file",
+    401: "the API key is not accepted: check {key}",
     402: "the workspace has no credits left: see its billing page",
     403: "the API key gives no access to {model}: check the key, its workspace and scopes, and --model",
     404: "there is no model {model}: check --model",
@@ -45,14 +44,14 @@ _BLOB = re.compile(r"[A-Za-z0-9+/=_-]{64,}")
 _TITLE = re.compile(r"<title[^>]*>([^<]*)", re.IGNORECASE)
 
 
-def refusal(response: Response, *, host: str, model: str, has_key: bool) -> EndpointError:
+def refusal(response: Response, *, host: str, model: str, access: Access) -> EndpointError:
     """The error that a response other than 2xx stands for.
 
     Args:
         response: What came back.
         host: Whom to name.
         model: The model's id, to be named where it is the likely fault.
-        has_key: Whether a key was sent.
+        access: The key that was sent, and what to say about it.
     """
     status = response.status
     if 300 <= status < 400:
@@ -63,8 +62,10 @@ def refusal(response: Response, *, host: str, model: str, has_key: bool) -> Endp
     if status in _MAY_PASS or (status >= 500 and status not in _REJECTED):
         text = _UNAVAILABLE.get(status, "the endpoint failed")
         return EndpointUnavailable(redact(text + told), status=status, retry_after=_retry_after(response.headers))
-    text = NO_KEY if status in {401, 403} and not has_key else _REJECTED.get(status, "the endpoint refuses the request")
-    return EndpointRejected(redact(text.format(model=model) + told))
+    text = _REJECTED.get(status, "the endpoint refuses the request").format(model=model, key=access.advice.wrong)
+    if status in {401, 403} and not access.key:
+        text = access.advice.missing
+    return EndpointRejected(redact(text + told))
 
 
 def said(response: Response) -> str:

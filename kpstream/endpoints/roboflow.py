@@ -16,9 +16,10 @@ from urllib.parse import urlsplit
 
 from requests import PreparedRequest
 
+from kpstream.endpoints.advice import IN_A_PROGRAM, KeyAdvice
 from kpstream.endpoints.answers import Reading, Vocabulary, read_answer, read_json, rescaled, without_secrets
 from kpstream.endpoints.filters import Filters
-from kpstream.endpoints.refusals import NO_KEY, refusal, said
+from kpstream.endpoints.refusals import refusal, said
 from kpstream.endpoints.transport import Access, Response, Transport
 from kpstream.endpoints.uploads import Body, Form, jpeg, shrunk
 from kpstream.endpoints.versions import SkeletonCache, SkeletonLookup
@@ -67,6 +68,7 @@ class RoboflowEndpoint:
         skeletons: By class name, where the user gave them: nobody else is asked then.
         max_in_flight: How many requests at once are of use.
         cache_folder: Where found skeletons are kept; None for the user's cache.
+        key_advice: What errors say about the key.
 
     Raises:
         UsageError: The model or an address is none, or a number is out of range.
@@ -88,6 +90,7 @@ class RoboflowEndpoint:
         skeletons: Mapping[str, Skeleton] | None = None,
         max_in_flight: int = 32,
         cache_folder: Path | None = None,
+        key_advice: KeyAdvice = IN_A_PROGRAM,
     ) -> None:
         self._model = _checked_model(model)
         self._url = f"{_checked_url('--endpoint', endpoint_url, key_in)}/{model}"
@@ -99,7 +102,7 @@ class RoboflowEndpoint:
         self._jpeg_quality = jpeg_quality
         self._timeout = timeout
         self._max_in_flight = max_in_flight
-        self._access = Access(api_key, key_in)
+        self._access = Access(api_key, key_in, key_advice)
         self._transport = Transport()
         self._body = Body(body)
         self._multipart_stays = False
@@ -140,7 +143,7 @@ class RoboflowEndpoint:
             UsageError: What was given cannot be a key.
         """
         if self._hosted and not self._access.key:
-            raise EndpointRejected(NO_KEY)
+            raise EndpointRejected(self._access.advice.missing)
 
     def infer(self, image: Image) -> Answer:
         """Block until the endpoint has answered, for the timeout at most; any thread.
@@ -268,7 +271,7 @@ class RoboflowEndpoint:
 
     def _accepted(self, response: Response) -> Response:
         if not response.accepted:
-            raise refusal(response, host=self._host, model=self._model, has_key=bool(self._access.key))
+            raise refusal(response, host=self._host, model=self._model, access=self._access)
         if not response.whole:
             raise ResponseFormatError(f"the answer of {self._host} is longer than any answer can be")
         return response

@@ -197,13 +197,13 @@ class SkeletonLookup:
             EndpointUnavailable: It may be there later.
         """
         inside = where.startswith("/")
-        access = self._access if inside else Access("")
+        access = self._access if inside else Access("", advice=self._access.advice)
         try:
             request = access.request("GET", self._api_url + where if inside else where, params)
             response = self._transport.exchange(request, ends_at - self._clock())
             if response.accepted:
                 return json.loads(response.body)
-            failure = refusal(response, host=self._host, model=self._model, has_key=bool(access.key))
+            failure = refusal(response, host=self._host, model=self._model, access=access)
         except EndpointRejected as error:
             failure = error
         except (ValueError, RecursionError):
