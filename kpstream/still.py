@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import nan
 from pathlib import Path
@@ -55,12 +56,16 @@ class Desk:
         endpoint: What is asked.
         filters: What of an embedded model's answers is used; a server was told already.
         wish: What is wanted of the endpoint's own drawing.
+        clock: Seconds that only grow; an embedded model's answer says how long it took.
     """
 
-    def __init__(self, endpoint: Endpoint, filters: Filters, wish: Wish) -> None:
+    def __init__(
+        self, endpoint: Endpoint, filters: Filters, wish: Wish, *, clock: Callable[[], float] = time.perf_counter
+    ) -> None:
         self._endpoint = endpoint
         self._filters = filters
         self._wish = wish
+        self._clock = clock
 
     def ask(self, picture: str, *, wants_drawing: bool) -> tuple[Prediction, Image | None]:
         """What is found in a picture; blocks.
@@ -101,8 +106,9 @@ class Desk:
             labels=bool(wish.labels),
             stroke=1 if wish.stroke is None else wish.stroke,
         )
+        began = self._clock()
         poses = self._endpoint.infer(image).poses
-        said = answer_with(poses, image, question)
+        said = answer_with(poses, image, question, self._clock() - began)
         content = None if said.content is None else {**said.content}
         if content is not None:
             content.pop("visualization", None)

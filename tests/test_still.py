@@ -13,7 +13,7 @@ from kpstream.entities import Answer, Image
 from kpstream.errors import SinkError, SourceOpenError, UsageError
 from kpstream.render import PoseAnnotator
 from kpstream.still import Desk, Wish, check_saving, read_picture, save_picture
-from kpstream.testing import FakeEndpoint, truth
+from kpstream.testing import FakeEndpoint, ManualClock, truth
 
 GREEN_BGR = (40, 200, 60)
 
@@ -78,6 +78,21 @@ def test_an_embedded_model_answers_in_the_words_of_the_wire(tmp_path: Path) -> N
     assert "visualization" not in prediction.document
     assert prediction.drawing is not None
     assert prediction.drawing.startswith(b"\xff\xd8")
+
+
+def test_an_embedded_model_says_how_long_it_took(tmp_path: Path) -> None:
+    clock = ManualClock()
+
+    def answer(_: Image) -> Answer:
+        clock.advance(0.25)
+        return Answer(())
+
+    cv2.imwrite(str(tmp_path / "a.png"), colours())
+    prediction, _ = Desk(FakeEndpoint(answer), Filters(), Wish(), clock=clock).ask(
+        str(tmp_path / "a.png"), wants_drawing=False
+    )
+    assert prediction.document is not None
+    assert prediction.document["time"] == pytest.approx(0.25)
 
 
 def test_what_the_endpoint_drew_is_saved_as_it_is(tmp_path: Path) -> None:
