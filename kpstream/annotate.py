@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import ExitStack
 from math import nan
+from pathlib import Path
 
 from kpstream.entities import Scene
 from kpstream.interfaces import Annotator, Sink, Source
 from kpstream.sinks.jsonl import RecordedPoses
+
+
+def recorded_source(path: Path) -> str:
+    """What the poses in a file of JSON lines were found in, as its first line says; empty where it does not.
+
+    Args:
+        path: The file; `kpstream.sinks.jsonl.read_poses` found no fault in it.
+    """
+    with path.open("rb") as file:
+        line = next((line for line in file if line.strip()), b"{}")
+    source = json.loads(line).get("source")
+    return source if isinstance(source, str) else ""
 
 
 def redraw(

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
-from kpstream.errors import UsageError, opencv_missing
-from kpstream.options import HOSTED_API, KEY_VARIABLE, ModelOptions
+from kpstream.errors import EndpointUnavailable, UsageError, opencv_missing
+from kpstream.options import HOSTED_API, KEY_VARIABLE, ON_COMMAND_LINE, ModelOptions
 from kpstream.redact import redact
 
 _PATIENCE = 5.0
@@ -119,7 +119,10 @@ def _source(reference: str | None) -> tuple[bool | None, str]:
 def _key(model: ModelOptions) -> tuple[bool | None, str]:
     if model.key() is None:
         return None, f"none: needed for the hosted service; put it in {KEY_VARIABLE}, or in a file for --api-key-file"
-    status, document = _get(model, model.api_url)
+    try:
+        status, document = _get(model, model.api_url)
+    except EndpointUnavailable as error:
+        return None, f"there is one, and nobody to say whether it is good: {error}"
     if status == 200:
         return True, f"accepted, workspace {document.get('workspace', 'unknown')}"
     if status in (401, 403):
@@ -138,7 +141,11 @@ def _model(model: ModelOptions) -> tuple[bool | None, str]:
     if model.embedded or model.model is None:
         return None, "not asked"
     model.make_endpoint().close()
-    status, document = _get(model, f"{model.api_url}/ort/{model.model}")
+    try:
+        status, document = _get(model, f"{model.api_url}/ort/{model.model}")
+    except EndpointUnavailable as error:  # nothing stops for want of a skeleton
+        without = "keypoints are drawn without edges: add --api-url URL, or --skeleton FILE.json"
+        return None, f"{error}; {without if model.skeleton is None else 'the skeleton is that of --skeleton'}"
     if status == 200:
         has_skeleton = bool(document.get("ort", {}).get("keypoints_metadata"))
         return True, f"{model.model} is there, {'with' if has_skeleton else 'without'} a skeleton"
@@ -152,7 +159,7 @@ def _get(model: ModelOptions, url: str) -> tuple[int, dict[str, Any]]:
 
     transport = Transport()
     try:
-        request = Access(model.key() or "", model.key_in).request("GET", url, {})
+        request = Access(model.key() or "", model.key_in, ON_COMMAND_LINE).request("GET", url, {})
         response = transport.exchange(request, _PATIENCE)
     finally:
         transport.close()

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
-import numpy as np
+from pathlib import Path
 
-from kpstream.annotate import redraw
+import numpy as np
+import pytest
+
+from kpstream.annotate import recorded_source, redraw
 from kpstream.entities import Image, Scene
 from kpstream.sinks.jsonl import RecordedPoses
 from kpstream.testing import ListSink, SyntheticSource, truth
@@ -22,3 +25,17 @@ def test_recorded_poses_are_drawn_again_frame_by_frame() -> None:
     assert (scenes[1].result_frame_index, scenes[0].result_frame_index) == (0, None)
     assert sink.closed
     assert source.closed
+
+
+@pytest.mark.parametrize(
+    ("lines", "source"),
+    [
+        ('\n{"source": "a/clip.mp4"}\n{}\n', "a/clip.mp4"),
+        ('{"frame_index": 0}\n', ""),
+        ('{"source": 3}\n', ""),
+        ("", ""),
+    ],
+)
+def test_a_recording_says_what_it_is_of(lines: str, source: str, tmp_path: Path) -> None:
+    (tmp_path / "poses.jsonl").write_text(lines)
+    assert recorded_source(tmp_path / "poses.jsonl") == source

@@ -98,6 +98,64 @@ def test_poses_are_drawn_again_without_one_request(
     assert len(server.requests) == asked
 
 
+def test_frames_that_no_poses_were_written_for_are_told(
+    clip: Path, at: list[str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    poses = tmp_path / "poses.jsonl"
+    assert run("annotate", clip, "--jsonl", poses, "--end", "0.19", *at) == 0
+    capfd.readouterr()
+    assert run("annotate", clip, "-o", tmp_path / "again.mp4", "--from", poses) == 0
+    said = capfd.readouterr().err
+    assert f"again.mp4: poses for 5 of {FRAMES} frames, no requests" in said
+    assert re.search(r"warning: .*poses\.jsonl says nothing about 7 of the frames", said)
+    assert run("annotate", clip, "-o", tmp_path / "part.mp4", "--from", poses, "--end", "0.19") == 0
+    said = capfd.readouterr().err
+    assert "part.mp4: 5 frames, no requests" in said
+    assert "warning" not in said
+
+
+def test_poses_of_another_video_are_told(
+    clip: Path, at: list[str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    poses = tmp_path / "poses.jsonl"
+    assert run("annotate", clip, "--jsonl", poses, *at) == 0
+    (tmp_path / "moved").mkdir()
+    moved, other = tmp_path / "moved" / clip.name, tmp_path / "other.mp4"
+    for copy in (moved, other):
+        copy.write_bytes(clip.read_bytes())
+    assert run("annotate", moved, "-o", tmp_path / "a.mp4", "--from", poses) == 0
+    assert "warning" not in capfd.readouterr().err
+    assert run("annotate", other, "-o", tmp_path / "b.mp4", "--from", poses) == 0
+    assert re.search(r"warning: .*clip\.mp4, and are drawn on .*other\.mp4", capfd.readouterr().err)
+
+
+@pytest.mark.parametrize("budget", ["1", "3"])
+def test_a_budget_that_a_dead_endpoint_used_up_is_the_endpoints_fault(
+    budget: str, clip: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    at = ["--model", "my-pose/3", "--endpoint", "http://127.0.0.1:1", "--max-requests", budget]
+    assert run("annotate", clip, "-o", tmp_path / "out.mp4", *at) == 4
+    said = capfd.readouterr().err
+    assert re.search(
+        rf"error: nothing listens at 127\.0\.0\.1:1.*; {budget} requests were sent, none was answered", said
+    )
+    assert f"clip.mp4: 0 frames, {budget} requests, {budget} lost" in said
+    assert "out.mp4: " not in said
+
+
+def test_a_budget_that_was_spent_partly_on_failures_says_so(
+    clip: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    script = [Reply()] * 2 + [Reply(503, {"message": "busy"}, headers={"Retry-After": "0"})] * 2
+    with ScriptedServer(*script) as server:
+        at = ["--model", "my-pose/3", "--endpoint", server.url, "--api-url", server.url]
+        more = ["--max-in-flight", "1", "--max-requests", "4"]
+        assert run("annotate", clip, "-o", tmp_path / "out.mp4", *at, *more) == 6
+    said = capfd.readouterr().err
+    assert re.search(r"error: all 4 requests .*503.*busy.* the same command goes on", said)
+    assert re.search(r"out\.mp4: 2 frames, 4 requests.*, 2 lost", said)
+
+
 def test_a_part_of_the_video_keeps_its_numbers(clip: Path, at: list[str], tmp_path: Path) -> None:
     assert run("annotate", clip, "--jsonl", tmp_path / "o.jsonl", "--start", "0.1", "--end", "0.2", *at) == 0
     lines = lines_of(tmp_path / "o.jsonl")
@@ -220,13 +278,16 @@ def test_a_refusal_in_the_middle_leaves_a_whole_video(clip: Path, tmp_path: Path
         (["annotate", "{clip}", "-o", "x.mp4", "--every", "2", "--rate", "3"], 2, "one of them"),
         (["annotate", "{clip}", "-o", "x.mp4", "--confidence", "140"], 2, "--confidence"),
         (["annotate", "{clip}", "-o", "x.mp4", "--model", "noslash"], 2, "PROJECT/VERSION"),
-        (["annotate", "{clip}", "-o", "x.mp4", "--model", "a/1"], 4, "ROBOFLOW_API_KEY"),
+        (["annotate", "{clip}", "-o", "x.mp4", "--model", "a/1"], 4, "--api-key-file"),
         (["annotate", "{clip}", "-o", "x.mp4", "--endpoint", "http://127.0.0.1:1"], 2, "--model"),
         (["annotate", "{clip}", "-o", "x.mp4", "--skeleton", "{text}", "--model", "a/1"], 2, "skeleton"),
         (["annotate", "{clip}", "-o", "x.mp4", "--api-key-file", "missing", "--model", "a/1"], 2, "--api-key-file"),
         (["annotate", "{clip}", "-o", "x.mp4", "--draw", "hats"], 2, "hats"),
         (["annotate", "{clip}", "-o", "x.mp4", "--preset", "warp"], 2, "preset"),
-        (["annotate", "{clip}", "-o", "x.mp4", "--start", "9", "--endpoint", "embedded"], 2, "--start"),
+        (["annotate", "{clip}", "-o", "x.mp4", "--start", "9", "--endpoint", "embedded"], 2, "it lasts 0.48 s"),
+        (["annotate", "{clip}", "-o", "x.mp4", "--csv", "x.csv", "--coco", "x.json", "--start", "9"], 2, "--start 9"),
+        (["annotate", "{clip}", "-o", "x.mp4", "--start", "5", "--end", "2"], 2, "--end 2"),
+        (["annotate", "{clip}", "-o", "x.mp4", "--start", "0.2", "--end", "0.2"], 2, "nothing lies between"),
         (["live", "missing.mp4"], 3, "no such file"),
         (["live", "97"], 3, "camera"),
         (["live", "0", "--size", "wide"], 2, "1280x720"),
@@ -259,6 +320,7 @@ def test_bad_input_is_one_clear_line(
     assert len(errors) == 1, err
     assert says in errors[0]
     assert out == ""
+    assert "0 frames" not in err
     assert sorted(path.name for path in tmp_path.iterdir()) == before, "something was left behind"
 
 
@@ -322,6 +384,18 @@ def test_doctor_tells_what_works(clip: Path, at: list[str], capfd: pytest.Captur
     assert re.search(r"works\s+source", out)
     assert re.search(r"works\s+embedded model", out)
     assert re.search(r"works\s+endpoint", out)
+
+
+@pytest.mark.parametrize("key", ["", "K1234567"])
+def test_doctor_fails_nothing_for_want_of_a_skeleton(
+    key: str, server: ScriptedServer, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROBOFLOW_API_KEY", key)
+    at = ["--model", "my-pose/3", "--endpoint", server.url, "--api-url", "http://127.0.0.1:1"]
+    assert run("doctor", *at) == 0
+    out = capfd.readouterr().out
+    assert re.search(r"-\s+model\s+nothing listens at .*--api-url URL, or --skeleton FILE\.json", out)
+    assert "fails" not in out
 
 
 def test_doctor_tells_what_does_not(capfd: pytest.CaptureFixture[str]) -> None:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, inf, isfinite, nan
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from kpstream.cli.app import INTERRUPTED, app
 from kpstream.console import estimate, say, summary, work_progress
-from kpstream.errors import BudgetSpent, UsageError
+from kpstream.errors import BudgetSpent, EndpointUnavailable, KpstreamError, UsageError
 from kpstream.interfaces import Annotator
 from kpstream.options import DrawOptions, ModelOptions, RequestOptions, takes
 from kpstream.signals import Signals, signals_handled
@@ -21,6 +21,7 @@ from kpstream.skeleton import Skeleton
 
 if TYPE_CHECKING:
     from kpstream.budget import Sampling
+    from kpstream.entities import Stats
     from kpstream.journal import FileJournal
     from kpstream.outputs import Job
 
@@ -91,6 +92,8 @@ def annotate(
     from kpstream.budget import EveryNth
 
     _check_together(inputs, outputs, requests, every, poses)
+    if end is not None and end <= start:
+        raise UsageError(f"nothing lies between --start {start:g} and --end {end:g}: give an end after the start")
     span = Span(start, inf if end is None else end)
     annotator = drawing.make_annotator()
     if poses is None:
@@ -143,6 +146,17 @@ class Span:
         """How much of a video of this duration that is; NaN where nobody knows."""
         return max(0.0, min(self.end, duration) - self.start) if isfinite(duration) else self.end - self.start
 
+    def check(self, name: str, frames: int, duration: float) -> None:
+        """See that something was in it, once it was read: what a file declares is no proof.
+
+        Raises:
+            UsageError: No frame was.
+        """
+        if not frames:
+            lasts = f": it lasts {duration:.4g} s" if isfinite(duration) else ""
+            until = f" and before --end {self.end:g}" if isfinite(self.end) else ""
+            raise UsageError(f"{name} has no frame from --start {self.start:g} on{until}{lasts}")
+
 
 def _annotate(job: Job, span: Span, annotator: Annotator, model: ModelOptions, asking: Asking) -> int:
     """Annotate one video; how many requests it took."""
@@ -159,7 +173,8 @@ def _annotate(job: Job, span: Span, annotator: Annotator, model: ModelOptions, a
         say(f"{video.name}: so few samples would fill the memory with pictures: it takes about {least}")
         expected = least
     known = 0 if journal is None else journal.answers
-    say(f"{video.name} with {endpoint.name}: {estimate(duration, expected, known, priced=model.priced)}")
+    if duration:  # with no frame to come, the error says it all
+        say(f"{video.name} with {endpoint.name}: {estimate(duration, expected, known, priced=model.priced)}")
     with work_progress(video.name, duration, expected) as bar:
         pipeline = Pipeline(
             video,
@@ -178,15 +193,33 @@ def _annotate(job: Job, span: Span, annotator: Annotator, model: ModelOptions, a
                 for scene in pipeline:
                     bar.show(scene.frame.pts - span.start, scene.stats)
         except BudgetSpent as error:
-            where = f"{video.name} is done up to {pipeline.stats.rendered} frames"
-            raise BudgetSpent(f"{error}: {where}; the same command goes on from there") from None
+            raise _short_of_requests(error, pipeline.stats, video.name) from None
         finally:
             if journal:
                 journal.close()
-            say(f"{job.outputs}: {summary(pipeline.stats, priced=model.priced)}")
-    hint = "; the same command goes on" if journal else ""
-    _end_of_work(signals, video.name, pipeline.stats.captured, hint=hint)
+            _say_what_was_done(job, pipeline.stats, priced=model.priced)
+    _check_not_interrupted(signals, hint="; the same command goes on" if journal else "")
+    span.check(video.name, pipeline.stats.captured, video.duration)
     return pipeline.stats.requests
+
+
+def _short_of_requests(error: BudgetSpent, stats: Stats, name: str) -> KpstreamError:
+    """What ends a job whose requests are spent: the want of them only where the endpoint answers at all."""
+    trouble = stats.endpoint_trouble
+    if stats.requests and not stats.answered:
+        return EndpointUnavailable(f"{trouble or error}; {stats.requests} requests were sent, none was answered")
+    why = f" (the last that failed: {trouble})" if trouble else ""
+    return BudgetSpent(
+        f"{error}{why}: {name} is done up to {stats.rendered} frames; the same command goes on from there"
+    )
+
+
+def _say_what_was_done(job: Job, stats: Stats, *, priced: bool) -> None:
+    """One line; no output is named that has no frame, for there is no such file."""
+    if stats.rendered or stats.requests:
+        # of recorded video every request without an answer is told, also where the frame was asked about again
+        told = replace(stats, lost=stats.requests - stats.answered)
+        say(f"{job.outputs if stats.rendered else job.path.name}: {summary(told, priced=priced)}")
 
 
 def _open_journal(job: Job, model: ModelOptions) -> FileJournal | None:
@@ -202,28 +235,40 @@ def _open_journal(job: Job, model: ModelOptions) -> FileJournal | None:
 
 
 def _redraw(job: Job, span: Span, annotator: Annotator, poses: Path, skeletons: Mapping[str, Skeleton] | None) -> None:
-    from kpstream.annotate import redraw
+    from kpstream.annotate import recorded_source, redraw
     from kpstream.sinks.jsonl import read_poses
     from kpstream.sources.file import VideoFile
 
     recorded = read_poses(poses, skeletons)
-    video, frames = VideoFile(job.path, start=span.start, end=span.end), 0
+    video, frames, found = VideoFile(job.path, start=span.start, end=span.end), 0, 0
+    said = recorded_source(poses)
+    if said and _file_name(said) != _file_name(video.name):
+        say(f"warning: the poses in {poses} were found in {said}, and are drawn on {video.name}")
+    told = frozenset(recorded)
     drawn = None if job.outputs.video is None else annotator
     scenes = redraw(video, recorded, job.make_sinks(video), annotator=drawn)
     with work_progress(video.name, span.of(video.duration), nan) as bar, signals_handled() as signals, closing(scenes):
         signals.stop = lambda: None
         for scene in scenes:
             frames += 1
+            found += scene.frame.index in told
             bar.show(scene.frame.pts - span.start, None)
             if signals.caught:
                 break
-    say(f"{job.outputs}: {frames} frames, no requests")
-    _end_of_work(signals, video.name, frames)
+    if found < frames:
+        say(f"warning: {poses} says nothing about {frames - found} of the frames: they are drawn without poses")
+    if frames:
+        counted = f"{frames} frames" if found == frames else f"poses for {found} of {frames} frames"
+        say(f"{job.outputs}: {counted}, no requests")
+    _check_not_interrupted(signals)
+    span.check(video.name, frames, video.duration)
 
 
-def _end_of_work(signals: Signals, name: str, frames: int, *, hint: str = "") -> None:
+def _file_name(source: str) -> str:
+    return PureWindowsPath(source).name  # whichever system wrote it: / and \ both part folders
+
+
+def _check_not_interrupted(signals: Signals, *, hint: str = "") -> None:
     if signals.caught:
         say(f"interrupted: what was written is whole, up to the last frame that was answered{hint}")
         raise typer.Exit(INTERRUPTED)
-    if not frames:
-        raise UsageError(f"{name} has no frame between --start and --end")
