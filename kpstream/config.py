@@ -100,8 +100,11 @@ class Web:
     recordings: Path | None = None
     """The folder whose videos it lists."""
 
-    def make_page(self) -> Page:
+    def make_page(self, own_token: str | None = None) -> Page:
         """The page, not served yet.
+
+        Args:
+            own_token: What it wants to be shown where the file names no token; None makes one where one is needed.
 
         Raises:
             UsageError: The token is too short.
@@ -109,7 +112,8 @@ class Web:
         from kpstream.web import Certificate, Page
 
         tls = Certificate(self.certificate, self.certificate_key) if self.own_certificate or self.certificate else None
-        return Page(host=self.host, port=self.port, token=self.token, tls=tls, recordings=self.recordings)
+        token = self.token or own_token
+        return Page(host=self.host, port=self.port, token=token, tls=tls, recordings=self.recordings)
 
 
 @dataclass(frozen=True)

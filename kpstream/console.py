@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from math import isfinite, isnan, nan
 
@@ -23,6 +23,7 @@ stdout = Console(highlight=False, soft_wrap=True)
 stderr = Console(stderr=True, highlight=False, soft_wrap=True)
 _REFRESH = 0.25  # seconds
 _LINE_EVERY = 60.0
+_DOT = "  ·  "
 _PRICE = "(Roboflow's price for execution time: 1 for 500 s, at least 0.1 s a request)"
 
 
@@ -66,27 +67,42 @@ class LiveStatus:
 
     def show(self, scene: Scene) -> None:
         """Show the scene's figures, a few times a second."""
+        self._update(lambda: live_line(scene))
+
+    def idle(self, stats: Stats) -> None:
+        """Show what is wrong while no pictures come for that reason."""
+        if stats.source_trouble:
+            self._update(lambda: idle_line(stats))
+
+    def _update(self, line: Callable[[], str]) -> None:
         if self._status is None or time.monotonic() < self._next_at:
             return
         self._next_at = time.monotonic() + _REFRESH
-        self._status.update(escape(redact(live_line(scene))))
+        self._status.update(escape(redact(line())))
 
 
 def live_line(scene: Scene) -> str:
-    """The figures of a live scene in one line."""
+    """The figures of a live scene in one line; what is wrong comes first, for a narrow terminal cuts the end."""
     stats = scene.stats
-    age = "no answer yet" if isnan(scene.result_age) else f"answer {scene.result_age:.2f} s old"
     parts = [
-        f"{_clock_text(scene.frame.pts)}",
+        _clock_text(scene.frame.pts),
+        *_wrong(stats),
         f"{_number(stats.render_fps)} of {_number(stats.capture_fps)} frames/s",
-        age,
+        "no answer yet" if isnan(scene.result_age) else f"answer {scene.result_age:.2f} s old",
         f"{stats.in_flight} in flight",
         f"{stats.requests} requests",
         f"{len(scene.poses)} in view",
     ]
-    if stats.lost:
-        parts.append(f"{stats.lost} lost")
-    return "  ·  ".join(parts) + (f"  ·  {stats.trouble}" if stats.trouble else "")
+    return _DOT.join(parts)
+
+
+def idle_line(stats: Stats) -> str:
+    """The figures of a live view without pictures in one line."""
+    return _DOT.join(["no pictures", *_wrong(stats), f"{stats.rendered} frames", f"{stats.requests} requests"])
+
+
+def _wrong(stats: Stats) -> list[str]:
+    return ([f"{stats.lost} lost"] if stats.lost else []) + ([stats.trouble] if stats.trouble else [])
 
 
 @contextmanager

@@ -192,6 +192,73 @@ def test_live_without_a_screen_says_so_and_goes_on(
     assert "no window" in capfd.readouterr().err
 
 
+def warnings_in(text: str) -> list[str]:
+    return [line.removeprefix("kpstream: warning: ") for line in text.splitlines() if "warning:" in line]
+
+
+def test_a_live_view_says_once_why_its_requests_are_lost_and_goes_on(
+    clip: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    at = ["--model", "my-pose/3", "--endpoint", "http://127.0.0.1:9", "--api-url", "http://127.0.0.1:9"]
+    assert run("live", clip, "--no-window", *at) == 0
+    err = capfd.readouterr().err
+    (warning,) = warnings_in(err)
+    assert "nothing listens at 127.0.0.1:9" in warning
+    assert re.search(r"(\d+) requests, \1 lost", err)
+
+
+def test_a_live_view_says_once_that_its_requests_are_spent(
+    clip: Path, at: list[str], server: ScriptedServer, capfd: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--duration", "3", "--max-requests", "2", "--sampling", "steady"]
+    assert run("live", clip, "--loop", "--no-window", *words, *at) == 0
+    assert warnings_in(capfd.readouterr().err) == ["all 2 requests are spent: no new answers"]
+    assert len(server.predictions) == 2
+
+
+def test_an_aligned_picture_may_wait_for_as_long_as_is_said(clip: Path, at: list[str], tmp_path: Path) -> None:
+    out = tmp_path / "out.jsonl"
+    assert run("live", clip, "--no-window", "--sync", "aligned", "--delay", "0.3", "--jsonl", out, *at) == 0
+    assert all(line["rendered_at"] >= line["captured_at"] for line in lines_of(out))
+
+
+SITE = """
+[endpoint]
+model = "my-pose/3"
+endpoint = "{url}"
+api_url = "{url}"
+
+[[camera]]
+name = "door"
+source = "{clip}"
+sampling = "steady"
+
+[[camera]]
+name = "gate"
+source = "{clip}"
+sampling = "steady"
+"""
+
+
+def test_a_site_ends_with_the_figures_of_each_camera(
+    clip: Path, server: ScriptedServer, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "site.toml").write_text(SITE.format(url=server.url, clip=clip))
+
+    def terminate() -> None:
+        server.wait_for(8)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    thread = threading.Thread(target=terminate)
+    thread.start()
+    assert run("run", tmp_path / "site.toml") == 0
+    thread.join()
+    lines = [line for line in capfd.readouterr().err.splitlines() if " requests" in line]
+    found = [re.match(r"kpstream: (door|gate): \d+ frames.*, (\d+) requests", line) for line in lines]
+    assert [match[1] for match in found if match] == ["door", "gate"]
+    assert sum(int(match[2]) for match in found if match) >= len(server.predictions) >= 4
+
+
 def test_the_embedded_model_answers_when_none_is_named(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     picture = tmp_path / "person.png"
     cv2.imwrite(str(picture), drawn_person())
@@ -291,6 +358,7 @@ def test_a_refusal_in_the_middle_leaves_a_whole_video(clip: Path, tmp_path: Path
         (["live", "missing.mp4"], 3, "no such file"),
         (["live", "97"], 3, "camera"),
         (["live", "0", "--size", "wide"], 2, "1280x720"),
+        (["live", "{clip}", "--delay", "1.5"], 2, "add --sync aligned"),
         (["image", "{text}"], 3, "no picture"),
         (["image", "https://a.test/b.jpg"], 2, "--endpoint"),
         (["image", "{text}", "--format", "image"], 2, "--save"),

@@ -17,6 +17,8 @@ import av
 import pytest
 import requests
 
+from kpstream.testing import Reply, ScriptedServer
+
 ROOT = Path(__file__).parents[1]
 CLIP = ROOT / "samples" / "walkers.mp4"
 TOKEN = "correct-horse-battery"
@@ -88,6 +90,19 @@ def test_on_other_addresses_than_loopback_nothing_is_shown_without_the_token(tmp
         assert TOKEN not in process.stderr.read(), "a token of one's own does not get into a log"
 
 
+def test_a_live_view_says_when_its_endpoint_fails_and_when_it_answers_again(tmp_path: Path) -> None:
+    with ScriptedServer(*[Reply(503, {"message": "overloaded"})] * 12) as server:
+        at = ["--model", "my-pose/3", "--endpoint", server.url, "--api-url", server.url]
+        words = ["live", str(CLIP), "--loop", "--no-window", "--web", "0", "--duration", "60"]
+        with kpstream(tmp_path, *words, *at) as (process, _):
+            assert process.stderr is not None
+            lines = iter(process.stderr.readline, "")
+            assert next(line for line in lines if "503" in line).startswith("kpstream: warning: ")
+            assert next(lines) == "kpstream: the endpoint answers\n"
+            process.terminate()
+            assert process.wait(15) == 0
+
+
 SITE = """
 [endpoint]
 endpoint = "embedded"
@@ -120,6 +135,23 @@ def test_a_site_s_camera_is_changed_from_its_page_and_what_it_recorded_plays(tmp
         assert process.wait(10) == 0
     (video,) = tmp_path.glob("recordings/street_*.mp4")
     assert plays(video) > 5
+
+
+@pytest.mark.parametrize("token_env", ["KPSTREAM_WEB_TOKEN", "DOOR_TOKEN"])
+def test_a_site_s_page_wants_the_token_of_the_file_or_else_of_the_environment(token_env: str, tmp_path: Path) -> None:
+    named = 'token_env = "DOOR_TOKEN"\n' if token_env == "DOOR_TOKEN" else ""
+    text = SITE.format(clip=CLIP).replace('listen = "127.0.0.1:0"\n', f'listen = "0.0.0.0:0"\n{named}')
+    (tmp_path / "site.toml").write_text(text)
+    tokens = {"KPSTREAM_WEB_TOKEN": f"{TOKEN}-a", "DOOR_TOKEN": f"{TOKEN}-b"}
+    with kpstream(tmp_path, "run", "site.toml", **tokens) as (process, url):
+        page = f"{url.replace('0.0.0.0', '127.0.0.1')}/healthz"
+        for name, token in tokens.items():
+            answer = requests.get(page, headers={"Authorization": f"Bearer {token}"}, timeout=10)
+            assert answer.ok == (name == token_env)
+        process.terminate()
+        assert process.wait(15) == 0
+        assert process.stderr is not None
+        assert TOKEN not in process.stderr.read()
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import inf
 
 import numpy as np
@@ -23,7 +24,7 @@ from kpstream.render import PoseAnnotator
 from kpstream.sharing import Limits
 from kpstream.site import Plan, Site
 from kpstream.site.feeds import Feeds
-from kpstream.site.tidings import Tidings
+from kpstream.site.tidings import CameraTidings, Tidings
 from kpstream.sources.masked import Zone
 from kpstream.testing import FakeEndpoint, ManualClock, SyntheticSource
 from kpstream.web import Page
@@ -125,6 +126,7 @@ class World:
         self.screens: dict[str, list[Screen]] = {}
         self.answer: Callable[[Image], Answer] = lambda _: Answer(())
         self.plan: FakePlan | UsageError = FakePlan([])
+        self.ended: list[tuple[str, Stats]] = []
         self._changed = threading.Condition()
 
     def camera(self, name: str, **settings: object) -> FakeCamera:
@@ -171,7 +173,13 @@ class World:
     ) -> Iterator[Site[FakeCamera]]:
         plan = self.plan = FakePlan(cameras, limits)
         sinks = self.make_sinks if make_sinks is None else make_sinks
-        site = Site(plan, reread=lambda: follow(self.read()), make_sinks=sinks, clock=self.clock)
+        site = Site(
+            plan,
+            reread=lambda: follow(self.read()),
+            make_sinks=sinks,
+            on_end=lambda camera, stats: self.ended.append((camera.name, stats)),
+            clock=self.clock,
+        )
         thread = threading.Thread(target=site.run)
         thread.start()
         try:
@@ -289,6 +297,26 @@ def test_zones_are_hidden_from_the_screen_and_from_the_endpoint(world: World) ->
     for image in (*asked, *(scene.frame.image for scene in world.screen("door").scenes)):
         assert not image[16:].any()
         assert image[8:12].all()
+
+
+def test_at_its_end_a_camera_has_the_figures_of_all_its_beginnings(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    with world.runs(world.camera("door"), world.camera("gate")) as site:
+        world.screen("gate").wait_for_more()
+        world.screen("door").wait_for_more()
+        world.sources["door"][0].fault = RuntimeError("its loop begins again")
+        world.screen("door", 1).wait_for_more()
+        world.plan = FakePlan([world.camera("gate"), world.camera("yard")])
+        site.reload()
+        world.screen("yard").wait_for_more()
+        assert [name for name, _ in world.ended] == ["door"]
+    assert [name for name, _ in world.ended] == ["door", "gate", "yard"]
+    for name, stats in world.ended:
+        assert stats.rendered == sum(len(screen.scenes) for screen in world.screens[name])
+        assert stats.requests
+    assert len(world.screens["door"]) == 2
+    caplog.clear()
 
 
 class TestSharing:
@@ -427,7 +455,28 @@ class TestTidings:
 
     def test_what_passes_at_once_is_not_told(self) -> None:
         tidings = Tidings("the endpoint answers", well=True)
-        assert not [now for now in range(100) if tidings.news("said 500" if now % 2 else "", now / 2)]
+        assert not [now for now in range(300) if tidings.news("" if now % 10 else "said 500", now / 2)]
+
+    def test_what_returns_at_once_is_one_trouble(self) -> None:
+        tidings = Tidings("the endpoint answers", well=True)
+        troubles = [*(100 * ["", "said 500"]), *(10 * [""])]
+        told = [tidings.news(trouble, now / 2) for now, trouble in enumerate(troubles)]
+        assert [text for text in told if text] == ["said 500", "the endpoint answers"]
+
+    @pytest.mark.parametrize("every", [0.2, 1.0, 5.0])
+    def test_many_forms_of_trouble_that_come_and_go_are_no_flood(self, every: float) -> None:
+        tidings, chance = Tidings("the endpoint answers", well=True), random.Random(1)
+        told_at: list[float] = []
+        for number in range(round(600 / every)):
+            trouble = f"failed in way {chance.choice('abcdefgh')}" if chance.random() < 0.47 else ""
+            told_at += [at for at in (number * every, (number + 0.9) * every) if tidings.news(trouble, at)]
+        assert told_at
+        assert all(sum(at <= other < at + 60 for other in told_at) <= 6 for at in told_at)
+
+    def test_trouble_that_begins_again_and_stays_is_told_in_the_end(self) -> None:
+        tidings = Tidings("pictures come", well=True)
+        told = [(now, tidings.news("" if 5 <= now < 20 else "lost", now)) for now in range(200)]
+        assert [line for line in told if line[1]] == [(2, "lost"), (7, "pictures come"), (62, "lost")]
 
     def test_what_comes_and_goes_is_told_once_a_minute(self) -> None:
         tidings = Tidings("pictures come", well=True)
@@ -438,6 +487,23 @@ class TestTidings:
         tidings = Tidings("pictures come", well=True)
         told = [tidings.news("silent" if now < 10 else "refused", now) for now in range(20)]
         assert [text for text in told if text] == ["silent", "refused"]
+
+    def test_at_the_end_is_told_what_was_too_young_for_a_line(self) -> None:
+        tidings = CameraTidings(pictures_come=True)
+        refused, spent = Stats(endpoint_trouble="refused 1"), Stats(endpoint_trouble="spent", source_trouble="lost")
+        assert not [news for now in range(2) for news in tidings.news(refused, now)]
+        assert tidings.untold(refused) == [("refused 1", True)]
+        assert tidings.news(refused, 2) == [("refused 1", True)]
+        assert not tidings.untold(Stats(endpoint_trouble="refused 2"))
+        assert tidings.untold(spent) == [("spent", True), ("lost", True)]
+        assert not tidings.untold(Stats())
+
+    def test_source_and_endpoint_are_told_apart(self) -> None:
+        tidings = CameraTidings(pictures_come=True)
+        one = Stats(captured=1, endpoint_trouble="refused")
+        both = replace(one, source_trouble="lost")
+        told = [[*tidings.news(both if now < 5 else one, now)] for now in range(10)]
+        assert [news for news in told if news] == [[("refused", True), ("lost", True)], [("pictures come", False)]]
 
 
 def test_pictures_that_are_shown_are_those_of_the_source(world: World) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
@@ -12,7 +13,7 @@ import typer
 
 from kpstream.cli.app import INTERRUPTED, app
 from kpstream.cli.page import PageOptions, served
-from kpstream.console import live_status, say, summary
+from kpstream.console import LiveStatus, live_status, say, summary
 from kpstream.errors import UsageError
 from kpstream.interfaces import Annotator, Sink, Source
 from kpstream.options import DrawOptions, LiveRequestOptions, ModelOptions, takes
@@ -23,13 +24,15 @@ from kpstream.signals import signals_handled
 # Commands import what loads OpenCV when they run: `doctor` and `--help` work where it cannot be loaded.
 if TYPE_CHECKING:
     from kpstream.controls import CameraControls
-    from kpstream.entities import Stats
+    from kpstream.entities import Scene, Stats
     from kpstream.outputs import LiveOutputs, Recording
     from kpstream.sinks.window import Window
+    from kpstream.site.tidings import News
     from kpstream.web import BrowserCamera, Feed, Page
 
 RECORDINGS = Path("recordings")
 """The folder of recordings that are begun from the page, where --record names none."""
+_DELAY = 1.5
 _RECORDING = "Recording"
 _SOURCE = "Source"
 
@@ -86,16 +89,26 @@ class ViewOptions:
             help="live: the newest picture, poses moved to it; aligned: the picture waits for the answers around it."
         ),
     ] = "live"
-    delay: Annotated[float, typer.Option(min=0.1, metavar="S", help="The longest that an aligned picture waits.")] = 1.5
+    delay: Annotated[
+        float | None,
+        typer.Option(min=0.1, metavar="S", help="The longest that an aligned picture waits.", show_default=str(_DELAY)),
+    ] = None
     window: Annotated[
         bool | None, typer.Option("--window/--no-window", help="Show it.", show_default="where there is a screen")
     ] = None
     duration: Annotated[float | None, typer.Option(min=0.1, metavar="S", help="End after so many seconds.")] = None
 
-    @property
     def waits(self) -> float | None:
-        """How many seconds a picture may wait for its answers; None shows it at once."""
-        return self.delay if self.sync == "aligned" else None
+        """How many seconds a picture may wait for its answers; None shows it at once.
+
+        Raises:
+            UsageError: A delay was asked for where no picture waits.
+        """
+        if self.sync == "aligned":
+            return _DELAY if self.delay is None else self.delay
+        if self.delay is not None:
+            raise UsageError("--delay is about pictures that wait for their answers: add --sync aligned")
+        return None
 
 
 @dataclass(frozen=True)
@@ -191,6 +204,7 @@ def live(
     from kpstream.pipeline import Pipeline
 
     opening.picture_size()
+    delay = view.waits()
     endpoint, sampling = Tuned(model.make_endpoint()), requests.make_sampling()
     settings = Settings(sampling.rate, endpoint.filters.confidence, endpoint.filters.keypoint_confidence)
     controls = CameraControls(settings, recording=recording.record is not None)
@@ -200,10 +214,11 @@ def live(
     annotator = _annotator(drawing)
     model.spare_cores()
     with signals_handled() as signals, live_status() as status, served(page):
+        terminal = Terminal(status)
         camera = device or opening.open(source)
         title = Path(source).name if Path(source).is_file() else camera.name
-        viewers = Viewers(_open_window(view.window), page, title, controls)
-        sinks = [*viewers.sinks, *outputs.make_sinks(controls, camera.frame_rate, held=view.waits or 0.0)]
+        viewers = Viewers(_open_window(view.window), page, title, controls, terminal)
+        sinks = [*viewers.sinks, *outputs.make_sinks(controls, camera.frame_rate, held=delay or 0.0)]
         say(f"{camera.name} with {endpoint.name}")
         pipeline = Pipeline(
             camera,
@@ -212,7 +227,7 @@ def live(
             annotator=annotator if viewers.sinks or recording.record else None,
             rate=sampling.rate,
             sampling=sampling,
-            delay=view.waits,
+            delay=delay,
             max_in_flight=requests.max_in_flight,
             max_requests=requests.max_requests,
             duration=inf if view.duration is None else view.duration,
@@ -223,25 +238,63 @@ def live(
         try:
             with pipeline:
                 for scene in pipeline:
-                    status.show(scene)
+                    terminal.show(scene)
                     follower.follow()
         finally:
+            terminal.end(pipeline.stats)
             say(summary(pipeline.stats, priced=model.priced))
     if signal.SIGINT in signals.caught:
         raise typer.Exit(INTERRUPTED)
 
 
+class Terminal:
+    """What the terminal tells of a live view: figures at its foot, and a line when something is wrong or over.
+
+    Args:
+        status: The line at the foot.
+    """
+
+    def __init__(self, status: LiveStatus) -> None:
+        from kpstream.site.tidings import CameraTidings
+
+        self._status = status
+        self._tidings = CameraTidings(pictures_come=True)
+
+    def show(self, scene: Scene) -> None:
+        """Tell of a scene."""
+        self._status.show(scene)
+        _tell(self._tidings.news(scene.stats, time.monotonic()))
+
+    def idle(self, stats: Stats) -> None:
+        """Tell how it is doing while no pictures come."""
+        self._status.idle(stats)
+        _tell(self._tidings.news(stats, time.monotonic()))
+
+    def end(self, stats: Stats) -> None:
+        """Tell what is wrong at the end, and was not told yet: it explains the figures."""
+        _tell(self._tidings.untold(stats))
+
+
+def _tell(news: list[News]) -> None:
+    for text, is_trouble in news:
+        say(f"warning: {text}" if is_trouble else text)
+
+
 class Viewers:
-    """Who looks: a window, a page, both or nobody.
+    """Who looks: a window, a page, both or nobody; and the terminal.
 
     Args:
         window: None where there is no screen.
         page: None where none is served.
         name: What people call the camera.
         controls: What the page may change.
+        terminal: Told of the time without pictures.
     """
 
-    def __init__(self, window: Window | None, page: Page | None, name: str, controls: CameraControls) -> None:
+    def __init__(
+        self, window: Window | None, page: Page | None, name: str, controls: CameraControls, terminal: Terminal
+    ) -> None:
+        self._terminal = terminal
         self._window = window
         self._feed: Feed | None = None
         self._said = ""
@@ -256,6 +309,7 @@ class Viewers:
         """Show how it is doing while no pictures come; in the window the last one, dimmed, with what is wrong."""
         from kpstream.render import veiled
 
+        self._terminal.idle(stats)
         if self._feed is not None:
             self._feed.idle(stats)
         if self._window is None:

@@ -70,12 +70,17 @@ class PageOptions:
         return Page(
             host=host,
             port=int(port),
-            token=os.environ.get(TOKEN_VARIABLE) or None,
+            token=own_token(),
             tls=Certificate(self.tls_cert, self.tls_key) if self.tls or self.tls_cert else None,
             recordings=recordings,
             beginning=beginning,
             browser_camera=camera,
         )
+
+
+def own_token() -> str | None:
+    """The page's token from the environment; None where there is none."""
+    return os.environ.get(TOKEN_VARIABLE) or None
 
 
 @contextmanager

@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from kpstream.cli.app import INTERRUPTED, app
-from kpstream.cli.page import served
-from kpstream.console import say
+from kpstream.cli.page import own_token, served
+from kpstream.console import say, summary
 from kpstream.signals import hangups_call, signals_handled
 
 
@@ -23,7 +23,7 @@ def run(file: Annotated[Path, typer.Argument(metavar="SITE.toml", help="Describe
 
     plan = load(file)
     plan.spare_cores()
-    page = None if plan.web is None else plan.web.make_page()
+    page = None if plan.web is None else plan.web.make_page(own_token())
     feeds = Feeds(page, Camera.make_controls)
 
     def read_again() -> SitePlan:
@@ -37,6 +37,7 @@ def run(file: Annotated[Path, typer.Argument(metavar="SITE.toml", help="Describe
         reread=read_again,
         make_sinks=lambda camera: [*camera.make_recording(feeds.controls_of(camera)), *feeds.make_sinks(camera)],
         controls_of=feeds.controls_of,
+        on_end=lambda camera, stats: say(f"{camera.name}: {summary(stats, priced=camera.model.priced)}"),
     )
     with signals_handled() as signals, hangups_call(site.reload), served(page):
         signals.stop = site.stop

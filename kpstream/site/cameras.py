@@ -10,6 +10,7 @@ from typing import Generic, Protocol, TypeVar
 
 from kpstream.channel import Channel, Closed, Deadline
 from kpstream.controls import CameraControls
+from kpstream.entities import Stats
 from kpstream.errors import KpstreamError
 from kpstream.interfaces import Sink
 from kpstream.redact import redact
@@ -46,6 +47,7 @@ class Site(Generic[C]):
         make_sinks: Where a camera's pictures go; called by the camera's thread whenever its loop begins. A sink that
             has ``idle(stats)`` hears of the time without pictures.
         controls_of: What may be changed about a camera while it runs; None follows nothing.
+        on_end: Told what a camera has done, when it has ended; called by the thread of `run`.
         clock: Monotonic seconds, the same clock that the sources stamp their frames with.
     """
 
@@ -56,12 +58,14 @@ class Site(Generic[C]):
         reread: Callable[[], Plan[C]],
         make_sinks: Callable[[C], Sequence[Sink]],
         controls_of: Callable[[C], CameraControls | None] = lambda _: None,
+        on_end: Callable[[C, Stats], None] = lambda _camera, _stats: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._plan = plan
         self._reread = reread
         self._make_sinks = make_sinks
         self._controls_of = controls_of
+        self._on_end = on_end
         self._clock = clock
         self._exchange = Exchange(plan.limits, clock)
         self._wishes: Channel[None] = Channel(1)
@@ -121,6 +125,7 @@ class Site(Generic[C]):
             loop.join(deadline)
             if not loop.is_written:
                 _log.warning("%s: did not end in time; the end of what it writes may be missing", loop.camera.name)
+            self._on_end(loop.camera, loop.stats)
 
     def _end(self) -> None:
         for loop in self._loops.values():

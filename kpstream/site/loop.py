@@ -6,6 +6,7 @@ import logging
 import threading
 import traceback
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Generic, Protocol, TypeVar
 
 from kpstream.channel import Channel, Deadline
@@ -18,7 +19,7 @@ from kpstream.pipeline import Pipeline
 from kpstream.redact import redact
 from kpstream.site.guests import Asks, Exchange, InTurn
 from kpstream.site.outlets import Outlets
-from kpstream.site.tidings import Tidings
+from kpstream.site.tidings import CameraTidings
 from kpstream.sources.deferred import Deferred
 from kpstream.sources.masked import Masked, Zone
 
@@ -26,6 +27,10 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 """Seconds before a loop that died begins again."""
 _STEADY = 60.0
 """Seconds after which a loop that dies has not been dying at once."""
+_COUNTED = (
+    *("captured", "rendered", "dropped", "requests", "answered", "lost", "stale"),
+    *("reconnects", "bytes_sent", "recalled", "billed", "credits"),
+)
 _log = logging.getLogger("kpstream")
 
 
@@ -96,7 +101,8 @@ class Loop(Generic[C]):
         self._ended: Channel[None] = Channel(1)
         self._pipeline: Pipeline | None = None
         self._outlets: Outlets | None = None
-        self._source_news, self._endpoint_news = Tidings("pictures come"), Tidings("the endpoint answers", well=True)
+        self._earlier = Stats()
+        self._tidings = CameraTidings()
         self._thread = threading.Thread(target=self._run, name=f"kpstream-camera-{camera.name}", daemon=True)
 
     def start(self) -> None:
@@ -109,6 +115,12 @@ class Loop(Generic[C]):
         pipeline = self._pipeline
         if pipeline is not None:
             pipeline.stop()
+
+    @property
+    def stats(self) -> Stats:
+        """What it has done since its start, however often its pipeline began again; for when it has ended."""
+        pipeline = self._pipeline
+        return self._earlier if pipeline is None else _together(self._earlier, pipeline.stats)
 
     @property
     def is_written(self) -> bool:
@@ -165,6 +177,7 @@ class Loop(Generic[C]):
                 finally:
                     outlets.close()  # at once: a camera that hangs in a call may take a while to be given up
         finally:
+            self._earlier, self._pipeline = self.stats, None
             guest.leave()
 
     def _show(self, pipeline: Pipeline, outlets: Outlets, follower: Follower | None) -> None:
@@ -182,10 +195,10 @@ class Loop(Generic[C]):
         outlets.idle(stats)
 
     def _tell(self, stats: Stats) -> None:
-        now, stats = self._clock(), self._exchange.fill_in(stats)
-        news = [self._endpoint_news.news(stats.endpoint_trouble, now)]
-        if stats.captured or stats.source_trouble:
-            news.append(self._source_news.news(stats.source_trouble, now))
-        for text in filter(None, news):
-            level = logging.WARNING if text in (stats.source_trouble, stats.endpoint_trouble) else logging.INFO
-            _log.log(level, "%s: %s", self.camera.name, redact(text))
+        for text, is_trouble in self._tidings.news(self._exchange.fill_in(stats), self._clock()):
+            _log.log(logging.WARNING if is_trouble else logging.INFO, "%s: %s", self.camera.name, redact(text))
+
+
+def _together(earlier: Stats, later: Stats) -> Stats:
+    """The later figures, with all that was counted before."""
+    return replace(later, **{name: getattr(earlier, name) + getattr(later, name) for name in _COUNTED})
