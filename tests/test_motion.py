@@ -163,6 +163,17 @@ def test_mesh_leaves_unknown_points_alone_and_moves_the_others() -> None:
     np.testing.assert_allclose(way[known], np.tile([3, 1], (4, 1)), atol=0.3)
 
 
+def test_mesh_begins_where_a_guess_says_and_not_where_flow_would() -> None:
+    picture = texture(320, 180, 12, grain=1.0)
+    moved, _ = turned(picture, 0, (60, 1))
+    start = points((60, 50), (80, 60), (70, 80))[None]
+    nowhere, guess = np.zeros_like(start), points((59.5, 0.5), (59.5, 0.5), (59.5, 0.5))[None]
+    lost = Mesh(3, CHAIN).move(picture, moved, start, nowhere)
+    assert np.abs(lost - [60, 1]).max() > 5
+    way = Mesh(3, CHAIN).move(picture, moved, start, nowhere, guess=guess)
+    np.testing.assert_allclose(way, np.broadcast_to(np.array([60, 1]), way.shape), atol=0.3)
+
+
 def test_mesh_without_edges_still_follows() -> None:
     picture = texture(200, 160, 9)
     moved, _ = turned(picture, 0, (2, -2))
