@@ -41,13 +41,15 @@ LIVE = ((0.4, 5.0), (0.4, 10.0), (0.8, 5.0))
 SPARSE = (6, 15)
 
 
-def live(clip: Clip, latency: float, rate: float, tracker: Tracker, costs: list[float]) -> Iterator[tuple[Pose, ...]]:
-    """The poses on each frame while answers come late."""
+def live(
+    clip: Clip, latency: float, rate: float, tracker: Tracker, costs: list[float], *, first: int = 0
+) -> Iterator[tuple[Pose, ...]]:
+    """The poses on each frame while answers come late; ``first`` is the number of the first frame that is sampled."""
     step, late = _times(clip, latency, rate)
     for index, image in enumerate(clip.images):
         started_at = time.thread_time()
         asked = index - late
-        if asked >= 0 and asked % step == 0:
+        if asked >= first and (asked - first) % step == 0:
             tracker.update(Result(asked, asked / clip.rate, clip.answer(asked), 0, 0, 0))
         poses = tracker.predict(Frame(index, index / clip.rate, index / clip.rate, image))
         costs.append(1000 * (time.thread_time() - started_at))
@@ -96,7 +98,7 @@ def recorded(clip: Clip, every: int, tracker: Tracker, costs: list[float]) -> It
     yield from (tracker.predict(frame) for frame in frames[(len(frames) - 1) // every * every + 1 :])
 
 
-def run_live(clip: Clip, latency: float, rate: float, *, asked: float | None = None) -> Score:
+def run_live(clip: Clip, latency: float, rate: float, *, asked: float | None = None, first: int = 0) -> Score:
     """One live case.
 
     Args:
@@ -104,9 +106,10 @@ def run_live(clip: Clip, latency: float, rate: float, *, asked: float | None = N
         latency: Seconds to an answer.
         rate: Samples per second of the poses that are held in comparison.
         asked: Samples per second of the tracker; None: as many.
+        first: The number of the first frame that the tracker samples.
     """
     costs: list[float] = []
-    drawn = list(live(clip, latency, asked or rate, Tracker(), costs))
+    drawn = list(live(clip, latency, asked or rate, Tracker(), costs, first=first))
     step, late = _times(clip, latency, rate)
     score = assess(clip, drawn, late, step)
     score.costs = costs
@@ -145,7 +148,7 @@ def _stay(*pictures_and_points: Any) -> Any:
 ABLATIONS: dict[str, dict[str, Any]] = {
     "all": {},
     "flow": {"follow": _stay, "_AT_REST": math.inf, "_UNLIKE": math.inf},
-    "limbs": {"_ROUNDS": 0},
+    "limbs": {"_ROUNDS": 0, "_ROUNDS_OF_GUESS": 0},
     "fusion": {"_NOISE": 0.0},
     "smoothing": {"_GLIDE": 0.0},
     "concurrency": {},
@@ -156,10 +159,11 @@ ABLATIONS: dict[str, dict[str, Any]] = {
 """What is left out, by the name of the part. Without concurrency the next sample waits for the answer to the last."""
 
 
-def run_without(part: str, clip: Clip, latency: float, rate: float) -> Score:
+def run_without(part: str, clip: Clip, latency: float, rate: float, *, first: int = 0) -> Score:
     """One live case with a part of the tracker, or of how it is fed, left out."""
+    asked = min(rate, 1 / latency) if part == "concurrency" else None
     with without(**ABLATIONS[part]):
-        return run_live(clip, latency, rate, asked=min(rate, 1 / latency) if part == "concurrency" else None)
+        return run_live(clip, latency, rate, asked=asked, first=first)
 
 
 def ablation(clip: Path, poses: Path, *, latency: float, rate: float) -> dict[str, float]:
@@ -173,12 +177,18 @@ def ablation(clip: Path, poses: Path, *, latency: float, rate: float) -> dict[st
 
     Returns:
         By the name of the part that is left out, the mean error over that of the newest answer held; ``all`` for the
-        tracker as it is.
+        tracker as it is. The mean of as many runs as there are frames between two samples, for where the samples fall
+        decides how people come out of a crossing.
     """
     cv2.setNumThreads(1)
     loaded = load(clip, poses)
-    scores = {part: run_without(part, loaded, latency, rate) for part in ABLATIONS}
-    return {part: float(np.nanmean(score.error) / np.nanmean(score.hold)) for part, score in scores.items()}
+
+    def ratio(part: str, first: int) -> float:
+        score = run_without(part, loaded, latency, rate, first=first)
+        return float(np.nanmean(score.error) / np.nanmean(score.hold))
+
+    step = _times(loaded, latency, rate)[0]
+    return {part: float(np.mean([ratio(part, first) for first in range(step)])) for part in ABLATIONS}
 
 
 def crowd(clip: Clip, people: int = 5) -> Clip:
