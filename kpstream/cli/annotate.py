@@ -244,14 +244,13 @@ def _redraw(job: Job, span: Span, annotator: Annotator, poses: Path, skeletons: 
     said = recorded_source(poses)
     if said and _file_name(said) != _file_name(video.name):
         say(f"warning: the poses in {poses} were found in {said}, and are drawn on {video.name}")
-    told = frozenset(recorded)
     drawn = None if job.outputs.video is None else annotator
     scenes = redraw(video, recorded, job.make_sinks(video), annotator=drawn)
     with work_progress(video.name, span.of(video.duration), nan) as bar, signals_handled() as signals, closing(scenes):
         signals.stop = lambda: None
         for scene in scenes:
             frames += 1
-            found += scene.frame.index in told
+            found += scene.frame.index in recorded
             bar.show(scene.frame.pts - span.start, None)
             if signals.caught:
                 break

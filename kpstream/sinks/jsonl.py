@@ -174,10 +174,20 @@ class _Recording(Mapping[int, RecordedPoses]):
         self._frame_indices.append(recorded.frame_index)
         self._offsets.append(offset)
 
+    def __contains__(self, frame_index: object) -> bool:
+        """Whether a frame has a line; reads none."""
+        if not isinstance(frame_index, int):
+            return False
+        at = self._place(frame_index)
+        return at < len(self._frame_indices) and self._frame_indices[at] == frame_index
+
+    def _place(self, frame_index: int) -> int:
+        return bisect_left(self._frame_indices, frame_index)
+
     def __getitem__(self, frame_index: int) -> RecordedPoses:
-        at = bisect_left(self._frame_indices, frame_index)
-        if at == len(self._frame_indices) or self._frame_indices[at] != frame_index:
+        if frame_index not in self:
             raise KeyError(frame_index)
+        at = self._place(frame_index)
         try:
             with self._path.open("rb") as file:
                 file.seek(self._offsets[at])

@@ -77,13 +77,17 @@ class Trail:
         """The spot on this picture; None where the trail does not lead."""
         return self.spots[number - self.first] if self.first <= number <= self.last else None
 
-    def velocity(self, number: int) -> Points:
-        """How far the points moved to this picture from the one before; zero where that is not known."""
+    def way(self, number: int) -> Points | None:
+        """How far the points moved to this picture from the one before; None where that is not known."""
         here, before = self.at(number), self.at(number - 1)
         if here is None or before is None or here.xy.shape != before.xy.shape:
-            return np.zeros_like(self.spots[0].xy)
-        velocity: Points = zeroed(here.xy - before.xy)
-        return velocity
+            return None
+        return zeroed(here.xy - before.xy)
+
+    def velocity(self, number: int) -> Points:
+        """The same, zero where that is not known."""
+        way = self.way(number)
+        return np.zeros_like(self.spots[0].xy) if way is None else way
 
     def narrowed(self, rows: int) -> Trail:
         """The same trail of the first ``rows`` points alone."""
@@ -288,11 +292,6 @@ class Track:
         """Leave a trail that has not come to this picture to those that catch up."""
         if self.shown is not None and self.shown.last < number:
             self.shown, self.redone = None, self.redone or self.shown
-
-    def way(self, number: int) -> Points | None:
-        """How far its points went to this picture from the one before, as far as they are drawn; None: not yet."""
-        here, before = (None if self.shown is None else self.shown.at(n) for n in (number, number - 1))
-        return None if here is None or before is None else zeroed(here.xy - before.xy)
 
     def was_carried(self, number: int) -> bool:
         """Whether it was drawn on this picture where its trail led it."""

@@ -211,7 +211,7 @@ class Tracker:
                 track.drop_trails()
             return
         for (mesh, is_known), members in self._alike(batch, number).items():
-            tracks, trails = zip(*members, strict=True)
+            tracks, trails, ways = zip(*members, strict=True)
             points = np.stack([trail.spots[-1].xy for trail in trails])
             moved = self._pictures.move(
                 mesh,
@@ -220,23 +220,23 @@ class Tracker:
                 points=points,
                 velocity=np.stack([trail.velocity(number - 1) for trail in trails]),
                 hidden=self._covered(mesh, tracks, points, number - 1),
-                guess=np.stack([track.way(number) for track in tracks]) if is_known else None,
+                guess=np.stack(ways) if is_known else None,
             )
             for track, trail, xy in zip(tracks, trails, moved, strict=True):
                 trail.extend(xy, diagonal(track.pose))
 
     def _alike(
         self, batch: Iterable[tuple[Track, Trail]], number: int
-    ) -> dict[tuple[Mesh, bool], list[tuple[Track, Trail]]]:
-        """What can be moved in one stroke: by its mesh, and by whether it is known where the trail that is drawn went.
+    ) -> dict[tuple[Mesh, bool], list[tuple[Track, Trail, Points | None]]]:
+        """What can be moved in one stroke: by its mesh, and by whether the way of the trail that is drawn is known.
 
         A trail that is gone again lies near the one that is drawn, and goes much the same way.
         """
-        kinds: dict[tuple[Mesh, bool], list[tuple[Track, Trail]]] = {}
+        kinds: dict[tuple[Mesh, bool], list[tuple[Track, Trail, Points | None]]] = {}
         for track, trail in batch:
-            way, xy = track.way(number), trail.spots[-1].xy
+            way, xy = None if track.shown is None else track.shown.way(number), trail.spots[-1].xy
             kind = mesh_of(track.pose, len(xy)), way is not None and way.shape == xy.shape
-            kinds.setdefault(kind, []).append((track, trail))
+            kinds.setdefault(kind, []).append((track, trail, way))
         return kinds
 
     def _covered(self, mesh: Mesh, tracks: Sequence[Track], points: Points, number: int) -> Mask:
