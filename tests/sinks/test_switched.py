@@ -11,7 +11,7 @@ from kpstream.interfaces import Sink
 from kpstream.sinks.segments import SegmentedVideo
 from kpstream.sinks.switched import SwitchedRecording
 from tests.sink_contract import SinkContract, picture, scene
-from tests.test_segments import times_of
+from tests.sinks.test_segments import times_of
 
 
 def recording_in(folder: Path) -> SwitchedRecording:
