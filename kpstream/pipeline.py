@@ -100,7 +100,7 @@ class Pipeline:
         self._duration = duration
         self._on_idle = on_idle
         self._clock = clock
-        self._capture = Capture(source)
+        self._capture = Capture(source, clock=clock)
         self._sampler = Sampler(
             endpoint, limit, patient=not live, max_requests=max_requests, journal=journal, clock=clock
         )

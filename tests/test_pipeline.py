@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from kpstream.budget import EveryNth
 from kpstream.entities import Answer, Frame, Image, Scene, Stats
 from kpstream.errors import BudgetSpent, EndpointRejected, EndpointUnavailable, SinkError, SourceReadError, ViewerQuit
 from kpstream.pipeline import Pipeline
-from kpstream.testing import FakeEndpoint, Gate, ListSink, ManualClock, SyntheticSource, index_of, truth
+from kpstream.testing import FakeEndpoint, Gate, ListSink, ManualClock, SyntheticSource, index_of, truth, wait_until
 
 
 def drawn_as_true(scene: Scene) -> bool:
@@ -33,8 +34,7 @@ def test_answers_that_overtake_each_other_do_not_change_the_order() -> None:
         thread.start()
         gate.wait_for(0, 1, 2, 3)
         gate.let_through(3, 2, 1)
-        while pipeline.stats.answered < 3:
-            pass
+        wait_until(lambda: pipeline.stats.answered == 3)
         assert seen == []
         gate.let_through(0)
         thread.join()
@@ -230,8 +230,7 @@ def test_what_the_endpoint_says_is_told() -> None:
 
     with Pipeline(SyntheticSource(1, is_live=True), FakeEndpoint(answer)) as pipeline:
         pipeline.run()
-        while pipeline.stats.lost == 0:
-            pass
+        wait_until(lambda: pipeline.stats.lost == 1)
         assert pipeline.stats.trouble == "endpoint says 503, try later"
 
 
@@ -268,13 +267,16 @@ def test_an_aligned_live_picture_shows_what_was_found_on_both_sides_of_it() -> N
             clock.advance(1 / 30)
             return source.read()
 
+    def all_is_in(captured: int) -> bool:
+        stats = pipeline.stats
+        return stats.captured == captured and (captured == 61 or not stats.in_flight)
+
     turn = threading.Semaphore(1)
     with Pipeline(Metronome(), FakeEndpoint(), rate=5, delay=1.0, clock=clock) as pipeline:
         thread = threading.Thread(target=lambda: scenes.extend(pipeline))
         thread.start()
         for captured in range(1, 62):
-            while pipeline.stats.captured < captured or (pipeline.stats.in_flight and captured < 61):
-                pass
+            wait_until(partial(all_is_in, captured))
             turn.release()
         while thread.is_alive():
             clock.advance(0.01)
@@ -313,3 +315,20 @@ def test_a_live_file_that_ended_does_not_wait_for_answers_when_it_is_stopped() -
     with Pipeline(SyntheticSource(2, is_live=True), FakeEndpoint(gate), on_idle=on_idle) as pipeline:
         assert pipeline.run().answered == 0
         gate.open()
+
+
+def test_how_long_a_camera_is_silent_is_told_by_the_clock_of_the_pipeline() -> None:
+    clock, told = ManualClock(), list[str]()
+    source = SyntheticSource(2, is_live=True, fails_at=[1])
+    source.missing = 10**9
+
+    def on_idle(stats: Stats) -> None:
+        told.append(stats.source_trouble)
+        pipeline.stop()
+
+    with Pipeline(source, FakeEndpoint(), on_idle=on_idle, clock=clock) as pipeline:
+        next(scenes := iter(pipeline))
+        wait_until(lambda: "not back yet" in pipeline.stats.source_trouble)
+        clock.advance(3600.0)
+        assert list(scenes) == []
+    assert told == ["camera silent for 3600 s, trying again: the synthetic source is not back yet"]

@@ -9,6 +9,7 @@ from kpstream.testing.fakes import (
     SyntheticSource,
     index_of,
     truth,
+    wait_until,
 )
 from kpstream.testing.scripted_server import Recorded, Reply, ScriptedServer, canned_answer
 
@@ -25,4 +26,5 @@ __all__ = [
     "canned_answer",
     "index_of",
     "truth",
+    "wait_until",
 ]

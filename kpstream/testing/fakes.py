@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable
 from math import inf
 
@@ -28,6 +29,23 @@ class ManualClock:
     def advance(self, seconds: float) -> None:
         """Let time pass."""
         self.now += seconds
+
+
+def wait_until(condition: Callable[[], bool], within: float = 20.0) -> None:
+    """Block until a condition holds: for what other threads bring about, and no event of theirs tells.
+
+    Args:
+        condition: Asked again every two milliseconds, in this thread.
+        within: Seconds of real time.
+
+    Raises:
+        TimeoutError: It did not hold in time.
+    """
+    never, give_up_at = threading.Event(), time.monotonic() + within
+    while not condition():
+        if time.monotonic() > give_up_at:
+            raise TimeoutError(f"what was waited for did not happen within {within:g} s")
+        never.wait(0.002)
 
 
 class SyntheticSource:
