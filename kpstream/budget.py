@@ -218,15 +218,3 @@ def backoff(attempt: int, retry_after: float | None = None, *, longest: float = 
     """
     pause = min(longest, 0.5 * 2.0 ** (min(attempt, 30) - 1)) * random.uniform(0.5, 1.0)
     return pause if retry_after is None else max(pause, min(retry_after, 60.0) + random.uniform(0, 0.1))
-
-
-def estimated_credits(billed: float) -> float:
-    """Estimated credits of the hosted service for one answered request.
-
-    The published formula by execution time: ``max(seconds, 0.1) / 500``.
-    Source: Roboflow documentation, "Pricing", serverless hosted API: 1 credit is 500 s, at least 100 ms a request.
-
-    Args:
-        billed: Its processing seconds (``x-processing-time``); NaN takes the minimum.
-    """
-    return (0.1 if isnan(billed) else max(0.1, billed)) / 500

@@ -9,7 +9,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from math import isfinite, isnan, nan
+from math import isfinite, isnan
 
 from rich.console import Console
 from rich.markup import escape
@@ -164,29 +164,27 @@ def work_progress(title: str, duration: float, expected_requests: float) -> Iter
         yield WorkProgress(progress, title, duration, expected_requests)
 
 
-def estimate(duration: float, samples: float, known: int, *, priced: bool) -> str:
+def estimate(duration: float, samples: float, known: int, *, credits_per_request: float) -> str:
     """What a recorded job will take, in one line.
 
     Args:
         duration: Seconds of video; NaN where nobody knows.
         samples: How many samples at most; NaN where nobody knows.
         known: How many answers are there from an earlier run.
-        priced: Whether the service asks for credits.
+        credits_per_request: The least that an answered request costs; 0 where the service has no price.
     """
-    from kpstream.budget import estimated_credits  # not at the head: it loads OpenCV, and `doctor` works without
-
     parts = [f"{_clock_text(duration)} of video" if isfinite(duration) else "video of unknown length"]
     if known:
         parts.append(f"{known} answers are there from an interrupted run")
     if isfinite(samples):
         requests = max(0.0, samples - known)
         parts.append(f"about {requests:.0f} requests")
-        if priced:
-            parts.append(f"at least {requests * estimated_credits(nan):.4f} credits {_PRICE}")
+        if credits_per_request:
+            parts.append(f"at least {requests * credits_per_request:.4f} credits {_PRICE}")
     return ", ".join(parts)
 
 
-def summary(stats: Stats, *, priced: bool) -> str:
+def summary(stats: Stats) -> str:
     """What a run did in one line, with what it cost where the service has a price."""
     parts = [f"{stats.rendered} frames shown" if stats.dropped else f"{stats.rendered} frames"]
     if stats.dropped:
@@ -204,7 +202,7 @@ def summary(stats: Stats, *, priced: bool) -> str:
         parts.append(f"{stats.reconnects} reconnect{'s' if stats.reconnects > 1 else ''}")
     if stats.billed:
         parts.append(f"{stats.billed:.1f} s billed")
-    if priced or stats.billed:
+    if stats.credits:
         parts.append(f"about {stats.credits:.4f} credits {_PRICE}")
     if not isnan(stats.latency):
         parts.append(f"median latency {stats.latency:.2f} s")

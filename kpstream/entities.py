@@ -84,8 +84,10 @@ class Answer:
     """In pixels of the image that was given to it, in no order; empty when nobody is there."""
     bytes_sent: int = 0
     """Size of the request's body."""
-    billed: float = nan
-    """Seconds of processing that the service says it bills; NaN where it does not say."""
+    billed: float = 0.0
+    """Seconds of processing that the service says it bills; 0 where it has no price or does not say."""
+    credits: float = 0.0
+    """Estimated credits that the service asks for it; 0 where it has no price."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +131,7 @@ class Stats:
     billed: float = 0.0
     """Seconds of processing that the service said it bills."""
     credits: float = 0.0
-    """Estimated credits of the hosted service for what was answered; see `kpstream.budget.estimated_credits`."""
+    """Estimated credits of the hosted service for what was answered; 0 where the service has no price."""
     source_trouble: str = ""
     """What is wrong with the source right now, in words for the user; empty while frames come."""
     endpoint_trouble: str = ""

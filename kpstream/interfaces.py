@@ -71,6 +71,10 @@ class Endpoint(Protocol):
     def max_in_flight(self) -> int:
         """How many requests at once are of use."""
 
+    @property
+    def credits_per_request(self) -> float:
+        """The least credits that an answered request costs; 0 where the service has no price."""
+
     def infer(self, image: Image) -> Answer:
         """Block until the endpoint has answered.
 

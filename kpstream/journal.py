@@ -108,7 +108,7 @@ class FileJournal:
                 return  # closed: its job is over
             try:
                 poses = [self._pose_object(pose) for pose in answer.poses]
-                billed = None if isnan(answer.billed) else answer.billed
+                billed = answer.billed or None
                 self._places[frame_index] = self._append(
                     {"frame_index": frame_index, "poses": poses, "bytes_sent": answer.bytes_sent, "billed": billed}
                 )
@@ -195,10 +195,8 @@ class FileJournal:
         }
 
     def _answer(self, entry: Mapping[str, Any]) -> Answer:
-        billed = entry["billed"]
-        return Answer(
-            tuple(self._pose(pose) for pose in entry["poses"]), entry["bytes_sent"], nan if billed is None else billed
-        )
+        poses = tuple(self._pose(pose) for pose in entry["poses"])
+        return Answer(poses, entry["bytes_sent"], entry["billed"] or 0.0)
 
     def _pose(self, entry: Mapping[str, Any]) -> Pose:
         points = [(nan, nan) if point is None else point for point in entry["xy"]]

@@ -10,7 +10,6 @@ from functools import wraps
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
-from urllib.parse import urlsplit
 
 import typer
 
@@ -151,12 +150,6 @@ class ModelOptions:
     def embedded(self) -> bool:
         """Whether the model inside the package answers."""
         return self.endpoint == EMBEDDED or (self.model is None and self.endpoint == HOSTED)
-
-    @property
-    def priced(self) -> bool:
-        """Whether the hosted service answers, which asks for credits."""
-        host = urlsplit(self.endpoint).hostname or ""
-        return not self.embedded and host.endswith((".roboflow.com", ".roboflow.eu"))
 
     @property
     def filters(self) -> Filters:

@@ -11,10 +11,10 @@ import threading
 import time
 from collections.abc import Callable
 from itertools import count
-from math import isnan, nan
+from math import nan
 
 from kpstream.breaker import Breaker
-from kpstream.budget import InFlight, Spacing, backoff, estimated_credits
+from kpstream.budget import InFlight, Spacing, backoff
 from kpstream.channel import Channel, Closed, Deadline
 from kpstream.entities import Answer, Frame, Result
 from kpstream.errors import BudgetSpent, EndpointUnavailable, ResponseFormatError
@@ -283,9 +283,8 @@ class Sampler:
         with self._lock:
             self.answered += 1
             self.bytes_sent += answer.bytes_sent
-            if answer.bytes_sent:  # the embedded model sends nothing, and costs nothing
-                self.credits += estimated_credits(answer.billed)
-            self.billed += 0.0 if isnan(answer.billed) else answer.billed
+            self.billed += answer.billed
+            self.credits += answer.credits
             self._fault = ""
             self._limit.answered(received_at - sent_at)
             if self._breaker is not None:

@@ -62,7 +62,7 @@ PLAN: dict[str, set[str]] = {
         "background", "budget", "controls", "entities", "errors", "interfaces", "options", "outputs", "redact",
         "render", "sharing", "sinks", "site_file", "sources", "web",
     },
-    "console": {"budget", "entities", "redact"},
+    "console": {"entities", "redact"},
     "options": {"budget", "endpoints", "errors", "interfaces", "redact", "render", "skeleton"},
     "doctor": {"console", "endpoints", "entities", "errors", "options", "redact", "sinks", "sources"},
     "cli": {

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Container, Iterable
-from math import inf, nan
+from math import inf
 
 import numpy as np
 import pytest
@@ -18,7 +18,6 @@ from kpstream.budget import (
     Sampling,
     Spacing,
     backoff,
-    estimated_credits,
 )
 from kpstream.entities import Frame, Image
 from kpstream.testing import SyntheticSource
@@ -158,9 +157,3 @@ def test_what_the_service_asks_for_is_the_least() -> None:
     assert 3.0 <= backoff(1, 3.0) <= 3.1
     assert 60.0 <= backoff(1, 86400.0) <= 60.1
     assert backoff(5, 0.0) >= 4.0
-
-
-def test_credits_follow_the_published_formula() -> None:
-    assert 5000 * estimated_credits(nan) == pytest.approx(1.0)
-    assert estimated_credits(0.03) == pytest.approx(0.0002)
-    assert estimated_credits(5.0) == pytest.approx(0.01)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from kpstream.console import idle_line, live_line
+from kpstream.console import estimate, idle_line, live_line, summary
 from kpstream.entities import Frame, Scene, Stats
 
 NARROW = 76
@@ -30,3 +30,20 @@ def test_where_all_is_well_there_is_no_word_of_trouble() -> None:
 def test_without_pictures_the_reason_is_shown() -> None:
     shown = idle_line(Stats(requests=7, lost=2, source_trouble="the camera is lost"))[:NARROW]
     assert shown.startswith("no pictures  ·  2 lost  ·  the camera is lost")
+
+
+def test_a_run_that_cost_nothing_has_no_bill() -> None:
+    done = summary(Stats(rendered=90, requests=18, answered=18, bytes_sent=2_500_000))
+    assert done == "90 frames, 18 requests (2.5 MB up)"
+
+
+def test_a_run_that_cost_something_says_what() -> None:
+    done = summary(Stats(rendered=90, requests=18, answered=18, billed=2.25, credits=0.0045))
+    assert "2.2 s billed, about 0.0045 credits (Roboflow's price for execution time" in done
+
+
+def test_only_a_service_with_a_price_is_estimated_in_credits() -> None:
+    free = estimate(60.0, 300.0, 0, credits_per_request=0.0)
+    assert free == "1:00 of video, about 300 requests"
+    priced = estimate(60.0, 300.0, 100, credits_per_request=0.0002)
+    assert "about 200 requests, at least 0.0400 credits (Roboflow's price for execution time" in priced

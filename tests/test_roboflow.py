@@ -8,7 +8,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from math import inf, isnan
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -153,13 +153,6 @@ def test_other_filters_are_sent_and_kept_to_from_then_on() -> None:
         assert [pose.class_name for pose in strict.infer(BLACK).poses] == ["person"]
         endpoint.infer(BLACK)
     assert [request.query["confidence"] for request in server.predictions] == ["40", "60", "40"]
-
-
-@pytest.mark.parametrize(("header", "billed"), [("0.125", 0.125), ("", None), ("nan", None), ("-1", None), ("x", None)])
-def test_what_is_billed_is_what_the_service_says(header: str, billed: float | None) -> None:
-    with ScriptedServer(Reply(headers={"X-Processing-Time": header})) as server, asking(server) as endpoint:
-        answer = endpoint.infer(BLACK)
-    assert answer.billed == billed if billed is not None else isnan(answer.billed)
 
 
 # -- the form of the body
@@ -555,20 +548,3 @@ def test_what_is_no_model_id_is_a_usage_error(model: str) -> None:
 def test_what_cannot_work_is_a_usage_error(options: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
         RoboflowEndpoint("my-pose/3", **options)
-
-
-@pytest.mark.parametrize(
-    ("url", "rate"),
-    [
-        ("https://serverless.roboflow.com", 20),
-        ("https://serverless.roboflow.eu/", 20),
-        ("https://mine.roboflow.cloud", 20),
-        ("http://127.0.0.1:9001", inf),
-        ("https://notroboflow.com", inf),
-        ("https://roboflow.com.example", inf),
-    ],
-)
-def test_the_hosted_service_is_asked_as_often_as_its_owner_says(url: str, rate: float) -> None:
-    endpoint = RoboflowEndpoint("my-pose/3", endpoint_url=url, api_key=KEY)
-    assert endpoint.max_rate == rate
-    endpoint.close()

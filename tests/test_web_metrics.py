@@ -58,6 +58,7 @@ def test_the_values_are_those_of_the_pipeline() -> None:
     assert found["kpstream_frames_dropped"][2]["one"] == STATS.dropped
     assert found["kpstream_request_bytes"][2]["one"] == 12345
     assert found["kpstream_requests_lost"][2]["one"] == 1
+    assert found["kpstream_credits"][2] == {"one": STATS.credits, "two": 0}
     assert found["kpstream_request_latency_seconds"][2] == {"one": 0.41}
     assert found["kpstream_requests_left"][2] == {"one": 85}
     assert found["kpstream_recording"][2] == {"one": 1, "two": 0}

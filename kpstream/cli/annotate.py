@@ -174,7 +174,8 @@ def _annotate(job: Job, span: Span, annotator: Annotator, model: ModelOptions, a
         expected = least
     known = 0 if journal is None else journal.answers
     if duration:  # with no frame to come, the error says it all
-        say(f"{video.name} with {endpoint.name}: {estimate(duration, expected, known, priced=model.priced)}")
+        cost = estimate(duration, expected, known, credits_per_request=endpoint.credits_per_request)
+        say(f"{video.name} with {endpoint.name}: {cost}")
     with work_progress(video.name, duration, expected) as bar:
         pipeline = Pipeline(
             video,
@@ -197,7 +198,7 @@ def _annotate(job: Job, span: Span, annotator: Annotator, model: ModelOptions, a
         finally:
             if journal:
                 journal.close()
-            _say_what_was_done(job, pipeline.stats, priced=model.priced)
+            _say_what_was_done(job, pipeline.stats)
     _check_not_interrupted(signals, hint="; the same command goes on" if journal else "")
     span.check(video.name, pipeline.stats.captured, video.duration)
     return pipeline.stats.requests
@@ -214,12 +215,12 @@ def _short_of_requests(error: BudgetSpent, stats: Stats, name: str) -> KpstreamE
     )
 
 
-def _say_what_was_done(job: Job, stats: Stats, *, priced: bool) -> None:
+def _say_what_was_done(job: Job, stats: Stats) -> None:
     """One line; no output is named that has no frame, for there is no such file."""
     if stats.rendered or stats.requests:
         # of recorded video every request without an answer is told, also where the frame was asked about again
         told = replace(stats, lost=stats.requests - stats.answered)
-        say(f"{job.outputs if stats.rendered else job.path.name}: {summary(told, priced=priced)}")
+        say(f"{job.outputs if stats.rendered else job.path.name}: {summary(told)}")
 
 
 def _open_journal(job: Job, model: ModelOptions) -> FileJournal | None:

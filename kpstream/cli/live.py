@@ -242,7 +242,7 @@ def live(
                     follower.follow()
         finally:
             terminal.end(pipeline.stats)
-            say(summary(pipeline.stats, priced=model.priced))
+            say(summary(pipeline.stats))
     if signal.SIGINT in signals.caught:
         raise typer.Exit(INTERRUPTED)
 

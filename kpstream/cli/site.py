@@ -37,7 +37,7 @@ def run(file: Annotated[Path, typer.Argument(metavar="SITE.toml", help="Describe
         reread=read_again,
         make_sinks=lambda camera: [*camera.make_recording(feeds.controls_of(camera)), *feeds.make_sinks(camera)],
         controls_of=feeds.controls_of,
-        on_end=lambda camera, stats: say(f"{camera.name}: {summary(stats, priced=camera.model.priced)}"),
+        on_end=lambda camera, stats: say(f"{camera.name}: {summary(stats)}"),
     )
     with signals_handled() as signals, hangups_call(site.reload), served(page):
         signals.stop = site.stop

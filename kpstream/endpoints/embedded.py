@@ -36,6 +36,11 @@ class EmbeddedEndpoint:
         """One: the network uses all cores by itself, and a second picture in flight only waits for it."""
         return 1
 
+    @property
+    def credits_per_request(self) -> float:
+        """Nothing."""
+        return 0.0
+
     def infer(self, image: Image) -> Answer:
         """Find the people in a picture; blocks while the network computes, and while another thread's does.
 

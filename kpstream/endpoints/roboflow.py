@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property
-from math import inf, isfinite, nan
+from math import inf, isfinite
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -19,6 +19,7 @@ from requests import PreparedRequest
 from kpstream.endpoints.advice import IN_A_PROGRAM, KeyAdvice
 from kpstream.endpoints.answers import Reading, Vocabulary, read_answer, read_json, rescaled, without_secrets
 from kpstream.endpoints.filters import Filters
+from kpstream.endpoints.hosted import MAX_RATE, credits_for, is_hosted
 from kpstream.endpoints.refusals import refusal, said
 from kpstream.endpoints.transport import Access, Response, Transport
 from kpstream.endpoints.uploads import Body, Form, jpeg, shrunk
@@ -30,8 +31,6 @@ from kpstream.skeleton import Skeleton
 
 Output = Literal["json", "image", "image_and_json"]
 
-_HOSTED_RATE = 20.0
-"""Requests a second. Source: Roboflow's blog, "Parallel Inference Requests", February 2025."""
 _MODEL = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*/[A-Za-z0-9_-][A-Za-z0-9_.-]*")
 _WANTS_BASE64 = re.compile(r"base64|multipart|form-data|load input image|decode", re.IGNORECASE)
 _log = logging.getLogger("kpstream")
@@ -96,7 +95,7 @@ class RoboflowEndpoint:
         self._url = f"{_checked_url('--endpoint', endpoint_url, key_in)}/{model}"
         _check_numbers(upload_size, jpeg_quality, timeout)
         self._host = urlsplit(self._url).netloc.rpartition("@")[2]
-        self._hosted = _is_hosted(self._url)
+        self._hosted = is_hosted(self._url)
         self._filters = Filters() if filters is None else filters
         self._upload_size = upload_size
         self._jpeg_quality = jpeg_quality
@@ -114,7 +113,7 @@ class RoboflowEndpoint:
             self._access,
             self._transport,
             self._vocabulary.teach,
-            hosted=_is_hosted(api_url),
+            hosted=is_hosted(api_url),
             cache=SkeletonCache(cache_folder),
         )
         self._look_up = not skeletons
@@ -128,12 +127,17 @@ class RoboflowEndpoint:
     @property
     def max_rate(self) -> float:
         """Requests a second: what the hosted service's owner asks for, infinite for any other server."""
-        return _HOSTED_RATE if self._hosted else inf
+        return MAX_RATE if self._hosted else inf
 
     @property
     def max_in_flight(self) -> int:
         """How many requests at once are of use."""
         return self._max_in_flight
+
+    @property
+    def credits_per_request(self) -> float:
+        """The least that an answered request costs: the hosted service has a price, any other server has none."""
+        return credits_for() if self._hosted else 0.0
 
     def check(self) -> None:
         """Say before the first picture what would refuse it; sends nothing.
@@ -162,7 +166,10 @@ class RoboflowEndpoint:
         picture, shown = shrunk(image, self._upload_size)
         response, sent = self._post(self._infer_request, jpeg(picture, self._jpeg_quality))
         _, poses = self._read(response, shown)
-        return Answer(poses, sent, _billed(response.headers))
+        if not self._hosted:
+            return Answer(poses, sent)
+        billed = _billed(response.headers)
+        return Answer(poses, sent, billed, credits_for(billed))
 
     def predict(
         self, picture: Image | bytes, *, output: Output = "json", stroke: int | None = None, labels: bool | None = None
@@ -350,7 +357,7 @@ def _checked_url(option: str, url: str, key_in: str) -> str:
         whole = False
     if not whole or place.query or place.fragment or not url.isprintable() or " " in url:
         raise UsageError(f"{option} {redact(url)} is no address: give http(s)://HOST[:PORT]")
-    if place.scheme == "http" and _is_hosted(url):
+    if place.scheme == "http" and is_hosted(url):
         raise UsageError(f"{option} {redact(url)} would send the API key in the clear: give https://")
     if place.username is not None and key_in == "header":
         raise UsageError(f"{option} cannot carry a user name while the key is in the header: use --key-in query")
@@ -364,11 +371,6 @@ def _check_numbers(upload_size: int, jpeg_quality: int, timeout: float) -> None:
         raise UsageError("--jpeg-quality must be between 1 and 100")
     if not 0 < timeout < inf:
         raise UsageError("--timeout must be more than 0 seconds")
-
-
-def _is_hosted(url: str) -> bool:
-    host = f".{urlsplit(url).hostname or ''}"
-    return host.endswith((".roboflow.com", ".roboflow.eu", ".roboflow.cloud"))
 
 
 def _refuses_multipart(response: Response) -> bool:
@@ -386,7 +388,7 @@ def _drawing(text: object) -> bytes:
 
 def _billed(headers: Mapping[str, str]) -> float:
     try:
-        seconds = float(headers.get("x-processing-time", "nan"))
+        seconds = float(headers.get("x-processing-time", "0"))
     except ValueError:
-        return nan
-    return seconds if isfinite(seconds) and seconds >= 0 else nan
+        return 0.0
+    return max(0.0, seconds) if isfinite(seconds) else 0.0

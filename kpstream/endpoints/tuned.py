@@ -34,6 +34,7 @@ class Tuned:
         self.name = endpoint.name
         self.max_rate = endpoint.max_rate
         self.max_in_flight = endpoint.max_in_flight
+        self.credits_per_request = endpoint.credits_per_request
 
     @property
     def filters(self) -> Filters:

@@ -141,6 +141,7 @@ class Guest:
         self.name = shared.endpoint.name
         self.max_rate = shared.endpoint.max_rate
         self.max_in_flight = shared.endpoint.max_in_flight
+        self.credits_per_request = shared.endpoint.credits_per_request
 
     @property
     def filters(self) -> Filters:

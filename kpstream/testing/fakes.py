@@ -139,6 +139,7 @@ class FakeEndpoint:
             for it.
         max_rate: As of the Protocol.
         max_in_flight: As of the Protocol.
+        credits_per_request: As of the Protocol.
     """
 
     def __init__(
@@ -147,10 +148,12 @@ class FakeEndpoint:
         *,
         max_rate: float = inf,
         max_in_flight: int = 8,
+        credits_per_request: float = 0.0,
     ) -> None:
         self.name = "fake"
         self.max_rate = max_rate
         self.max_in_flight = max_in_flight
+        self.credits_per_request = credits_per_request
         self.asked: list[int] = []
         """Indices of the frames that were asked about, in the order of asking."""
         self.most_in_flight = 0
