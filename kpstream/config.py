@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kpstream.controls import CameraControls
+    from kpstream.entities import Filters
     from kpstream.sinks.segments import SegmentedVideo
     from kpstream.web import Page
 
@@ -172,6 +173,11 @@ class Camera:
             KpstreamError: The options do not fit together; `load` tried.
         """
         return self.model.make_endpoint()
+
+    @property
+    def filters(self) -> Filters:
+        """Which poses of its answers are used."""
+        return self.model.filters
 
     def make_sampling(self) -> AtRate | Adaptive:
         """Which of its frames are asked."""

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Protocol
 
 from kpstream.budget import Sampling
-from kpstream.endpoints.tuned import Tuned
 from kpstream.entities import Settings
 from kpstream.errors import UsageError
 from kpstream.pipeline import Pipeline
@@ -92,14 +91,12 @@ class Follower:
     Args:
         controls: Whose settings.
         sampling: Gets the rate.
-        endpoint: Gets the thresholds.
-        pipeline: Gets the rate, for its requests in flight.
+        pipeline: Gets the rate, for its requests in flight, and the thresholds.
     """
 
-    def __init__(self, controls: CameraControls, sampling: Rated, endpoint: Tuned, pipeline: Pipeline) -> None:
+    def __init__(self, controls: CameraControls, sampling: Rated, pipeline: Pipeline) -> None:
         self._controls = controls
         self._sampling = sampling
-        self._endpoint = endpoint
         self._pipeline = pipeline
         self._done: Settings | None = None
 
@@ -110,8 +107,8 @@ class Follower:
             return
         self._done = settings
         self._sampling.rate = self._pipeline.rate = settings.rate
-        self._endpoint.filters = replace(
-            self._endpoint.filters,
+        self._pipeline.filters = replace(
+            self._pipeline.filters,
             confidence=settings.confidence,
             keypoint_confidence=settings.keypoint_confidence,
         )

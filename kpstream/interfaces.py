@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol, runtime_checkable
 
-from kpstream.entities import Answer, Frame, Image, Pose, Result, Scene
+from kpstream.entities import Answer, Filters, Frame, Image, Pose, Result, Scene
 
 
 class Source(Protocol):
@@ -75,11 +75,12 @@ class Endpoint(Protocol):
     def credits_per_request(self) -> float:
         """The least credits that an answered request costs; 0 where the service has no price."""
 
-    def infer(self, image: Image) -> Answer:
+    def infer(self, image: Image, filters: Filters = ...) -> Answer:
         """Block until the endpoint has answered.
 
         Args:
             image: BGR, shape ``(height, width, 3)``.
+            filters: Which poses are wanted. An endpoint that knows none answers with all.
 
         Raises:
             EndpointUnavailable: Worth asking again, with a newer frame.

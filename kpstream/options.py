@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 import typer
 
 from kpstream.endpoints.advice import KeyAdvice
-from kpstream.endpoints.filters import Filters
+from kpstream.entities import Filters
 from kpstream.errors import UsageError
 from kpstream.interfaces import Annotator, Endpoint
 from kpstream.redact import redact, remember
@@ -216,7 +216,7 @@ class ModelOptions:
                 raise UsageError("the embedded model is the only one of its kind: leave out --model and --skeleton")
             from kpstream.endpoints.embedded import EmbeddedEndpoint
 
-            return EmbeddedEndpoint(filters=self.filters)
+            return EmbeddedEndpoint()
         from kpstream.endpoints.roboflow import RoboflowEndpoint
 
         if self.model is None:
@@ -227,7 +227,6 @@ class ModelOptions:
             api_url=self.api_url,
             api_key=self.key(),
             key_in=self.key_in,
-            filters=self.filters,
             upload_size=self.upload_size,
             jpeg_quality=self.jpeg_quality,
             body=self.body,

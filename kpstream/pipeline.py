@@ -17,7 +17,7 @@ from typing import Self
 from kpstream.budget import LIVE_RATE, AtRate, InFlight, Sampling
 from kpstream.capture import Capture
 from kpstream.channel import Closed, Deadline
-from kpstream.entities import Frame, Result, Scene, Stats
+from kpstream.entities import Filters, Frame, Result, Scene, Stats
 from kpstream.errors import BudgetSpent
 from kpstream.interfaces import Annotator, Endpoint, Journal, Sink, Source, Tracker
 from kpstream.meters import Rate
@@ -45,6 +45,13 @@ def held_frames(size: tuple[int, int]) -> int:
     return max(8, HELD_BYTES // (3 * width * height))
 
 
+def _line_for(size: tuple[int, int], is_live: bool, delay: float | None) -> Line:
+    capacity = held_frames(size)
+    if not is_live:
+        return Complete(capacity)
+    return Immediate() if delay is None else Aligned(delay, capacity)
+
+
 class Pipeline:
     """Frames from a source, poses from an endpoint, scenes to whoever iterates and to the sinks.
 
@@ -59,6 +66,7 @@ class Pipeline:
         tracker: Knows the poses between the answers.
         rate: The most samples per second of video. None: 5 of a live source, every frame of a recorded one.
         sampling: Which frames are asked, where an even rate is not what is wanted.
+        filters: Which poses of the answers are used.
         delay: How many seconds a live picture may wait, so that answers on both sides of it are in; None shows
             it at once, with the poses moved to it.
         max_in_flight: Requests at once; None follows the measured latency.
@@ -79,6 +87,7 @@ class Pipeline:
         tracker: Tracker | None = None,
         rate: float | None = None,
         sampling: Sampling | None = None,
+        filters: Filters = Filters(),
         delay: float | None = None,
         max_in_flight: int | None = None,
         max_requests: int | None = None,
@@ -92,6 +101,8 @@ class Pipeline:
             rate = LIVE_RATE if live else inf
         # recorded video is asked for as fast as answers come, however sparse its samples are
         limit = InFlight(min(rate if live else inf, endpoint.max_rate), endpoint.max_in_flight, max_in_flight)
+        self.filters = filters
+        """Which poses of the answers are used, from the next request on. May be set by any thread."""
         self._source = source
         self._sinks = tuple(sinks)
         self._annotator = annotator
@@ -102,7 +113,13 @@ class Pipeline:
         self._clock = clock
         self._capture = Capture(source, clock=clock)
         self._sampler = Sampler(
-            endpoint, limit, patient=not live, max_requests=max_requests, journal=journal, clock=clock
+            endpoint,
+            limit,
+            filters=lambda: self.filters,
+            patient=not live,
+            max_requests=max_requests,
+            journal=journal,
+            clock=clock,
         )
         self._limit = limit
         self._max_rate = endpoint.max_rate
@@ -197,7 +214,7 @@ class Pipeline:
                 if frame is None:
                     yield from self._settle_and_release()
                 else:
-                    self._line = self._line or self._make_line(frame)
+                    self._line = self._line or _line_for(frame.size, self._source.is_live, self._delay)
                     yield from self._take(frame, self._line)
             yield from self._finish()
         except Closed:  # by `close`, from the body of the loop
@@ -205,12 +222,6 @@ class Pipeline:
         except BudgetSpent:
             yield from self._settle_the_rest()
             raise
-
-    def _make_line(self, frame: Frame) -> Line:
-        capacity = held_frames(frame.size)
-        if not self._source.is_live:
-            return Complete(capacity)
-        return Immediate() if self._delay is None else Aligned(self._delay, capacity)
 
     def __enter__(self) -> Self:
         return self

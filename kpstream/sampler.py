@@ -16,7 +16,7 @@ from math import nan
 from kpstream.breaker import Breaker
 from kpstream.budget import InFlight, Spacing, backoff
 from kpstream.channel import Channel, Closed, Deadline
-from kpstream.entities import Answer, Frame, Result
+from kpstream.entities import Answer, Filters, Frame, Result
 from kpstream.errors import BudgetSpent, EndpointUnavailable, ResponseFormatError
 from kpstream.interfaces import Endpoint, Journal
 from kpstream.ordering import Lost, Outcome
@@ -35,6 +35,7 @@ class Sampler:
     Args:
         endpoint: Asked by several threads at once.
         limit: How many requests at once.
+        filters: Called in the thread of each request: which poses are wanted.
         patient: True for recorded video: what fails for now is asked again.
         max_requests: Never more, tries again included; None is without limit.
         journal: What remembers the answers for recorded video; None where nothing is remembered.
@@ -46,6 +47,7 @@ class Sampler:
         endpoint: Endpoint,
         limit: InFlight,
         *,
+        filters: Callable[[], Filters] = Filters,
         patient: bool,
         max_requests: int | None = None,
         journal: Journal | None = None,
@@ -53,6 +55,7 @@ class Sampler:
     ) -> None:
         self._endpoint = endpoint
         self._limit = limit
+        self._filters = filters
         self._max_requests = max_requests
         self._journal = journal
         self._clock = clock
@@ -254,7 +257,7 @@ class Sampler:
 
     def _ask(self, frame: Frame) -> Answer | _Fault:
         try:
-            return self._endpoint.infer(frame.image)
+            return self._endpoint.infer(frame.image, self._filters())
         except (EndpointUnavailable, ResponseFormatError) as error:
             # where it came from leads back to here, and would keep the picture until the garbage collector runs
             error.__cause__ = error.__context__ = None

@@ -11,9 +11,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from kpstream.endpoints.filters import Filters
 from kpstream.endpoints.roboflow import Output, Prediction, RoboflowEndpoint
-from kpstream.entities import Frame, Image, Scene
+from kpstream.entities import Filters, Frame, Image, Scene
 from kpstream.errors import SourceOpenError, UsageError
 from kpstream.interfaces import Annotator, Endpoint
 from kpstream.server.answers import answer_with
@@ -54,7 +53,7 @@ class Desk:
 
     Args:
         endpoint: What is asked.
-        filters: What of an embedded model's answers is used; a server was told already.
+        filters: Which poses of the answers are wanted.
         wish: What is wanted of the endpoint's own drawing.
         clock: Seconds that only grow; an embedded model's answer says how long it took.
     """
@@ -89,7 +88,9 @@ class Desk:
             raise UsageError("the embedded model takes files alone: download the picture, or name an --endpoint")
         wish = self._wish
         output = "image_and_json" if wants_drawing and wish.output == "json" else wish.output
-        return self._endpoint.predict_url(picture, output=output, stroke=wish.stroke, labels=wish.labels), None
+        return self._endpoint.predict_url(
+            picture, self._filters, output=output, stroke=wish.stroke, labels=wish.labels
+        ), None
 
     def close(self) -> None:
         """Close the endpoint."""
@@ -98,7 +99,9 @@ class Desk:
     def _look_at(self, image: Image) -> Prediction:
         wish = self._wish
         if isinstance(self._endpoint, RoboflowEndpoint):
-            return self._endpoint.predict(image, output=wish.output, stroke=wish.stroke, labels=wish.labels)
+            return self._endpoint.predict(
+                image, self._filters, output=wish.output, stroke=wish.stroke, labels=wish.labels
+            )
         question = Question(
             self._filters,
             wants_json=wish.output != "image",
@@ -107,7 +110,7 @@ class Desk:
             stroke=1 if wish.stroke is None else wish.stroke,
         )
         began = self._clock()
-        poses = self._endpoint.infer(image).poses
+        poses = self._endpoint.infer(image, self._filters).poses
         said = answer_with(poses, image, question, self._clock() - began)
         content = None if said.content is None else {**said.content}
         if content is not None:

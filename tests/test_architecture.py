@@ -63,7 +63,7 @@ PLAN: dict[str, set[str]] = {
         "render", "sharing", "sinks", "site_file", "sources", "web",
     },
     "console": {"entities", "redact"},
-    "options": {"budget", "endpoints", "errors", "interfaces", "redact", "render", "skeleton"},
+    "options": {"budget", "endpoints", "entities", "errors", "interfaces", "redact", "render", "skeleton"},
     "doctor": {"console", "endpoints", "entities", "errors", "options", "redact", "sinks", "sources"},
     "cli": {
         "annotate", "budget", "config", "console", "controls", "doctor", "endpoints", "entities", "errors",

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from kpstream.endpoints.embedded import EmbeddedEndpoint
-from kpstream.endpoints.filters import Filters
+from kpstream.entities import Filters
 from kpstream.interfaces import Endpoint
 from kpstream.models.movenet import MoveNet
 from tests.test_movenet import drawn_person, two_who_overlap
@@ -58,12 +58,12 @@ def test_the_usual_thresholds_are_right_for_it(model: MoveNet) -> None:
 )
 def test_filters_are_kept_to(model: MoveNet, filters: Filters, poses: int) -> None:
     two = np.tile(drawn_person(), (1, 2, 1))
-    assert len(EmbeddedEndpoint(filters=filters, model=model).infer(two).poses) == poses
+    assert len(EmbeddedEndpoint(model=model).infer(two, filters).poses) == poses
 
 
 def test_the_overlap_of_the_filters_reaches_the_model(model: MoveNet) -> None:
-    few = EmbeddedEndpoint(filters=Filters(overlap=0.05), model=model).infer(two_who_overlap())
-    many = EmbeddedEndpoint(filters=Filters(overlap=0.3), model=model).infer(two_who_overlap())
+    few = EmbeddedEndpoint(model=model).infer(two_who_overlap(), Filters(overlap=0.05))
+    many = EmbeddedEndpoint(model=model).infer(two_who_overlap(), Filters(overlap=0.3))
     assert (len(few.poses), len(many.poses)) == (1, 2)
 
 
@@ -73,13 +73,5 @@ def test_closing_twice_is_harmless(model: MoveNet) -> None:
     endpoint.close()
 
 
-def test_its_repr_tells_its_model_and_filters(model: MoveNet) -> None:
+def test_its_repr_tells_its_model(model: MoveNet) -> None:
     assert "MoveNet 384 px" in repr(EmbeddedEndpoint(model=model))
-
-
-def test_other_filters_hold_for_the_other_alone(model: MoveNet) -> None:
-    endpoint = EmbeddedEndpoint(model=model)
-    strict = endpoint.with_filters(Filters(confidence=0.95))
-    assert strict.filters == Filters(confidence=0.95)
-    assert len(strict.infer(drawn_person()).poses) == 0
-    assert len(endpoint.infer(drawn_person()).poses) == 1

@@ -18,9 +18,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kpstream.endpoints.filters import Filters
 from kpstream.endpoints.roboflow import RoboflowEndpoint, percent
-from kpstream.entities import Image
+from kpstream.entities import Filters, Image
 from kpstream.errors import (
     EndpointError,
     EndpointRejected,
@@ -74,8 +73,8 @@ def test_it_is_an_endpoint() -> None:
 
 def test_what_is_documented_is_sent() -> None:
     filters = Filters(0.4, 0.3, ("person", "big dog"), 0.25, 50)
-    with ScriptedServer() as server, asking(server, filters=filters) as endpoint:
-        endpoint.infer(BLACK)
+    with ScriptedServer() as server, asking(server) as endpoint:
+        endpoint.infer(BLACK, filters)
     request = server.predictions[0]
     assert (request.method, request.path) == ("POST", "/my-pose/3")
     assert request.query == {
@@ -135,22 +134,21 @@ def test_the_upload_size_and_the_quality_are_kept_to() -> None:
 
 def test_what_the_service_ignores_is_kept_to_here() -> None:
     document = recorded("answer_real.json")
-    with ScriptedServer(Reply(body=document), Reply(body=document), Reply(body=document)) as server:
-        with asking(server, filters=Filters(confidence=0.6)) as endpoint:
-            assert [pose.class_name for pose in endpoint.infer(BLACK).poses] == ["person"]
-        with asking(server, filters=Filters(classes=("dog",))) as endpoint:
-            assert [pose.class_name for pose in endpoint.infer(BLACK).poses] == ["dog"]
-        with asking(server, filters=Filters(keypoint_confidence=0.6)) as endpoint:
-            person = endpoint.infer(BLACK).poses[0]
-            assert person.visible(0).tolist()[:3] == [True, False, False]
+    with ScriptedServer(*[Reply(body=document)] * 3) as server, asking(server) as endpoint:
+        sure = endpoint.infer(BLACK, Filters(confidence=0.6)).poses
+        assert [pose.class_name for pose in sure] == ["person"]
+        dogs = endpoint.infer(BLACK, Filters(classes=("dog",))).poses
+        assert [pose.class_name for pose in dogs] == ["dog"]
+        person = endpoint.infer(BLACK, Filters(keypoint_confidence=0.6)).poses[0]
+        assert person.visible(0).tolist()[:3] == [True, False, False]
 
 
-def test_other_filters_are_sent_and_kept_to_from_then_on() -> None:
+def test_each_request_is_sent_with_its_own_filters_and_keeps_to_them() -> None:
     document = recorded("answer_real.json")
     with ScriptedServer(*[Reply(body=document)] * 3) as server, asking(server) as endpoint:
         endpoint.infer(BLACK)
-        strict = endpoint.with_filters(Filters(confidence=0.6))
-        assert [pose.class_name for pose in strict.infer(BLACK).poses] == ["person"]
+        strict = endpoint.infer(BLACK, Filters(confidence=0.6))
+        assert [pose.class_name for pose in strict.poses] == ["person"]
         endpoint.infer(BLACK)
     assert [request.query["confidence"] for request in server.predictions] == ["40", "60", "40"]
 
@@ -508,8 +506,8 @@ def test_a_url_is_handed_over_and_not_fetched() -> None:
 
 def test_the_filters_hold_for_a_picture_s_json_too() -> None:
     real = Reply(body=recorded("answer_real.json"))
-    with ScriptedServer(real) as server, asking(server, filters=Filters(classes=("dog",))) as endpoint:
-        said = endpoint.predict(BLACK)
+    with ScriptedServer(real) as server, asking(server) as endpoint:
+        said = endpoint.predict(BLACK, Filters(classes=("dog",)))
     assert said.document is not None
     assert [item["class"] for item in said.document["predictions"]] == ["dog"]
     assert [pose.class_name for pose in said.poses] == ["dog"]

@@ -17,7 +17,7 @@ import requests
 
 from kpstream.budget import AtRate
 from kpstream.controls import CameraControls
-from kpstream.entities import Answer, Frame, Image, Scene, Settings, Stats
+from kpstream.entities import Answer, Filters, Frame, Image, Scene, Settings, Stats
 from kpstream.errors import EndpointRejected, SinkError, SourceOpenError, SourceReadError, UsageError
 from kpstream.interfaces import Annotator, Endpoint, Sink, Source
 from kpstream.render import PoseAnnotator
@@ -89,6 +89,7 @@ class FakeCamera:
     settings: int = 0
     model: str = "pose/1"
     masks: Sequence[Zone] = ()
+    filters: Filters = Filters()
     rate: float = inf
     delay: float | None = None
     patience: float = inf

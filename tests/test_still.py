@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from kpstream.endpoints.filters import Filters
 from kpstream.endpoints.roboflow import Prediction
-from kpstream.entities import Answer, Image
+from kpstream.entities import Answer, Filters, Image
 from kpstream.errors import SinkError, SourceOpenError, UsageError
 from kpstream.render import PoseAnnotator
 from kpstream.still import Desk, Wish, check_saving, read_picture, save_picture

@@ -183,6 +183,7 @@ def _annotate(job: Job, span: Span, annotator: Annotator, model: ModelOptions, a
             sinks=job.make_sinks(video),
             annotator=None if job.outputs.video is None else annotator,
             sampling=asking.sampling,
+            filters=model.filters,
             max_in_flight=asking.max_in_flight,
             max_requests=asking.max_requests,
             journal=journal,

@@ -199,14 +199,13 @@ def live(
     Keys in the window: q ends, space pauses, s takes a snapshot, f full screen.
     """
     from kpstream.controls import CameraControls, Follower
-    from kpstream.endpoints.tuned import Tuned
     from kpstream.entities import Settings
     from kpstream.pipeline import Pipeline
 
     opening.picture_size()
     delay = view.waits()
-    endpoint, sampling = Tuned(model.make_endpoint()), requests.make_sampling()
-    settings = Settings(sampling.rate, endpoint.filters.confidence, endpoint.filters.keypoint_confidence)
+    endpoint, sampling, filters = model.make_endpoint(), requests.make_sampling(), model.filters
+    settings = Settings(sampling.rate, filters.confidence, filters.keypoint_confidence)
     controls = CameraControls(settings, recording=recording.record is not None)
     outputs = recording.outputs(source, page=web.web is not None)
     device = _device(source, web)
@@ -227,13 +226,14 @@ def live(
             annotator=annotator if viewers.sinks or recording.record else None,
             rate=sampling.rate,
             sampling=sampling,
+            filters=filters,
             delay=delay,
             max_in_flight=requests.max_in_flight,
             max_requests=requests.max_requests,
             duration=inf if view.duration is None else view.duration,
             on_idle=viewers.idle,
         )
-        follower = Follower(controls, sampling, endpoint, pipeline)
+        follower = Follower(controls, sampling, pipeline)
         signals.stop = pipeline.stop
         try:
             with pipeline:

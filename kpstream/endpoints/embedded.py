@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from math import inf
 
-from kpstream.endpoints.filters import Filters
-from kpstream.entities import Answer, Image
+from kpstream.entities import Answer, Filters, Image
 from kpstream.models.movenet import MoveNet
 
 
@@ -13,12 +12,10 @@ class EmbeddedEndpoint:
     """Finds people with the embedded network, on this machine's processor.
 
     Args:
-        filters: Which of the poses are wanted.
         model: The network to use; several endpoints may share one. None makes one of its own.
     """
 
-    def __init__(self, *, filters: Filters = Filters(), model: MoveNet | None = None) -> None:  # noqa: B008 - frozen
-        self._filters = filters
+    def __init__(self, *, model: MoveNet | None = None) -> None:
         self._model = model if model is not None else MoveNet()
 
     @property
@@ -41,29 +38,21 @@ class EmbeddedEndpoint:
         """Nothing."""
         return 0.0
 
-    def infer(self, image: Image) -> Answer:
+    def infer(self, image: Image, filters: Filters = Filters()) -> Answer:
         """Find the people in a picture; blocks while the network computes, and while another thread's does.
 
         Args:
             image: BGR, shape ``(height, width, 3)``.
+            filters: Which of the poses are wanted.
 
         Raises:
             ValueError: ``image`` is no BGR picture, or an empty one.
             KpstreamError: The model's weights are missing or damaged.
         """
-        return Answer(self._filters.apply(self._model.find(image, overlap=self._filters.overlap)))
-
-    @property
-    def filters(self) -> Filters:
-        """What of the answers is used."""
-        return self._filters
-
-    def with_filters(self, filters: Filters) -> EmbeddedEndpoint:
-        """The same network with other filters."""
-        return EmbeddedEndpoint(filters=filters, model=self._model)
+        return Answer(filters.apply(self._model.find(image, overlap=filters.overlap)))
 
     def close(self) -> None:
         """Nothing to give up: what is being computed ends by itself within a fraction of a second."""
 
     def __repr__(self) -> str:
-        return f"<EmbeddedEndpoint {self._model!r}, {self._filters!r}>"
+        return f"<EmbeddedEndpoint {self._model!r}>"

@@ -6,9 +6,8 @@ import base64
 import logging
 import re
 from collections.abc import Mapping
-from copy import copy
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import lru_cache
 from math import inf, isfinite
 from pathlib import Path
 from typing import Any, Literal
@@ -18,13 +17,12 @@ from requests import PreparedRequest
 
 from kpstream.endpoints.advice import IN_A_PROGRAM, KeyAdvice
 from kpstream.endpoints.answers import Reading, Vocabulary, read_answer, read_json, rescaled, without_secrets
-from kpstream.endpoints.filters import Filters
 from kpstream.endpoints.hosted import MAX_RATE, credits_for, is_hosted
 from kpstream.endpoints.refusals import refusal, said
 from kpstream.endpoints.transport import Access, Response, Transport
 from kpstream.endpoints.uploads import Body, Form, jpeg, shrunk
 from kpstream.endpoints.versions import SkeletonCache, SkeletonLookup
-from kpstream.entities import Answer, Image, Pose
+from kpstream.entities import Answer, Filters, Image, Pose
 from kpstream.errors import EndpointRejected, ResponseFormatError, UsageError
 from kpstream.redact import redact, remember_secrets
 from kpstream.skeleton import Skeleton
@@ -58,7 +56,6 @@ class RoboflowEndpoint:
         api_url: The management API, where the skeleton is asked for.
         api_key: The key; None takes the environment's ROBOFLOW_API_KEY at the first request.
         key_in: How it travels: ``query`` as documented, or ``header`` for ``Authorization: Bearer``.
-        filters: Sent, and kept to on this side as well.
         upload_size: Longest side of what is sent, in pixels; a picture is never enlarged.
         jpeg_quality: 1 to 100.
         body: ``multipart``, or the documented ``base64``. An endpoint that refuses multipart is asked again in base64,
@@ -81,7 +78,6 @@ class RoboflowEndpoint:
         api_url: str = "https://api.roboflow.com",
         api_key: str | None = None,
         key_in: Literal["query", "header"] = "query",
-        filters: Filters | None = None,
         upload_size: int = 640,
         jpeg_quality: int = 80,
         body: Form = "multipart",
@@ -96,7 +92,6 @@ class RoboflowEndpoint:
         _check_numbers(upload_size, jpeg_quality, timeout)
         self._host = urlsplit(self._url).netloc.rpartition("@")[2]
         self._hosted = is_hosted(self._url)
-        self._filters = Filters() if filters is None else filters
         self._upload_size = upload_size
         self._jpeg_quality = jpeg_quality
         self._timeout = timeout
@@ -118,6 +113,7 @@ class RoboflowEndpoint:
         )
         self._look_up = not skeletons
         self._warned: set[str] = set()
+        self._prepared = lru_cache(maxsize=16)(self._request)
 
     @property
     def name(self) -> str:
@@ -149,13 +145,14 @@ class RoboflowEndpoint:
         if self._hosted and not self._access.key:
             raise EndpointRejected(self._access.advice.missing)
 
-    def infer(self, image: Image) -> Answer:
+    def infer(self, image: Image, filters: Filters = Filters()) -> Answer:
         """Block until the endpoint has answered, for the timeout at most; any thread.
 
         The first calls may take up to 5 s more, in one thread, while the skeleton is looked up.
 
         Args:
             image: BGR, shape ``(height, width, 3)``; it is only read.
+            filters: Sent, and kept to on this side as well.
 
         Raises:
             EndpointUnavailable: Worth asking again, with a newer frame.
@@ -164,20 +161,27 @@ class RoboflowEndpoint:
         """
         self.check()
         picture, shown = shrunk(image, self._upload_size)
-        response, sent = self._post(self._infer_request, jpeg(picture, self._jpeg_quality))
-        _, poses = self._read(response, shown)
+        response, sent = self._post(self._prepared(filters), jpeg(picture, self._jpeg_quality))
+        _, poses = self._read(response, shown, filters)
         if not self._hosted:
             return Answer(poses, sent)
         billed = _billed(response.headers)
         return Answer(poses, sent, billed, credits_for(billed))
 
     def predict(
-        self, picture: Image | bytes, *, output: Output = "json", stroke: int | None = None, labels: bool | None = None
+        self,
+        picture: Image | bytes,
+        filters: Filters = Filters(),
+        *,
+        output: Output = "json",
+        stroke: int | None = None,
+        labels: bool | None = None,
     ) -> Prediction:
         """Ask for one picture, as JSON, as the endpoint's own drawing, or as both; blocks.
 
         Args:
             picture: BGR, shape ``(height, width, 3)``, sent like a frame; or an image file's bytes, sent as they are.
+            filters: As for `infer`.
             output: The documented ``format``.
             stroke: Width of the endpoint's own lines, in pixels.
             labels: Whether the endpoint writes class names.
@@ -186,21 +190,28 @@ class RoboflowEndpoint:
             EndpointError: As from `infer`.
         """
         self.check()
-        request = self._request(output, stroke, labels)
+        request = self._request(filters, output, stroke, labels)
         if isinstance(picture, bytes):
-            return self._prediction(self._post(request, picture)[0], output)
+            return self._prediction(self._post(request, picture)[0], filters, output)
         small, shown = shrunk(picture, self._upload_size)
         response, _ = self._post(request, jpeg(small, self._jpeg_quality))
         height, width = picture.shape[:2]
-        return self._prediction(response, output, shown, (width, height))
+        return self._prediction(response, filters, output, shown, (width, height))
 
     def predict_url(
-        self, url: str, *, output: Output = "json", stroke: int | None = None, labels: bool | None = None
+        self,
+        url: str,
+        filters: Filters = Filters(),
+        *,
+        output: Output = "json",
+        stroke: int | None = None,
+        labels: bool | None = None,
     ) -> Prediction:
         """Have the endpoint fetch a picture itself and ask for it; blocks. Nothing is fetched here.
 
         Args:
             url: Where the picture is; the hosted service takes https only.
+            filters: As for `infer`.
             output: The documented ``format``.
             stroke: Width of the endpoint's own lines, in pixels.
             labels: Whether the endpoint writes class names.
@@ -210,20 +221,8 @@ class RoboflowEndpoint:
         """
         self.check()
         remember_secrets(url)
-        request = self._request(output, stroke, labels, image=url)
-        return self._prediction(self._accepted(self._transport.exchange(request, self._timeout)), output)
-
-    @property
-    def filters(self) -> Filters:
-        """What of the answers is used."""
-        return self._filters
-
-    def with_filters(self, filters: Filters) -> RoboflowEndpoint:
-        """The same endpoint with other filters, on the same connections: closing either closes both."""
-        other = copy(self)
-        other._filters = filters
-        other.__dict__.pop("_infer_request", None)
-        return other
+        request = self._request(filters, output, stroke, labels, image=url)
+        return self._prediction(self._accepted(self._transport.exchange(request, self._timeout)), filters, output)
 
     def close(self) -> None:
         """Give up the requests in flight, at once, and the connections. Idempotent; any thread."""
@@ -232,14 +231,15 @@ class RoboflowEndpoint:
     def __repr__(self) -> str:
         return f"<RoboflowEndpoint {self.name}>"
 
-    @cached_property
-    def _infer_request(self) -> PreparedRequest:
-        return self._request("json", None, None)
-
     def _request(
-        self, output: Output, stroke: int | None, labels: bool | None, *, image: str | None = None
+        self,
+        filters: Filters,
+        output: Output = "json",
+        stroke: int | None = None,
+        labels: bool | None = None,
+        *,
+        image: str | None = None,
     ) -> PreparedRequest:
-        filters = self._filters
         params = {
             "confidence": percent(filters.confidence),
             "overlap": percent(filters.overlap),
@@ -283,17 +283,20 @@ class RoboflowEndpoint:
             raise ResponseFormatError(f"the answer of {self._host} is longer than any answer can be")
         return response
 
-    def _read(self, response: Response, shown: tuple[int, int] | None) -> tuple[dict[str, Any], tuple[Pose, ...]]:
+    def _read(
+        self, response: Response, shown: tuple[int, int] | None, filters: Filters
+    ) -> tuple[dict[str, Any], tuple[Pose, ...]]:
         document = read_json(response.body)
         if self._look_up:
             self._lookup.look()
         reading = read_answer(document, shown, self._vocabulary)
         self._warn(reading)
-        return document, self._filters.apply(reading.poses)
+        return document, filters.apply(reading.poses)
 
     def _prediction(
         self,
         response: Response,
+        filters: Filters,
         output: Output,
         shown: tuple[int, int] | None = None,
         size: tuple[int, int] | None = None,
@@ -302,12 +305,11 @@ class RoboflowEndpoint:
             if not response.headers.get("Content-Type", "").startswith("image/"):
                 raise ResponseFormatError(f"{self._host} was asked for a drawing and sent none")
             return Prediction(None, response.body, ())
-        document, poses = self._read(response, shown)
+        document, poses = self._read(response, shown, filters)
         document = without_secrets(document)
         drawing = _drawing(document.pop("visualization", None)) if output == "image_and_json" else None
         if shown and size:
             document = {**rescaled(document, shown), "image": {"width": size[0], "height": size[1]}}
-        filters = self._filters
         kept = [
             item
             for item in document["predictions"]

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kpstream.endpoints.filters import Filters
+from kpstream.entities import Filters
 from kpstream.server.faults import Fault, invalid
 
 _LOWEST_CONFIDENCE = 0.01

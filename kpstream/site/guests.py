@@ -9,9 +9,7 @@ from math import inf
 from typing import Protocol
 
 from kpstream.budget import Sampling
-from kpstream.endpoints.filters import Filters
-from kpstream.endpoints.tuned import Filtered
-from kpstream.entities import Answer, Frame, Image, Stats
+from kpstream.entities import Answer, Filters, Frame, Image, Stats
 from kpstream.errors import EndpointRejected, EndpointUnavailable
 from kpstream.interfaces import Endpoint
 from kpstream.sharing import Limits, Shares
@@ -137,24 +135,12 @@ class Guest:
         self._lock = lock
         self._clock = clock
         self._left = False
-        self._asked = shared.endpoint
         self.name = shared.endpoint.name
         self.max_rate = shared.endpoint.max_rate
         self.max_in_flight = shared.endpoint.max_in_flight
         self.credits_per_request = shared.endpoint.credits_per_request
 
-    @property
-    def filters(self) -> Filters:
-        """What of the answers is used."""
-        return self._asked.filters if isinstance(self._asked, Filtered) else Filters()
-
-    def with_filters(self, filters: Filters) -> Guest:
-        """The same guest, in the same place of the queue, with other filters."""
-        if isinstance(self._shared.endpoint, Filtered):
-            self._asked = self._shared.endpoint.with_filters(filters)
-        return self
-
-    def infer(self, image: Image) -> Answer:
+    def infer(self, image: Image, filters: Filters = Filters()) -> Answer:
         """Ask the endpoint; blocks. One that refuses for good is unavailable, and left alone for a while.
 
         Raises:
@@ -164,7 +150,7 @@ class Guest:
         with self._lock:
             numbers = [queue.began(self, self._clock()) for queue in self._queues]
         try:
-            answer = self._asked.infer(image)
+            answer = self._shared.endpoint.infer(image, filters)
         except EndpointRejected as error:
             self._shared.rests_until = self._clock() + REST
             raise EndpointUnavailable(f"{error}; asked again every minute", retry_after=REST) from error

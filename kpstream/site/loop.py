@@ -11,8 +11,7 @@ from typing import Generic, Protocol, TypeVar
 
 from kpstream.channel import Channel, Deadline
 from kpstream.controls import CameraControls, Follower, Rated
-from kpstream.endpoints.tuned import Tuned
-from kpstream.entities import Stats
+from kpstream.entities import Filters, Stats
 from kpstream.errors import KpstreamError
 from kpstream.interfaces import Annotator, Sink, Source
 from kpstream.pipeline import Pipeline
@@ -48,6 +47,10 @@ class Camera(Asks, Protocol):
     @property
     def rate(self) -> float:
         """The most samples per second of video."""
+
+    @property
+    def filters(self) -> Filters:
+        """Which poses of the answers are used."""
 
     @property
     def delay(self) -> float | None:
@@ -158,20 +161,21 @@ class Loop(Generic[C]):
             source: Source = Deferred(camera.name, camera.open_source, patience=camera.patience)
             if camera.masks:
                 source = Masked(source, camera.masks)
-            sampling, endpoint = camera.make_sampling(), Tuned(guest)
+            sampling = camera.make_sampling()
             with Pipeline(
                 source,
-                endpoint,
+                guest,
                 sinks=[outlets] if outlets else (),
                 annotator=camera.make_annotator() if outlets else None,
                 rate=camera.rate,
                 sampling=InTurn(sampling, guest),
+                filters=camera.filters,
                 delay=camera.delay,
                 on_idle=lambda stats: self._idle(outlets, stats),
                 clock=self._clock,
             ) as self._pipeline:
                 controls = self._controls_of(camera)
-                follower = None if controls is None else Follower(controls, sampling, endpoint, self._pipeline)
+                follower = None if controls is None else Follower(controls, sampling, self._pipeline)
                 try:
                     self._show(self._pipeline, outlets, follower)
                 finally:

@@ -9,7 +9,7 @@ from math import inf
 
 import numpy as np
 
-from kpstream.entities import Answer, Frame, Image, Pose, Scene
+from kpstream.entities import Answer, Filters, Frame, Image, Pose, Scene
 from kpstream.errors import EndpointUnavailable, SourceOpenError, SourceReadError
 from kpstream.skeleton import Skeleton
 
@@ -156,13 +156,15 @@ class FakeEndpoint:
         self.credits_per_request = credits_per_request
         self.asked: list[int] = []
         """Indices of the frames that were asked about, in the order of asking."""
+        self.filters: list[Filters] = []
+        """What they were asked with."""
         self.most_in_flight = 0
         self.closed = False
         self._answer = answer
         self._in_flight = 0
         self._lock = threading.Lock()
 
-    def infer(self, image: Image) -> Answer:
+    def infer(self, image: Image, filters: Filters = Filters()) -> Answer:
         """What the function says.
 
         Raises:
@@ -172,6 +174,7 @@ class FakeEndpoint:
             raise EndpointUnavailable("the fake endpoint is closed")
         with self._lock:
             self.asked.append(index_of(image))
+            self.filters.append(filters)
             self._in_flight += 1
             self.most_in_flight = max(self.most_in_flight, self._in_flight)
         try:
