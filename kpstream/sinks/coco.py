@@ -13,7 +13,7 @@ from typing import IO, Any
 
 from kpstream.entities import Image, Pose, Scene
 from kpstream.errors import SinkError
-from kpstream.sinks.numbers import decimals, keypoints
+from kpstream.sinks.numbers import decimals, keypoints, seconds
 from kpstream.sinks.output import STDOUT, OutputFile, check_writable, sink_error
 from kpstream.skeleton import Skeleton
 
@@ -71,7 +71,7 @@ class CocoSink:
             self._annotations = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
         index, (width, height) = scene.frame.index, scene.frame.size
         image = {"id": index, "file_name": f"{index:06d}.jpg", "width": width, "height": height}
-        _add_line(self._images, image | {"pts": decimals(scene.frame.pts)})
+        _add_line(self._images, image | {"pts": seconds(scene.frame.pts)})
         for pose in scene.poses:
             self._annotated += 1
             _add_line(self._annotations, {"id": self._annotated, "image_id": index} | self._annotation(pose))

@@ -8,7 +8,7 @@ from io import StringIO
 from pathlib import Path
 
 from kpstream.entities import Image, Pose, Scene
-from kpstream.sinks.numbers import centre_box, decimals, keypoints
+from kpstream.sinks.numbers import centre_box, decimals, keypoints, seconds
 from kpstream.sinks.output import OutputFile
 
 COLUMNS = (
@@ -61,7 +61,7 @@ class CsvSink:
         if not self._file.started:
             table.writerow(COLUMNS)
         frame = scene.frame
-        of_scene = (scene.source, frame.index, decimals(frame.pts), decimals(scene.result_age), int(scene.stale))
+        of_scene = (scene.source, frame.index, seconds(frame.pts), seconds(scene.result_age), int(scene.stale))
         for number, pose in enumerate(scene.poses):
             table.writerows((*of_scene, number, *row) for row in _rows(pose))
         self._file.write(text.getvalue().encode("utf-8", "replace"))

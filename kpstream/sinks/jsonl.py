@@ -16,7 +16,7 @@ import numpy as np
 
 from kpstream.entities import Image, Origin, Pose, Scene, box_of
 from kpstream.errors import SourceOpenError, UsageError
-from kpstream.sinks.numbers import centre_box, decimals, keypoints
+from kpstream.sinks.numbers import centre_box, decimals, keypoints, seconds
 from kpstream.sinks.output import OutputFile
 from kpstream.skeleton import Skeleton, known_by_names
 
@@ -73,11 +73,12 @@ def scene_object(scene: Scene) -> dict[str, Any]:
     return {
         "source": scene.source,
         "frame_index": frame.index,
-        "pts": decimals(frame.pts),
+        "pts": seconds(frame.pts),
         "captured_at": decimals(frame.captured_at),
         "rendered_at": decimals(scene.rendered_at),
+        "frame_size": list(frame.size),
         "result_frame_index": scene.result_frame_index,
-        "result_age": decimals(scene.result_age),
+        "result_age": seconds(scene.result_age),
         "stale": scene.stale,
         "poses": [_pose_object(pose) for pose in scene.poses],
     }

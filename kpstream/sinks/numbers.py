@@ -1,4 +1,4 @@
-"""Poses as files have them: plain numbers with at most three decimals, and never a NaN."""
+"""Poses and times as files have them: plain numbers with few decimals, and never a NaN."""
 
 from __future__ import annotations
 
@@ -15,6 +15,14 @@ Keypoint = tuple[int, str, float, float, float | None]
 def decimals(value: float) -> float | None:
     """A number with three decimals; None where it is NaN or infinite."""
     return round(float(value), 3) if isfinite(value) else None
+
+
+def seconds(value: float) -> float | None:
+    """A time of the source with six decimals; None where it is NaN or infinite.
+
+    Milliseconds would give neighbouring frames of 240 a second steps that are off by a fifth.
+    """
+    return round(float(value), 6) if isfinite(value) else None
 
 
 def centre_box(pose: Pose) -> tuple[float | None, float | None, float | None, float | None]:

@@ -90,6 +90,7 @@ def _poses() -> Schema:
             "pts": _NUMBER,
             "captured_at": _NUMBER,
             "rendered_at": _NUMBER,
+            "frame_size": _list({"type": "integer"}),
             "result_frame_index": {"type": ["integer", "null"]},
             "result_age": _NUMBER,
             "stale": _FLAG,

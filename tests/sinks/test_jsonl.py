@@ -51,15 +51,16 @@ def test_the_object_is_the_documented_one(tmp_path: Path) -> None:
         tracker_id=3,
         origin="predicted",
     )
-    frame = Frame(412, 13.7333, 5120.11449, picture())
+    frame = Frame(412, 13.7333333, 5120.11449, picture())
     whole = Scene(frame, (pose,), result_frame_index=406, result_age=0.2, rendered_at=5120.127, source="0")
     assert write(tmp_path / "a.jsonl", whole) == [
         {
             "source": "0",
             "frame_index": 412,
-            "pts": 13.733,
+            "pts": 13.733333,
             "captured_at": 5120.114,
             "rendered_at": 5120.127,
+            "frame_size": [64, 48],
             "result_frame_index": 406,
             "result_age": 0.2,
             "stale": False,
