@@ -41,7 +41,8 @@ class CsvSink:
     """One row a keypoint, UTF-8, under one line with the `COLUMNS`.
 
     A keypoint that is not there has no row; a pose without any keypoint has one row in which the keypoint's columns
-    are empty; a frame without poses has none. What is not known is empty.
+    are empty, and so has a frame without any pose, with all columns of a pose empty: no frame is missing on the time
+    axis. What is not known is empty.
 
     Args:
         path: The file, created by the first scene; ``-`` is stdout.
@@ -64,6 +65,8 @@ class CsvSink:
         of_scene = (scene.source, frame.index, seconds(frame.pts), seconds(scene.result_age), int(scene.stale))
         for number, pose in enumerate(scene.poses):
             table.writerows((*of_scene, number, *row) for row in _rows(pose))
+        if not scene.poses:
+            table.writerow((*of_scene, *[None] * (len(COLUMNS) - len(of_scene))))
         self._file.write(text.getvalue().encode("utf-8", "replace"))
 
     def close(self) -> None:

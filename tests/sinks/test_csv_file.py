@@ -72,7 +72,7 @@ def test_a_pose_without_keypoints_keeps_its_box(tmp_path: Path) -> None:
 
 def test_poses_without_an_id_can_be_told_apart(tmp_path: Path) -> None:
     rows = table(tmp_path / "a.csv", scene(0, person(None), person(None)), scene(1), scene(2, person(None)))
-    assert {(row["frame_index"], row["pose"]) for row in rows} == {("0", "0"), ("0", "1"), ("2", "0")}
+    assert {(row["frame_index"], row["pose"]) for row in rows} == {("0", "0"), ("0", "1"), ("1", ""), ("2", "0")}
 
 
 def test_what_is_not_known_is_empty(tmp_path: Path) -> None:
@@ -80,9 +80,17 @@ def test_what_is_not_known_is_empty(tmp_path: Path) -> None:
     assert table(tmp_path / "a.csv", unknown)[0]["result_age"] == ""
 
 
-def test_without_a_pose_there_are_the_names_of_the_columns(tmp_path: Path) -> None:
-    assert table(tmp_path / "a.csv", scene(0), scene(1)) == []
-    assert (tmp_path / "a.csv").read_text() == ",".join(COLUMNS) + "\n"
+@pytest.mark.parametrize("seen", [(), (0,), (1,), (0, 1, 2)])
+def test_a_frame_without_a_pose_has_a_row_of_its_own(seen: tuple[int, ...], tmp_path: Path) -> None:
+    rows = table(tmp_path / "a.csv", *(scene(index, *[bare_box()] * (index in seen)) for index in range(3)))
+    assert [(row["source"], row["frame_index"], row["pts"], row["stale"]) for row in rows] == [
+        ("cam", "0", "0.0", "0"),
+        ("cam", "1", "0.033333", "0"),
+        ("cam", "2", "0.066667", "0"),
+    ]
+    for index, row in enumerate(rows):
+        assert (row["class"] == "ball") == (index in seen)
+        assert all(index in seen or not row[name] for name in COLUMNS[5:])
 
 
 def test_rows_are_in_the_file_as_soon_as_they_are_written(tmp_path: Path) -> None:
