@@ -27,8 +27,9 @@ class CocoSink:
     An image's ``id`` is its ``frame_index``, and its ``file_name`` is what
     ``ffmpeg -i VIDEO -fps_mode passthrough -start_number 0 %06d.jpg`` calls it. A category's ``id`` is its
     ``class_id`` plus 1, for COCO counts from 1. Visibility is 2 where a keypoint's confidence reaches the threshold,
-    1 below it, and 0, at (0, 0), where the keypoint is missing. Beside COCO's own fields stand ``score``,
-    ``keypoint_scores``, ``track_id`` and ``origin``.
+    1 below it, and 0, at (0, 0), where the keypoint is missing or lies outside the picture. Boxes end at the edges of
+    the picture, and a pose whose whole box lies outside is left out: importers refuse what is not in the picture.
+    Beside COCO's own fields stand ``score``, ``keypoint_scores``, ``track_id`` and ``origin``.
 
     Scenes are spooled to nameless files beside the output and put together by `close`: memory stays small however
     long the video is, and the output appears whole or not at all.
@@ -73,25 +74,23 @@ class CocoSink:
         image = {"id": index, "file_name": f"{index:06d}.jpg", "width": width, "height": height}
         _add_line(self._images, image | {"pts": seconds(scene.frame.pts)})
         for pose in scene.poses:
-            self._annotated += 1
-            _add_line(self._annotations, {"id": self._annotated, "image_id": index} | self._annotation(pose))
+            if (box := _box_inside(pose, width, height)) is not None:
+                self._annotated += 1
+                annotation = {"id": self._annotated, "image_id": index, "bbox": box, "area": decimals(box[2] * box[3])}
+                _add_line(self._annotations, annotation | self._labels(pose, width, height))
 
-    def _annotation(self, pose: Pose) -> dict[str, Any]:
+    def _labels(self, pose: Pose, width: int, height: int) -> dict[str, Any]:
         category = self._category(pose)
         flat: list[float] = [0, 0, 0] * len(category.skeleton.names)
         scores: list[float] = [0] * len(category.skeleton.names)
-        there = keypoints(pose)
+        there = [point for point in keypoints(pose) if 0 <= point[2] < width and 0 <= point[3] < height]
         for index, _, x, y, confidence in there:
             scores[index] = confidence or 0
             flat[3 * index : 3 * index + 3] = x, y, 2 if scores[index] >= self._threshold else 1
-        x_min, y_min, x_max, y_max = pose.xyxy.tolist()
-        width, height = x_max - x_min, y_max - y_min
         return {
             "category_id": category.id,
             "keypoints": flat,
             "num_keypoints": len(there),
-            "bbox": [decimals(x_min), decimals(y_min), decimals(width), decimals(height)],
-            "area": decimals(width * height),
             "iscrowd": 0,
             "score": decimals(pose.confidence),
             "keypoint_scores": scores,
@@ -200,6 +199,23 @@ class _Category:
         names = [vertex or f"keypoint_{index}" for index, vertex in enumerate(self.skeleton.names)]
         edges = [[start + 1, end + 1] for start, end in self.skeleton.edges]
         return {"id": self.id, "name": name, "supercategory": name, "keypoints": names, "skeleton": edges}
+
+
+def _box_inside(pose: Pose, width: int, height: int) -> list[float] | None:
+    """The part of a box that lies in the picture: x, y, width and height in pixels; None where no part of it does."""
+    x_min, y_min, x_max, y_max = pose.xyxy.tolist()
+    across, down = _part_inside(x_min, x_max, width), _part_inside(y_min, y_max, height)
+    return None if across is None or down is None else [across[0], down[0], across[1], down[1]]
+
+
+def _part_inside(low: float, high: float, limit: int) -> tuple[float, float] | None:
+    """Where the part of an interval between 0 and ``limit`` begins and how long it is, with three decimals each."""
+    start, end = (round(min(max(value, 0.0), limit), 3) for value in (low, high))
+    length = round(end - start, 3)
+    if start + length > limit:  # by the last bit of their sum
+        length = round(length - 0.001, 3)
+    point = low == high and 0 <= low < limit
+    return (start, length) if length > 0 or point else None
 
 
 def _add_line(spool: IO[bytes], item: dict[str, Any]) -> None:

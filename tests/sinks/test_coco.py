@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from kpstream.entities import Frame, Pose, Scene
 from kpstream.interfaces import Sink
@@ -39,7 +41,7 @@ def dataset(path: Path, *scenes: Scene, keypoint_confidence: float = 0.3) -> dic
 
 def check(found: dict[str, Any]) -> None:
     """What pycocotools and its relatives rely on."""
-    images = {image["id"] for image in found["images"]}
+    images = {image["id"]: (image["width"], image["height"]) for image in found["images"]}
     categories = {category["id"]: category for category in found["categories"]}
     assert len(images) == len(found["images"])
     assert len(categories) == len(found["categories"])
@@ -53,7 +55,13 @@ def check(found: dict[str, Any]) -> None:
         names = categories[annotation["category_id"]]["keypoints"]
         assert len(annotation["keypoints"]) == 3 * len(names)
         assert len(annotation["keypoint_scores"]) == len(names)
+        (width, height), (x, y, across, down) = images[annotation["image_id"]], annotation["bbox"]
+        assert min(x, y) >= 0
+        assert x + across <= width
+        assert y + down <= height
         seen = annotation["keypoints"][2::3]
+        for x, y, flag in zip(annotation["keypoints"][::3], annotation["keypoints"][1::3], seen, strict=True):
+            assert (0 <= x < width and 0 <= y < height) if flag else (x, y) == (0, 0)
         assert set(seen) <= {0, 1, 2}
         assert annotation["num_keypoints"] == sum(flag > 0 for flag in seen)
         assert annotation["area"] == pytest.approx(annotation["bbox"][2] * annotation["bbox"][3], abs=0.1)
@@ -95,6 +103,66 @@ def test_a_keypoint_below_the_threshold_is_labelled_but_not_visible(tmp_path: Pa
     (annotation,) = dataset(tmp_path / "a.json", scene(0, unsure))["annotations"]
     assert annotation["keypoints"][2::3] == [1, 2, 2]
     assert annotation["num_keypoints"] == 3
+
+
+@pytest.mark.parametrize(
+    ("box", "expected"),
+    [
+        ((-8, 9, 20, 30), [0, 9, 20, 21]),
+        ((8, -9, 20, 30), [8, 0, 12, 30]),
+        ((50, 9, 80, 30), [50, 9, 14, 21]),
+        ((8, 40, 20, 60), [8, 40, 12, 8]),
+        ((-5, -5, 80, 60), [0, 0, 64, 48]),
+        ((0, 0, 64, 48), [0, 0, 64, 48]),
+        ((10, 10, 10, 10), [10, 10, 0, 0]),
+        ((-9, 9, 0, 30), None),
+        ((64, 9, 80, 30), None),
+        ((8, -9, 20, -1), None),
+        ((8, 48, 20, 60), None),
+        ((63.9996, 0, 80, 48), None),
+        ((70, 10, 70, 10), None),
+    ],
+)
+def test_boxes_end_at_the_edges_of_the_picture(
+    box: tuple[float, ...], expected: list[float] | None, tmp_path: Path
+) -> None:
+    pose = person().but(xyxy=np.array(box, np.float32))
+    found = dataset(tmp_path / "a.json", scene(0, pose, person()))["annotations"]
+    assert [one["bbox"] for one in found][:-1] == [expected] * (expected is not None)
+
+
+@pytest.mark.parametrize(
+    ("at", "flag"),
+    [((0, 0), 2), ((63.9, 47.9), 2), ((-0.1, 5), 0), ((5, -0.1), 0), ((64, 5), 0), ((5, 48), 0), ((63.9999, 5), 0)],
+)
+def test_a_keypoint_outside_the_picture_is_not_labelled(at: tuple[float, float], flag: int, tmp_path: Path) -> None:
+    xy = np.array([at, (10, 10), (20, 20)], np.float32)
+    pose = person(skeleton=HAND, missing=()).but(xy=xy)
+    (annotation,) = dataset(tmp_path / "a.json", scene(0, pose))["annotations"]
+    assert annotation["keypoints"][2::3] == [flag, 2, 2]
+    assert annotation["keypoint_scores"][0] == (0.9 if flag else 0)
+
+
+_anywhere = st.floats(-200, 300, width=32)
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.tuples(_anywhere, _anywhere), min_size=3, max_size=3),
+    st.tuples(_anywhere, _anywhere),
+    st.tuples(st.floats(0, 300, width=32), st.floats(0, 300, width=32)),
+    st.tuples(st.integers(2, 200), st.integers(2, 200)),
+)
+def test_whatever_reaches_outside_the_file_stays_inside(
+    tmp_path_factory: pytest.TempPathFactory,
+    points: list[tuple[float, float]],
+    corner: tuple[float, float],
+    sides: tuple[float, float],
+    size: tuple[int, int],
+) -> None:
+    box = np.array([*corner, corner[0] + sides[0], corner[1] + sides[1]], np.float32)
+    pose = person(skeleton=HAND, missing=()).but(xy=np.array(points, np.float32), xyxy=box)
+    dataset(tmp_path_factory.mktemp("coco") / "a.json", scene(0, pose, size=size))
 
 
 def test_frames_without_poses_are_images_too(tmp_path: Path) -> None:
