@@ -110,8 +110,8 @@ class Tracker(Protocol):
     """What knows the poses at any moment. Used by one thread; keeps no clock."""
 
     @property
-    def unsure(self) -> bool:
-        """Whether somebody is still shown whom the last answer did not confirm."""
+    def has_unconfirmed(self) -> bool:
+        """Whether an object is still drawn that the last answer did not confirm."""
 
     def update(self, result: Result) -> None:
         """Take in a measurement.

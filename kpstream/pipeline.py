@@ -261,7 +261,7 @@ class Pipeline:
             yield frame
 
     def _take(self, frame: Frame, line: Line) -> Iterator[Scene]:
-        due = self._sampling.due(frame, unsure=self._tracker.unsure or self._last_was_lost)
+        due = self._sampling.due(frame, unsure=self._tracker.has_unconfirmed or self._last_was_lost)
         if self._source.is_live:
             sampled = due and self._sampler.offer(frame)
         else:

@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from kpstream.budget import EveryNth
+from kpstream.budget import HEARTBEAT, Adaptive, EveryNth
 from kpstream.entities import Answer, Frame, Image, Scene, Stats
 from kpstream.errors import BudgetSpent, EndpointRejected, EndpointUnavailable, SinkError, SourceReadError, ViewerQuit
 from kpstream.pipeline import Pipeline
@@ -332,3 +332,36 @@ def test_how_long_a_camera_is_silent_is_told_by_the_clock_of_the_pipeline() -> N
         clock.advance(3600.0)
         assert list(scenes) == []
     assert told == ["camera silent for 3600 s, trying again: the synthetic source is not back yet"]
+
+
+def test_a_person_at_rest_whom_an_answer_overlooks_stays_drawn_and_is_asked_about_again() -> None:
+    beat = int(HEARTBEAT * 30)
+    turn, answered = threading.Semaphore(), threading.Semaphore(0)
+
+    class Still(SyntheticSource):
+        """The same square in every picture; the next one comes when the last one was shown."""
+
+        def read(self) -> Frame | None:
+            turn.acquire()
+            return super().read()
+
+        def picture(self, index: int) -> Image:
+            picture = super().picture(0)
+            picture[0, :4] = super().picture(index)[0, :4]
+            return picture
+
+    def overlook_at_the_first_heartbeat(image: Image) -> Answer:
+        answered.release()
+        return Answer(() if index_of(image) == beat else (truth(0),))
+
+    endpoint, drawn = FakeEndpoint(overlook_at_the_first_heartbeat), list[bool]()
+    source = Still(beat + 120, is_live=True)
+    with Pipeline(source, endpoint, sampling=Adaptive(5), clock=ManualClock()) as pipeline:
+        for scene in pipeline:
+            if scene.frame.index in (0, beat):
+                answered.acquire()
+            drawn.append(bool(scene.poses))
+            turn.release()
+    assert endpoint.asked[:2] == [0, beat]
+    assert beat < endpoint.asked[2] < beat + 60
+    assert all(drawn[30:])

@@ -323,6 +323,26 @@ def test_one_answer_that_overlooks_somebody_does_not_hide_them() -> None:
     assert all(len(poses) == 1 and poses[0].tracker_id == 1 for poses in shown[12:])
 
 
+def test_who_rests_stays_while_nobody_asks() -> None:
+    poses = play(Tracker(), 150, lambda i: (60, 100), answer=lambda i: [pose(60, 100)] if i <= 30 else [], every=30)
+    still = Tracker()
+    still.update(result(0, pose(60, 100)))
+    shown = [still.predict(frame(index, picture((60, 100)))) for index in range(150)]
+    assert all(len(poses) == 1 and poses[0].confidence > 0.7 for poses in shown)
+    assert poses[-1] == ()
+
+
+def test_tracker_tells_when_it_draws_somebody_whom_the_last_answer_overlooked() -> None:
+    tracker = Tracker()
+    unconfirmed = []
+    for index in range(60):
+        if index % 6 == 0:
+            tracker.update(result(index, *([] if index == 30 else [pose(60, 100)])))
+        poses = tracker.predict(frame(index, picture((60, 100))))
+        unconfirmed.append(bool(poses) and tracker.has_unconfirmed)
+    assert [i for i, is_so in enumerate(unconfirmed) if is_so] == [*range(30, 36)]
+
+
 def test_cut_ends_the_poses_and_the_ids() -> None:
     tracker, other = Tracker(), texture(9, grain=10)
     answers = {i: pose(100, 100) for i in range(0, 30, 6)} | {i: pose(110, 105) for i in range(30, 90, 6)}

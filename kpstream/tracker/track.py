@@ -24,6 +24,8 @@ _SURPRISE = 3.0  # standard deviations; beyond, the answer is right and the trai
 _LEARN, _FOUND_AT_MOST = 0.15, 0.9
 _STAYS = 0.98  # the share of objects that are still there one answer later
 _ASTRAY = 0.03  # diagonals; whom no answer confirms is lost at the latest when in doubt by so much
+_AT_REST = 0.02  # diagonals; an object that is no further from where an answer found it rests
+_RESTS_FOR = 7.0  # seconds for which that is believed without an answer: longer than adaptive sampling pauses
 _GLIDE = 0.7  # what is left of a correction, one picture later
 _FEW, _ENOUGH = 3, 6  # keypoints; with less than a few a lattice helps, with enough it only gets in the way
 _LATTICE = np.array([(x, y) for y in (0.2, 0.5, 0.8) for x in (0.2, 0.5, 0.8)], np.float32)
@@ -200,6 +202,8 @@ class Track:
     """How likely it is still there, after the answers that did not confirm it."""
     missed: int = 0
     """How many answers did not confirm it since the last one that did."""
+    known_at: float = -np.inf
+    """Pts up to which it is known to be there: of the last answer that found it, or later if it has rested since."""
 
     def around(self, pts: float) -> tuple[Key | None, Key | None]:
         """The last key at or before ``pts`` and the first one after it."""
@@ -215,18 +219,27 @@ class Track:
         while len(self.keys) > 2 and self.keys[2].pts <= pts:
             self.keys.popleft()
 
-    def confirm(self) -> None:
+    def confirm(self, pts: float) -> None:
         """Take note that an answer found it: what it missed before, it missed in vain."""
-        self.presence, self.missed = 1.0, 0
+        self.presence, self.missed, self.known_at = 1.0, 0, pts
         self.found += _LEARN * (1 - self.found)
 
-    def miss(self) -> None:
+    def miss(self, pts: float) -> None:
         """Take note that an answer did not find it: it left, or the model overlooked it as it does sometimes."""
         self.missed += 1
+        self.known_at = max(self.keys[-1].pts, min(self.known_at, pts))
         stays = _STAYS * self.presence
         overlooked = stays * (1 - min(self.found, _FOUND_AT_MOST))
         self.presence = overlooked / (overlooked + 1 - stays)
         self.found -= _LEARN * self.found * self.presence
+
+    def rest(self, pts: float) -> None:
+        """While no answer comes: an object that has not moved since the last one is still there."""
+        trail, answer = self.shown, self.pose.xyxy - self.margins
+        if self.missed or trail is None or pts > self.keys[-1].pts + _RESTS_FOR:
+            return
+        if np.nanmax(np.abs(box_around(trail.spots[-1].xy) - answer), initial=0) <= _AT_REST * diagonal(self.pose):
+            self.known_at = pts
 
     def trust(self) -> float:
         """How likely it is still there and where it is thought to be.
@@ -342,12 +355,13 @@ class Track:
         """
         pose = self.pose
         rows = len(pose.xy)
-        age = pts - self.seen[:rows] - fresh_for
+        rested = self.known_at - self.keys[-1].pts
+        age = pts - self.seen[:rows] - rested - fresh_for
         strength = self.strength[:rows] * np.clip(1 - age / fades_within, 0, 1)
         xy = spot.xy[:rows].copy()
         xy[strength <= 0] = np.nan
         strength[np.isnan(xy[:, 0])] = 0
-        fade = float(np.clip(1 - (pts - self.keys[-1].pts - fresh_for) / fades_within, 0, 1))
+        fade = float(np.clip(1 - (pts - self.known_at - fresh_for) / fades_within, 0, 1))
         return pose.but(
             xy=xy,
             keypoint_confidence=strength.astype(np.float32),

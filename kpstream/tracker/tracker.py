@@ -51,15 +51,11 @@ class Tracker:
         self._judged_at = -np.inf
         self._lag = 0.0
         self._quantum = 1.0
-        self._unsure = False
+        self.has_unconfirmed = False
+        """Whether an object is still drawn that the last answer did not confirm."""
 
     def __repr__(self) -> str:
         return f"<Tracker {len(self._tracks)} tracks, {self._next_id - 1} ids given, {self._pictures!r}>"
-
-    @property
-    def unsure(self) -> bool:
-        """Whether somebody is still shown whom the last answer did not confirm."""
-        return self._unsure
 
     def look(self, frame: Frame) -> None:
         """See a frame ahead of its `predict`; what lies between two answers is then followed from both sides."""
@@ -83,7 +79,7 @@ class Tracker:
         for pose, track in zip(result.poses, owners, strict=True):
             key = Key(result.pts, result.frame_index, pose.but(tracker_id=track.tracker_id, origin="measured"))
             track.keys.append(key)
-            track.confirm()
+            track.confirm(result.pts)
             if late and number is not None:
                 track.correct(key, number, self._quantum, _REDO)
         if late and number is not None:
@@ -99,8 +95,10 @@ class Tracker:
         self._shown = (frame.pts, number)
         self._retire(frame.pts)
         self._go_on(number, frame.pts)
-        poses = (self._pose(track, frame, number, last) for track in self._tracks)
-        return tuple(pose for pose in poses if pose is not None)
+        poses = [self._pose(track, frame, number, last) for track in self._tracks]
+        drawn = [(track, pose) for track, pose in zip(self._tracks, poses, strict=True) if pose is not None]
+        self.has_unconfirmed = any(track.missed for track, _ in drawn)
+        return tuple(pose for _, pose in drawn)
 
     # who is who
 
@@ -116,7 +114,7 @@ class Tracker:
         last, pts = track.keys[-1], result.pts
         start, number = (self._pictures.number(index) for index in (last.frame_index, result.frame_index))
         cut = start is not None and number is not None and not self._pictures.goes_on(start, number)
-        if cut or pts - last.pts > self._life():
+        if cut or pts - track.known_at > self._life():
             return []
         if number is not None and late:
             spots = [trail.at(number) for trail in track.trails()]
@@ -137,7 +135,7 @@ class Tracker:
         if pts - self._judged_at >= _JUDGED_EVERY:
             self._judged_at = pts
             for track in missed:
-                track.miss()
+                track.miss(pts)
 
     def _new_track(self, pose: Pose) -> Track:
         track = Track(self._next_id, pose)
@@ -147,7 +145,7 @@ class Tracker:
 
     def _retire(self, pts: float) -> None:
         limit = pts - self._life() - self._lag
-        self._tracks = [track for track in self._tracks if track.keys[-1].pts >= limit]
+        self._tracks = [track for track in self._tracks if track.known_at >= limit]
         for track in self._tracks:
             track.forget(pts)
 
@@ -323,6 +321,8 @@ class Tracker:
         if spot is None:
             return None
         fresh = self._lag + self._gap() + _TARDY
+        if frame.pts - self._answered[-1][0] > fresh:
+            track.rest(frame.pts)
         pose = track.pose_at(spot, frame.pts, fresh, self._patience)
         return pose if is_inside(pose.xyxy, frame.size) else None
 
