@@ -16,7 +16,6 @@ from urllib.parse import urlsplit
 from requests import PreparedRequest
 
 from kpstream.endpoints.advice import IN_A_PROGRAM, KeyAdvice
-from kpstream.endpoints.answers import Reading, Vocabulary, read_answer, read_json, rescaled, without_secrets
 from kpstream.endpoints.hosted import MAX_RATE, credits_for, is_hosted
 from kpstream.endpoints.refusals import refusal, said
 from kpstream.endpoints.transport import Access, Response, Transport
@@ -26,6 +25,7 @@ from kpstream.entities import Answer, Filters, Image, Pose
 from kpstream.errors import EndpointRejected, ResponseFormatError, UsageError
 from kpstream.redact import redact, remember_secrets
 from kpstream.skeleton import Skeleton
+from kpstream.wire.read import Reading, Vocabulary, read_answer, read_json, rescaled, without_secrets
 
 Output = Literal["json", "image", "image_and_json"]
 

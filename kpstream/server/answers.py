@@ -12,9 +12,9 @@ from uuid import uuid4
 import numpy as np
 
 from kpstream.entities import Image, Pose
-from kpstream.server.drawing import drawn_jpeg
 from kpstream.server.parameters import Question
 from kpstream.server.request_picture import decode
+from kpstream.wire.drawing import drawn_jpeg
 
 
 class Finder(Protocol):

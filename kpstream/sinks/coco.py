@@ -13,9 +13,9 @@ from typing import IO, Any
 
 from kpstream.entities import Image, Pose, Scene
 from kpstream.errors import SinkError
-from kpstream.sinks.numbers import decimals, keypoints, seconds
 from kpstream.sinks.output import STDOUT, OutputFile, check_writable, sink_error
 from kpstream.skeleton import Skeleton
+from kpstream.wire.numbers import decimals, keypoints, seconds
 
 _dumps = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), check_circular=False).encode
 _COPY_SIZE = 1 << 20

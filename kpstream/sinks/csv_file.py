@@ -8,8 +8,8 @@ from io import StringIO
 from pathlib import Path
 
 from kpstream.entities import Image, Pose, Scene
-from kpstream.sinks.numbers import centre_box, decimals, keypoints, seconds
 from kpstream.sinks.output import OutputFile
+from kpstream.wire.numbers import centre_box, decimals, keypoints, seconds
 
 COLUMNS = (
     "source",

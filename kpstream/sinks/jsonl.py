@@ -16,9 +16,9 @@ import numpy as np
 
 from kpstream.entities import Image, Origin, Pose, Scene, box_of
 from kpstream.errors import SourceOpenError, UsageError
-from kpstream.sinks.numbers import centre_box, decimals, keypoints, seconds
 from kpstream.sinks.output import OutputFile
 from kpstream.skeleton import Skeleton, known_by_names
+from kpstream.wire.numbers import centre_box, decimals, keypoints, seconds
 
 _log = logging.getLogger(__name__)
 

@@ -12,9 +12,9 @@ import numpy as np
 from kpstream.entities import Pose, Scene, Settings, Stats
 from kpstream.redact import redact
 from kpstream.sinks.jsonl import scene_object
-from kpstream.sinks.numbers import decimals
 from kpstream.skeleton import Skeleton
 from kpstream.web.feed import Feed, Reading, ages
+from kpstream.wire.numbers import decimals
 
 
 def compact(document: Any) -> bytes:

@@ -14,7 +14,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kpstream.endpoints.answers import Vocabulary, read_answer, read_json, rescaled, without_secrets
 from kpstream.endpoints.refusals import refusal
 from kpstream.endpoints.roboflow import RoboflowEndpoint
 from kpstream.endpoints.transport import Access, Response
@@ -23,8 +22,9 @@ from kpstream.entities import Pose
 from kpstream.errors import EndpointError, EndpointRejected, EndpointUnavailable, ResponseFormatError, UsageError
 from kpstream.skeleton import MAX_KEYPOINTS
 from kpstream.testing import Recorded, Reply, ScriptedServer
+from kpstream.wire.read import Vocabulary, read_answer, read_json, rescaled, without_secrets
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parents[1] / "data"
 ANSWERS = ["answer_real.json", "answer_documented.json", "answer_detection.json", "answer_empty.json"]
 SIZE = (640, 480)
 

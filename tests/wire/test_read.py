@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kpstream.endpoints.answers import Vocabulary, read_answer, read_json, rescaled
 from kpstream.entities import Pose
 from kpstream.errors import EndpointRejected, ResponseFormatError
 from kpstream.skeleton import COCO, Skeleton
+from kpstream.wire.read import Vocabulary, read_answer, read_json, rescaled
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parents[1] / "data"
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
