@@ -13,15 +13,13 @@ import json
 import os
 import threading
 from collections.abc import Mapping
-from math import isnan, nan
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from kpstream.entities import Answer, Floats, Pose
+from kpstream.entities import Answer, Pose
 from kpstream.errors import SinkError, SourceOpenError, UsageError
 from kpstream.skeleton import Skeleton
+from kpstream.wire.exact import read_pose, read_skeleton, write_pose, write_skeleton
 
 _VERSION = 1
 _PROBE = 1 << 20
@@ -154,7 +152,7 @@ class FileJournal:
         if isinstance(index := entry.get("frame_index"), int):
             self._places[index] = (self._end, length)
         elif isinstance(skeleton := entry.get("skeleton"), dict):
-            self._skeletons.append(_skeleton_of(skeleton))
+            self._skeletons.append(read_skeleton(skeleton))
         else:
             return False
         return True
@@ -182,57 +180,13 @@ class FileJournal:
 
     def _pose_object(self, pose: Pose) -> dict[str, Any]:
         if pose.skeleton not in self._skeletons:
-            self._append({"skeleton": _skeleton_object(pose.skeleton)})
+            self._append({"skeleton": write_skeleton(pose.skeleton)})
             self._skeletons.append(pose.skeleton)
-        return {
-            "class_id": pose.class_id,
-            "class": pose.class_name,
-            "confidence": pose.confidence,
-            "xyxy": pose.xyxy.tolist(),
-            "xy": [None if isnan(x) else [x, y] for x, y in pose.xy.tolist()],
-            "keypoint_confidence": pose.keypoint_confidence.tolist(),
-            "skeleton": self._skeletons.index(pose.skeleton),
-        }
+        return write_pose(pose, self._skeletons.index(pose.skeleton))
 
     def _answer(self, entry: Mapping[str, Any]) -> Answer:
-        poses = tuple(self._pose(pose) for pose in entry["poses"])
+        poses = tuple(read_pose(pose, self._skeletons) for pose in entry["poses"])
         return Answer(poses, entry["bytes_sent"], entry["billed"] or 0.0)
-
-    def _pose(self, entry: Mapping[str, Any]) -> Pose:
-        points = [(nan, nan) if point is None else point for point in entry["xy"]]
-        return Pose(
-            xy=_floats(points).reshape(-1, 2),
-            keypoint_confidence=_floats(entry["keypoint_confidence"]),
-            xyxy=_floats(entry["xyxy"]),
-            confidence=entry["confidence"],
-            class_id=entry["class_id"],
-            class_name=entry["class"],
-            skeleton=self._skeletons[entry["skeleton"]],
-        )
-
-
-def _floats(values: Any) -> Floats:
-    return np.array(values, np.float32)
-
-
-def _skeleton_object(skeleton: Skeleton) -> dict[str, Any]:
-    return {
-        "names": skeleton.names,
-        "edges": skeleton.edges,
-        "vertex_colors": skeleton.vertex_colors,
-        "edge_colors": skeleton.edge_colors,
-        "symmetries": skeleton.symmetries,
-    }
-
-
-def _skeleton_of(entry: Mapping[str, Any]) -> Skeleton:
-    return Skeleton(
-        names=tuple(entry["names"]),
-        edges=tuple((a, b) for a, b in entry["edges"]),
-        vertex_colors=tuple(entry["vertex_colors"]),
-        edge_colors=tuple(entry["edge_colors"]),
-        symmetries=tuple((a, b) for a, b in entry["symmetries"]),
-    )
 
 
 def _parsed(line: bytes) -> Mapping[str, Any]:

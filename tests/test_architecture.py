@@ -30,7 +30,7 @@ PLAN: dict[str, set[str]] = {
     "interfaces": {"entities"},
     "budget": {"activity", "entities", "meters"},
     "ordering": {"entities"},
-    "journal": {"entities", "errors", "skeleton"},
+    "journal": {"entities", "errors", "skeleton", "wire"},
     "quantities": set(),
     "sharing": set(),
     "breaker": {"meters"},

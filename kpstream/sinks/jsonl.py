@@ -12,13 +12,12 @@ from math import nan
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from kpstream.entities import Image, Origin, Pose, Scene, box_of
+from kpstream.entities import Image, Pose, Scene
 from kpstream.errors import SourceOpenError, UsageError
 from kpstream.sinks.output import OutputFile
-from kpstream.skeleton import Skeleton, known_by_names
-from kpstream.wire.numbers import centre_box, decimals, keypoints, seconds
+from kpstream.skeleton import Skeleton
+from kpstream.wire.lines import ClassSkeletons, number, objects, read_pose, whole, write_pose
+from kpstream.wire.numbers import decimals, seconds
 
 _log = logging.getLogger(__name__)
 
@@ -29,11 +28,7 @@ def _refuse(constant: str) -> float:
 
 _DECODER = json.JSONDecoder(parse_constant=_refuse)
 _dumps = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), check_circular=False).encode
-_LARGEST = 1e30
-"""Beyond it float32 ends; no coordinate and no time is near it."""
 _MAX_LINE = 1 << 26
-_MAX_KEYPOINTS = 10_000
-_ORIGINS: dict[str, Origin] = {"measured": "measured", "predicted": "predicted", "interpolated": "interpolated"}
 
 
 class JsonLinesSink:
@@ -80,26 +75,7 @@ def scene_object(scene: Scene) -> dict[str, Any]:
         "result_frame_index": scene.result_frame_index,
         "result_age": seconds(scene.result_age),
         "stale": scene.stale,
-        "poses": [_pose_object(pose) for pose in scene.poses],
-    }
-
-
-def _pose_object(pose: Pose) -> dict[str, Any]:
-    x, y, width, height = centre_box(pose)
-    return {
-        "tracker_id": pose.tracker_id,
-        "origin": pose.origin,
-        "class": pose.class_name,
-        "class_id": pose.class_id,
-        "confidence": decimals(pose.confidence),
-        "x": x,
-        "y": y,
-        "width": width,
-        "height": height,
-        "keypoints": [
-            {"class": name, "class_id": index, "x": x, "y": y, "confidence": confidence}
-            for index, name, x, y, confidence in keypoints(pose)
-        ],
+        "poses": [write_pose(pose) for pose in scene.poses],
     }
 
 
@@ -134,7 +110,7 @@ def read_poses(path: str | Path, skeletons: Mapping[str, Skeleton] | None = None
         SourceOpenError: The file cannot be read.
         UsageError: A line is not of that form; the text names it.
     """
-    recording = _Recording(Path(path), _Skeletons(skeletons or {}))
+    recording = _Recording(Path(path), ClassSkeletons(skeletons or {}))
     recording.index()
     return recording
 
@@ -142,7 +118,7 @@ def read_poses(path: str | Path, skeletons: Mapping[str, Skeleton] | None = None
 class _Recording(Mapping[int, RecordedPoses]):
     """Where each frame's line begins; the lines stay in the file."""
 
-    def __init__(self, path: Path, skeletons: _Skeletons) -> None:
+    def __init__(self, path: Path, skeletons: ClassSkeletons) -> None:
         self._path = path
         self._skeletons = skeletons
         self._frame_indices = array("q")
@@ -206,34 +182,7 @@ class _Recording(Mapping[int, RecordedPoses]):
         return f"<poses of {len(self)} frames in {self._path}>"
 
 
-class _Skeletons:
-    """The skeleton of each class: as given, or growing with the keypoint names that are met."""
-
-    def __init__(self, given: Mapping[str, Skeleton]) -> None:
-        self._known = dict(given)
-        self._given = frozenset(given)
-
-    def of(self, class_name: str, found: Mapping[int, str]) -> Skeleton:
-        """The skeleton of a class in which keypoints of these indices and names were found."""
-        skeleton = self._known.get(class_name, Skeleton(()))
-        for index, name in found.items():
-            ours = skeleton.names[index] if index < len(skeleton.names) else ""
-            if ours and ours != name:
-                raise ValueError(f"keypoint {index} of class {class_name!r} is {name!r} here and {ours!r} elsewhere")
-            if not ours:
-                skeleton = self._grown(class_name, skeleton, index, name)
-        return self._known.setdefault(class_name, skeleton)
-
-    def _grown(self, class_name: str, skeleton: Skeleton, index: int, name: str) -> Skeleton:
-        if class_name in self._given:
-            raise ValueError(f"the skeleton of class {class_name!r} has no keypoint {index}, {name!r}")
-        names = [*skeleton.names, *[""] * (index + 1 - len(skeleton.names))]
-        names[index] = name
-        self._known[class_name] = known_by_names(names)
-        return self._known[class_name]
-
-
-def _recorded(line: bytes, skeletons: _Skeletons) -> RecordedPoses:
+def _recorded(line: bytes, skeletons: ClassSkeletons) -> RecordedPoses:
     """Raises ValueError where the line is not of the form; its text is for the user."""
     try:
         item = _DECODER.decode(line.decode("utf-8-sig"))
@@ -243,67 +192,10 @@ def _recorded(line: bytes, skeletons: _Skeletons) -> RecordedPoses:
         raise ValueError("is not a JSON object")  # noqa: TRY004 - one kind of fault, whatever it is in the line
     answered = item.get("result_frame_index")
     return RecordedPoses(
-        frame_index=_whole(item, "frame_index"),
-        pts=_number(item, "pts", nan),
-        poses=tuple(_pose(pose, skeletons) for pose in _objects(item, "poses")),
-        result_frame_index=None if answered is None else _whole(item, "result_frame_index"),
-        result_age=_number(item, "result_age", nan),
+        frame_index=whole(item, "frame_index"),
+        pts=number(item, "pts", nan),
+        poses=tuple(read_pose(pose, skeletons) for pose in objects(item, "poses")),
+        result_frame_index=None if answered is None else whole(item, "result_frame_index"),
+        result_age=number(item, "result_age", nan),
         stale=item.get("stale") is True,
     )
-
-
-def _pose(item: dict[str, Any], skeletons: _Skeletons) -> Pose:
-    class_name = _text(item, "class")
-    found = [(_whole(k, "class_id"), k) for k in _objects(item, "keypoints")]
-    if any(index >= _MAX_KEYPOINTS for index, _ in found):
-        raise ValueError(f"'class_id' of a keypoint is {_MAX_KEYPOINTS} or more")
-    skeleton = skeletons.of(class_name, {index: _text(keypoint, "class") for index, keypoint in found})
-    xy = np.full((len(skeleton.names), 2), nan, np.float32)
-    confidence = np.zeros(len(skeleton.names), np.float32)
-    for index, keypoint in found:
-        xy[index] = _number(keypoint, "x"), _number(keypoint, "y")
-        confidence[index] = _number(keypoint, "confidence", 1.0)
-    origin = _ORIGINS.get(_text(item, "origin")) if "origin" in item else "measured"
-    if origin is None:
-        raise ValueError("'origin' is none of " + ", ".join(_ORIGINS))
-    return Pose(
-        xy=xy,
-        keypoint_confidence=confidence,
-        xyxy=box_of([_number(item, side) for side in ("x", "y", "width", "height")]),
-        confidence=_number(item, "confidence", 1.0),
-        class_id=_whole(item, "class_id") if "class_id" in item else 0,
-        class_name=class_name,
-        skeleton=skeleton,
-        tracker_id=None if item.get("tracker_id") is None else _whole(item, "tracker_id"),
-        origin=origin,
-    )
-
-
-def _objects(item: dict[str, Any], key: str) -> list[dict[str, Any]]:
-    value = item.get(key, [])
-    if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
-        raise ValueError(f"{key!r} is not a list of objects")
-    return value
-
-
-def _text(item: dict[str, Any], key: str) -> str:
-    value = item.get(key)
-    if not isinstance(value, str):
-        raise ValueError(f"{key!r} is missing or not a text")  # noqa: TRY004
-    return value
-
-
-def _whole(item: dict[str, Any], key: str) -> int:
-    value = item.get(key)
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**62:
-        raise ValueError(f"{key!r} is missing or not a whole number")
-    return value
-
-
-def _number(item: dict[str, Any], key: str, otherwise: float | None = None) -> float:
-    value = item.get(key, otherwise)
-    if value is None:
-        value = otherwise
-    if not isinstance(value, int | float) or isinstance(value, bool) or abs(value) > _LARGEST:
-        raise ValueError(f"{key!r} is missing or not a number")
-    return float(value)

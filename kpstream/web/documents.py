@@ -14,6 +14,7 @@ from kpstream.redact import redact
 from kpstream.sinks.jsonl import scene_object
 from kpstream.skeleton import Skeleton
 from kpstream.web.feed import Feed, Reading, ages
+from kpstream.wire.exact import write_skeleton
 from kpstream.wire.numbers import decimals
 
 
@@ -99,17 +100,12 @@ class Classes:
 
 def class_document(number: int, pose: Pose) -> dict[str, Any]:
     """What a browser needs to draw the poses of one class."""
-    skeleton = pose.skeleton
     return {
         "type": "class",
         "number": number,
         "class_id": pose.class_id,
         "name": redact(pose.class_name),
-        "names": list(skeleton.names),
-        "edges": [list(edge) for edge in skeleton.edges],
-        "symmetries": [list(pair) for pair in skeleton.symmetries],
-        "vertex_colors": list(skeleton.vertex_colors),
-        "edge_colors": list(skeleton.edge_colors),
+        **write_skeleton(pose.skeleton),
     }
 
 
