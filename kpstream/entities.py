@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from math import nan
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -37,12 +38,30 @@ class Frame:
     """When the frame left the source, in seconds of the monotonic clock."""
     image: Image
     """BGR, shape ``(height, width, 3)``. Shared between threads: never written to."""
+    pixel_aspect: Fraction = Fraction(1)
+    """Width of a pixel of ``image`` by its height, as it is meant to be shown: not 1 where it is anamorphic."""
+    decoded_index: int | None = None
+    """How many pictures of the recording could be decoded before this one; None where that is ``index``."""
+    captured_wall: float = nan
+    """When it was seen, in seconds since the epoch; NaN where nobody knows, as of a recording."""
 
     @property
     def size(self) -> tuple[int, int]:
         """(width, height) in pixels."""
         height, width = self.image.shape[:2]
         return width, height
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """When and where a recording was taken, as the recording itself says."""
+
+    at: float = nan
+    """When its first frame was taken, in seconds since the epoch; NaN where it does not say."""
+    time_code: str = ""
+    """Of its first frame: hours, minutes, seconds and frames, a ``;`` before those where numbers are dropped."""
+    place: str = ""
+    """Latitude, longitude and maybe altitude, as ISO 6709 writes them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping
+from fractions import Fraction
 from math import inf
 
 from av.codec.context import ThreadType
@@ -17,6 +18,9 @@ from av.video.stream import VideoStream
 from kpstream.errors import SourceReadError
 from kpstream.redact import redact
 from kpstream.sources.opening import NEARLY, explain, open_video, shown
+
+_MIN_ASPECT = Fraction(1, 10)
+"""Pixels that are longer are a fault of the file."""
 
 
 class Decoder:
@@ -55,6 +59,8 @@ class Decoder:
         self.container, self.stream = open_video(reference, options=options, timeout=timeout)
         self.stream.thread_type = ThreadType.SLICE if by_slices else ThreadType.NONE
         self._packets: Iterator[Packet[VideoStream]] = self.container.demux(self.stream)
+        self._declared_aspect = self.stream.sample_aspect_ratio
+        self._coded_aspect = self.stream.codec_context.sample_aspect_ratio
 
     def next(self, patience: float = inf) -> VideoFrame | None:
         """The next picture; blocks. None at the end, and where nothing that follows can be read.
@@ -74,6 +80,19 @@ class Decoder:
             if not self._ready and time.monotonic() - asked_at > patience:
                 raise SourceReadError(f"{self._name}: data came for {patience:g} s, but no picture")
         return self._ready.popleft()
+
+    def pixel_aspect(self, picture: VideoFrame) -> Fraction:
+        """Width of a pixel of the upright picture by its height; 1 where nothing is declared that can be.
+
+        Args:
+            picture: The newest one that `next` gave.
+        """
+        coded = self.stream.codec_context.sample_aspect_ratio
+        # The container knows better than the codec, until the codec changes its mind: broadcasts do.
+        aspect = (self._declared_aspect if coded == self._coded_aspect else coded) or Fraction(1)
+        if not _MIN_ASPECT <= aspect <= 1 / _MIN_ASPECT:
+            return Fraction(1)
+        return 1 / aspect if picture.rotation % 180 else aspect
 
     def seek(self, stamp: int) -> bool:
         """Go on from the last key picture at or before ``stamp``, in units of the stream; False where that fails."""

@@ -15,12 +15,13 @@ from av.error import FFmpegError
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from kpstream.entities import Frame
+from kpstream.entities import Frame, Taken
 from kpstream.errors import SourceOpenError, SourceReadError
 from kpstream.redact import redact
 from kpstream.sources.decoder import Decoder
 from kpstream.sources.opening import is_address, open_video
 from kpstream.sources.picture import Converter
+from kpstream.sources.taken import taken_by
 from kpstream.sources.timeline import Timeline
 
 _log = logging.getLogger(__name__)
@@ -38,6 +39,8 @@ class _Picture:
     """A decoded frame and its place in the file."""
 
     index: int
+    decoded_index: int
+    """As many could be decoded before it."""
     pts: float
     decoded: VideoFrame
 
@@ -85,6 +88,8 @@ class VideoFile:
         self.start_pts = 0.0
         """Seconds of the container's time at pts 0.0: its sound at time t belongs to pts ``t - start_pts``."""
         self.has_audio = False
+        self.taken = Taken()
+        """When and where it was taken, as it says itself."""
         remote = is_address(str(path))
         self._reference = str(path) if remote else f"file:{path}"
         self._options = {"reconnect": "1"} if remote else {}
@@ -126,7 +131,15 @@ class VideoFile:
         if picture is None or picture.pts >= self._end:
             self.close()
             return None
-        return Frame(picture.index, picture.pts, time.monotonic(), self._convert(picture.decoded))
+        assert self._decoder is not None
+        return Frame(
+            picture.index,
+            picture.pts,
+            time.monotonic(),
+            self._convert(picture.decoded),
+            self._decoder.pixel_aspect(picture.decoded),
+            picture.decoded_index,
+        )
 
     def reopen(self) -> None:
         """Nothing to do for a recorded source.
@@ -174,6 +187,7 @@ class VideoFile:
         expected = self.duration * self.frame_rate
         self.frame_count = stream.frames or (0 if isnan(expected) else round(expected))
         self.has_audio = bool(container.streams.audio)
+        self.taken = taken_by(container, stream)
 
     def _next(self) -> _Picture | None:
         decoded = None if self._decoder is None else self._decoder.next()
@@ -183,7 +197,7 @@ class VideoFile:
         assert self._decoder is not None
         interval = _USUAL_INTERVAL if isnan(self.frame_rate) else 1 / self.frame_rate
         pts = self._timeline.pts(_seconds(decoded), (self._timeline.last or 0.0) + interval)
-        picture = _Picture(self._given + self._decoder.broken, pts, decoded)
+        picture = _Picture(self._given + self._decoder.broken, self._given, pts, decoded)
         self._given += 1
         return picture
 
@@ -201,7 +215,7 @@ class VideoFile:
             index = sum(stamp is None or shown < stamp for shown in survey.stamps)
             self._decoder.broken = 0  # pictures that lean on what lies before the entry are no fault of the file
             self._given = index + 1
-            self._pending = replace(self._pending, index=index)
+            self._pending = replace(self._pending, index=index, decoded_index=index)
 
     def _land(self, entry: int, position: float) -> bool:
         """Go on from a key picture; False where the file cannot be entered there, at or before ``position``."""

@@ -87,10 +87,11 @@ class Stream:
             self._first_at = captured_at
         stamp = None if self._form in _UNTIMED else decoded.time
         pts = self._timeline.pts(stamp, captured_at - self._first_at)
+        assert self._decoder is not None
         image = self._convert(decoded)
         if self._form in _IN_BURSTS:
             captured_at = self._wait_for(pts)
-        frame = Frame(self._index, pts, captured_at, image)
+        frame = Frame(self._index, pts, captured_at, image, self._decoder.pixel_aspect(decoded))
         self._index += 1
         return frame
 
