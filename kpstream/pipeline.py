@@ -24,7 +24,7 @@ from kpstream.meters import Rate
 from kpstream.ordering import Aligned, Complete, Immediate, Line, Lost, Outcome
 from kpstream.render import PoseAnnotator
 from kpstream.sampler import Sampler
-from kpstream.tracker import Tracker as PoseTracker
+from kpstream.tracking import Tracker as PoseTracker
 
 STALE_AFTER = 2.0
 """Seconds of video after which poses that no answer confirmed are marked as stale."""

@@ -32,10 +32,10 @@ import cv2
 import numpy as np
 from track_score import Clip, Score, answered, assess, is_sure, load, size_of
 
-from kpstream import motion
 from kpstream.entities import Frame, Pose, Result
-from kpstream.tracker import Tracker, occlusion, track, tracker
-from kpstream.tracker.matching import match
+from kpstream.tracking import Tracker, occlusion, track, tracker
+from kpstream.tracking import flow as motion
+from kpstream.tracking.association import match
 
 LIVE = ((0.4, 5.0), (0.4, 10.0), (0.8, 5.0))
 SPARSE = (6, 15)
@@ -127,7 +127,7 @@ def run_recorded(clip: Clip, every: int) -> Score:
 
 @contextmanager
 def without(**changes: Any) -> Iterator[None]:
-    """Parts of `kpstream.motion` and of the tracker taken out for a while."""
+    """Parts of `kpstream.tracking.flow` and of the tracker taken out for a while."""
     modules = (motion, occlusion, track, tracker)
     places = [(module, name) for name in changes for module in modules if hasattr(module, name)]
     before = [getattr(module, name) for module, name in places]

@@ -13,7 +13,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "kpstream"
 
-_GROUND = {"errors", "skeleton", "entities", "channel", "meters", "motion", "activity", "memory", "redact"}
+_GROUND = {"errors", "skeleton", "entities", "channel", "meters", "activity", "memory", "redact"}
 
 PLAN: dict[str, set[str]] = {
     # ground: words and tools; `entities` alone stands on `skeleton`, for poses carry theirs
@@ -22,7 +22,6 @@ PLAN: dict[str, set[str]] = {
     "entities": {"skeleton"},
     "channel": set(),
     "meters": set(),
-    "motion": set(),
     "memory": set(),
     "activity": {"entities"},
     "redact": set(),
@@ -35,7 +34,7 @@ PLAN: dict[str, set[str]] = {
     "sharing": set(),
     "breaker": {"meters"},
     "standstill": {"entities"},
-    "tracker": {"entities", "motion"},
+    "tracking": {"entities"},
     "render": {"interfaces", "entities", "skeleton", "redact"},
     "models": {"entities", "errors", "skeleton"},
     "wire": {"entities", "errors", "redact", "skeleton"},
@@ -50,7 +49,7 @@ PLAN: dict[str, set[str]] = {
     "server": {"entities", "errors", "skeleton", "redact", "models", "wire"},
     "web": {"entities", "errors", "redact", "sinks", "skeleton", "wire"},
     # beam: the loops
-    "pipeline": {*_GROUND, "interfaces", "ordering", "budget", "tracker", "render", "capture", "sampler"},
+    "pipeline": {*_GROUND, "interfaces", "ordering", "budget", "tracking", "render", "capture", "sampler"},
     "outputs": {*_GROUND, "interfaces", "background", "controls", "sinks", "sources"},
     "annotate": {*_GROUND, "interfaces", "sinks"},
     "controls": {*_GROUND, "budget", "endpoints", "pipeline", "sinks", "web"},
@@ -69,7 +68,7 @@ PLAN: dict[str, set[str]] = {
     "cli": {
         "annotate", "budget", "config", "console", "controls", "doctor", "endpoints", "entities", "errors",
         "interfaces", "journal", "memory", "models", "options", "outputs", "pipeline", "quantities", "redact", "render",
-        "server", "signals", "sinks", "site", "skeleton", "sources", "still", "tracker", "web",
+        "server", "signals", "sinks", "site", "skeleton", "sources", "still", "tracking", "web",
     },
 }  # fmt: skip
 
@@ -91,7 +90,7 @@ LIBRARIES: dict[str, set[str]] = {
         "wire",
     },
     "cv2": {
-        "motion",
+        "tracking",
         "activity",
         "models",
         "endpoints",
@@ -109,7 +108,7 @@ LIBRARIES: dict[str, set[str]] = {
     "requests": {"endpoints", "server"},
     "urllib3": {"endpoints", "server"},
     "supervision": {"entities", "render"},
-    "scipy": {"tracker"},
+    "scipy": {"tracking"},
     "starlette": {"server", "web"},
     "uvicorn": {"server", "web"},
     "prometheus_client": {"web"},

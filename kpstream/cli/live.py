@@ -338,7 +338,7 @@ def _annotator(drawing: DrawOptions) -> Annotator:
 
     from kpstream.entities import Frame, Scene
     from kpstream.render import Layers, StatusAnnotator
-    from kpstream.tracker import Tracker
+    from kpstream.tracking import Tracker
 
     annotator = Layers(drawing.make_annotator(), StatusAnnotator())
     frame = Frame(0, 0.0, 0.0, np.zeros((480, 640, 3), np.uint8))

@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-from kpstream.tracker.tracker import Tracker as Tracker
+from kpstream.tracking.tracker import Tracker as Tracker

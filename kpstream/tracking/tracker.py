@@ -14,12 +14,22 @@ from statistics import median
 import numpy as np
 
 from kpstream.entities import Frame, Pose, Result
-from kpstream.motion import Mesh, Points, shift, widen, zeroed
-from kpstream.tracker.bridges import Pair, arrival, arrived, build, comes_in, ends, is_inside, moves, pose_between
-from kpstream.tracker.matching import match, outline
-from kpstream.tracker.occlusion import around, contested, hidden, learned
-from kpstream.tracker.pictures import Mask, Pictures
-from kpstream.tracker.track import Key, Track, Trail, diagonal, mesh_of
+from kpstream.tracking.association import match, outline
+from kpstream.tracking.flow import Mesh, Points, shift, widen, zeroed
+from kpstream.tracking.frames import Mask, Pictures
+from kpstream.tracking.interpolation import (
+    Pair,
+    arrival,
+    arrived,
+    build,
+    comes_in,
+    ends,
+    is_inside,
+    moves,
+    pose_between,
+)
+from kpstream.tracking.occlusion import around, contested, hidden, learned
+from kpstream.tracking.track import Key, Track, Trail, diagonal, mesh_of
 
 _THERE = 0.3  # how likely somebody must be there to be drawn without being confirmed
 _UPLOAD_SIDE = 640  # what a picture's longer side has at the endpoint, whose answers are whole pixels of it

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kpstream.entities import Frame
-from kpstream.motion import Grey, Mesh, Points, Weights, alike, shrink, zeroed
+from kpstream.tracking.flow import Grey, Mesh, Points, Weights, alike, shrink, zeroed
 
 Mask = npt.NDArray[np.bool_]
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from kpstream.entities import Pose
-from kpstream.motion import Mesh, Points, Weights, box_around, shift, widen, zeroed
+from kpstream.tracking.flow import Mesh, Points, Weights, box_around, shift, widen, zeroed
 
 _NOISE = 0.006  # how far two answers to one picture differ, in diagonals of the box
 _STEP, _SLIP = 0.0005, 0.3  # what a step adds to the doubt: in diagonals, and of the way that was gone

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
 from kpstream.entities import Pose
-from kpstream.motion import Points, widen
+from kpstream.tracking.flow import Points, widen
 
 TOO_FAR = 0.5
 """A pose further than this from a track, in diagonals of its box, is somebody else."""

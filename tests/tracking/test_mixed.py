@@ -14,10 +14,10 @@ from track_score import SIDE, load
 
 from kpstream.entities import Pose
 from kpstream.skeleton import Skeleton
-from kpstream.tracker import Tracker
-from tests.test_tracker import BAR, bare, frame, picture, pose, result
+from kpstream.tracking import Tracker
+from tests.tracking.test_tracker import BAR, bare, frame, picture, pose, result
 
-WALKERS = Path(__file__).resolve().parents[1] / "samples" / "walkers.mp4"
+WALKERS = Path(__file__).resolve().parents[2] / "samples" / "walkers.mp4"
 POSES = WALKERS.with_suffix(".poses.json")
 EVERY, BEHIND = 6, 12
 

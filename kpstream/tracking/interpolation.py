@@ -12,9 +12,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from kpstream.entities import Pose
-from kpstream.motion import Points, between, box_around, widen
-from kpstream.tracker.pictures import Pictures
-from kpstream.tracker.track import Bridge, Key, diagonal, mesh_of, points_of
+from kpstream.tracking.flow import Points, between, box_around, widen
+from kpstream.tracking.frames import Pictures
+from kpstream.tracking.track import Bridge, Key, diagonal, mesh_of, points_of
 
 _AT_REST = 0.02  # diagonals; for who moves less between two answers the straight line is enough
 _BEST = 0.01  # diagonals; no way is trusted to be better

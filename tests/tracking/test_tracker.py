@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from kpstream.entities import Frame, Image, Pose, Result
 from kpstream.skeleton import Skeleton
-from kpstream.tracker import Tracker
+from kpstream.tracking import Tracker
 
 RATE = 30.0
 SIZE = (320, 240)

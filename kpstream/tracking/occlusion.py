@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from kpstream.motion import Mesh, Points, Weights
-from kpstream.tracker.pictures import Mask
+from kpstream.tracking.flow import Mesh, Points, Weights
+from kpstream.tracking.frames import Mask
 
 _UNLIKE = 18.0  # grey values that the pieces of an edge differ by on average
 _MOSTLY = 0.4  # the share of its edges that another hides, from which on an object goes as it went before

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from kpstream.motion import SIDE, Grey, Mesh, Points, alike, between, box_around, follow, shift, shrink, widen
+from kpstream.tracking.flow import SIDE, Grey, Mesh, Points, alike, between, box_around, follow, shift, shrink, widen
 
 NAN = float("nan")
 CHAIN = ((0, 1), (1, 2))
