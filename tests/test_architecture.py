@@ -54,7 +54,7 @@ PLAN: dict[str, set[str]] = {
     "annotate": {*_GROUND, "interfaces", "sinks"},
     "controls": {*_GROUND, "budget", "endpoints", "pipeline", "sinks", "web"},
     "site": {*_GROUND, "interfaces", "budget", "endpoints", "sharing", "sources", "pipeline", "controls", "web"},
-    "still": {*_GROUND, "interfaces", "endpoints", "server", "sinks"},
+    "image": {*_GROUND, "interfaces", "endpoints", "sinks", "wire"},
     # roof: options to objects
     "signals": set(),
     "site_file": {"budget", "errors", "options", "quantities", "redact"},
@@ -66,9 +66,9 @@ PLAN: dict[str, set[str]] = {
     "options": {"budget", "endpoints", "entities", "errors", "interfaces", "redact", "render", "skeleton"},
     "doctor": {"console", "endpoints", "entities", "errors", "options", "redact", "sinks", "sources"},
     "cli": {
-        "annotate", "budget", "config", "console", "controls", "doctor", "endpoints", "entities", "errors",
+        "annotate", "budget", "config", "console", "controls", "doctor", "endpoints", "entities", "errors", "image",
         "interfaces", "journal", "memory", "models", "options", "outputs", "pipeline", "quantities", "redact", "render",
-        "server", "signals", "sinks", "site", "skeleton", "sources", "still", "tracking", "web",
+        "server", "signals", "sinks", "site", "skeleton", "sources", "tracking", "web",
     },
 }  # fmt: skip
 
@@ -98,7 +98,7 @@ LIBRARIES: dict[str, set[str]] = {
         "sources",
         "sinks",
         "server",
-        "still",
+        "image",
         "options",
         "doctor",
         "web",

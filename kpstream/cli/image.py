@@ -38,8 +38,8 @@ def image(
 
     A URL is handed to the endpoint, which fetches the picture; nothing is fetched here.
     """
+    from kpstream.image import DrawingRequest, ImagePredictor, check_saving, save_picture
     from kpstream.sinks.output import STDOUT, OutputFile
-    from kpstream.still import Desk, Wish, check_saving, save_picture
 
     if save is None and form == "image":
         raise UsageError("--format image gives a picture and no JSON: add --save OUT.jpg")
@@ -51,9 +51,10 @@ def image(
     annotator = drawing.make_annotator()
     endpoint = model.make_endpoint()
     say(f"with {endpoint.name}")
-    with closing(Desk(endpoint, model.filters, Wish(form, stroke, labels))) as desk:
+    drawing_request = DrawingRequest(form, stroke, labels)
+    with closing(ImagePredictor(endpoint, model.filters, drawing_request)) as predictor:
         for picture in pictures:
-            prediction, shown = desk.ask(picture, wants_drawing=save is not None)
+            prediction, shown = predictor.predict(picture, wants_drawing=save is not None)
             if prediction.document is not None:
                 lines.write(f"{json.dumps(prediction.document, separators=(',', ':'))}\n".encode())
             if save is not None:

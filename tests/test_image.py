@@ -10,8 +10,8 @@ from PIL import Image as Pillow
 from kpstream.endpoints.roboflow import Prediction
 from kpstream.entities import Answer, Filters, Image
 from kpstream.errors import SinkError, SourceOpenError, UsageError
+from kpstream.image import DrawingRequest, ImagePredictor, check_saving, read_picture, save_picture
 from kpstream.render import PoseAnnotator
-from kpstream.still import Desk, Wish, check_saving, read_picture, save_picture
 from kpstream.testing import FakeEndpoint, ManualClock, truth
 
 GREEN_BGR = (40, 200, 60)
@@ -21,9 +21,9 @@ def colours(height: int = 20, width: int = 30) -> Image:
     return np.full((height, width, 3), GREEN_BGR, np.uint8)
 
 
-def desk(output: str = "json", **wish: int | bool) -> Desk:
-    made = Wish(output, **wish)  # type: ignore[arg-type]
-    return Desk(FakeEndpoint(lambda _: Answer((truth(0),))), Filters(), made)
+def predictor(output: str = "json", **drawing: int | bool) -> ImagePredictor:
+    made = DrawingRequest(output, **drawing)  # type: ignore[arg-type]
+    return ImagePredictor(FakeEndpoint(lambda _: Answer((truth(0),))), Filters(), made)
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".bmp", ".tif"])
@@ -59,7 +59,7 @@ def test_cmyk_and_turned_pictures_are_read_as_seen(tmp_path: Path) -> None:
 def test_tiny_thin_and_huge_pictures_simply_work(size: tuple[int, int], tmp_path: Path) -> None:
     path = tmp_path / "odd.bmp"
     cv2.imwrite(str(path), np.zeros((*size, 3), np.uint8))
-    prediction, image = desk().ask(str(path), wants_drawing=True)
+    prediction, image = predictor().predict(str(path), wants_drawing=True)
     assert image is not None
     assert image.shape[:2] == size
     assert prediction.document is not None
@@ -70,7 +70,9 @@ def test_tiny_thin_and_huge_pictures_simply_work(size: tuple[int, int], tmp_path
 
 def test_an_embedded_model_answers_in_the_words_of_the_wire(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "a.png"), colours(64, 96))
-    prediction, _ = desk("image_and_json", stroke=3, labels=True).ask(str(tmp_path / "a.png"), wants_drawing=True)
+    prediction, _ = predictor("image_and_json", stroke=3, labels=True).predict(
+        str(tmp_path / "a.png"), wants_drawing=True
+    )
     assert prediction.document is not None
     (found,) = prediction.document["predictions"]
     assert (found["class"], len(found["keypoints"])) == ("square", 4)
@@ -87,7 +89,7 @@ def test_an_embedded_model_says_how_long_it_took(tmp_path: Path) -> None:
         return Answer(())
 
     cv2.imwrite(str(tmp_path / "a.png"), colours())
-    prediction, _ = Desk(FakeEndpoint(answer), Filters(), Wish(), clock=clock).ask(
+    prediction, _ = ImagePredictor(FakeEndpoint(answer), Filters(), DrawingRequest(), clock=clock).predict(
         str(tmp_path / "a.png"), wants_drawing=False
     )
     assert prediction.document is not None
@@ -120,4 +122,4 @@ def test_where_to_save_is_checked_before_anything_is_asked(tmp_path: Path) -> No
 
 def test_a_url_needs_somebody_to_fetch_it() -> None:
     with pytest.raises(UsageError, match="--endpoint"):
-        desk().ask("https://pictures.test/a.jpg", wants_drawing=False)
+        predictor().predict("https://pictures.test/a.jpg", wants_drawing=False)

@@ -15,16 +15,16 @@ from kpstream.endpoints.roboflow import Output, Prediction, RoboflowEndpoint
 from kpstream.entities import Filters, Frame, Image, Scene
 from kpstream.errors import SourceOpenError, UsageError
 from kpstream.interfaces import Annotator, Endpoint
-from kpstream.server.answers import answer_with
-from kpstream.server.parameters import Question
 from kpstream.sinks.output import check_writable, sink_error
+from kpstream.wire.drawing import drawn_jpeg
+from kpstream.wire.write import write_answer
 
 _JPEG = {".jpg", ".jpeg"}
 _WRITABLE = {*_JPEG, ".png", ".webp", ".bmp", ".tif", ".tiff"}
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class DrawingRequest:
     """What is wanted of the endpoint's own drawing."""
 
     output: Output = "json"
@@ -48,25 +48,30 @@ def read_picture(path: str | Path) -> Image:
     return image
 
 
-class Desk:
-    """Where pictures are handed in. Used by one thread.
+class ImagePredictor:
+    """Asks an endpoint about single pictures. Used by one thread.
 
     Args:
         endpoint: What is asked.
         filters: Which poses of the answers are wanted.
-        wish: What is wanted of the endpoint's own drawing.
+        drawing: What is wanted of the endpoint's own drawing.
         clock: Seconds that only grow; an embedded model's answer says how long it took.
     """
 
     def __init__(
-        self, endpoint: Endpoint, filters: Filters, wish: Wish, *, clock: Callable[[], float] = time.perf_counter
+        self,
+        endpoint: Endpoint,
+        filters: Filters,
+        drawing: DrawingRequest,
+        *,
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._endpoint = endpoint
         self._filters = filters
-        self._wish = wish
+        self._drawing = drawing
         self._clock = clock
 
-    def ask(self, picture: str, *, wants_drawing: bool) -> tuple[Prediction, Image | None]:
+    def predict(self, picture: str, *, wants_drawing: bool) -> tuple[Prediction, Image | None]:
         """What is found in a picture; blocks.
 
         Args:
@@ -83,39 +88,34 @@ class Desk:
         """
         if not picture.startswith(("http://", "https://")):
             image = read_picture(picture)
-            return self._look_at(image), image
+            return self._predict_image(image), image
         if not isinstance(self._endpoint, RoboflowEndpoint):
             raise UsageError("the embedded model takes files alone: download the picture, or name an --endpoint")
-        wish = self._wish
-        output = "image_and_json" if wants_drawing and wish.output == "json" else wish.output
+        drawing = self._drawing
+        output = "image_and_json" if wants_drawing and drawing.output == "json" else drawing.output
         return self._endpoint.predict_url(
-            picture, self._filters, output=output, stroke=wish.stroke, labels=wish.labels
+            picture, self._filters, output=output, stroke=drawing.stroke, labels=drawing.labels
         ), None
 
     def close(self) -> None:
         """Close the endpoint."""
         self._endpoint.close()
 
-    def _look_at(self, image: Image) -> Prediction:
-        wish = self._wish
+    def _predict_image(self, image: Image) -> Prediction:
+        drawing = self._drawing
         if isinstance(self._endpoint, RoboflowEndpoint):
             return self._endpoint.predict(
-                image, self._filters, output=wish.output, stroke=wish.stroke, labels=wish.labels
+                image, self._filters, output=drawing.output, stroke=drawing.stroke, labels=drawing.labels
             )
-        question = Question(
-            self._filters,
-            wants_json=wish.output != "image",
-            wants_drawing=wish.output != "json",
-            labels=bool(wish.labels),
-            stroke=1 if wish.stroke is None else wish.stroke,
-        )
-        began = self._clock()
+        began_at = self._clock()
         poses = self._endpoint.infer(image, self._filters).poses
-        said = answer_with(poses, image, question, self._clock() - began)
-        content = None if said.content is None else {**said.content}
-        if content is not None:
-            content.pop("visualization", None)
-        return Prediction(content, said.drawing or None, poses)
+        seconds = self._clock() - began_at
+        height, width = image.shape[:2]
+        document = None if drawing.output == "image" else write_answer(poses, (width, height), seconds=seconds)
+        if drawing.output == "json":
+            return Prediction(document, None, poses)
+        stroke = 1 if drawing.stroke is None else drawing.stroke
+        return Prediction(document, drawn_jpeg(image, poses, stroke=stroke, labels=bool(drawing.labels)), poses)
 
 
 def check_saving(path: Path, pictures: Sequence[str]) -> None:
