@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote, urlsplit
 
-from kpstream.budget import LIVE_RATE, Adaptive, AtRate
+from kpstream.dispatch.fair_share import Limits
+from kpstream.dispatch.sampling import LIVE_RATE, Adaptive, FixedRate
 from kpstream.errors import KpstreamError, UsageError
 from kpstream.interfaces import Annotator, Endpoint, Sink, Source
 from kpstream.options import EMBEDDED, DrawOptions, ModelOptions, read_key
 from kpstream.redact import redact, remember, remember_secrets
-from kpstream.sharing import Limits
 from kpstream.site_file import (
     CameraSection,
     EndpointSection,
@@ -179,9 +179,9 @@ class Camera:
         """Which poses of its answers are used."""
         return self.model.filters
 
-    def make_sampling(self) -> AtRate | Adaptive:
+    def make_sampling(self) -> FixedRate | Adaptive:
         """Which of its frames are asked."""
-        return AtRate(self.rate) if self.sampling == "steady" else Adaptive(self.rate)
+        return FixedRate(self.rate) if self.sampling == "steady" else Adaptive(self.rate)
 
     def make_annotator(self) -> Annotator:
         """What draws its poses, and how it is doing."""

@@ -6,7 +6,7 @@ import threading
 from dataclasses import replace
 from typing import Protocol
 
-from kpstream.budget import Sampling
+from kpstream.dispatch.sampling import Sampling
 from kpstream.entities import Settings
 from kpstream.errors import UsageError
 from kpstream.pipeline import Pipeline

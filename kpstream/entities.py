@@ -161,6 +161,17 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
+class Lost:
+    """A sample that got no answer."""
+
+    frame_index: int
+    reason: str = ""
+
+
+Outcome = Result | Lost
+
+
+@dataclass(frozen=True, slots=True)
 class Stats:
     """How the pipeline is doing: rates over the last seconds, counts since its start."""
 

@@ -21,7 +21,7 @@ from kpstream.redact import redact, remember
 from kpstream.skeleton import Skeleton
 
 if TYPE_CHECKING:
-    from kpstream.budget import Adaptive, AtRate
+    from kpstream.dispatch.sampling import Adaptive, FixedRate
 
 KEY_VARIABLE = "ROBOFLOW_API_KEY"
 HOSTED = "https://serverless.roboflow.com"
@@ -302,12 +302,12 @@ class RequestOptions:
         ),
     ] = None
 
-    def make_sampling(self) -> AtRate | Adaptive:
+    def make_sampling(self) -> FixedRate | Adaptive:
         """Which frames are asked about."""
-        from kpstream.budget import Adaptive, AtRate
+        from kpstream.dispatch.sampling import Adaptive, FixedRate
 
         rate = inf if self.rate is None else self.rate
-        return AtRate(rate) if self.sampling == "steady" else Adaptive(rate)
+        return FixedRate(rate) if self.sampling == "steady" else Adaptive(rate)
 
 
 @dataclass(frozen=True)

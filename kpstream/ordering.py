@@ -10,22 +10,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
 from math import inf, isnan, nan
 from typing import Protocol
 
-from kpstream.entities import Frame, Result
-
-
-@dataclass(frozen=True, slots=True)
-class Lost:
-    """A sample that got no answer."""
-
-    frame_index: int
-    reason: str = ""
-
-
-Outcome = Result | Lost
+from kpstream.entities import Frame, Outcome, Result
 
 
 class Line(Protocol):

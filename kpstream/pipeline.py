@@ -14,16 +14,17 @@ from math import inf, nan
 from types import TracebackType
 from typing import Self
 
-from kpstream.budget import LIVE_RATE, AtRate, InFlight, Sampling
 from kpstream.capture import Capture
 from kpstream.channel import Closed, Deadline
-from kpstream.entities import Filters, Frame, Result, Scene, Stats
+from kpstream.dispatch.gate import ConcurrencyLimit
+from kpstream.dispatch.requester import Requester
+from kpstream.dispatch.sampling import LIVE_RATE, FixedRate, Sampling
+from kpstream.entities import Filters, Frame, Lost, Outcome, Result, Scene, Stats
 from kpstream.errors import BudgetSpent
 from kpstream.interfaces import Annotator, Endpoint, Journal, Sink, Source, Tracker
 from kpstream.meters import Rate
-from kpstream.ordering import Aligned, Complete, Immediate, Line, Lost, Outcome
+from kpstream.ordering import Aligned, Complete, Immediate, Line
 from kpstream.render import PoseAnnotator
-from kpstream.sampler import Sampler
 from kpstream.tracking import Tracker as PoseTracker
 
 STALE_AFTER = 2.0
@@ -100,19 +101,19 @@ class Pipeline:
         if rate is None:
             rate = LIVE_RATE if live else inf
         # recorded video is asked for as fast as answers come, however sparse its samples are
-        limit = InFlight(min(rate if live else inf, endpoint.max_rate), endpoint.max_in_flight, max_in_flight)
+        limit = ConcurrencyLimit(min(rate if live else inf, endpoint.max_rate), endpoint.max_in_flight, max_in_flight)
         self.filters = filters
         """Which poses of the answers are used, from the next request on. May be set by any thread."""
         self._source = source
         self._sinks = tuple(sinks)
         self._annotator = annotator
         self._tracker: Tracker = PoseTracker() if tracker is None else tracker
-        self._sampling: Sampling = AtRate(rate) if sampling is None else sampling
+        self._sampling: Sampling = FixedRate(rate) if sampling is None else sampling
         self._duration = duration
         self._on_idle = on_idle
         self._clock = clock
         self._capture = Capture(source, clock=clock)
-        self._sampler = Sampler(
+        self._sampler = Requester(
             endpoint,
             limit,
             filters=lambda: self.filters,

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, get_args, get_type_hints
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
-from kpstream.budget import LIVE_RATE
+from kpstream.dispatch.sampling import LIVE_RATE
 from kpstream.errors import UsageError
 from kpstream.options import KEY_VARIABLE, DrawOptions, ModelOptions
 from kpstream.quantities import duration, size

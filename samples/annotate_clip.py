@@ -9,7 +9,7 @@ import sys
 
 import kpstream
 from kpstream.background import Background
-from kpstream.budget import EveryNth
+from kpstream.dispatch.sampling import EveryNth
 from kpstream.sinks.audio import AudioSource
 from kpstream.sinks.video import VideoSink
 from kpstream.sources import VideoFile

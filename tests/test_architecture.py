@@ -13,7 +13,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "kpstream"
 
-_GROUND = {"errors", "skeleton", "entities", "channel", "meters", "activity", "memory", "redact"}
+_GROUND = {"errors", "skeleton", "entities", "channel", "meters", "memory", "redact"}
 
 PLAN: dict[str, set[str]] = {
     # ground: words and tools; `entities` alone stands on `skeleton`, for poses carry theirs
@@ -23,16 +23,12 @@ PLAN: dict[str, set[str]] = {
     "channel": set(),
     "meters": set(),
     "memory": set(),
-    "activity": {"entities"},
     "redact": set(),
     # columns: one job each, no thread
     "interfaces": {"entities"},
-    "budget": {"activity", "entities", "meters"},
     "ordering": {"entities"},
     "journal": {"entities", "errors", "skeleton", "wire"},
     "quantities": set(),
-    "sharing": set(),
-    "breaker": {"meters"},
     "standstill": {"entities"},
     "tracking": {"entities"},
     "render": {"interfaces", "entities", "skeleton", "redact"},
@@ -44,29 +40,29 @@ PLAN: dict[str, set[str]] = {
     "testing": {"entities", "errors", "skeleton"},
     # threads: the only places that start one
     "capture": {"interfaces", "channel", "entities", "errors", "memory", "redact", "standstill"},
-    "sampler": {"interfaces", "channel", "entities", "errors", "ordering", "breaker", "budget"},
+    "dispatch": {"interfaces", "channel", "entities", "errors", "meters"},
     "background": {"interfaces", "channel", "entities", "errors"},
     "server": {"entities", "errors", "skeleton", "redact", "models", "wire"},
     "web": {"entities", "errors", "redact", "sinks", "skeleton", "wire"},
     # beam: the loops
-    "pipeline": {*_GROUND, "interfaces", "ordering", "budget", "tracking", "render", "capture", "sampler"},
+    "pipeline": {*_GROUND, "interfaces", "ordering", "tracking", "render", "capture", "dispatch"},
     "outputs": {*_GROUND, "interfaces", "background", "controls", "sinks", "sources"},
     "annotate": {*_GROUND, "interfaces", "sinks"},
-    "controls": {*_GROUND, "budget", "endpoints", "pipeline", "sinks", "web"},
-    "site": {*_GROUND, "interfaces", "budget", "endpoints", "sharing", "sources", "pipeline", "controls", "web"},
+    "controls": {*_GROUND, "dispatch", "endpoints", "pipeline", "sinks", "web"},
+    "site": {*_GROUND, "interfaces", "dispatch", "endpoints", "sources", "pipeline", "controls", "web"},
     "image": {*_GROUND, "interfaces", "endpoints", "sinks", "wire"},
     # roof: options to objects
     "signals": set(),
-    "site_file": {"budget", "errors", "options", "quantities", "redact"},
+    "site_file": {"dispatch", "errors", "options", "quantities", "redact"},
     "config": {
-        "background", "budget", "controls", "entities", "errors", "interfaces", "options", "outputs", "redact",
-        "render", "sharing", "sinks", "site_file", "sources", "web",
+        "background", "dispatch", "controls", "entities", "errors", "interfaces", "options", "outputs", "redact",
+        "render", "sinks", "site_file", "sources", "web",
     },
     "console": {"entities", "redact"},
-    "options": {"budget", "endpoints", "entities", "errors", "interfaces", "redact", "render", "skeleton"},
+    "options": {"dispatch", "endpoints", "entities", "errors", "interfaces", "redact", "render", "skeleton"},
     "doctor": {"console", "endpoints", "entities", "errors", "options", "redact", "sinks", "sources"},
     "cli": {
-        "annotate", "budget", "config", "console", "controls", "doctor", "endpoints", "entities", "errors", "image",
+        "annotate", "dispatch", "config", "console", "controls", "doctor", "endpoints", "entities", "errors", "image",
         "interfaces", "journal", "memory", "models", "options", "outputs", "pipeline", "quantities", "redact", "render",
         "server", "signals", "sinks", "site", "skeleton", "sources", "tracking", "web",
     },
@@ -78,10 +74,10 @@ LIBRARIES: dict[str, set[str]] = {
         "capture",
         "channel",
         "controls",
+        "dispatch",
         "endpoints",
         "journal",
         "models",
-        "sampler",
         "server",
         "sinks",
         "site",
@@ -91,7 +87,7 @@ LIBRARIES: dict[str, set[str]] = {
     },
     "cv2": {
         "tracking",
-        "activity",
+        "dispatch",
         "models",
         "endpoints",
         "render",
@@ -120,7 +116,7 @@ LIBRARIES: dict[str, set[str]] = {
     "rich": {"console"},
     "ctypes": {"memory"},
 }
-STARTS_THREADS = {"capture", "sampler", "background", "server", "site", "web", "testing"}
+STARTS_THREADS = {"capture", "dispatch", "background", "server", "site", "web", "testing"}
 DOORS = {"__init__", "__main__"}
 
 

@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kpstream.config import Recording, SitePlan, Web, load
+from kpstream.dispatch.fair_share import Limits
 from kpstream.errors import UsageError
 from kpstream.options import ModelOptions
 from kpstream.redact import redact
-from kpstream.sharing import Limits
 from kpstream.site_file import EndpointSection
 
 SAMPLE = Path(__file__).parents[1] / "samples" / "site.toml"

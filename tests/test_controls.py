@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from kpstream.budget import AtRate
 from kpstream.controls import CameraControls, Follower
+from kpstream.dispatch.sampling import FixedRate
 from kpstream.entities import Filters, Settings
 from kpstream.errors import UsageError
 from kpstream.pipeline import Pipeline
@@ -22,7 +22,7 @@ def recording(folder: Path) -> SwitchedRecording:
 
 
 def test_a_pipeline_follows_what_was_applied_from_the_next_frame_on() -> None:
-    endpoint, sampling, controls = FakeEndpoint(), AtRate(5), CameraControls(SETTINGS)
+    endpoint, sampling, controls = FakeEndpoint(), FixedRate(5), CameraControls(SETTINGS)
     filters = Filters(overlap=0.5, classes=("square",))
     with Pipeline(SyntheticSource(60), endpoint, sampling=sampling, filters=filters) as pipeline:
         follower = Follower(controls, sampling, pipeline)

@@ -10,8 +10,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kpstream.entities import Frame, Image, Result
-from kpstream.ordering import Aligned, Complete, Immediate, Line, Lost, Outcome
+from kpstream.entities import Frame, Image, Lost, Outcome, Result
+from kpstream.ordering import Aligned, Complete, Immediate, Line
 
 IMAGE = np.zeros((2, 2, 3), np.uint8)
 

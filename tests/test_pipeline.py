@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from kpstream.budget import HEARTBEAT, Adaptive, EveryNth
+from kpstream.dispatch.sampling import HEARTBEAT, Adaptive, EveryNth
 from kpstream.entities import Answer, Frame, Image, Scene, Stats
 from kpstream.errors import BudgetSpent, EndpointRejected, EndpointUnavailable, SinkError, SourceReadError, ViewerQuit
 from kpstream.pipeline import Pipeline

@@ -15,13 +15,13 @@ import numpy as np
 import pytest
 import requests
 
-from kpstream.budget import AtRate
 from kpstream.controls import CameraControls
+from kpstream.dispatch.fair_share import Limits
+from kpstream.dispatch.sampling import FixedRate
 from kpstream.entities import Answer, Filters, Frame, Image, Scene, Settings, Stats
 from kpstream.errors import EndpointRejected, SinkError, SourceOpenError, SourceReadError, UsageError
 from kpstream.interfaces import Annotator, Endpoint, Sink, Source
 from kpstream.render import PoseAnnotator
-from kpstream.sharing import Limits
 from kpstream.site import Plan, Site
 from kpstream.site.feeds import Feeds
 from kpstream.site.tidings import CameraTidings, Tidings
@@ -102,8 +102,8 @@ class FakeCamera:
     def make_endpoint(self) -> Endpoint:
         return self.world.make_endpoint(self.model)
 
-    def make_sampling(self) -> AtRate:
-        return AtRate(self.rate)
+    def make_sampling(self) -> FixedRate:
+        return FixedRate(self.rate)
 
     def make_annotator(self) -> Annotator:
         return PoseAnnotator()

@@ -20,7 +20,7 @@ from kpstream.signals import Signals, signals_handled
 from kpstream.skeleton import Skeleton
 
 if TYPE_CHECKING:
-    from kpstream.budget import Sampling
+    from kpstream.dispatch.sampling import Sampling
     from kpstream.entities import Stats
     from kpstream.journal import FileJournal
     from kpstream.outputs import Job
@@ -89,7 +89,7 @@ def annotate(
 
     Answers are kept in a journal beside the output until it is done: after an interruption the same command goes on.
     """
-    from kpstream.budget import EveryNth
+    from kpstream.dispatch.sampling import EveryNth
 
     _check_together(inputs, outputs, requests, every, poses)
     if end is not None and end <= start:

@@ -10,11 +10,11 @@ from typing import Generic, Protocol, TypeVar
 
 from kpstream.channel import Channel, Closed, Deadline
 from kpstream.controls import CameraControls
+from kpstream.dispatch.fair_share import Limits
 from kpstream.entities import Stats
 from kpstream.errors import KpstreamError
 from kpstream.interfaces import Sink
 from kpstream.redact import redact
-from kpstream.sharing import Limits
 from kpstream.site.guests import Exchange
 from kpstream.site.loop import C, Camera, Loop
 

@@ -8,11 +8,11 @@ from dataclasses import replace
 from math import inf
 from typing import Protocol
 
-from kpstream.budget import Sampling
+from kpstream.dispatch.fair_share import FairShare, Limits
+from kpstream.dispatch.sampling import Sampling
 from kpstream.entities import Answer, Filters, Frame, Image, Stats
 from kpstream.errors import EndpointRejected, EndpointUnavailable
 from kpstream.interfaces import Endpoint
-from kpstream.sharing import Limits, Shares
 
 REST = 60.0
 """Seconds after which an endpoint that refused for good is asked again: a key may be mended, credits bought."""
@@ -59,8 +59,8 @@ class Exchange:
         self._clock = clock
         self._lock = threading.Lock()  # over the queues
         self._door = threading.Lock()  # over the endpoints: making one may take a while
-        self._all = Shares(limits)
-        self._services: dict[Hashable, Shares] = {}
+        self._all = FairShare(limits)
+        self._services: dict[Hashable, FairShare] = {}
         self._endpoints: dict[Hashable, _Shared] = {}
 
     def fill_in(self, stats: Stats) -> Stats:
@@ -89,7 +89,7 @@ class Exchange:
             shared.users += 1
             endpoint = shared.endpoint
             takes = Limits(rate=endpoint.max_rate, max_in_flight=endpoint.max_in_flight)
-            service = self._services.setdefault(asks.service, Shares(takes))
+            service = self._services.setdefault(asks.service, FairShare(takes))
         return Guest(self, shared, (service, self._all), self._lock, self._clock)
 
     def dismiss(self, shared: _Shared) -> None:
@@ -125,7 +125,7 @@ class Guest:
         self,
         exchange: Exchange,
         shared: _Shared,
-        queues: tuple[Shares, ...],
+        queues: tuple[FairShare, ...],
         lock: threading.Lock,
         clock: Callable[[], float],
     ) -> None:

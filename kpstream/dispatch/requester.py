@@ -1,8 +1,8 @@
 """The threads that ask the endpoint: several requests in flight, each sample settled once.
 
 Live, a request that fails is lost: a newer frame is better than the same one again; an endpoint that fails again and
-again is only probed (`kpstream.breaker`). For recorded video a request is tried again, ten times a frame, and an
-outage of the whole endpoint is waited out.
+again is only probed (`kpstream.dispatch.breaker`). For recorded video a request is tried again, ten times a frame, and
+an outage of the whole endpoint is waited out.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from collections.abc import Callable
 from itertools import count
 from math import nan
 
-from kpstream.breaker import Breaker
-from kpstream.budget import InFlight, Spacing, backoff
 from kpstream.channel import Channel, Closed, Deadline
-from kpstream.entities import Answer, Filters, Frame, Result
+from kpstream.dispatch.breaker import CircuitBreaker
+from kpstream.dispatch.gate import ConcurrencyLimit, RateLimiter
+from kpstream.dispatch.retry import backoff
+from kpstream.entities import Answer, Filters, Frame, Lost, Outcome, Result
 from kpstream.errors import BudgetSpent, EndpointUnavailable, ResponseFormatError
 from kpstream.interfaces import Endpoint, Journal
-from kpstream.ordering import Lost, Outcome
 
 ATTEMPTS = 10
 """How often one frame of recorded video is asked before the job ends."""
@@ -29,7 +29,7 @@ FIRST_ANSWER_WITHIN = 30.0
 _Fault = EndpointUnavailable | ResponseFormatError
 
 
-class Sampler:
+class Requester:
     """Asks the endpoint about frames. All methods belong to one thread, that of the loop.
 
     Args:
@@ -45,7 +45,7 @@ class Sampler:
     def __init__(
         self,
         endpoint: Endpoint,
-        limit: InFlight,
+        limit: ConcurrencyLimit,
         *,
         filters: Callable[[], Filters] = Filters,
         patient: bool,
@@ -59,8 +59,8 @@ class Sampler:
         self._max_requests = max_requests
         self._journal = journal
         self._clock = clock
-        self._spacing = Spacing(endpoint.max_rate)
-        self._breaker = None if patient else Breaker()
+        self._spacing = RateLimiter(endpoint.max_rate)
+        self._breaker = None if patient else CircuitBreaker()
         self._lock = threading.Lock()
         self._samples: Channel[Frame] = Channel(256)
         self._outcomes: Channel[Outcome] = Channel(1024)
@@ -313,4 +313,4 @@ class Sampler:
         return Lost(frame.index, str(fault))
 
     def __repr__(self) -> str:
-        return f"<Sampler {self.in_flight} in flight, {self.answered} answered, {self.lost} lost>"
+        return f"<Requester {self.in_flight} in flight, {self.answered} answered, {self.lost} lost>"

@@ -23,7 +23,7 @@ _FIRST = 3.0
 """Seconds that a model may take to be loaded, before it first answers."""
 
 
-class Breaker:
+class CircuitBreaker:
     """Says whether a request may go out now. Each request has a number, and ends with `answered` or `failed`."""
 
     def __init__(self) -> None:
@@ -95,4 +95,4 @@ class Breaker:
 
     def __repr__(self) -> str:
         state = "only probes" if self.is_open else "closed"
-        return f"<Breaker {state}, {len(self._sent)} under way, {len(self._late)} of them late>"
+        return f"<CircuitBreaker {state}, {len(self._sent)} under way, {len(self._late)} of them late>"

@@ -12,13 +12,12 @@ from math import inf
 import numpy as np
 import pytest
 
-from kpstream.budget import InFlight
 from kpstream.channel import Deadline
-from kpstream.entities import Answer, Frame, Image, Result
+from kpstream.dispatch.gate import ConcurrencyLimit
+from kpstream.dispatch.requester import ATTEMPTS, FIRST_ANSWER_WITHIN, Requester
+from kpstream.entities import Answer, Frame, Image, Lost, Outcome, Result
 from kpstream.errors import BudgetSpent, EndpointRejected, EndpointUnavailable, ResponseFormatError
 from kpstream.interfaces import Endpoint
-from kpstream.ordering import Lost, Outcome
-from kpstream.sampler import ATTEMPTS, FIRST_ANSWER_WITHIN, Sampler
 from kpstream.testing import FakeEndpoint, Gate, ManualClock, SyntheticSource, index_of
 
 PICTURES = SyntheticSource()
@@ -29,15 +28,15 @@ def frame(index: int) -> Frame:
 
 
 @contextmanager
-def sampler_of(endpoint: Endpoint, *, patient: bool = False, max_in_flight: int = 3) -> Iterator[Sampler]:
-    sampler = Sampler(endpoint, InFlight(inf, 32, max_in_flight), patient=patient)
+def sampler_of(endpoint: Endpoint, *, patient: bool = False, max_in_flight: int = 3) -> Iterator[Requester]:
+    sampler = Requester(endpoint, ConcurrencyLimit(inf, 32, max_in_flight), patient=patient)
     try:
         yield sampler
     finally:
         sampler.close(Deadline(5))
 
 
-def all_outcomes(sampler: Sampler) -> list[Outcome]:
+def all_outcomes(sampler: Requester) -> list[Outcome]:
     outcomes: list[Outcome] = []
     while got := sampler.wait():
         outcomes += got
@@ -156,7 +155,7 @@ def test_a_frame_that_fails_while_others_are_answered_ends_the_job() -> None:
             raise EndpointUnavailable("hangs")
         return Answer(())
 
-    def ask_for_ever(sampler: Sampler) -> None:
+    def ask_for_ever(sampler: Requester) -> None:
         for index in range(10**6):
             while sampler.busy:
                 sampler.wait()
@@ -195,7 +194,7 @@ def test_an_endpoint_that_never_answers_ends_the_job() -> None:
         clock.advance(1.0)
         raise EndpointUnavailable("nothing listens there")
 
-    sampler = Sampler(FakeEndpoint(answer), InFlight(inf, 32, 1), patient=True, clock=clock)
+    sampler = Requester(FakeEndpoint(answer), ConcurrencyLimit(inf, 32, 1), patient=True, clock=clock)
     clock.advance(1000.0)  # before the first sample nothing was asked
     sampler.offer(frame(0))
     with pytest.raises(EndpointUnavailable, match="nothing listens"):
@@ -277,7 +276,7 @@ def test_unknown_pictures_are_no_problem() -> None:
 
 def test_a_live_budget_is_never_exceeded_and_its_end_is_said() -> None:
     endpoint = FakeEndpoint()
-    sampler = Sampler(endpoint, InFlight(inf, 32, 8), patient=False, max_requests=3)
+    sampler = Requester(endpoint, ConcurrencyLimit(inf, 32, 8), patient=False, max_requests=3)
     assert sampler.requests_left == 3
     assert [sampler.offer(frame(i)) for i in range(5)] == [True, True, True, False, False]
     assert len(all_outcomes(sampler)) == 3
@@ -290,7 +289,7 @@ def test_a_live_budget_is_never_exceeded_and_its_end_is_said() -> None:
 
 def test_a_recorded_budget_counts_what_is_asked_again_and_ends_the_work() -> None:
     endpoint = FakeEndpoint(Failing(1, EndpointUnavailable("503", status=503, retry_after=0.0)))
-    sampler = Sampler(endpoint, InFlight(inf, 32, 1), patient=True, max_requests=3)
+    sampler = Requester(endpoint, ConcurrencyLimit(inf, 32, 1), patient=True, max_requests=3)
     random.seed(1)
     assert sampler.offer(frame(0))
     assert [type(outcome) for outcome in all_outcomes(sampler)] == [Result]
@@ -320,7 +319,7 @@ class Notes:
 def test_what_the_journal_knows_is_not_asked_and_what_is_answered_is_noted() -> None:
     endpoint, notes = FakeEndpoint(), Notes()
     notes.answers[1] = Answer(())
-    sampler = Sampler(endpoint, InFlight(inf, 32, 8), patient=True, journal=notes, max_requests=2)
+    sampler = Requester(endpoint, ConcurrencyLimit(inf, 32, 8), patient=True, journal=notes, max_requests=2)
     assert [sampler.offer(frame(i)) for i in range(3)] == [True, True, True]
     outcomes = {outcome.frame_index: outcome for outcome in all_outcomes(sampler)}
     assert sorted(outcomes) == [0, 1, 2]
@@ -331,7 +330,7 @@ def test_what_the_journal_knows_is_not_asked_and_what_is_answered_is_noted() -> 
     sampler.close(Deadline(5))
 
 
-def offered(sampler: Sampler, clock: ManualClock, frames: Iterator[int], seconds: float) -> int:
+def offered(sampler: Requester, clock: ManualClock, frames: Iterator[int], seconds: float) -> int:
     """Offer thirty frames a second for a while; how many were asked about."""
     taken = 0
     for _ in range(round(30 * seconds)):
@@ -342,7 +341,7 @@ def offered(sampler: Sampler, clock: ManualClock, frames: Iterator[int], seconds
 
 def test_live_an_endpoint_that_hangs_is_probed_twice_a_second_and_asked_as_before_once_it_answers() -> None:
     clock, gate, frames = ManualClock(), Gate(), count()
-    sampler = Sampler(FakeEndpoint(gate), InFlight(5, 32), patient=False, clock=clock)
+    sampler = Requester(FakeEndpoint(gate), ConcurrencyLimit(5, 32), patient=False, clock=clock)
     try:
         assert offered(sampler, clock, frames, 3) == 4
         assert offered(sampler, clock, frames, 4) > 4
@@ -361,7 +360,7 @@ def test_live_an_endpoint_that_hangs_is_probed_twice_a_second_and_asked_as_befor
 def test_live_an_endpoint_that_asks_for_time_gets_it() -> None:
     clock, frames = ManualClock(), count()
     error = EndpointUnavailable("asked too often", status=429, retry_after=5.0)
-    sampler = Sampler(FakeEndpoint(Failing(10**9, error)), InFlight(inf, 32, 5), patient=False, clock=clock)
+    sampler = Requester(FakeEndpoint(Failing(10**9, error)), ConcurrencyLimit(inf, 32, 5), patient=False, clock=clock)
     try:
         for _ in range(5):
             sampler.offer(frame(next(frames)))
@@ -374,10 +373,10 @@ def test_live_an_endpoint_that_asks_for_time_gets_it() -> None:
 
 
 def test_threads_that_an_outage_left_over_end() -> None:
-    gate, limit = Gate(), InFlight(30, 32)
+    gate, limit = Gate(), ConcurrencyLimit(30, 32)
     limit.answered(0.4)
     endpoint = FakeEndpoint(gate, max_in_flight=32)
-    sampler = Sampler(endpoint, limit, patient=True)
+    sampler = Requester(endpoint, limit, patient=True)
     for index in range(12):
         assert sampler.offer(frame(index))
     gate.wait_for(*range(12))

@@ -7,7 +7,7 @@ from itertools import count, pairwise
 
 import pytest
 
-from kpstream.breaker import Breaker
+from kpstream.dispatch.breaker import CircuitBreaker
 
 LIMIT = 4
 RATE = 5.0
@@ -24,7 +24,7 @@ class Service:
     """
 
     def __init__(self, latency: float, fault: Callable[[float], str | float | None]) -> None:
-        self.breaker = Breaker()
+        self.breaker = CircuitBreaker()
         self.sent: list[float] = []
         self.answers: list[float] = []
         self.most = 0
@@ -109,7 +109,7 @@ def test_retry_after_is_kept_to() -> None:
 
 
 def test_a_service_that_asks_to_wait_for_an_hour_is_asked_every_minute() -> None:
-    breaker = Breaker()
+    breaker = CircuitBreaker()
     for number in range(5):
         breaker.sent(number, 0.0)
         breaker.failed(number, 0.1, retry_after=3600)
@@ -126,7 +126,7 @@ def test_a_few_failures_between_answers_change_nothing() -> None:
 
 
 def test_one_answer_ends_the_probing() -> None:
-    breaker = Breaker()
+    breaker = CircuitBreaker()
     for number in range(5):
         breaker.sent(number, 0.0)
         breaker.failed(number, 0.1)
@@ -138,7 +138,7 @@ def test_one_answer_ends_the_probing() -> None:
 
 
 def test_what_is_late_takes_no_room_and_its_end_is_no_second_failure() -> None:
-    breaker = Breaker()
+    breaker = CircuitBreaker()
     breaker.sent(0, 0.0)
     breaker.answered(0, 0.4)
     for number in range(1, 5):
@@ -153,7 +153,7 @@ def test_what_is_late_takes_no_room_and_its_end_is_no_second_failure() -> None:
 
 
 def test_a_model_may_take_its_time_to_load() -> None:
-    breaker = Breaker()
+    breaker = CircuitBreaker()
     for number in range(4):
         breaker.sent(number, 0.0)
     assert not breaker.allows(LIMIT, 2.9)
@@ -161,7 +161,7 @@ def test_a_model_may_take_its_time_to_load() -> None:
 
 
 def test_an_endpoint_that_became_slow_is_asked_as_often_as_before() -> None:
-    breaker, numbers = Breaker(), count()
+    breaker, numbers = CircuitBreaker(), count()
     for latency in (0.2, 5.0):
         for _ in range(30):
             number = next(numbers)
@@ -173,8 +173,8 @@ def test_an_endpoint_that_became_slow_is_asked_as_often_as_before() -> None:
 
 
 def test_requests_without_an_end_are_no_more_than_there_is_room_for() -> None:
-    breaker = Breaker()
+    breaker = CircuitBreaker()
     for number in range(1000):
         if breaker.allows(LIMIT, number / 2):
             breaker.sent(number, number / 2)
-    assert repr(breaker) == "<Breaker only probes, 64 under way, 64 of them late>"
+    assert repr(breaker) == "<CircuitBreaker only probes, 64 under way, 64 of them late>"

@@ -45,7 +45,7 @@ class _Member:
     """When each request that is under way began."""
 
 
-class Shares:
+class FairShare:
     """Turns for members who want to ask: the one who has waited longest first, and what one leaves goes to the others.
 
     A member calls `ask` before each request, `taken` once it sends one, and `withdraw` when it wants none after all;
@@ -148,4 +148,4 @@ class Shares:
         return free
 
     def __repr__(self) -> str:
-        return f"<Shares of {self._limits} among {len(self._members)}, {self._spent} spent>"
+        return f"<FairShare of {self._limits} among {len(self._members)}, {self._spent} spent>"
