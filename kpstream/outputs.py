@@ -95,7 +95,12 @@ class Job:
         if outputs.video is not None:
             audio = AudioSource(self.path, video.start_pts) if encoding.audio and video.has_audio else None
             sink = VideoSink(
-                outputs.video, crf=encoding.crf, preset=encoding.preset, audio=audio, frame_rate=video.frame_rate
+                outputs.video,
+                crf=encoding.crf,
+                preset=encoding.preset,
+                audio=audio,
+                frame_rate=video.frame_rate,
+                taken=video.taken,
             )
             sinks.append(Background.waiting(sink, name="video"))
         if outputs.jsonl is not None:

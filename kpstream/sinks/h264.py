@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import av
@@ -50,6 +50,18 @@ class Quality:
     """One of `LOOKAHEAD`."""
 
 
+@dataclass(frozen=True, slots=True)
+class PictureForm:
+    """What the pictures of a video have in common."""
+
+    size: tuple[int, int]
+    """(width, height) in stored pixels."""
+    pixel_aspect: Fraction
+    """Width of a pixel by its height, as it is shown."""
+    rate: Fraction
+    """Frames per second, as a hint: for x264's rate control and for how far it may look ahead."""
+
+
 class PictureEncoder:
     """BGR pictures into the H.264 stream of a file: yuv420p, no B-frames, so packets leave in the order of the frames.
 
@@ -59,26 +71,26 @@ class PictureEncoder:
 
     Args:
         output: The file, whose header is not yet written.
-        size: (width, height) of the first picture.
-        rate: Frames per second, as a hint: for x264's rate control and for how far it may look ahead.
+        form: That of the first picture.
         quality: What x264 is asked for.
     """
 
-    def __init__(self, output: OutputContainer, size: tuple[int, int], rate: Fraction, quality: Quality) -> None:
-        self._size = (size[0] & ~1, size[1] & ~1)
-        self._stream = _add_stream(output, self._size, rate, quality)
+    def __init__(self, output: OutputContainer, form: PictureForm, quality: Quality) -> None:
+        self._form = replace(form, size=(form.size[0] & ~1, form.size[1] & ~1))
+        self._stream = _add_stream(output, self._form, quality)
         self._keyframe_at = -_KEYFRAME_EVERY
 
     @property
     def size(self) -> tuple[int, int]:
         """(width, height) of the video: that of the first picture, less a column or a row where it is odd."""
-        return self._size
+        return self._form.size
 
-    def encode(self, picture: Image, ticks: int) -> list[Packet[VideoStream]]:
+    def encode(self, picture: Image, pixel_aspect: Fraction, ticks: int) -> list[Packet[VideoStream]]:
         """Encode one picture; blocks.
 
         Args:
-            picture: BGR, shape ``(height, width, 3)``. One of another size is fitted in, between black bars.
+            picture: BGR, shape ``(height, width, 3)``. One of another form is fitted in, between black bars.
+            pixel_aspect: Width of its pixels by their height.
             ticks: When it is shown, in ticks of 1/90000 s; after the one before.
 
         Returns:
@@ -87,7 +99,7 @@ class PictureEncoder:
         Raises:
             av.FFmpegError: x264 refused.
         """
-        frame = _yuv(self._fitted(picture))
+        frame = _yuv(self._fitted(picture, pixel_aspect))
         frame.pts, frame.time_base = ticks, Fraction(1, TICKS)
         if ticks - self._keyframe_at >= _KEYFRAME_EVERY:
             frame.pict_type = PictureType.I
@@ -102,13 +114,14 @@ class PictureEncoder:
         """
         return self._stream.encode(None)
 
-    def _fitted(self, picture: Image) -> Image:
-        width, height = self._size
+    def _fitted(self, picture: Image, pixel_aspect: Fraction) -> Image:
+        width, height = self._form.size
         rows, columns = picture.shape[:2]
-        if (columns & ~1, rows & ~1) == self._size:
+        if (columns & ~1, rows & ~1) == self._form.size and pixel_aspect == self._form.pixel_aspect:
             return picture[:height, :width]
-        scale = min(width / columns, height / rows)
-        inner = (max(1, round(columns * scale)), max(1, round(rows * scale)))
+        wide = columns * float(pixel_aspect / self._form.pixel_aspect)  # in pixels of the video
+        scale = min(width / wide, height / rows)
+        inner = (max(1, round(wide * scale)), max(1, round(rows * scale)))
         small = cv2.resize(picture, inner, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
         left, top = (width - inner[0]) // 2, (height - inner[1]) // 2
         canvas: Image = np.zeros((height, width, 3), np.uint8)
@@ -130,19 +143,20 @@ def _yuv(picture: Image) -> av.VideoFrame:
     return frame
 
 
-def _add_stream(output: OutputContainer, size: tuple[int, int], rate: Fraction, quality: Quality) -> VideoStream:
+def _add_stream(output: OutputContainer, form: PictureForm, quality: Quality) -> VideoStream:
     options = {"crf": f"{quality.crf:g}", "preset": quality.preset, "bf": "0", "g": "9999"}
     if LOOKAHEAD[quality.preset]:
-        frames = min(LOOKAHEAD[quality.preset], max(1, int(_HELD_BACK * rate)))
+        frames = min(LOOKAHEAD[quality.preset], max(1, int(_HELD_BACK * form.rate)))
         options["x264-params"] = f"rc-lookahead={frames}"
-    stream = output.add_stream("libx264", rate=rate, options=options, time_base=Fraction(1, TICKS))
+    stream = output.add_stream("libx264", rate=form.rate, options=options, time_base=Fraction(1, TICKS))
     assert isinstance(stream, VideoStream)
-    stream.width, stream.height = size
+    stream.width, stream.height = form.size
     stream.pix_fmt = "yuv420p"
     context = stream.codec_context
     # Slices, not frames: threads that work on the same picture hold none back.
     context.thread_type = "SLICE"
     context.thread_count = min(_MAX_THREADS, os.cpu_count() or 1)
+    context.sample_aspect_ratio = form.pixel_aspect
     context.color_range = _LIMITED_RANGE
     context.colorspace = _MATRIX_BT601
     context.color_primaries = _BT709

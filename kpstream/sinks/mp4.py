@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
@@ -16,13 +17,15 @@ from av.video.stream import VideoStream
 
 from kpstream.entities import Image
 from kpstream.sinks.audio import AudioTrack
-from kpstream.sinks.h264 import PictureEncoder, Quality
+from kpstream.sinks.h264 import PictureEncoder, PictureForm, Quality
 from kpstream.sinks.output import WholeWrites
 from kpstream.sinks.timeline import TICKS
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
+_FLAGS = ("hybrid_fragmented", "use_metadata_tags")
+"""The second one keeps the fractions of a second of when it was taken."""
 _FRAGMENT = 0.4
 """Seconds of video that reach the disk together. A fragment need not begin with a keyframe: one each half second
 makes the file 60 % larger (measured at 1768x994) and saves no frame from a kill."""
@@ -94,14 +97,16 @@ class Mp4File:
         self._header_end: int | None = None
         self._whole = 0
 
-    def begin(self, size: tuple[int, int], rate: Fraction, quality: Quality, audio: AudioTrack | None) -> None:
+    def begin(
+        self, form: PictureForm, quality: Quality, audio: AudioTrack | None, tags: Mapping[str, str] | None = None
+    ) -> None:
         """Make ready; the file is created with its first fragment.
 
         Args:
-            size: (width, height) of the pictures.
-            rate: Frames per second, as a hint.
+            form: That of the first picture.
             quality: What x264 is asked for.
             audio: Opened; closed with the file.
+            tags: What the file says of itself, under FFmpeg's names.
 
         Raises:
             av.FFmpegError: The encoder refused.
@@ -109,22 +114,24 @@ class Mp4File:
         self._audio = audio
         options = {
             # Sound in blocks begins a little before 0: only a header that waits for the first fragment can say so.
-            "movflags": "hybrid_fragmented" if audio is None else "hybrid_fragmented+delay_moov",
+            "movflags": "+".join(_FLAGS if audio is None else (*_FLAGS, "delay_moov")),
             "frag_duration": str(round(_FRAGMENT * 1e6)),
             "max_interleave_delta": str(round(_INTERLEAVE * 1e6)),
         }
         # A file of Python's own: its faults arrive as they are, and `abandon` can take back half a fragment.
         self._file = _LateFile(self._path)
         self._container = av.open(self._file, "w", format="mp4", container_options=options)
-        self._encoder = PictureEncoder(self._container, size, rate, quality)
+        self._container.metadata.update(tags or {})
+        self._encoder = PictureEncoder(self._container, form, quality)
         if audio is not None:
             audio.add_to(self._container)
 
-    def write(self, picture: Image, ticks: int, interval: int) -> None:
+    def write(self, picture: Image, pixel_aspect: Fraction, ticks: int, interval: int) -> None:
         """Encode one picture and write what is finished; blocks.
 
         Args:
             picture: BGR, shape ``(height, width, 3)``.
+            pixel_aspect: Width of its pixels by their height.
             ticks: When it is shown, after the one before.
             interval: How long it is shown, as far as that is known.
 
@@ -137,7 +144,7 @@ class Mp4File:
         assert self._encoder is not None
         if self._audio is not None:
             self._audio.write_until(self._container, ticks / TICKS)
-        self._mux(self._container, self._encoder.encode(picture, ticks), interval)
+        self._mux(self._container, self._encoder.encode(picture, pixel_aspect, ticks), interval)
         if self._header_end is not None and self._file.tell() > self._header_end:
             self._file.create()
         self._whole = self._file.tell()

@@ -43,7 +43,8 @@ class SegmentedVideo:
     """Annotated video as MP4 files, each of which plays by itself and is named after the time at which it begins.
 
     ``NAME_2026-11-23T14-05-00Z.mp4``, in UTC; a name that is taken gets a number behind it, and nothing is replaced.
-    A file ends after ``segment`` seconds of pts, and then also where the picture's size changes. A silence of the
+    A file ends after ``segment`` seconds of pts, and then also where the picture's size or the form of its pixels
+    changes. A silence of the
     source belongs to the file in which it began, unless it is longer than a whole one; so the files together are as
     long as it took. The wall clock gives the names and nothing else: it may jump.
 
@@ -94,7 +95,7 @@ class SegmentedVideo:
         self._disk_usage = disk_usage
         self._video: VideoSink | None = None
         self._path = self._folder
-        self._shape: tuple[int, ...] = ()
+        self._form: tuple[object, ...] = ()
         self._first_pts = self._last_pts = nan
         # The wall clock at the first picture, and what makes such a clock of the frames' own, which never jumps.
         self._zero = self._began_at = self._written_at = nan
@@ -164,8 +165,8 @@ class SegmentedVideo:
             _log.warning("%s", error)
 
     def _write(self, scene: Scene, canvas: Image, now: float) -> None:
-        pts = scene.frame.pts
-        if self._video is not None and self._is_over(pts, canvas):
+        pts, form = scene.frame.pts, (*canvas.shape, scene.frame.pixel_aspect)
+        if self._video is not None and self._is_over(pts, form):
             self._end_file()
         if abs(now - self._looked_at) >= _LOOK_EVERY:
             self._looked_at = now
@@ -178,23 +179,23 @@ class SegmentedVideo:
             return
         video = self._video
         if video is None:
-            video = self._begin_file(canvas, pts)
+            video = self._begin_file(form, pts)
         video.write(scene, canvas)
         self._last_pts, self._written_at = max(pts, self._last_pts), now
 
-    def _is_over(self, pts: float, canvas: Image) -> bool:
+    def _is_over(self, pts: float, form: tuple[object, ...]) -> bool:
         if self._length == inf:  # one file for everything: it fits in what comes
             return False
-        if pts < self._last_pts - _STEP_BACK or canvas.shape != self._shape:
+        if pts < self._last_pts - _STEP_BACK or form != self._form:
             return True
         if pts - self._first_pts < self._length:
             return False
         # The picture after a silence is still taken in, so that the silence is in true time, and the next one is not.
         return self._last_pts - self._first_pts >= self._length or not (_SILENCE < pts - self._last_pts <= self._length)
 
-    def _begin_file(self, canvas: Image, pts: float) -> VideoSink:
+    def _begin_file(self, form: tuple[object, ...], pts: float) -> VideoSink:
         self._path, self._first = self._first or self._free_path(), None
-        self._shape = canvas.shape
+        self._form = form
         self._first_pts = self._last_pts = pts
         self._video = self._make(self._path)
         return self._video

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import av
 
-from kpstream.entities import Image, Scene
+from kpstream.entities import Image, Scene, Taken
 from kpstream.errors import SinkError, UsageError
 from kpstream.sinks.audio import AudioSource, AudioTrack
-from kpstream.sinks.h264 import LOOKAHEAD, Quality
+from kpstream.sinks.h264 import LOOKAHEAD, PictureForm, Quality
 from kpstream.sinks.mp4 import Mp4File
 from kpstream.sinks.output import check_writable, sink_error
+from kpstream.sinks.tags import tags_of
 from kpstream.sinks.timeline import TICKS, Timeline
 
 __all__ = ["AudioSource", "VideoSink"]
@@ -31,8 +32,9 @@ class VideoSink:
     While it is written the file consists of fragments, each on the disk as soon as it is complete: after a crash or
     a kill it plays, but for the last second. `close` makes an ordinary MP4 of it, in place.
 
-    The first picture decides the size, less a column or a row where that is odd; one of another size is fitted in,
-    between black bars. A frame whose pts is not after the one before is left out and counted.
+    The first picture decides the size, less a column or a row where that is odd, and the form of the pixels; one of
+    another size or form is fitted in, between black bars. A frame whose pts is not after the one before is left out and
+    counted.
 
     Args:
         path: ``*.mp4``, created with its first fragment; a file that is there is replaced.
@@ -40,6 +42,7 @@ class VideoSink:
         preset: x264's speed, ``ultrafast`` to ``placebo``.
         audio: Where the sound comes from; None for a silent video.
         frame_rate: What the source declares, in frames per second; NaN where it does not.
+        taken: When and where the source was taken, at pts 0; frames that know when they were seen know better.
     """
 
     def __init__(
@@ -50,10 +53,12 @@ class VideoSink:
         preset: str = "veryfast",
         audio: AudioSource | None = None,
         frame_rate: float = nan,
+        taken: Taken = Taken(),  # noqa: B008 - it is frozen
     ) -> None:
         self._path = Path(path)
         self._quality = Quality(crf, preset)
         self._audio = audio
+        self._taken = taken
         self._rate = Fraction(frame_rate).limit_denominator(1001) if 1 <= frame_rate <= 1000 else _FALLBACK_RATE
         self._timeline = Timeline(round(TICKS / self._rate))
         self._mp4: Mp4File | None = None
@@ -103,7 +108,7 @@ class VideoSink:
             return
         try:
             mp4 = self._mp4 or self._open(scene, canvas)
-            mp4.write(canvas, ticks, self._timeline.interval)
+            mp4.write(canvas, scene.frame.pixel_aspect, ticks, self._timeline.interval)
         except (av.FFmpegError, OSError) as error:
             raise self._failed(error) from None
         self._frames += 1
@@ -130,7 +135,9 @@ class VideoSink:
         if min(width, height) < 2:
             raise SinkError(f"{self._path}: a picture of {width}x{height} pixels is too small for a video")
         self._mp4 = Mp4File(self._path)
-        self._mp4.begin((width, height), self._rate, self._quality, _sound(self._audio, scene.frame.pts))
+        form = PictureForm((width, height), scene.frame.pixel_aspect, self._rate)
+        tags = tags_of(self._taken, scene.frame, self._rate)
+        self._mp4.begin(form, self._quality, _sound(self._audio, scene.frame.pts), tags)
         return self._mp4
 
     def _leave_out(self, scene: Scene) -> None:

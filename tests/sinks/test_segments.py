@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from fractions import Fraction
 from math import inf, nan
 from pathlib import Path
 from typing import NamedTuple
@@ -41,6 +42,7 @@ class Rig:
         self.wall = _NOON
         self.free: int | None = None
         self.now = 1000.0
+        self.pixel_aspect = Fraction(1)
         self.index = 0
         settings: dict[str, object] = {"preset": "ultrafast", "frame_rate": 10, **options}
         self.sink = SegmentedVideo(
@@ -63,7 +65,7 @@ class Rig:
 
     def give(self, pts: float, *, size: tuple[int, int] = (64, 48)) -> None:
         given = scene(self.index, pts=pts, size=size)
-        given = replace(given, frame=replace(given.frame, captured_at=self.now))
+        given = replace(given, frame=replace(given.frame, captured_at=self.now, pixel_aspect=self.pixel_aspect))
         self.sink.write(given, picture(self.index, size))
         self.index += 1
 
@@ -135,6 +137,16 @@ def test_pictures_of_another_size_get_their_own_file(tmp_path: Path) -> None:
         with av.open(str(tmp_path / name)) as container:
             assert container.streams.video[0].width == width
         assert len(times_of(tmp_path / name)) == 3
+
+
+def test_pictures_whose_pixels_have_another_form_get_their_own_file(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, segment=60)
+    for rig.pixel_aspect in (Fraction(1), Fraction(4, 3)):
+        rig.show(0.3)
+    rig.sink.close()
+    for name, aspect in zip(rig.names(), (1, Fraction(4, 3)), strict=True):
+        with av.open(str(tmp_path / name)) as container:
+            assert container.streams.video[0].sample_aspect_ratio == aspect
 
 
 @pytest.mark.parametrize("silence", [0.5, 7.3, 59.0])

@@ -4,7 +4,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 from math import inf, nan
@@ -19,7 +19,7 @@ from av.video.stream import VideoStream
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kpstream.entities import Image
+from kpstream.entities import Image, Scene
 from kpstream.errors import SinkError, UsageError
 from kpstream.interfaces import Sink
 from kpstream.sinks.timeline import TICKS, Timeline
@@ -205,6 +205,51 @@ def test_a_picture_of_another_size_is_fitted_in_between_black_bars(tmp_path: Pat
     assert narrow[[4, 91], 64].min() > 190
     assert wide[[4, 91], 64].max() < 15
     assert wide[48, [4, 123]].min() > 190
+
+
+def with_pixels(given: Scene, aspect: Fraction) -> Scene:
+    return replace(given, frame=replace(given.frame, pixel_aspect=aspect))
+
+
+@pytest.mark.parametrize("aspect", [Fraction(1), Fraction(64, 45), Fraction(8, 9), Fraction(4, 3)])
+@pytest.mark.parametrize("size", [(64, 48), (66, 50), (65, 49)])
+def test_pixels_keep_their_form(aspect: Fraction, size: tuple[int, int], tmp_path: Path) -> None:
+    sink = VideoSink(tmp_path / "a.mp4", preset="ultrafast")
+    for index in range(3):
+        sink.write(with_pixels(scene(index, size=size), aspect), picture(index, size))
+    sink.close()
+    with av.open(str(tmp_path / "a.mp4")) as container:
+        stream = container.streams.video[0]
+        assert (stream.sample_aspect_ratio, stream.codec_context.sample_aspect_ratio) == (aspect, aspect)
+        assert (stream.width, stream.height) == (size[0] & ~1, size[1] & ~1)
+
+
+@pytest.mark.parametrize(
+    ("size", "aspect", "later", "expected"),
+    [  # (left, top, right, bottom) of what is not black, in pixels of the video
+        ((64, 48), Fraction(1), Fraction(4, 3), (0, 6, 64, 42)),
+        ((64, 48), Fraction(4, 3), Fraction(1), (8, 0, 56, 48)),
+        ((64, 48), Fraction(2), Fraction(2), (0, 0, 64, 48)),
+        ((32, 48), Fraction(1), Fraction(2), (0, 0, 64, 48)),
+        ((128, 48), Fraction(2), Fraction(1), (0, 0, 64, 48)),
+    ],
+)
+def test_a_picture_with_other_pixels_keeps_its_form(
+    size: tuple[int, int],
+    aspect: Fraction,
+    later: Fraction,
+    expected: tuple[int, int, int, int],
+    tmp_path: Path,
+) -> None:
+    sink = VideoSink(tmp_path / "a.mp4", preset="ultrafast", crf=1)
+    sink.write(with_pixels(scene(0), aspect), np.full((48, 64, 3), 200, np.uint8))
+    white = np.full((*size[::-1], 3), 200, np.uint8)
+    sink.write(with_pixels(scene(1, image=white), later), white)
+    sink.close()
+    there = pictures_of(tmp_path / "a.mp4")[1].mean(2) > 100
+    columns, rows = np.flatnonzero(there.any(0)), np.flatnonzero(there.any(1))
+    found = (columns[0], rows[0], columns[-1] + 1, rows[-1] + 1)
+    assert found == pytest.approx(expected, abs=1)
 
 
 def test_a_picture_of_one_pixel_is_refused(tmp_path: Path) -> None:
