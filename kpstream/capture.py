@@ -3,9 +3,10 @@
 A recorded source is read as fast as frames are taken. From a live source the newest frame wins, and when it is
 lost it is opened again, for ever, at most a second apart.
 
-A read may never return: drivers hang, and a server may hold a connection open and say nothing. So a second thread looks
-after a camera. One that has been silent for too long is left to the thread that is stuck in it, and its successor
-is opened in a new one.
+A read may never return: drivers hang, and a server may hold a connection open and say nothing. So a second thread
+watches a camera. One that has been silent for too long is left to the thread that is stuck in it, and another one is
+opened in a new thread. A source itself never comes back: here alone another one takes its place, and its frames go on
+where those of the one before ended.
 """
 
 from __future__ import annotations
@@ -20,18 +21,21 @@ from math import inf
 from kpstream.channel import Channel, Closed, Deadline
 from kpstream.entities import Frame
 from kpstream.errors import SourceError, SourceReadError
-from kpstream.interfaces import Camera, Source
+from kpstream.interfaces import Opener, Reopenable, Source
 from kpstream.memory import give_back
+from kpstream.splice import Splice
 from kpstream.standstill import Standstill
 
 READ_AHEAD = 4
 """Frames of recorded video that are decoded before they are asked for: enough to keep both sides busy."""
 _SHORTEST_PAUSE = 0.1
 _LONGEST_PAUSE = 0.9
-_GLANCE = 0.1
-"""Seconds between two looks at whether the camera is silent."""
+_WATCH_INTERVAL = 0.1
+"""Seconds between two checks whether the camera is silent."""
 _OPENS_WITHIN = 20.0
 """Seconds from opening to the first picture: two timeouts to connect, and ten for a camera's next key picture."""
+_LONGEST_STALL_TIMEOUT = 15.0
+"""Seconds that a source which was never open may be silent: as long as the most patient kind."""
 _MAX_LEFT = 4
 """Reads that never returned, at once: each keeps a thread and a connection, so there are no more than a few."""
 
@@ -39,46 +43,92 @@ _log = logging.getLogger("kpstream")
 
 
 class _Turn:
-    """One thread's time with one source.
+    """One thread's time with a source, and with those that it opens after it.
 
     Args:
-        source: What it reads, and closes.
-        lost: Whether it has to be opened again first.
+        source: An open source, or None where the thread has to open one first.
+        opener: Opens one; None where none can be opened.
+        stall_timeout: Seconds without a picture after which the source is taken for lost, until it says so itself.
         now: Seconds.
+        lost: Whether a source was lost before this turn.
     """
 
-    def __init__(self, source: Source, now: float, *, lost: bool) -> None:
+    def __init__(
+        self, source: Source | None, opener: Opener | None, stall_timeout: float, now: float, *, lost: bool
+    ) -> None:
         self.source = source
+        self.stall_timeout = stall_timeout
         self.lost = lost
-        """Whether it was lost, and no picture has come since."""
-        self.flows = False
-        """Whether pictures come, so that the next one is due soon."""
+        """Whether a source was lost, and no picture has come since."""
+        self.is_new = True
+        """Whether no picture of the source has come yet."""
         self.waits_since = now
-        """When it began to wait for what it waits for: that it opens, or the next picture."""
+        """When it began to wait for what it waits for: that a source opens, or the next picture."""
         self.thread: threading.Thread | None = None
+        self._opener = opener
+        if source is not None:
+            self._know(source)
+
+    @property
+    def opener(self) -> Opener | None:
+        """Opens another one in the place of the source."""
+        own = self.source.opener if isinstance(self.source, Reopenable) else None
+        return own or self._opener
+
+    @property
+    def limit(self) -> float:
+        """Seconds that it may wait for what it waits for."""
+        return max(_OPENS_WITHIN, 4 * self.stall_timeout) if self.is_new else self.stall_timeout
+
+    def read(self) -> Frame | None:
+        """Block for the next frame of the source, which is opened first where there is none."""
+        if self.source is None:
+            assert self._opener is not None
+            self.source = self._opener.open()
+            self._know(self.source)
+        return self.source.read()
+
+    def lose(self) -> None:
+        """Close the source; the next `read` opens another one."""
+        self._opener = self.opener
+        self.close()
+        self.source, self.lost, self.is_new = None, True, True
+
+    def close(self) -> None:
+        """Close the source."""
+        if self.source is not None:
+            self.source.close()
+
+    def _know(self, source: Source) -> None:
+        self.stall_timeout = source.stall_timeout
 
 
 class Capture:
-    """Reads a source on its own thread, and a camera under the eyes of another.
+    """Reads a source on its own thread, and watches a live one from another.
 
     Args:
-        source: An open source; from `start` on only the threads touch it, and close it.
+        source: An open source; from `start` on only the threads touch it, and close it. Or what opens a live one: then
+            the first one is opened by the thread, too. A lost source that is `Reopenable` tells itself how another
+            one is opened.
         clock: Monotonic seconds.
     """
 
-    def __init__(self, source: Source, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, source: Source | Opener, *, clock: Callable[[], float] = time.monotonic) -> None:
+        first, opener = (None, source) if isinstance(source, Opener) else (source, None)
+        self.name = source.name
+        """What the source is called before users, whichever one is open."""
+        self.is_live = first is None or first.is_live
+        """Whether the newest frame wins."""
         self._clock = clock
-        self._name = source.name
-        self._is_live = source.is_live
-        self._patience = source.patience if isinstance(source, Camera) else inf
         self._lock = threading.Lock()
-        self._turn = _Turn(source, clock(), lost=False)
+        self._turn = _Turn(first, opener, _LONGEST_STALL_TIMEOUT, clock(), lost=False)
         self._left: list[_Turn] = []
-        self._watch = threading.Thread(target=self._look_after, name="kpstream-watch", daemon=True)
+        self._watcher = threading.Thread(target=self._watch, name="kpstream-watch", daemon=True)
         self._standstill = Standstill()
+        self._splice = Splice()
         self._picture_at = clock()
         self._fault = ""
-        self.frames: Channel[Frame] = Channel(1, drop_oldest=True) if self._is_live else Channel(READ_AHEAD)
+        self.frames: Channel[Frame] = Channel(1, drop_oldest=True) if self.is_live else Channel(READ_AHEAD)
         """The frames; closed at the end of the source, or with the error that ended it."""
         self.reconnects = 0
         """How many times a live source was lost and came back."""
@@ -86,11 +136,11 @@ class Capture:
     @property
     def trouble(self) -> str:
         """What is wrong with the source right now, in words; empty while frames come."""
-        silent, fault, lost = self._clock() - self._picture_at, self._fault, self._turn.lost
+        silent, fault, turn = self._clock() - self._picture_at, self._fault, self._turn
         if fault and silent < 1:
             return f"{fault} - trying again"
-        if fault or silent > self._patience:
-            trying = ", trying again" if lost else ""
+        if fault or silent > turn.stall_timeout:
+            trying = ", trying again" if turn.lost else ""
             return f"camera silent for {silent:.0f} s{trying}{': ' if fault else ''}{fault}"
         return ""
 
@@ -98,8 +148,8 @@ class Capture:
         """Begin to read."""
         self._picture_at = self._clock()
         self._begin(self._turn)
-        if self._patience < inf:
-            self._watch.start()
+        if self._turn.opener is not None and self._turn.stall_timeout < inf:
+            self._watcher.start()
 
     def close(self, deadline: Deadline) -> None:
         """Stop reading and release the source; waits for the threads until the deadline. Idempotent."""
@@ -107,11 +157,11 @@ class Capture:
         with self._lock:
             thread = self._turn.thread
         if thread is None:
-            self._turn.source.close()
+            self._turn.close()
             return
         thread.join(deadline.remaining())
-        if self._watch.ident is not None:
-            self._watch.join(deadline.remaining())
+        if self._watcher.ident is not None:
+            self._watcher.join(deadline.remaining())
 
     def _begin(self, turn: _Turn) -> None:
         turn.waits_since = self._clock()
@@ -128,7 +178,7 @@ class Capture:
         except BaseException as caught:  # noqa: BLE001 - it is raised again in the thread that reads the channel
             error = caught
         try:
-            turn.source.close()
+            turn.close()
         finally:
             with self._lock:
                 if turn is self._turn:
@@ -138,14 +188,13 @@ class Capture:
         pause = _SHORTEST_PAUSE
         while True:
             try:
+                self._must_be_on(turn)
                 turn.waits_since = self._clock()
-                if turn.lost:
-                    turn.source.reopen()
-                frame = turn.source.read()
-                if frame is not None and self._patience < inf:
+                frame = turn.read()
+                if frame is not None and turn.stall_timeout < inf:
                     self._see_it_move(turn, frame)
             except SourceError as error:
-                if not self._is_live:
+                if turn.opener is None:
                     raise
                 self._lose(turn, str(error))
                 give_back()  # a lost camera leaves a decoder and its pictures behind, and now nobody waits
@@ -161,46 +210,49 @@ class Capture:
             believed, now = self._standstill.believed, self._clock()
             if self._standstill.lasts(frame.image, now):
                 self._standstill.try_again(now)
-                raise SourceReadError(f"{self._name} shows one and the same picture")
+                raise SourceReadError(f"{self.name} shows one and the same picture")
         if self._standstill.believed and not believed:
-            _log.warning("%s stands still, also after it was opened again: taken for what the camera sees", self._name)
+            _log.warning("%s stands still, also after it was opened again: taken for what the camera sees", self.name)
 
     def _hand_over(self, turn: _Turn, frame: Frame) -> None:
         with self._lock:
             self._must_be_on(turn)
+            if turn.is_new:
+                self._splice.cut()
             # Only a picture shows that the source is back: some open, and then give nothing.
             self.reconnects += turn.lost
-            turn.lost, turn.flows, self._fault = False, True, ""
+            turn.lost, turn.is_new, self._fault = False, False, ""
             self._picture_at = turn.waits_since = self._clock()
-            self.frames.put(frame)  # of a live source it never waits; of a recorded one nobody else wants the lock
+            # Of a live source it never waits; of a recorded one nobody else wants the lock.
+            self.frames.put(self._splice.join(frame))
 
     def _lose(self, turn: _Turn, fault: str) -> None:
         with self._lock:
             self._must_be_on(turn)
-            turn.lost, turn.flows, self._fault = True, False, fault
+            self._fault = fault
             self._standstill.forget()
+        turn.lose()
 
     def _must_be_on(self, turn: _Turn) -> None:
         if turn is not self._turn:
             raise Closed  # what was silent came back too late: another one is in its place
 
-    def _look_after(self) -> None:
-        while not self.frames.wait_closed(_GLANCE):
+    def _watch(self) -> None:
+        while not self.frames.wait_closed(_WATCH_INTERVAL):
             turn = self._turn
-            limit = self._patience if turn.flows else max(_OPENS_WITHIN, 4 * self._patience)
             self._left = [left for left in self._left if left.thread is not None and left.thread.is_alive()]
-            if self._clock() - turn.waits_since > limit and len(self._left) < _MAX_LEFT:
+            if self._clock() - turn.waits_since > turn.limit and len(self._left) < _MAX_LEFT:
                 self._replace(turn)
 
     def _replace(self, silent: _Turn) -> None:
-        """Put a new source and a new thread in the place of those that do not come back."""
+        """Let a new thread open a source in the place of the one that does not come back."""
         with self._lock:
-            if self.frames.closed or not isinstance(silent.source, Camera):
+            if self.frames.closed:
                 return
             self._left.append(silent)
-            self._turn = turn = _Turn(silent.source.successor(), self._clock(), lost=True)
+            self._turn = turn = _Turn(None, silent.opener, silent.stall_timeout, self._clock(), lost=True)
             self._standstill.forget()
             self._begin(turn)
 
     def __repr__(self) -> str:
-        return f"<Capture of {self._name}: {self.frames!r}, {self.reconnects} reconnects>"
+        return f"<Capture of {self.name}: {self.frames!r}, {self.reconnects} reconnects>"

@@ -9,7 +9,6 @@ import os
 import re
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote, urlsplit
@@ -40,8 +39,6 @@ if TYPE_CHECKING:
     from kpstream.web import Page
 
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
-_PATIENCE = 3.0
-_SEGMENT_PATIENCE = 15.0
 """Seconds that an HLS playlist may stand still."""
 _KEYS = {"api_key_env", "api_key_file"}
 _OPTION = re.compile(r"--([a-z][a-z-]*)")
@@ -142,29 +139,22 @@ class Camera:
         """The server that it asks: all who do share what that server can take."""
         return "embedded" if self.model.embedded else self.model.endpoint
 
-    @property
-    def patience(self) -> float:
-        """Seconds without a picture after which it is taken for lost; infinite for a file."""
-        if not (is_address(self.reference) or self.reference.isdecimal() or self.reference.startswith("/dev/")):
-            return inf
-        return _SEGMENT_PATIENCE if urlsplit(self.reference).path.endswith(".m3u8") else _PATIENCE
-
     def open_source(self) -> Source:
         """Open it; a file plays again and again. Blocks.
 
         Raises:
             SourceOpenError: It is not there.
         """
-        from kpstream.sources import Paced, VideoFile, open_source
+        from kpstream.sources import open_source
 
-        source = open_source(
+        return open_source(
             self.reference,
+            paced=True,
+            loop=True,
             size=self.picture_size,
             frame_rate=self.frame_rate,
             rtsp_transport=self.rtsp_transport,
-            timeout=_PATIENCE,
         )
-        return Paced(source, loop=True) if isinstance(source, VideoFile) else source
 
     def make_endpoint(self) -> Endpoint:
         """What finds its poses.

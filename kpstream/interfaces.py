@@ -1,14 +1,19 @@
-"""The seven Protocols. A class needs no base class to satisfy one."""
+"""The Protocols that the parts of the house meet at. A class needs no base class to satisfy one."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from kpstream.entities import Answer, Filters, Frame, Image, Pose, Result, Scene
 
 
 class Source(Protocol):
-    """Where frames come from. Used by one thread at a time."""
+    """Where frames come from: it is open, is read, and is closed. A lost one never comes back; another is opened.
+
+    Used by one thread at a time.
+    """
 
     @property
     def name(self) -> str:
@@ -22,38 +27,38 @@ class Source(Protocol):
     def frame_rate(self) -> float:
         """Declared frames per second; NaN where nothing is declared."""
 
+    @property
+    def stall_timeout(self) -> float:
+        """Seconds without a new picture after which it is taken for lost; infinite where nobody should watch it."""
+
     def read(self) -> Frame | None:
         """Block for the next frame; None at the end, and ever after.
 
         Raises:
-            SourceReadError: The device or stream failed.
-        """
-
-    def reopen(self) -> None:
-        """Open a lost live source again, once; blocks. Frame index and pts run on in true time.
-
-        Raises:
-            SourceOpenError: It is still not there, or it is no live source.
+            SourceReadError: The device or stream failed. Only `close` is left to call.
         """
 
     def close(self) -> None:
         """Release the device. Idempotent."""
 
 
+@dataclass(frozen=True, slots=True)
+class Opener:
+    """Opens a live source, for the first time and whenever it was lost."""
+
+    name: str
+    """What to call the source before users, without any password."""
+    open: Callable[[], Source] = field(repr=False)  # what it holds may know a password
+    """Block until it is open, or raise SourceOpenError. For any thread, also while an earlier call hangs."""
+
+
 @runtime_checkable
-class Camera(Source, Protocol):
-    """A live source with a device behind it, which may fall silent, or repeat one picture."""
+class Reopenable(Source, Protocol):
+    """A source that knows how another one is opened in its place."""
 
     @property
-    def patience(self) -> float:
-        """Seconds without a picture after which it is taken for lost; infinite where nobody should look after it."""
-
-    def successor(self) -> Camera:
-        """A source to put in the place of this one, not open yet (`reopen`): frame index and pts run on.
-
-        For a call of this one that does not return: that thread alone keeps it, and closes it. Any thread; never
-        waits.
-        """
+    def opener(self) -> Opener | None:
+        """Opens another one in the place of this one; None where that is not possible. Any thread; never waits."""
 
 
 class Endpoint(Protocol):

@@ -21,7 +21,7 @@ from kpstream.dispatch.requester import Requester
 from kpstream.dispatch.sampling import LIVE_RATE, FixedRate, Sampling
 from kpstream.entities import Filters, Frame, Lost, Outcome, Result, Scene, Stats
 from kpstream.errors import BudgetSpent
-from kpstream.interfaces import Annotator, Endpoint, Journal, Sink, Source, Tracker
+from kpstream.interfaces import Annotator, Endpoint, Journal, Opener, Sink, Source, Tracker
 from kpstream.meters import Rate
 from kpstream.ordering import Aligned, Complete, Immediate, Line
 from kpstream.render import PoseAnnotator
@@ -60,7 +60,8 @@ class Pipeline:
     the source, the endpoint and the sinks.
 
     Args:
-        source: An open source.
+        source: An open source, or what opens a live one: then nothing here waits for it. A live source that is lost is
+            opened again, for ever.
         endpoint: Asked about some of the frames.
         sinks: Each is given every scene, in order, from this thread; wrap slow ones in `kpstream.background`.
         annotator: Draws what the sinks are given and what `Scene.draw` returns; None draws nothing.
@@ -80,7 +81,7 @@ class Pipeline:
 
     def __init__(
         self,
-        source: Source,
+        source: Source | Opener,
         endpoint: Endpoint,
         *,
         sinks: Sequence[Sink] = (),
@@ -97,14 +98,14 @@ class Pipeline:
         on_idle: Callable[[Stats], None] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        live = source.is_live
+        self._capture = Capture(source, clock=clock)
+        live = self._capture.is_live
         if rate is None:
             rate = LIVE_RATE if live else inf
         # recorded video is asked for as fast as answers come, however sparse its samples are
         limit = ConcurrencyLimit(min(rate if live else inf, endpoint.max_rate), endpoint.max_in_flight, max_in_flight)
         self.filters = filters
         """Which poses of the answers are used, from the next request on. May be set by any thread."""
-        self._source = source
         self._sinks = tuple(sinks)
         self._annotator = annotator
         self._tracker: Tracker = PoseTracker() if tracker is None else tracker
@@ -112,7 +113,6 @@ class Pipeline:
         self._duration = duration
         self._on_idle = on_idle
         self._clock = clock
-        self._capture = Capture(source, clock=clock)
         self._sampler = Requester(
             endpoint,
             limit,
@@ -215,7 +215,7 @@ class Pipeline:
                 if frame is None:
                     yield from self._settle_and_release()
                 else:
-                    self._line = self._line or _line_for(frame.size, self._source.is_live, self._delay)
+                    self._line = self._line or _line_for(frame.size, self._capture.is_live, self._delay)
                     yield from self._take(frame, self._line)
             yield from self._finish()
         except Closed:  # by `close`, from the body of the loop
@@ -263,7 +263,7 @@ class Pipeline:
 
     def _take(self, frame: Frame, line: Line) -> Iterator[Scene]:
         due = self._sampling.due(frame, unsure=self._tracker.has_unconfirmed or self._last_was_lost)
-        if self._source.is_live:
+        if self._capture.is_live:
             sampled = due and self._sampler.offer(frame)
         else:
             sampled = yield from self._ask_in_turn(frame, line, due=due)
@@ -287,7 +287,7 @@ class Pipeline:
         return False
 
     def _finish(self) -> Iterator[Scene]:
-        if self._stopped and self._source.is_live:
+        if self._stopped and self._capture.is_live:
             yield from self._release(self._sampler.ready(), at=inf)
             return
         if not self._stopped and self._line is not None:
@@ -299,7 +299,7 @@ class Pipeline:
     def _settle_the_rest(self) -> Iterator[Scene]:
         yield from self._settle_and_release()
         while self._line is not None and (self._sampler.in_flight or self._line.wakes_at < inf):
-            if self._stopped and self._source.is_live:
+            if self._stopped and self._capture.is_live:
                 yield from self._release(self._sampler.ready(), at=inf)
                 return
             yield from self._release(self._wait(self._line.wakes_at - self._clock()))
@@ -340,7 +340,7 @@ class Pipeline:
             result_age=age,
             stale=age > STALE_AFTER,
             rendered_at=self._clock(),
-            source=self._source.name,
+            source=self._capture.name,
             annotator=self._annotator,
         )
         if not self._sinks:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import sys
 
 import kpstream
-from kpstream.sources import Paced, VideoFile
 
 
 def raises_a_hand(pose: kpstream.Pose) -> bool:
@@ -26,9 +25,7 @@ def raises_a_hand(pose: kpstream.Pose) -> bool:
 
 
 def main(reference: str) -> None:
-    source = kpstream.open_source(reference)
-    if isinstance(source, VideoFile):
-        source = Paced(source)  # a file plays as if it were a camera
+    source = kpstream.open_source(reference, paced=True)  # a file plays as if it were a camera
     up: set[int | None] = set()
     with kpstream.Pipeline(source, kpstream.EmbeddedEndpoint()) as pipeline:
         for scene in pipeline:

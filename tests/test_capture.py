@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from copy import copy
 from math import inf
 from threading import Event
 
@@ -12,8 +11,8 @@ import pytest
 from kpstream.capture import Capture
 from kpstream.channel import Channel, Closed, Deadline
 from kpstream.entities import Frame
-from kpstream.errors import SourceError, SourceReadError
-from kpstream.interfaces import Source
+from kpstream.errors import SourceError, SourceOpenError, SourceReadError
+from kpstream.interfaces import Opener, Source
 from kpstream.testing import ManualClock, SyntheticSource
 
 
@@ -25,7 +24,7 @@ def started() -> Iterator[list[Capture]]:
         capture.close(Deadline(5))
 
 
-def start(source: Source, started: list[Capture], clock: ManualClock | None = None) -> Capture:
+def start(source: Source | Opener, started: list[Capture], clock: ManualClock | None = None) -> Capture:
     capture = Capture(source, clock=clock or ManualClock())
     capture.start()
     started.append(capture)
@@ -80,34 +79,64 @@ def test_a_capture_that_never_started_still_closes_its_source() -> None:
 
 
 class FakeCamera:
-    """A camera and all that come in its place, by one script: ``read`` and ``reopen`` do what stands next in it.
+    """A camera that does what stands next in its script, whichever source of it is read.
 
     Args:
         clock: Told how much time each picture takes.
         script: What the reads do, in turn: a picture's grey level, an event to be stuck until, an error to raise.
             Then there is the end.
         interval: Seconds of the clock between two pictures.
+        stall_timeout: Seconds that it may be silent.
     """
 
-    is_live = True
-    frame_rate = 30.0
-    name = "fake"
-    patience = 3.0
-
-    def __init__(self, clock: ManualClock, *script: int | Event | SourceError, interval: float = 0.0) -> None:
+    def __init__(
+        self,
+        clock: ManualClock,
+        *script: int | Event | SourceError,
+        interval: float = 0.0,
+        stall_timeout: float = 3.0,
+    ) -> None:
         self.clock = clock
         self.script = list(script)
         self.interval = interval
-        self.opening: list[Event] = []
-        """What the attempts to open it again are stuck in, in turn."""
+        self.stall_timeout = stall_timeout
+        self.opening: list[Event | SourceError] = []
+        """What the attempts to open it again do, in turn: be stuck in an event, or fail."""
         self.opened: Channel[float] = Channel(1000)
         """When it was opened again."""
-        self.family = [self]
-        self.index = 0
+        self.sources: list[FakeSource] = []
+        """All that were opened, in turn."""
+        self.opener = Opener("fake", self._open_again)
+
+    def open(self) -> FakeSource:
+        self.sources.append(FakeSource(self))
+        return self.sources[-1]
+
+    def _open_again(self) -> FakeSource:
+        self.opened.put(self.clock())
+        todo = self.opening.pop(0) if self.opening else None
+        if isinstance(todo, SourceError):
+            raise todo
+        if todo is not None:
+            assert todo.wait(20)
+        return self.open()
+
+
+class FakeSource:
+    is_live = True
+    frame_rate = 30.0
+    name = "fake"
+
+    def __init__(self, camera: FakeCamera) -> None:
+        self.opener = camera.opener
+        self.stall_timeout = camera.stall_timeout
         self.closed = False
+        self._camera = camera
+        self._index = 0
 
     def read(self) -> Frame | None:
-        todo = self.script.pop(0) if self.script else None
+        camera, clock = self._camera, self._camera.clock
+        todo = camera.script.pop(0) if camera.script else None
         if isinstance(todo, SourceError):
             raise todo
         if isinstance(todo, Event):
@@ -115,19 +144,9 @@ class FakeCamera:
             todo = 255
         if todo is None:
             return None
-        self.clock.advance(self.interval)
-        self.index += 1
-        return Frame(self.index - 1, self.clock(), self.clock(), np.full((48, 64, 3), todo, np.uint8))
-
-    def reopen(self) -> None:
-        self.opened.put(self.clock())
-        if self.opening:
-            assert self.opening.pop(0).wait(20)
-
-    def successor(self) -> FakeCamera:
-        other = copy(self)
-        self.family.append(other)
-        return other
+        clock.advance(camera.interval)
+        self._index += 1
+        return Frame(self._index - 1, 0.01 * self._index, clock(), np.full((48, 64, 3), todo, np.uint8))
 
     def close(self) -> None:
         self.closed = True
@@ -137,14 +156,16 @@ def test_a_camera_that_says_nothing_is_left_and_another_one_opened(started: list
     clock, stuck, opening = ManualClock(), Event(), Event()
     camera = FakeCamera(clock, 1, stuck, 2)
     camera.opening = [opening]
-    capture = start(camera, started, clock)
+    capture = start(camera.open(), started, clock)
     assert capture.frames.get(10).index == 0
     clock.advance(4)
     camera.opened.get(10)
     assert capture.trouble == "camera silent for 4 s, trying again"
+    clock.advance(2)
     opening.set()
     frame = capture.frames.get(10)
     assert (frame.index, frame.image[0, 0, 0]) == (1, 2)
+    assert frame.pts == pytest.approx(0.01 + 6)
     assert (capture.reconnects, capture.trouble) == (1, "")
     assert capture.frames.wait_closed(10)
     stuck.set()  # the first read comes back at last: nobody wants its picture, and its thread closes its camera
@@ -156,14 +177,14 @@ def test_a_camera_that_says_nothing_is_left_and_another_one_opened(started: list
 def test_what_comes_back_late_is_closed_by_its_own_thread_and_changes_nothing(started: list[Capture]) -> None:
     clock, stuck, later = ManualClock(), Event(), Event()
     camera = FakeCamera(clock, 1, stuck, later)
-    capture = start(camera, started, clock)
+    capture = start(camera.open(), started, clock)
     capture.frames.get(10)
     thread = next(thread for thread in threading.enumerate() if thread.name == "kpstream-capture")
     clock.advance(4)
     camera.opened.get(10)
     stuck.set()
     thread.join(10)
-    assert camera.closed
+    assert camera.sources[0].closed
     assert not capture.frames.closed
     assert not len(capture.frames)
     later.set()
@@ -173,20 +194,20 @@ def test_what_comes_back_late_is_closed_by_its_own_thread_and_changes_nothing(st
 def test_the_first_picture_may_take_longer_than_the_next_ones(started: list[Capture]) -> None:
     clock, key_picture = ManualClock(), Event()
     camera = FakeCamera(clock, key_picture)
-    capture = start(camera, started, clock)
+    capture = start(camera.open(), started, clock)
     clock.advance(10)
     assert capture.trouble == "camera silent for 10 s"
     capture.frames.wait_closed(0.3)
     key_picture.set()
     assert capture.frames.get(10).index == 0
-    assert (capture.reconnects, len(camera.family)) == (0, 1)
+    assert (capture.reconnects, len(camera.sources)) == (0, 1)
 
 
 def test_an_opening_that_never_ends_is_left_too(started: list[Capture]) -> None:
     clock, opening = ManualClock(), Event()
     camera = FakeCamera(clock, SourceReadError("the cable is out"), 7)
     camera.opening = [opening]
-    capture = start(camera, started, clock)
+    capture = start(camera.open(), started, clock)
     camera.opened.get(10)
     assert capture.trouble == "the cable is out - trying again"
     clock.advance(25)
@@ -200,7 +221,7 @@ def test_a_camera_that_hangs_for_ever_takes_no_more_than_a_few_threads(started: 
     clock, stuck = ManualClock(), Event()
     script: list[int | Event] = [1, stuck]
     camera = FakeCamera(clock, *script * 20)
-    capture = start(camera, started, clock)
+    capture = start(camera.open(), started, clock)
     for _ in range(4):
         capture.frames.get(10)
         clock.advance(4)
@@ -225,7 +246,7 @@ def test_a_source_that_nobody_can_replace_is_waited_for(started: list[Capture]) 
 def test_a_frozen_camera_is_opened_again(started: list[Capture]) -> None:
     clock = ManualClock()
     camera = FakeCamera(clock, *range(10), *[10] * 10, *range(11, 40), interval=0.5)
-    capture = start(camera, started, clock)
+    capture = start(camera.open(), started, clock)
     assert capture.frames.wait_closed(10)
     assert capture.reconnects == 1
     assert 4 < camera.opened.get(0) - 100 - 10 * 0.5 <= 5
@@ -235,7 +256,7 @@ def test_a_frozen_camera_is_told(started: list[Capture]) -> None:
     clock, opening = ManualClock(), Event()
     camera = FakeCamera(clock, *[10] * 20, interval=0.5)
     camera.opening = [opening]
-    capture = start(camera, started, clock)
+    capture = start(camera.open(), started, clock)
     camera.opened.get(10)
     assert capture.trouble == "fake shows one and the same picture - trying again"
     opening.set()
@@ -246,7 +267,7 @@ def test_a_picture_that_stands_by_itself_is_opened_again_once_and_then_believed(
 ) -> None:
     clock = ManualClock()
     camera = FakeCamera(clock, *[10] * 5000, interval=0.5)
-    capture = start(camera, started, clock)
+    capture = start(camera.open(), started, clock)
     assert capture.frames.wait_closed(20)
     assert capture.reconnects == 1
     assert not capture.trouble
@@ -257,8 +278,80 @@ def test_a_picture_that_stands_by_itself_is_opened_again_once_and_then_believed(
 
 def test_a_file_that_is_played_may_stand_still(started: list[Capture]) -> None:
     clock = ManualClock()
-    camera = FakeCamera(clock, *[10] * 100, interval=0.5)
-    camera.patience = inf
-    capture = start(camera, started, clock)
+    camera = FakeCamera(clock, *[10] * 100, interval=0.5, stall_timeout=inf)
+    capture = start(camera.open(), started, clock)
     assert capture.frames.wait_closed(10)
     assert capture.reconnects == 0
+
+
+def test_a_camera_that_is_missing_at_first_is_a_lost_one_until_it_opens(started: list[Capture]) -> None:
+    clock, opening = ManualClock(), Event()
+    camera = FakeCamera(clock, 1)
+    camera.opening = [SourceOpenError("nothing listens there"), opening]
+    capture = start(camera.opener, started, clock)
+    assert (capture.name, capture.is_live) == ("fake", True)
+    for _ in range(2):
+        camera.opened.get(10)
+    assert capture.trouble == "nothing listens there - trying again"
+    opening.set()
+    assert capture.frames.get(10).index == 0
+    assert (capture.reconnects, capture.trouble) == (1, "")
+
+
+def test_nothing_is_opened_before_the_start() -> None:
+    camera = FakeCamera(ManualClock(), 1)
+    Capture(camera.opener).close(Deadline(1))
+    assert not len(camera.opened)
+
+
+def test_closing_ends_it_although_it_never_opened(started: list[Capture]) -> None:
+    camera = FakeCamera(ManualClock(), 1)
+    camera.opening = [SourceOpenError("nothing listens there") for _ in range(1000)]
+    capture = start(camera.opener, started)
+    camera.opened.get(10)
+    capture.close(Deadline(5))
+    assert capture.frames.closed
+    assert not camera.sources
+
+
+def test_a_first_opening_that_never_ends_is_left_too(started: list[Capture]) -> None:
+    clock, stuck = ManualClock(), Event()
+    camera = FakeCamera(clock, 7)
+    camera.opening = [stuck]
+    capture = start(camera.opener, started, clock)
+    camera.opened.get(10)
+    clock.advance(61)
+    camera.opened.get(10)
+    assert capture.frames.get(10).index == 0
+    stuck.set()
+
+
+def test_a_lost_source_is_asked_how_another_one_is_opened(started: list[Capture]) -> None:
+    clock = ManualClock()
+    moved = FakeCamera(clock, 1, SourceReadError("unplugged"), 2)
+    capture = start(Opener("door", moved.open), started, clock)
+    assert capture.frames.wait_closed(10)
+    assert capture.frames.get().index == 1
+    assert len(moved.opened) == 1
+    assert capture.name == "door"
+
+
+def test_what_is_lost_is_closed_before_another_one_is_opened(started: list[Capture]) -> None:
+    clock, opening = ManualClock(), Event()
+    camera = FakeCamera(clock, 1, SourceReadError("the cable is out"), 2)
+    camera.opening = [opening]
+    start(camera.open(), started, clock)
+    camera.opened.get(10)
+    assert camera.sources[0].closed
+    opening.set()
+
+
+def test_a_live_source_that_cannot_be_opened_again_ends_with_its_error(started: list[Capture]) -> None:
+    class Once(SyntheticSource):
+        opener = None
+
+    capture = start(Once(10, is_live=True, fails_at=[4]), started)
+    assert capture.frames.wait_closed(10)
+    capture.frames.get()
+    with pytest.raises(SourceReadError):
+        capture.frames.get()

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 from functools import partial
+from math import inf
 
 import numpy as np
 import pytest
@@ -260,7 +261,7 @@ def test_an_aligned_live_picture_shows_what_was_found_on_both_sides_of_it() -> N
         """The source at its own pace: the next picture comes when the line has nothing more to give."""
 
         name, is_live, frame_rate = "metronome", True, 30.0
-        reopen, close = source.reopen, source.close
+        stall_timeout, close = inf, source.close
 
         def read(self) -> Frame | None:
             turn.acquire()

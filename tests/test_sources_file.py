@@ -122,10 +122,8 @@ def test_an_end_is_not_given_any_more(tmp_path: Path) -> None:
 def test_it_can_be_read_again_from_anywhere(tmp_path: Path) -> None:
     source = VideoFile(write_video(tmp_path / "clip.mp4", steady(20)), start=0.2)
     assert [frame.index for frame in frames_of(source)] == list(range(5, 20))
-    source.rewind()
-    assert [frame.index for frame in frames_of(source)] == list(range(5, 20))
-    source.rewind(0.7)
-    assert [frame.index for frame in frames_of(source)] == [18, 19]
+    assert [frame.index for frame in frames_of(source.again())] == list(range(5, 20))
+    assert [frame.index for frame in frames_of(source.again(0.7))] == [18, 19]
 
 
 def test_it_says_what_the_container_declares(tmp_path: Path) -> None:

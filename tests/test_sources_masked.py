@@ -11,9 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kpstream.entities import Frame, Image
-from kpstream.errors import SourceOpenError, SourceReadError
 from kpstream.interfaces import Source
-from kpstream.sources.deferred import Deferred
 from kpstream.sources.masked import Masked, Zone
 from kpstream.testing import SyntheticSource
 from tests.source_contract import SourceContract
@@ -27,6 +25,7 @@ class Still:
     name = "still"
     is_live = True
     frame_rate = 30.0
+    stall_timeout = 3.0
 
     def __init__(self, *sizes: tuple[int, int]) -> None:
         self.given: list[Image] = []
@@ -39,9 +38,6 @@ class Still:
         self.given.append(np.full((height, width, 3), 255, np.uint8))
         index = len(self.given) - 1
         return Frame(index, index / 30, index / 30, self.given[-1])
-
-    def reopen(self) -> None:
-        raise SourceOpenError("still is gone")
 
     def close(self) -> None:
         self._sizes.clear()
@@ -60,13 +56,10 @@ class TestContract(SourceContract):
 
 
 class _Ending(SyntheticSource):
-    """As every real source, it ends with `close`, and a recorded one is not opened again."""
+    """As every real source, it ends with `close`."""
 
     def read(self) -> Frame | None:
         return None if self.closed else super().read()
-
-    def reopen(self) -> None:
-        raise SourceOpenError("a recorded source is not opened again")
 
 
 def test_a_zone_is_black_and_the_rest_is_as_it_was() -> None:
@@ -95,36 +88,25 @@ def test_what_two_zones_cover_is_hidden_as_well() -> None:
 
 
 def test_all_else_is_the_sources_own() -> None:
-    inner = SyntheticSource(3, is_live=True, fails_at=[1], frame_rate=12.5)
-    inner.missing = 1
+    inner = SyntheticSource(3, is_live=True, frame_rate=12.5)
+    inner.stall_timeout = 4.0
     source = Masked(inner, [LEFT_HALF])
-    assert (source.name, source.is_live, source.frame_rate) == ("synthetic", True, 12.5)
+    assert (source.name, source.is_live, source.frame_rate, source.stall_timeout) == ("synthetic", True, 12.5, 4.0)
     first = source.read()
     assert first is not None
     assert (first.index, first.pts) == (0, 0.0)
-    with pytest.raises(SourceReadError):
-        source.read()
-    with pytest.raises(SourceOpenError):
-        source.reopen()
-    source.reopen()
-    second = source.read()
-    assert second is not None
-    assert second.index == 1
     source.close()
     assert inner.closed
 
 
-def test_the_successor_of_a_silent_camera_is_masked_as_well() -> None:
-    source = Masked(Deferred("door", lambda: Still((64, 64)), patience=3.0), [LEFT_HALF])
-    assert source.patience == 3.0
-    assert not picture_of(source.successor())[:, :32].any()
+def test_what_is_opened_in_the_place_of_a_lost_camera_is_masked_as_well() -> None:
+    opener = Masked(SyntheticSource(3, is_live=True), [LEFT_HALF]).opener
+    assert opener is not None
+    assert not picture_of(opener.open())[:, :48].any()
 
 
-def test_nobody_looks_after_a_source_that_has_no_successor() -> None:
-    source = Masked(Still((64, 64)), [LEFT_HALF])
-    assert source.patience == float("inf")
-    with pytest.raises(SourceOpenError):
-        source.successor()
+def test_a_source_that_cannot_be_opened_again_cannot_be_opened_again_masked() -> None:
+    assert Masked(Still((64, 64)), [LEFT_HALF]).opener is None
 
 
 corners = st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=3, max_size=3)

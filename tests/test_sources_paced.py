@@ -131,9 +131,17 @@ def test_a_loop_of_one_frame_is_a_picture_that_stands(play: Callable[..., Paced]
 def test_it_goes_on_where_the_file_was_lost(play: Callable[..., Paced], tmp_path: Path, clock: ManualClock) -> None:
     source = play([40 * number for number in range(10)])
     assert [next_of(source).index for _ in range(4)] == [0, 1, 2, 3]
+    source.close()
     (tmp_path / "clip.mkv").rename(tmp_path / "away.mkv")
     with pytest.raises(SourceOpenError):
-        source.reopen()
+        source.opener.open()
     (tmp_path / "away.mkv").rename(tmp_path / "clip.mkv")
-    source.reopen()
-    assert [next_of(source).index for _ in range(3)] == [4, 5, 6]
+    again = source.opener.open()
+    assert [next_of(again).index for _ in range(3)] == [4, 5, 6]
+
+
+def test_a_loop_that_was_lost_behind_its_last_frame_begins_again(play: Callable[..., Paced]) -> None:
+    source = play([0, 40, 80], loop=True)
+    assert [next_of(source).index for _ in range(3)] == [0, 1, 2]
+    source.close()
+    assert [number_in(next_of(again).image) for again in [source.opener.open()] for _ in range(4)] == [0, 1, 2, 0]

@@ -57,15 +57,6 @@ def test_a_first_picture_without_timestamp_does_not_shift_the_others() -> None:
     assert pts == pytest.approx([0.0, 0.03, 0.07, 0.11])
 
 
-def test_after_an_outage_the_time_of_the_outage_has_passed() -> None:
-    timeline = Timeline(max_jump=2.0)
-    assert timeline.pts(10.0, 0.0) == 0.0
-    assert timeline.pts(10.5, 0.5) == 0.5
-    timeline.forget()
-    assert timeline.pts(0.0, 8.5) == 8.5
-    assert timeline.pts(0.5, 9.1) == 9.0
-
-
 def test_a_pause_of_recorded_video_is_true() -> None:
     timeline = Timeline()
     assert [timeline.pts(stamp, 0.0) for stamp in (4.0, 5.0, 3605.0)] == [0.0, 1.0, 3601.0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from dataclasses import dataclass
-from math import inf
+from math import inf, nan
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -15,7 +15,7 @@ from kpstream.cli.app import INTERRUPTED, app
 from kpstream.cli.page import PageOptions, served
 from kpstream.console import LiveStatus, live_status, say, summary
 from kpstream.errors import UsageError
-from kpstream.interfaces import Annotator, Sink, Source
+from kpstream.interfaces import Annotator, Opener, Sink, Source
 from kpstream.options import DrawOptions, LiveRequestOptions, ModelOptions, takes
 from kpstream.quantities import duration as seconds
 from kpstream.quantities import size as number_of_bytes
@@ -71,12 +71,16 @@ class SourceOptions:
         Raises:
             SourceOpenError: It cannot be opened.
         """
-        from kpstream.sources import Paced, VideoFile, open_source
+        from kpstream.sources import open_source
 
-        source = open_source(
-            reference, size=self.picture_size(), frame_rate=self.frame_rate, rtsp_transport=self.rtsp_transport
+        return open_source(
+            reference,
+            paced=True,
+            loop=self.loop,
+            size=self.picture_size(),
+            frame_rate=self.frame_rate,
+            rtsp_transport=self.rtsp_transport,
         )
-        return Paced(source, loop=self.loop) if isinstance(source, VideoFile) else source
 
 
 @dataclass(frozen=True)
@@ -214,10 +218,11 @@ def live(
     model.spare_cores()
     with signals_handled() as signals, live_status() as status, served(page):
         terminal = Terminal(status)
-        camera = device or opening.open(source)
+        camera = device.opener if device else opening.open(source)
         title = Path(source).name if Path(source).is_file() else camera.name
         viewers = Viewers(_open_window(view.window), page, title, controls, terminal)
-        sinks = [*viewers.sinks, *outputs.make_sinks(controls, camera.frame_rate, held=delay or 0.0)]
+        declared_rate = nan if isinstance(camera, Opener) else camera.frame_rate
+        sinks = [*viewers.sinks, *outputs.make_sinks(controls, declared_rate, held=delay or 0.0)]
         say(f"{camera.name} with {endpoint.name}")
         pipeline = Pipeline(
             camera,

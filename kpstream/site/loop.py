@@ -7,19 +7,19 @@ import threading
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Generic, Protocol, TypeVar
 
 from kpstream.channel import Channel, Deadline
 from kpstream.controls import CameraControls, Follower, Rated
 from kpstream.entities import Filters, Stats
 from kpstream.errors import KpstreamError
-from kpstream.interfaces import Annotator, Sink, Source
+from kpstream.interfaces import Annotator, Opener, Sink, Source
 from kpstream.pipeline import Pipeline
 from kpstream.redact import redact
 from kpstream.site.guests import Asks, Exchange, InTurn
 from kpstream.site.outlets import Outlets
 from kpstream.site.tidings import CameraTidings
-from kpstream.sources.deferred import Deferred
 from kpstream.sources.masked import Masked, Zone
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
@@ -55,10 +55,6 @@ class Camera(Asks, Protocol):
     @property
     def delay(self) -> float | None:
         """How many seconds the picture may wait for its answers; None shows it at once."""
-
-    @property
-    def patience(self) -> float:
-        """Seconds without a picture after which it is taken for lost."""
 
     def open_source(self) -> Source:
         """Open the live source; blocks.
@@ -158,12 +154,9 @@ class Loop(Generic[C]):
         try:
             outlets = Outlets(camera.name, self._make_sinks(camera), self._exchange.fill_in, self._clock)
             self._outlets = outlets
-            source: Source = Deferred(camera.name, camera.open_source, patience=camera.patience)
-            if camera.masks:
-                source = Masked(source, camera.masks)
             sampling = camera.make_sampling()
             with Pipeline(
-                source,
+                Opener(camera.name, partial(_open, camera)),
                 guest,
                 sinks=[outlets] if outlets else (),
                 annotator=camera.make_annotator() if outlets else None,
@@ -201,6 +194,11 @@ class Loop(Generic[C]):
     def _tell(self, stats: Stats) -> None:
         for text, is_trouble in self._tidings.news(self._exchange.fill_in(stats), self._clock()):
             _log.log(logging.WARNING if is_trouble else logging.INFO, "%s: %s", self.camera.name, redact(text))
+
+
+def _open(camera: Camera) -> Source:
+    source = camera.open_source()
+    return Masked(source, camera.masks) if camera.masks else source
 
 
 def _together(earlier: Stats, later: Stats) -> Stats:

@@ -22,6 +22,8 @@ __all__ = ["Paced", "Stream", "VideoFile", "Webcam", "open_source"]
 def open_source(
     reference: str | int | Path,
     *,
+    paced: bool = False,
+    loop: bool = False,
     size: tuple[int, int] | None = None,
     frame_rate: float | None = None,
     rtsp_transport: Literal["tcp", "udp"] = "tcp",
@@ -32,6 +34,8 @@ def open_source(
     Args:
         reference: A camera's number (``0``), its path (``/dev/video0``), an address (``rtsp://…``, ``http(s)://…``
             of MJPEG, HLS or a file), or the path of a file. What has an end is recorded, all else is live.
+        paced: Play recorded video as if it came from a camera: a live source then, that drops what comes late.
+        loop: Begin paced video again at its end, for ever.
         size: (width, height), asked of a webcam.
         frame_rate: Frames per second, asked of a webcam.
         rtsp_transport: How RTSP carries its data.
@@ -43,14 +47,17 @@ def open_source(
     text = str(reference)
     if text.isdecimal():
         return Webcam(int(text), size=size, frame_rate=frame_rate, timeout=timeout)
-    if is_address(text):
-        return _open_address(text, rtsp_transport, timeout)
     if text.startswith("/dev/"):
         return Webcam(text, size=size, frame_rate=frame_rate, timeout=timeout)
-    return VideoFile(reference if isinstance(reference, Path) else text)
+    source = (
+        _open_address(text, rtsp_transport, timeout)
+        if is_address(text)
+        else VideoFile(reference if isinstance(reference, Path) else text)
+    )
+    return Paced(source, loop=loop) if paced and isinstance(source, VideoFile) else source
 
 
-def _open_address(url: str, rtsp_transport: Literal["tcp", "udp"], timeout: float) -> Source:
+def _open_address(url: str, rtsp_transport: Literal["tcp", "udp"], timeout: float) -> Stream | VideoFile:
     stream = Stream(url, rtsp_transport=rtsp_transport, timeout=timeout)
     if isnan(stream.duration) or not url.lower().startswith("http"):
         return stream

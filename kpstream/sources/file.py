@@ -73,6 +73,7 @@ class VideoFile:
     """
 
     is_live = False
+    stall_timeout = inf
 
     def __init__(self, path: str | Path, *, start: float = 0.0, end: float = inf) -> None:
         self.name = redact(path)
@@ -94,32 +95,27 @@ class VideoFile:
         self._reference = str(path) if remote else f"file:{path}"
         self._options = {"reconnect": "1"} if remote else {}
         self._timeout = _TIMEOUT if remote else None
-        self._start, self._end = start, end
+        self._path, self._start, self._end = path, start, end
         self._decoder: Decoder | None = None
         self._convert = Converter()
         self._timeline = Timeline()
         self._given = 0
         self._pending: _Picture | None = None
-        self.rewind()
+        self._open_at(start)
 
-    def rewind(self, to: float | None = None) -> None:
-        """Open it again and stand before a frame. What lies before is read, but hardly decoded.
+    def again(self, at: float | None = None) -> VideoFile:
+        """Open the same file once more, standing before a frame. What lies before is read, but hardly decoded.
 
         Args:
-            to: That frame's pts; by default where it started.
+            at: That frame's pts; by default where this one started.
 
         Raises:
             SourceOpenError: It is gone, or was replaced by something else.
         """
-        position = self._start if to is None else to
-        try:
-            first = self._begin()
-            self._pending = self._placed(first)
-            if position > 0:
-                self._go_to(position, first)
-        except SourceReadError as error:
-            self.close()
-            raise SourceOpenError(f"cannot open {self.name}: {str(error).removeprefix(f'{self.name}: ')}") from None
+        other = VideoFile(self._path, start=self._start, end=self._end)
+        if at is not None:
+            other._open_at(at)
+        return other
 
     def read(self) -> Frame | None:
         """Decode the next frame; blocks for as long as that takes.
@@ -141,14 +137,6 @@ class VideoFile:
             picture.decoded_index,
         )
 
-    def reopen(self) -> None:
-        """Nothing to do for a recorded source.
-
-        Raises:
-            SourceOpenError: Always.
-        """
-        raise SourceOpenError(f"{self.name} is recorded: there is nothing to connect to again")
-
     def close(self) -> None:
         """Close the file; nothing is read from it afterwards. Idempotent."""
         if self._decoder is not None:
@@ -157,6 +145,16 @@ class VideoFile:
             self._decoder.close()
         self._decoder = None
         self._pending = None
+
+    def _open_at(self, position: float) -> None:
+        try:
+            first = self._begin()
+            self._pending = self._placed(first)
+            if position > 0:
+                self._go_to(position, first)
+        except SourceReadError as error:
+            self.close()
+            raise SourceOpenError(f"cannot open {self.name}: {str(error).removeprefix(f'{self.name}: ')}") from None
 
     def _begin(self) -> VideoFrame:
         """Open it and decode its first frame."""

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from math import inf
+from functools import partial
 
 import cv2
 import numpy as np
 
 from kpstream.entities import Frame, Image
-from kpstream.errors import SourceOpenError
-from kpstream.interfaces import Camera, Source
+from kpstream.interfaces import Opener, Reopenable, Source
 
 Zone = Sequence[tuple[float, float]]
 """The corners of a polygon, at least three, each (x, y) as fractions of the picture's width and height."""
@@ -52,9 +51,15 @@ class Masked:
         return self._source.frame_rate
 
     @property
-    def patience(self) -> float:
-        """The source's; infinite where it cannot be followed by another."""
-        return self._source.patience if isinstance(self._source, Camera) else inf
+    def stall_timeout(self) -> float:
+        """The source's."""
+        return self._source.stall_timeout
+
+    @property
+    def opener(self) -> Opener | None:
+        """Opens another source in the place of this one, with the same zones."""
+        inner = self._source.opener if isinstance(self._source, Reopenable) else None
+        return None if inner is None else Opener(inner.name, partial(_opened, inner, self._zones))
 
     def read(self) -> Frame | None:
         """Block for the next frame, painted over; None at the end.
@@ -64,24 +69,6 @@ class Masked:
         """
         frame = self._source.read()
         return None if frame is None else replace(frame, image=self._painted(frame.image))
-
-    def reopen(self) -> None:
-        """Open the source again, once; blocks.
-
-        Raises:
-            SourceOpenError: It is still not there.
-        """
-        self._source.reopen()
-
-    def successor(self) -> Masked:
-        """Another one in the place of this one, not open yet, with the same zones. Any thread; never waits.
-
-        Raises:
-            SourceOpenError: The source cannot be followed by another.
-        """
-        if not isinstance(self._source, Camera):
-            raise SourceOpenError(f"{self.name} cannot be opened a second time")
-        return Masked(self._source.successor(), self._zones)
 
     def close(self) -> None:
         """Close the source. Idempotent."""
@@ -99,3 +86,7 @@ class Masked:
 
     def __repr__(self) -> str:
         return f"<Masked {len(self._zones)} zones of {self._source!r}>"
+
+
+def _opened(opener: Opener, zones: Sequence[Zone]) -> Masked:
+    return Masked(opener.open(), zones)

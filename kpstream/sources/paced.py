@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from math import isnan, nan
+from math import inf, isnan, nan
 from typing import Protocol
 
 from kpstream.entities import Frame
-from kpstream.interfaces import Source
+from kpstream.interfaces import Opener, Source
 
 _MAX_WAIT = 3.0
 """Seconds for which one picture may stand; then the next comes early, so that reading never blocks for long."""
@@ -21,10 +21,14 @@ _MAX_CATCH_UP = 0.25
 
 
 class Recorded(Source, Protocol):
-    """A source that can be read again from any place."""
+    """A source that can be opened a second time, at any place."""
 
-    def rewind(self, to: float | None = None) -> None:
-        """Stand before the first frame at or after ``to``; by default where it started."""
+    def again(self, at: float | None = None) -> Recorded:
+        """Open another one that stands before the first frame at or after ``at``; by default where this one started.
+
+        Raises:
+            SourceOpenError: It is gone.
+        """
 
 
 class Paced:
@@ -38,6 +42,8 @@ class Paced:
     """
 
     is_live = True
+    stall_timeout = inf
+    """Nobody watches it: a picture of a film may stand."""
 
     def __init__(
         self,
@@ -49,10 +55,13 @@ class Paced:
     ) -> None:
         self.name = source.name
         self.frame_rate = source.frame_rate
+        self.opener = Opener(self.name, self._resumed)
+        """Opens the file anew where it was lost."""
         self._source = source
         self._loop = loop
         self._clock = clock
         self._sleep = sleep
+        self._is_closed = False
         self._ahead: Frame | None = None
         self._last: Frame | None = None
         self._shift = 0, 0.0
@@ -66,6 +75,7 @@ class Paced:
 
         Raises:
             SourceReadError: The disk or the server failed.
+            SourceOpenError: It is gone, and is to begin again.
         """
         frame, self._ahead = self._ahead or self._take(), None
         if frame is None:
@@ -79,29 +89,25 @@ class Paced:
                 self._is_due_now(frame)
         return replace(frame, captured_at=self._clock())
 
-    def reopen(self) -> None:
-        """Open the file again where it was lost, once; blocks.
-
-        Raises:
-            SourceOpenError: It is still not there.
-        """
-        self._source.rewind(None if self._last is None else self._last.pts - self._shift[1] + _NEXT)
-        self._ahead = None
-        self._started_at = nan
-
     def close(self) -> None:
         """Close the source. Idempotent; for the thread that reads."""
         self._ahead = None
-        self._loop = False
+        self._is_closed = True
         self._source.close()
+
+    def _resumed(self) -> Paced:
+        """Another one in the place of this one, which stands behind the last frame of this one."""
+        source = self._source.again(None if self._last is None else self._last.pts - self._shift[1] + _NEXT)
+        return Paced(source, loop=self._loop, clock=self._clock, sleep=self._sleep)
 
     def _take(self) -> Frame | None:
         """The next frame of the source, or of its next round."""
         frame = self._source.read()
-        if frame is None and self._loop and self._last is not None:
-            self._source.rewind()
+        if frame is None and self._loop and not self._is_closed:
+            self._source.close()
+            self._source = self._source.again()
             frame = self._source.read()
-            if frame is not None:
+            if frame is not None and self._last is not None:
                 self._shift = self._last.index + 1 - frame.index, self._last.pts + self._interval - frame.pts
         if frame is None:
             return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from copy import copy
+from functools import partial
 from math import isnan, nan
 from typing import Literal
 
@@ -12,6 +12,7 @@ from av.video.frame import VideoFrame
 
 from kpstream.entities import Frame
 from kpstream.errors import SourceReadError
+from kpstream.interfaces import Opener
 from kpstream.redact import redact, remember_secrets
 from kpstream.sources.decoder import Decoder
 from kpstream.sources.opening import parts_of
@@ -20,7 +21,7 @@ from kpstream.sources.timeline import Timeline
 
 _MAX_JUMP = 2.0
 """Seconds that a camera's timestamps may run ahead of the arrival and still be believed."""
-_PATIENCE = 10.0
+_KEY_PICTURE_WITHIN = 10.0
 """Seconds to wait for a picture while other data comes; cameras may send a key picture that seldom."""
 _SEGMENT_TIMEOUT = 15.0
 """Seconds that an HLS playlist may stand still; its segments are as long as ten."""
@@ -59,19 +60,23 @@ class Stream:
         """Declared frames per second; NaN where nothing is declared."""
         self.duration = nan
         """Declared seconds; NaN for all that is live. Not NaN: this address is a recording."""
-        self.patience = max(timeout, _SEGMENT_TIMEOUT) if parts_of(url).path.endswith(".m3u8") else timeout
+        self.stall_timeout = max(timeout, _SEGMENT_TIMEOUT) if parts_of(url).path.endswith(".m3u8") else timeout
         """Seconds of silence after which it is taken for lost."""
-        self._url = url
-        self._rtsp_transport = rtsp_transport
-        self._decoder: Decoder | None = None
-        self._form = ""
-        self._closed = False
+        self.opener = Opener(self.name, partial(Stream, url, rtsp_transport=rtsp_transport, timeout=timeout))
+        """Connects to the same stream anew."""
+        self._is_closed = False
         self._convert = Converter()
         self._timeline = Timeline(max_jump=_MAX_JUMP)
         self._index = 0
         self._first_at = nan
         self._shown_from = nan
-        self.reopen()
+        options = _options(url, rtsp_transport)
+        self._decoder = Decoder(url, options=options, timeout=self.stall_timeout, by_slices=True)
+        container, stream = self._decoder.container, self._decoder.stream
+        rate = float(stream.average_rate or stream.guessed_rate or 0)
+        self.frame_rate = rate if 0 < rate < _MAX_FRAME_RATE else nan
+        self.duration = container.duration / av.time_base if container.duration else nan
+        self._form = container.format.name
 
     def read(self) -> Frame | None:
         """Block for the next picture. None only after `close`.
@@ -79,7 +84,7 @@ class Stream:
         Raises:
             SourceReadError: The connection was lost, or was silent for ``timeout`` seconds.
         """
-        if self._closed:
+        if self._is_closed:
             return None
         decoded = self._next()
         captured_at = time.monotonic()
@@ -95,52 +100,14 @@ class Stream:
         self._index += 1
         return frame
 
-    def reopen(self) -> None:
-        """Connect again, once; blocks. Index and pts run on: the pts by the time of the outage.
-
-        Raises:
-            SourceOpenError: No answer, no such stream, no access.
-        """
-        self._disconnect()
-        self._decoder = Decoder(self._url, options=self._options(), timeout=self.patience, by_slices=True)
-        self._closed = False
-        container, stream = self._decoder.container, self._decoder.stream
-        rate = float(stream.average_rate or stream.guessed_rate or 0)
-        self.frame_rate = rate if 0 < rate < _MAX_FRAME_RATE else nan
-        self.duration = container.duration / av.time_base if container.duration else nan
-        self._form = container.format.name
-        self._timeline.forget()
-        self._shown_from = nan
-
-    def successor(self) -> Stream:
-        """Another one in the place of this one, not connected yet: index and pts run on. Any thread; never waits."""
-        other = copy(self)
-        other._decoder, other._convert, other._timeline = None, Converter(), copy(self._timeline)
-        return other
-
     def close(self) -> None:
         """Hang up. Idempotent; for the thread that reads."""
-        self._closed = True
-        self._disconnect()
-
-    def _options(self) -> dict[str, str]:
-        # The rate is declared; measuring it, as FFmpeg would, takes 0.7 s of the opening at 30 frames/s.
-        options = {"fpsprobesize": "0"}
-        if self._url.lower().startswith("rtsp"):
-            # Without its sound a stream is less to carry, and FFmpeg does not shift the times of one by the other.
-            options |= {"rtsp_transport": self._rtsp_transport, "allowed_media_types": "video"}
-        return options
+        self._is_closed = True
+        self._decoder.close()
 
     def _next(self) -> VideoFrame:
-        if self._decoder is None:
-            raise SourceReadError(f"{self.name} is lost")
-        try:
-            decoded = self._decoder.next(_PATIENCE)
-        except SourceReadError:
-            self._disconnect()
-            raise
+        decoded = self._decoder.next(_KEY_PICTURE_WITHIN)
         if decoded is None:  # FFmpeg takes a broken connection for the end
-            self._disconnect()
             raise SourceReadError(f"{self.name}: the stream ended; the camera or the way to it is gone")
         return decoded
 
@@ -152,11 +119,14 @@ class Stream:
         time.sleep(max(0.0, self._shown_from + pts - now))
         return time.monotonic()
 
-    def _disconnect(self) -> None:
-        if self._decoder is not None:
-            self._decoder.close()
-        self._decoder = None
-
     def __repr__(self) -> str:
-        state = "closed" if self._closed else "lost" if self._decoder is None else "open"
-        return f"<Stream {self.name}: {state}, {self._index} frames read>"
+        return f"<Stream {self.name}: {'closed' if self._is_closed else 'open'}, {self._index} frames read>"
+
+
+def _options(url: str, rtsp_transport: str) -> dict[str, str]:
+    # The rate is declared; measuring it, as FFmpeg would, takes 0.7 s of the opening at 30 frames/s.
+    options = {"fpsprobesize": "0"}
+    if url.lower().startswith("rtsp"):
+        # Without its sound a stream is less to carry, and FFmpeg does not shift the times of one by the other.
+        options |= {"rtsp_transport": rtsp_transport, "allowed_media_types": "video"}
+    return options

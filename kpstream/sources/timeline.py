@@ -46,10 +46,6 @@ class Timeline:
         self._last = pts
         return pts
 
-    def forget(self) -> None:
-        """The next timestamps have another origin: the stream was opened again."""
-        self._offset = None
-
     def _believed(self, stamp: float | None, otherwise: float) -> float | None:
         if stamp is None or self._offset is None:
             return None

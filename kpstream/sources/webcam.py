@@ -8,7 +8,7 @@ import re
 import sys
 import time
 from collections.abc import Iterator
-from copy import copy
+from functools import partial
 from math import nan
 from pathlib import Path
 
@@ -20,6 +20,7 @@ import numpy as np
 
 from kpstream.entities import Frame, Image
 from kpstream.errors import SourceOpenError, SourceReadError
+from kpstream.interfaces import Opener
 from kpstream.sources.timeline import Timeline
 
 _LINUX = sys.platform == "linux"
@@ -36,8 +37,7 @@ _MAX_FRAME_RATE = 1000.0
 class Webcam:
     """A camera at this machine. It is opened here, so that a wrong one fails at once.
 
-    pts are the driver's times where it gives them (Linux), else the times of arrival. A camera that comes back under
-    another number is found again by its name.
+    pts are the driver's times where it gives them (Linux), else the times of arrival.
 
     Args:
         device: Its number, or a path such as ``/dev/video0``.
@@ -64,18 +64,18 @@ class Webcam:
         """The number or path as given."""
         self.frame_rate = nan
         """What the camera says it gives, in frames per second; NaN where it says nothing."""
-        self._device = device
-        self._size = size
-        self._asked_rate = frame_rate
-        self._model = ""
-        self.patience = timeout
+        self.stall_timeout = timeout
         """Seconds without a picture after which it is taken for lost."""
-        self._capture: cv2.VideoCapture | None = None
-        self._closed = False
         self._timeline = Timeline(max_jump=_MAX_JUMP)
         self._index = 0
         self._first_at = nan
-        self.reopen()
+        self._capture: cv2.VideoCapture | None = _opened(device, size, frame_rate, timeout)
+        rate = self._capture.get(cv2.CAP_PROP_FPS)
+        self.frame_rate = rate if 0 < rate < _MAX_FRAME_RATE else nan
+        again = partial(Webcam, size=size, frame_rate=frame_rate, timeout=timeout)
+        model = cameras().get(number_of(device), "")
+        self.opener = Opener(self.name, lambda: again(_found_again(device, model)))
+        """Opens the same camera anew, also where it came back under another number."""
 
     def read(self) -> Frame | None:
         """Block for the next picture. None only after `close`.
@@ -83,14 +83,11 @@ class Webcam:
         Raises:
             SourceReadError: No picture came.
         """
-        if self._closed:
-            return None
         if self._capture is None:
-            raise SourceReadError(f"camera {self.name} is lost")
+            return None
         came, image = self._capture.read()
         captured_at = time.monotonic()
         if not came:
-            self._release()
             raise SourceReadError(f"camera {self.name} gives no picture; was it unplugged?")
         picture: Image = image  # type: ignore[assignment]
         if np.isnan(self._first_at):
@@ -100,55 +97,12 @@ class Webcam:
         self._index += 1
         return frame
 
-    def reopen(self) -> None:
-        """Open the camera again, once; blocks. Index and pts run on: the pts by the time of the outage.
-
-        Raises:
-            SourceOpenError: It is still not there.
-        """
-        self._release()
-        device = self._device_now()
-        # OpenCV waits for ten seconds by default.
-        os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", str(max(1, round(self.patience))))
-        with _silent_opencv():
-            capture = cv2.VideoCapture(device, cv2.CAP_V4L2 if _LINUX else cv2.CAP_ANY)
-            if not capture.isOpened():
-                raise SourceOpenError(f"cannot open camera {self.name}: {_why_not(device)}")
-            self._ask(capture)
-        self._model = cameras().get(number_of(device), "")
-        self._capture = capture
-        self._closed = False
-        rate = capture.get(cv2.CAP_PROP_FPS)
-        self.frame_rate = rate if 0 < rate < _MAX_FRAME_RATE else nan
-        self._timeline.forget()
-
-    def successor(self) -> Webcam:
-        """Another one in the place of this one, not open yet: index and pts run on. Any thread; never waits."""
-        other = copy(self)
-        other._capture, other._timeline = None, copy(self._timeline)
-        return other
-
     def close(self) -> None:
         """Release the camera. Idempotent; for the thread that reads."""
-        self._closed = True
-        self._release()
-
-    def _device_now(self) -> int | str:
-        """Where the camera is: a Linux machine gives it another number if the old one was still in use."""
-        there = cameras()
-        alike = [number for number, model in there.items() if model == self._model]
-        return alike[0] if number_of(self._device) not in there and len(alike) == 1 else self._device
-
-    def _ask(self, capture: cv2.VideoCapture) -> None:
-        if self._size is not None:
-            width, height = self._size
-            if width * height > _LARGEST_RAW:
-                capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
-            capture.set(cv2.CAP_PROP_FRAME_WIDTH, width)
-            capture.set(cv2.CAP_PROP_FRAME_HEIGHT, height)
-        if self._asked_rate is not None:
-            capture.set(cv2.CAP_PROP_FPS, self._asked_rate)
-        capture.set(cv2.CAP_PROP_BUFFERSIZE, _BUFFERS)
+        if self._capture is not None:
+            with _silent_opencv():
+                self._capture.release()
+        self._capture = None
 
     @staticmethod
     def _stamp(capture: cv2.VideoCapture, now: float) -> float | None:
@@ -156,15 +110,37 @@ class Webcam:
         stamp = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
         return stamp if stamp > 0 and abs(now - stamp) < _MAX_STAMP_AGE else None
 
-    def _release(self) -> None:
-        if self._capture is not None:
-            with _silent_opencv():
-                self._capture.release()
-        self._capture = None
-
     def __repr__(self) -> str:
-        state = "closed" if self._closed else "lost" if self._capture is None else "open"
-        return f"<Webcam {self.name}: {state}, {self._index} frames read>"
+        return f"<Webcam {self.name}: {'closed' if self._capture is None else 'open'}, {self._index} frames read>"
+
+
+def _opened(
+    device: int | str, size: tuple[int, int] | None, frame_rate: float | None, timeout: float
+) -> cv2.VideoCapture:
+    """An open camera that was asked for a size and a rate."""
+    # OpenCV waits for ten seconds by default.
+    os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", str(max(1, round(timeout))))
+    with _silent_opencv():
+        capture = cv2.VideoCapture(device, cv2.CAP_V4L2 if _LINUX else cv2.CAP_ANY)
+        if not capture.isOpened():
+            raise SourceOpenError(f"cannot open camera {device}: {_why_not(device)}")
+        if size is not None:
+            width, height = size
+            if width * height > _LARGEST_RAW:
+                capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
+            capture.set(cv2.CAP_PROP_FRAME_WIDTH, width)
+            capture.set(cv2.CAP_PROP_FRAME_HEIGHT, height)
+        if frame_rate is not None:
+            capture.set(cv2.CAP_PROP_FPS, frame_rate)
+        capture.set(cv2.CAP_PROP_BUFFERSIZE, _BUFFERS)
+    return capture
+
+
+def _found_again(device: int | str, model: str) -> int | str:
+    """Where a camera is now: a Linux machine gives it another number if the old one was still in use."""
+    there = cameras()
+    alike = [number for number, other in there.items() if other == model]
+    return alike[0] if number_of(device) not in there and len(alike) == 1 else device
 
 
 def _why_not(device: int | str) -> str:

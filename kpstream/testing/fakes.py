@@ -11,6 +11,7 @@ import numpy as np
 
 from kpstream.entities import Answer, Filters, Frame, Image, Pose, Scene
 from kpstream.errors import EndpointUnavailable, SourceOpenError, SourceReadError
+from kpstream.interfaces import Opener
 from kpstream.skeleton import Skeleton
 
 SQUARE = Skeleton(("top_left", "top_right", "bottom_right", "bottom_left"), ((0, 1), (1, 2), (2, 3), (3, 0)))
@@ -75,11 +76,12 @@ class SyntheticSource:
         self.name = "synthetic"
         self.is_live = is_live
         self.frame_rate = frame_rate
+        self.stall_timeout = inf
         self.reads = 0
         """How many frames were taken."""
         self.closed = False
         self.missing = 0
-        """How many attempts to reopen fail from now on."""
+        """How many attempts to open it again fail from now on."""
         self._frames = frames
         self._size = size
         self._fails_at = set(fails_at)
@@ -96,15 +98,21 @@ class SyntheticSource:
         self.reads += 1
         return Frame(index, pts, self._clock() if self._clock else pts, self.picture(index))
 
-    def reopen(self) -> None:
-        """Works as soon as `missing` attempts have failed."""
-        if self.missing:
-            self.missing -= 1
-            raise SourceOpenError("the synthetic source is not back yet")
+    @property
+    def opener(self) -> Opener | None:
+        """Opens a live one again, which goes on where it was lost, as soon as `missing` attempts have failed."""
+        return Opener(self.name, self._again) if self.is_live else None
 
     def close(self) -> None:
         """Note that it was closed."""
         self.closed = True
+
+    def _again(self) -> SyntheticSource:
+        if self.missing:
+            self.missing -= 1
+            raise SourceOpenError("the synthetic source is not back yet")
+        self.closed = False
+        return self
 
     def picture(self, index: int) -> Image:
         """The picture of a frame, BGR."""

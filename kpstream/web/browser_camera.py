@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from math import isnan, nan
+from math import inf, isnan, nan
 
 from kpstream.entities import Frame
 from kpstream.errors import SourceOpenError, SourceReadError
+from kpstream.interfaces import Opener
 from kpstream.web.jpeg import decoded, size_of
 
 MAX_BYTES = 2 * 2**20
@@ -18,35 +19,33 @@ _NOBODY = "no device shares its camera yet: open the page and choose 'Use this c
 
 
 class BrowserCamera:
-    """A live source whose pictures come over the page. One device at a time; the newest picture wins.
+    """Hands the pictures of a device to whatever source is open. One device at a time; the newest picture wins.
 
-    `attach`, `offer` and `detach` are for the page's thread, all else for the thread that reads.
+    `attach`, `offer` and `detach` are for the page's thread, all else for the threads that read.
 
     Args:
         timeout: Seconds without a picture after which reading fails.
         clock: Monotonic seconds.
     """
 
-    is_live = True
-    frame_rate = nan
-    """Nothing is declared: browsers give what light and device allow."""
-
     def __init__(self, *, timeout: float = 3.0, clock: Callable[[], float] = time.monotonic) -> None:
-        self.name = "browser"
+        self.opener = Opener("browser", self._open)
+        """Opens the device's camera as a live source, as soon as a device shares it."""
         self._timeout = timeout
         self._clock = clock
         self._changed = threading.Condition()
         self._newest: tuple[bytes, float] | None = None
         self._device: object | None = None
         self._closed = False
-        self._index = 0
-        self._first_at = nan
 
-    def read(self) -> Frame | None:
-        """Block for the next picture. None only after `close`.
+    def take(self) -> tuple[bytes, float] | None:
+        """Block for the next picture, and take it away.
+
+        Returns:
+            The JPEG and when it came; None after `close`.
 
         Raises:
-            SourceReadError: No device shares its camera, or it was silent for ``timeout`` seconds.
+            SourceReadError: The device was silent for ``timeout`` seconds.
         """
         with self._changed:
             self._changed.wait_for(lambda: self._closed or self._newest is not None, self._timeout)
@@ -57,32 +56,20 @@ class BrowserCamera:
                 raise SourceReadError(
                     _NOBODY if self._device is None else "the device that shares its camera is silent"
                 )
-        data, captured_at = given
-        image = decoded(data)
-        if image is None:
-            raise SourceReadError("the device that shares its camera sent a broken picture")
-        if isnan(self._first_at):
-            self._first_at = captured_at
-        frame = Frame(self._index, captured_at - self._first_at, captured_at, image)
-        self._index += 1
-        return frame
-
-    def reopen(self) -> None:
-        """Look whether a device is there.
-
-        Raises:
-            SourceOpenError: None is.
-        """
-        with self._changed:
-            if self._device is None:
-                raise SourceOpenError(_NOBODY)
+            return given
 
     def close(self) -> None:
-        """Take no more pictures. Idempotent."""
+        """Take no more pictures: the sources that are open end. Idempotent."""
         with self._changed:
             self._closed = True
             self._newest = None
             self._changed.notify_all()
+
+    def _open(self) -> BrowserSource:
+        with self._changed:
+            if self._device is None:
+                raise SourceOpenError(_NOBODY)
+        return BrowserSource(self)
 
     @property
     def in_use(self) -> bool:
@@ -122,4 +109,52 @@ class BrowserCamera:
 
     def __repr__(self) -> str:
         state = "closed" if self._closed else "open"
-        return f"<BrowserCamera {state}, {'a device' if self.in_use else 'no device'}, {self._index} frames read>"
+        return f"<BrowserCamera {state}, {'a device' if self.in_use else 'no device'}>"
+
+
+class BrowserSource:
+    """The camera of a device as a live source.
+
+    Args:
+        camera: Gives the pictures.
+    """
+
+    name = "browser"
+    is_live = True
+    frame_rate = nan
+    """Nothing is declared: browsers give what light and device allow."""
+    stall_timeout = inf
+    """Nobody watches it: `read` never hangs."""
+
+    def __init__(self, camera: BrowserCamera) -> None:
+        self.opener = camera.opener
+        self._camera = camera
+        self._is_closed = False
+        self._index = 0
+        self._first_at = nan
+
+    def read(self) -> Frame | None:
+        """Block for the next picture. None only after `close`.
+
+        Raises:
+            SourceReadError: No device shares its camera, or it was silent for too long.
+        """
+        given = None if self._is_closed else self._camera.take()
+        if given is None:
+            return None
+        data, captured_at = given
+        image = decoded(data)
+        if image is None:
+            raise SourceReadError("the device that shares its camera sent a broken picture")
+        if isnan(self._first_at):
+            self._first_at = captured_at
+        frame = Frame(self._index, captured_at - self._first_at, captured_at, image)
+        self._index += 1
+        return frame
+
+    def close(self) -> None:
+        """Take no more pictures. Idempotent."""
+        self._is_closed = True
+
+    def __repr__(self) -> str:
+        return f"<BrowserSource {'closed' if self._is_closed else 'open'}, {self._index} frames read>"

@@ -359,12 +359,13 @@ def test_a_lost_network_comes_back(serve: Serve, look: Look) -> None:
 
 
 def test_the_camera_of_the_device_is_a_source(serve: Serve, screen: Screen) -> None:
-    source = BrowserCamera(timeout=10)
-    screen.tab.goto(serve(NumberedCamera("one"), browser_camera=source).url)
+    device = BrowserCamera(timeout=10)
+    screen.tab.goto(serve(NumberedCamera("one"), browser_camera=device).url)
     screen.moves()
     screen.tab.click("#share")
     screen.until("document.getElementById('share').getAttribute('aria-pressed') === 'true'")
     frames: list[Frame] = []
+    source = device.opener.open()
 
     def read() -> None:
         try:
@@ -384,7 +385,7 @@ def test_the_camera_of_the_device_is_a_source(serve: Serve, screen: Screen) -> N
     assert rate > 8
     screen.tab.click("#share")
     screen.until("document.getElementById('share').getAttribute('aria-pressed') === 'false'")
-    while source.in_use:
+    while device.in_use:
         screen.tab.wait_for_timeout(50)
 
 

