@@ -97,7 +97,7 @@ def _embedded() -> tuple[bool, str]:
     endpoint.infer(picture)
     started_at = time.monotonic()
     endpoint.infer(picture)
-    return True, f"{1000 * (time.monotonic() - started_at):.0f} ms a picture"
+    return True, f"{1000 * (time.monotonic() - started_at):.0f} ms a picture, with onnxruntime {version('onnxruntime')}"
 
 
 def _source(reference: str | None) -> tuple[bool | None, str]:

@@ -101,6 +101,7 @@ LIBRARIES: dict[str, set[str]] = {
         "web",
         "wire",
     },
+    "onnxruntime": {"models"},
     "av": {"sources", "sinks", "doctor"},
     "requests": {"endpoints", "server"},
     "urllib3": {"endpoints", "server"},

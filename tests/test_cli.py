@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -469,6 +470,14 @@ def test_doctor_fails_nothing_for_want_of_a_skeleton(
 def test_doctor_tells_what_does_not(capfd: pytest.CaptureFixture[str]) -> None:
     assert run("doctor", "missing.mp4") == 3
     assert re.search(r"fails\s+source\s+.*no such file", capfd.readouterr().out)
+
+
+def test_doctor_tells_what_the_embedded_model_lacks(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    assert run("doctor") == 1
+    assert re.search(r"fails\s+embedded model\s+onnxruntime cannot be loaded .* run: python -m", capfd.readouterr().out)
 
 
 def test_help_teaches_every_command(capfd: pytest.CaptureFixture[str]) -> None:

@@ -252,7 +252,7 @@ def test_a_side_below_the_smallest_input_is_refused() -> None:
 
 
 @pytest.mark.parametrize("sides", [(32, 64), (64, 32), (64, 72), (100, 64), (0, 64)])
-def test_maps_are_made_of_sides_that_opencv_computes_rightly(model: MoveNet, sides: tuple[int, int]) -> None:
+def test_sides_that_the_network_does_not_take_are_refused(model: MoveNet, sides: tuple[int, int]) -> None:
     with pytest.raises(ValueError, match="at least 64"):
         model.maps(np.zeros((*sides, 3), np.uint8))
 

@@ -1,4 +1,4 @@
-"""MoveNet MultiPose Lightning in `cv2.dnn`: the keypoints of every person in a picture, in one pass.
+"""MoveNet MultiPose Lightning: the keypoints of every person in a picture, in one pass.
 
 The network is Google's (see ``data/NOTICE``); ``scripts/build_movenet.py`` says how the file was made. It answers
 with six maps over a grid of cells, four pixels of its input each; what they mean is read here, in numpy.
@@ -27,6 +27,7 @@ import numpy as np
 
 from kpstream.entities import Floats, Image, Pose
 from kpstream.errors import KpstreamError
+from kpstream.models.runtime import Network, completion, load
 from kpstream.skeleton import COCO
 
 SHA256 = "29af8e3f48f0f1b8eb7fe1ad10e6550ec18f2bc4e620de71f676026e8847632d"
@@ -34,7 +35,7 @@ _FILE = "data/movenet_multipose_heads.onnx"
 _SIDE_STEP = 32
 """The network's input has sides of multiples of this, in pixels."""
 _MIN_SIDE = 64
-"""And none below this: at 32 the deepest maps are one cell wide, and OpenCV (4.12 and 5.0) then reads beside them."""
+"""And none below this: at 32 the deepest maps are one cell wide."""
 _CELL = 4
 """Pixels of the network's input to one cell of its maps."""
 _EXPONENT = log(0.4) / log(0.2)
@@ -95,12 +96,11 @@ class MoveNet:
         if long_side < _MIN_SIDE:
             raise ValueError(f"long_side must be at least {_MIN_SIDE}, not {long_side}")
         self._long_side = long_side
-        self._net: cv2.dnn.Net | None = None
-        # A Net keeps its blobs from one call to the next, so two threads would read each other's maps.
-        self._net_lock = threading.Lock()
+        self._network: Network | None = None
+        self._loading = threading.Lock()
 
     def find(self, image: Image, *, overlap: float = 0.3) -> tuple[Pose, ...]:
-        """Find all people in a picture; blocks while the network computes, and while another thread's does.
+        """Find all people in a picture; blocks while the network computes.
 
         Args:
             image: BGR, shape ``(height, width, 3)``, of any size from 1 by 1.
@@ -112,13 +112,14 @@ class MoveNet:
 
         Raises:
             ValueError: ``image`` is no BGR picture, or an empty one.
-            KpstreamError: The weights are missing or damaged.
+            KpstreamError: The weights are missing or damaged, or onnxruntime cannot be loaded.
         """
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
             raise ValueError(f"not a BGR picture: shape {image.shape} of {image.dtype}")
-        canvas, pixels = _fitted(image, self._long_side)
-        poses = [_pose(person, pixels * _CELL, image) for person in decode(self.maps(canvas))]
-        return _without_doubles(poses, limit=overlap**0.5)
+        with completion:
+            canvas, pixels = _fitted(image, self._long_side)
+            poses = [_pose(person, pixels * _CELL, image) for person in decode(self.maps(canvas))]
+            return _without_doubles(poses, limit=overlap**0.5)
 
     def maps(self, canvas: Image) -> HeadMaps:
         """Run the network as it is; blocks as `find` does.
@@ -128,32 +129,34 @@ class MoveNet:
 
         Raises:
             ValueError: ``canvas`` has other sides.
-            KpstreamError: The weights are missing or damaged.
+            KpstreamError: The weights are missing or damaged, or onnxruntime cannot be loaded.
         """
         if any(side % _SIDE_STEP or side < _MIN_SIDE for side in canvas.shape[:2]):
             raise ValueError(
                 f"sides must be multiples of {_SIDE_STEP} and at least {_MIN_SIDE}, not {canvas.shape[:2]}"
             )
         blob = cv2.dnn.blobFromImage(canvas, 1 / 127.5, mean=(127.5, 127.5, 127.5), swapRB=True)
-        with self._net_lock:
-            if self._net is None:
-                self._net = cv2.dnn.readNetFromONNX(_weights())
-            self._net.setInput(blob)
-            batches = self._net.forward(HeadMaps._fields)
-        return HeadMaps(*(np.asarray(batch[0], np.float32) for batch in batches))
+        batches = self._loaded().run(np.asarray(blob, np.float32), HeadMaps._fields)
+        return HeadMaps(*(batch[0] for batch in batches))
+
+    def _loaded(self) -> Network:
+        with self._loading:
+            if self._network is None:
+                self._network = load(_weights())
+            return self._network
 
     def __repr__(self) -> str:
-        return f"<MoveNet {self._long_side} px, {'loaded' if self._net is not None else 'not loaded yet'}>"
+        return f"<MoveNet {self._long_side} px, {'loaded' if self._network is not None else 'not loaded yet'}>"
 
 
-def _weights() -> Image:
+def _weights() -> bytes:
     try:
         data = resources.files("kpstream.models").joinpath(_FILE).read_bytes()
     except OSError:
         data = b""
     if hashlib.sha256(data).hexdigest() != SHA256:
         raise KpstreamError("the embedded model is damaged: reinstall kpstream")
-    return np.frombuffer(data, np.uint8)
+    return data
 
 
 def _fitted(image: Image, long_side: int) -> tuple[Image, Floats]:
