@@ -43,8 +43,9 @@ PLAN: dict[str, set[str]] = {
     "capture": {"interfaces", "channel", "entities", "errors", "memory", "splice", "standstill"},
     "dispatch": {"interfaces", "channel", "entities", "errors", "meters"},
     "background": {"interfaces", "channel", "entities", "errors"},
-    "server": {"entities", "errors", "skeleton", "redact", "models", "wire"},
-    "web": {"entities", "errors", "interfaces", "redact", "sinks", "skeleton", "wire"},
+    "serving": {"errors"},
+    "server": {"entities", "errors", "skeleton", "redact", "models", "serving", "wire"},
+    "web": {"entities", "errors", "interfaces", "redact", "serving", "sinks", "skeleton", "wire"},
     # beam: the loops
     "pipeline": {*_GROUND, "interfaces", "ordering", "tracking", "render", "capture", "dispatch"},
     "outputs": {*_GROUND, "interfaces", "background", "controls", "sinks", "sources"},
@@ -80,6 +81,7 @@ LIBRARIES: dict[str, set[str]] = {
         "journal",
         "models",
         "server",
+        "serving",
         "sinks",
         "site",
         "testing",
@@ -107,8 +109,8 @@ LIBRARIES: dict[str, set[str]] = {
     "urllib3": {"endpoints", "server"},
     "supervision": {"entities", "render"},
     "scipy": {"tracking"},
-    "starlette": {"server", "web"},
-    "uvicorn": {"server", "web"},
+    "starlette": {"server", "serving", "web"},
+    "uvicorn": {"serving", "web"},
     "prometheus_client": {"web"},
     "cryptography": {"web"},
     "segno": {"web"},
@@ -118,7 +120,7 @@ LIBRARIES: dict[str, set[str]] = {
     "rich": {"console"},
     "ctypes": {"memory"},
 }
-STARTS_THREADS = {"capture", "dispatch", "background", "server", "site", "web", "testing"}
+STARTS_THREADS = {"capture", "dispatch", "background", "server", "serving", "site", "web", "testing"}
 DOORS = {"__init__", "__main__"}
 
 

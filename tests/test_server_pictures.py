@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kpstream.server.picture_header import claimed_size
+from kpstream.serving.picture_size import claimed_size
 from tests.local_endpoint import JPEG, encoded, message, picture, post, serving, with_orientation
 
 

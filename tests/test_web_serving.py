@@ -11,8 +11,8 @@ import pytest
 from websockets.sync.client import connect
 
 from kpstream.errors import UsageError
+from kpstream.serving.listen import Options, listen
 from kpstream.web import Certificate, Feed, Page
-from kpstream.web.addresses import listen
 from kpstream.web.tls import self_signed
 from tests.web_page import Camera, served
 
@@ -51,8 +51,7 @@ def test_a_taken_port_and_a_foreign_address_are_told_in_one_line() -> None:
 
 
 def test_what_is_sent_leaves_at_once() -> None:
-    listening, _ = listen("127.0.0.1", 0)
-    with listening:
+    with listen("127.0.0.1", 0, Options(host="--web", port="--web")) as listening:
         # Of a socket that does not say TCP asyncio does not switch off Nagle's algorithm: 44 ms for each answer.
         assert listening.proto == socket.IPPROTO_TCP
 

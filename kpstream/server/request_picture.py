@@ -14,7 +14,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 
 from kpstream.entities import Image
 from kpstream.server.faults import unreadable
-from kpstream.server.picture_header import claimed_size
+from kpstream.serving.picture_size import claimed_size
 
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks

@@ -10,7 +10,8 @@ from math import inf, isnan, nan
 from kpstream.entities import Frame
 from kpstream.errors import SourceOpenError, SourceReadError
 from kpstream.interfaces import Opener
-from kpstream.web.jpeg import decoded, size_of
+from kpstream.serving.picture_size import claimed_size
+from kpstream.web.jpeg import decoded
 
 MAX_BYTES = 2 * 2**20
 """Of one picture; a good 1080p JPEG has 0.5 MB."""
@@ -90,7 +91,7 @@ class BrowserCamera:
         Returns:
             False where it is no JPEG of a sensible size, or nothing is wanted any more.
         """
-        size = size_of(jpeg[:65536])
+        size = claimed_size(jpeg[:65536]) if jpeg.startswith(b"\xff\xd8") else None
         if len(jpeg) > MAX_BYTES or size is None or size[0] * size[1] > _MAX_PIXELS or min(size) < 2:
             return False
         with self._changed:

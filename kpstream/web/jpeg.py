@@ -1,8 +1,6 @@
-"""Pictures as JPEG, and what a JPEG says about itself before it is decoded."""
+"""Pictures as JPEG, and back."""
 
 from __future__ import annotations
-
-import struct
 
 import cv2
 import numpy as np
@@ -13,8 +11,6 @@ MAX_WIDTH = 1280
 """Pixels. Wider pictures are sent in this width: a browser decodes and moves half as much as for 1080p."""
 _QUALITY = 80
 _SNAPSHOT_QUALITY = 92
-_START_OF_FRAME = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
-_ALONE = frozenset({0x01, *range(0xD0, 0xD9)})
 
 
 def for_viewers(image: Image) -> bytes:
@@ -37,25 +33,6 @@ def _encoded(image: object, quality: int) -> bytes:
     _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])  # type: ignore[call-overload]
     encoded: bytes = data.tobytes()
     return encoded
-
-
-def size_of(data: bytes) -> tuple[int, int] | None:
-    """(width, height) as a JPEG's own header says; None where it is no JPEG. Looks at the header alone."""
-    if data[:2] != b"\xff\xd8":
-        return None
-    at = 2
-    while at + 9 <= len(data) and data[at] == 0xFF:
-        marker = data[at + 1]
-        if marker in _START_OF_FRAME:
-            height, width = struct.unpack_from(">HH", data, at + 5)
-            return (width, height) if width and height else None
-        if marker == 0xFF:
-            at += 1
-        elif marker in _ALONE:
-            at += 2
-        else:
-            at += 2 + int(struct.unpack_from(">H", data, at + 2)[0])
-    return None
 
 
 def decoded(data: bytes) -> Image | None:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import io
 import ipaddress
 import secrets
 import socket
 import ssl
-import threading
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,8 +19,10 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 
 from kpstream.errors import UsageError
 from kpstream.redact import remember
+from kpstream.serving.listen import Options, listen
+from kpstream.serving.uvicorn_thread import QuietServer, UvicornThread, quiet_config
 from kpstream.web.access import Gate
-from kpstream.web.addresses import listen, outward
+from kpstream.web.addresses import outward
 from kpstream.web.app import create_app
 from kpstream.web.browser_camera import MAX_BYTES, BrowserCamera
 from kpstream.web.cameras import Cameras
@@ -39,6 +39,10 @@ _ENCODERS = 2
 _KEEP_ALIVE = 30
 _GRACE = 2
 """Seconds that requests under way get at the end."""
+_SEND_BUFFER = 128 * 1024
+"""Bytes that wait in the kernel for a slow viewer, which Linux doubles. Left to itself it lets megabytes wait, and a
+viewer at 100 kB/s would see pictures that are many seconds old."""
+_OPTIONS = Options(host="--web", port="--web")
 
 
 class Page:
@@ -82,8 +86,7 @@ class Page:
         self._browser_camera = browser_camera
         self._encoder = ThreadPoolExecutor(_ENCODERS, "kpstream-web-jpeg")
         self._cameras = Cameras(self._encoder)
-        self._uvicorn: _Uvicorn | None = None
-        self._thread: threading.Thread | None = None
+        self._thread: UvicornThread | None = None
         for feed in feeds:
             self._cameras.add(feed)
 
@@ -132,32 +135,25 @@ class Page:
         Raises:
             UsageError: The address or the certificate cannot be used.
         """
-        listening, self._address = listen(*self._address)
+        listening = listen(*self._address, _OPTIONS, send_buffer=_SEND_BUFFER)
+        self._address = listening.getsockname()[:2]
         try:
             context = None if self._tls is None else self._tls.context([self._host, self._address[0], outward()])
-            self._uvicorn = self._make_server(context)
-            ready: Future[None] = Future()
-            self._thread = threading.Thread(target=self._run, args=(listening, ready), name="kpstream-web", daemon=True)
-            self._thread.start()
+            server = self._make_server(context)
         except BaseException:
             listening.close()
             raise
-        try:
-            ready.result()
-        except BaseException:
-            self.close()
-            raise
+        self._thread = UvicornThread(server, listening, "kpstream-web")
+        self._thread.start()
 
     def close(self) -> None:
         """End it; whoever looks is told. Blocks for a few seconds at most; idempotent."""
-        if self._uvicorn is not None:
-            self._uvicorn.should_exit = True
         if self._thread is not None:
-            self._thread.join()
+            self._thread.close()
             self._thread = None
         self._encoder.shutdown(cancel_futures=True)
 
-    def _make_server(self, context: ssl.SSLContext | None) -> _Uvicorn:
+    def _make_server(self, context: ssl.SSLContext | None) -> _PageServer:
         if self._token is None:
             self._token = "" if self.is_local else secrets.token_urlsafe(24)
             self.has_made_token = bool(self._token)
@@ -165,56 +161,35 @@ class Page:
             remember(self._token)
         app = create_app(self._cameras, recordings=self._recordings, browser_camera=self._browser_camera)
         gate = Gate(app, token=self._token, names=[self._host], port=self._address[1], tls=context is not None)
-        config = uvicorn.Config(
+        config = quiet_config(
             gate,
-            loop="asyncio",
-            http="h11",
             ws=_WebSocket,
             ws_max_size=MAX_BYTES,
             ws_per_message_deflate=False,  # pictures do not get any smaller
             lifespan="off",
-            log_config=None,
             log_level="error",  # uvicorn's lines would hold the token that stands in an address
-            access_log=False,
-            proxy_headers=False,
-            server_header=False,
             timeout_keep_alive=_KEEP_ALIVE,
             timeout_graceful_shutdown=_GRACE,
         )
         config.load()
         config.ssl = context  # uvicorn would make one of files, and those of a self-signed certificate are gone
-        return _Uvicorn(config, self._cameras)
-
-    def _run(self, listening: socket.socket, ready: Future[None]) -> None:
-        assert self._uvicorn is not None
-        try:
-            self._uvicorn.ready = ready
-            self._uvicorn.run(sockets=[listening])
-        except BaseException as error:
-            if ready.done():
-                raise
-            ready.set_exception(error)
+        return _PageServer(config, self._cameras)
 
     def _url(self, host: str, port: int) -> str:
         scheme = "http" if self._tls is None else "https"
         return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
     def __repr__(self) -> str:
-        state = "serving" if self._uvicorn and self._uvicorn.started else "not serving"
+        state = "serving" if self._thread and self._thread.started else "not serving"
         return f"<Page {self.url}, {state}, {len(self._cameras)} cameras>"
 
 
-class _Uvicorn(uvicorn.Server):
-    """Says when it answers, leaves the signals alone, and lets viewers go before it waits for them."""
+class _PageServer(QuietServer):
+    """Lets viewers go before it waits for them."""
 
     def __init__(self, config: uvicorn.Config, cameras: Cameras) -> None:
         super().__init__(config)
-        self.ready: Future[None] = Future()
         self._cameras = cameras
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.ready.set_result(None)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._cameras.let_go()
@@ -227,10 +202,6 @@ class _Uvicorn(uvicorn.Server):
             transport = getattr(connection, "transport", None)
             if isinstance(transport, asyncio.WriteTransport):
                 transport.abort()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
 
 
 class _WebSocket(WebSocketsSansIOProtocol):
