@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from kpstream.entities import Image, Pose, Scene
+from kpstream.entities import Frame, Image, Pose, Scene
 from kpstream.errors import SinkError
 from kpstream.sinks.output import STDOUT, OutputFile, check_writable, sink_error
 from kpstream.skeleton import Skeleton
@@ -21,11 +21,18 @@ _dumps = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", 
 _COPY_SIZE = 1 << 20
 
 
+def picture_name(frame: Frame) -> str:
+    """What the picture of a frame is called: it counts those that can be decoded, from 0.
+
+    So does ``ffmpeg -i VIDEO -fps_mode passthrough -start_number 0 %06d.jpg``.
+    """
+    return f"{frame.index if frame.decoded_index is None else frame.decoded_index:06d}.jpg"
+
+
 class CocoSink:
     """Images, annotations and categories in COCO's keypoint format.
 
-    An image's ``id`` is its ``frame_index``, and its ``file_name`` is what
-    ``ffmpeg -i VIDEO -fps_mode passthrough -start_number 0 %06d.jpg`` calls it. A category's ``id`` is its
+    An image's ``id`` is its ``frame_index``, and its ``file_name`` is `picture_name`. A category's ``id`` is its
     ``class_id`` plus 1, for COCO counts from 1. Visibility is 2 where a keypoint's confidence reaches the threshold,
     1 below it, and 0, at (0, 0), where the keypoint is missing or lies outside the picture. Boxes end at the edges of
     the picture, and a pose whose whole box lies outside is left out: importers refuse what is not in the picture.
@@ -71,7 +78,7 @@ class CocoSink:
             self._images = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - `close` and `_discard` close them
             self._annotations = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
         index, (width, height) = scene.frame.index, scene.frame.size
-        image = {"id": index, "file_name": f"{index:06d}.jpg", "width": width, "height": height}
+        image = {"id": index, "file_name": picture_name(scene.frame), "width": width, "height": height}
         _add_line(self._images, image | {"pts": seconds(scene.frame.pts)})
         for pose in scene.poses:
             if (box := _box_inside(pose, width, height)) is not None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -169,6 +170,17 @@ def test_frames_without_poses_are_images_too(tmp_path: Path) -> None:
     found = dataset(tmp_path / "a.json", scene(0), scene(2), scene(5))
     assert [image["id"] for image in found["images"]] == [0, 2, 5]
     assert (found["annotations"], found["categories"]) == ([], [])
+
+
+def test_a_picture_is_called_by_those_that_could_be_decoded(tmp_path: Path) -> None:
+    given = [replace(scene(i), frame=replace(scene(i).frame, decoded_index=n)) for n, i in enumerate((0, 1, 4, 5))]
+    images = dataset(tmp_path / "a.json", *given)["images"]
+    assert [(one["id"], one["file_name"]) for one in images] == [
+        (0, "000000.jpg"),
+        (1, "000001.jpg"),
+        (4, "000002.jpg"),
+        (5, "000003.jpg"),
+    ]
 
 
 def test_classes_become_categories(tmp_path: Path) -> None:
