@@ -37,7 +37,7 @@ PLAN: dict[str, set[str]] = {
     "wire": {"entities", "errors", "redact", "skeleton"},
     "endpoints": {"entities", "errors", "interfaces", "skeleton", "redact", "models", "wire"},
     "sources": {"entities", "errors", "interfaces", "redact"},
-    "sinks": {"entities", "errors", "skeleton", "wire"},
+    "sinks": {"entities", "errors", "interfaces", "skeleton", "wire"},
     "testing": {"entities", "errors", "interfaces", "skeleton"},
     # threads: the only places that start one
     "capture": {"interfaces", "channel", "entities", "errors", "memory", "splice", "standstill"},
