@@ -192,8 +192,8 @@ class Camera:
         """What records it as its controls say, on a thread of its own; nothing where it is not recorded."""
         if self.recording is None:
             return []
-        from kpstream.background import Background
         from kpstream.outputs import live_capacity
+        from kpstream.pipeline.background import Background
         from kpstream.sinks.switched import SwitchedRecording
 
         recording = SwitchedRecording(self.recording.of(self.name))

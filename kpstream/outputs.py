@@ -9,10 +9,10 @@ from dataclasses import dataclass, fields
 from math import ceil, isfinite, nan
 from pathlib import Path
 
-from kpstream.background import Background
 from kpstream.controls import CameraControls
 from kpstream.errors import UsageError
 from kpstream.interfaces import Sink
+from kpstream.pipeline.background import Background
 from kpstream.sinks.audio import AudioSource
 from kpstream.sinks.coco import CocoSink
 from kpstream.sinks.csv_file import CsvSink

@@ -8,8 +8,8 @@ from __future__ import annotations
 import sys
 
 import kpstream
-from kpstream.background import Background
 from kpstream.dispatch.sampling import EveryNth
+from kpstream.pipeline.background import Background
 from kpstream.sinks.audio import AudioSource
 from kpstream.sinks.video import VideoSink
 from kpstream.sources import VideoFile

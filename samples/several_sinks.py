@@ -10,9 +10,9 @@ from collections import Counter
 from pathlib import Path
 
 import kpstream
-from kpstream.background import Background
 from kpstream.entities import Image, Scene
 from kpstream.interfaces import Sink
+from kpstream.pipeline.background import Background
 from kpstream.sinks.coco import CocoSink
 from kpstream.sinks.csv_file import CsvSink
 from kpstream.sinks.jsonl import JsonLinesSink

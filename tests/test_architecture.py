@@ -13,7 +13,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "kpstream"
 
-_GROUND = {"errors", "skeleton", "entities", "channel", "meters", "memory", "redact"}
+_GROUND = {"errors", "skeleton", "entities", "channel", "meters", "redact"}
 
 PLAN: dict[str, set[str]] = {
     # ground: words and tools; `entities` alone stands on `skeleton`, for poses carry theirs
@@ -22,15 +22,11 @@ PLAN: dict[str, set[str]] = {
     "entities": {"skeleton"},
     "channel": set(),
     "meters": set(),
-    "memory": set(),
     "redact": set(),
     # columns: one job each, no thread
     "interfaces": {"entities"},
-    "ordering": {"entities"},
     "journal": {"entities", "errors", "skeleton", "wire"},
     "quantities": set(),
-    "splice": {"entities"},
-    "standstill": {"entities"},
     "tracking": {"entities"},
     "render": {"interfaces", "entities", "skeleton", "redact"},
     "models": {"entities", "errors", "skeleton"},
@@ -40,15 +36,13 @@ PLAN: dict[str, set[str]] = {
     "sinks": {"entities", "errors", "interfaces", "skeleton", "wire"},
     "testing": {"entities", "errors", "interfaces", "skeleton"},
     # threads: the only places that start one
-    "capture": {"interfaces", "channel", "entities", "errors", "memory", "splice", "standstill"},
     "dispatch": {"interfaces", "channel", "entities", "errors", "meters"},
-    "background": {"interfaces", "channel", "entities", "errors"},
     "serving": {"errors"},
     "server": {"entities", "errors", "skeleton", "redact", "models", "serving", "wire"},
     "web": {"entities", "errors", "interfaces", "redact", "serving", "sinks", "skeleton", "wire"},
     # beam: the loops
-    "pipeline": {*_GROUND, "interfaces", "ordering", "tracking", "render", "capture", "dispatch"},
-    "outputs": {*_GROUND, "interfaces", "background", "controls", "sinks", "sources"},
+    "pipeline": {*_GROUND, "interfaces", "tracking", "render", "dispatch"},
+    "outputs": {*_GROUND, "interfaces", "pipeline", "controls", "sinks", "sources"},
     "annotate": {*_GROUND, "interfaces", "sinks"},
     "controls": {*_GROUND, "dispatch", "endpoints", "pipeline", "sinks", "web"},
     "site": {*_GROUND, "interfaces", "dispatch", "endpoints", "sources", "pipeline", "controls", "web"},
@@ -57,7 +51,7 @@ PLAN: dict[str, set[str]] = {
     "signals": set(),
     "site_file": {"dispatch", "errors", "options", "quantities", "redact"},
     "config": {
-        "background", "dispatch", "controls", "entities", "errors", "interfaces", "options", "outputs", "redact",
+        "dispatch", "controls", "entities", "errors", "interfaces", "options", "outputs", "pipeline", "redact",
         "render", "sinks", "site_file", "sources", "web",
     },
     "console": {"entities", "redact"},
@@ -65,21 +59,20 @@ PLAN: dict[str, set[str]] = {
     "doctor": {"console", "endpoints", "entities", "errors", "options", "redact", "sinks", "sources"},
     "cli": {
         "annotate", "dispatch", "config", "console", "controls", "doctor", "endpoints", "entities", "errors", "image",
-        "interfaces", "journal", "memory", "models", "options", "outputs", "pipeline", "quantities", "redact", "render",
+        "interfaces", "journal", "models", "options", "outputs", "pipeline", "quantities", "redact", "render",
         "server", "signals", "sinks", "site", "skeleton", "sources", "tracking", "web",
     },
 }  # fmt: skip
 
 LIBRARIES: dict[str, set[str]] = {
     "threading": {
-        "background",
-        "capture",
         "channel",
         "controls",
         "dispatch",
         "endpoints",
         "journal",
         "models",
+        "pipeline",
         "server",
         "serving",
         "sinks",
@@ -118,9 +111,9 @@ LIBRARIES: dict[str, set[str]] = {
     "platformdirs": {"endpoints"},
     "typer": {"cli", "options"},
     "rich": {"console"},
-    "ctypes": {"memory"},
+    "ctypes": {"pipeline"},
 }
-STARTS_THREADS = {"capture", "dispatch", "background", "server", "serving", "site", "web", "testing"}
+STARTS_THREADS = {"pipeline", "dispatch", "server", "serving", "site", "web", "testing"}
 DOORS = {"__init__", "__main__"}
 
 

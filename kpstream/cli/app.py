@@ -12,7 +12,7 @@ import typer
 from kpstream import __version__
 from kpstream.console import say, set_up_logging, stderr
 from kpstream.errors import KpstreamError, UsageError, ViewerQuit
-from kpstream.memory import share_heaps
+from kpstream.pipeline.memory import share_heaps
 from kpstream.redact import redact
 
 INTERRUPTED = 130

@@ -15,8 +15,8 @@ import av
 import numpy as np
 import pytest
 
-from kpstream.background import Background
 from kpstream.entities import Frame, Scene
+from kpstream.pipeline.background import Background
 from kpstream.sinks.segments import SegmentedVideo
 
 pytestmark = pytest.mark.rig

@@ -11,11 +11,11 @@ import pytest
 from kpstream.entities import Frame, Image
 from kpstream.errors import SourceError, SourceOpenError, SourceReadError
 from kpstream.interfaces import Source
+from kpstream.pipeline.splice import Splice
 from kpstream.sources import Stream, open_source
-from kpstream.splice import Splice
 from tests.rig.parts.processes import FaultyNetwork, RtspCamera
 from tests.source_contract import SourceContract, opened_again
-from tests.test_sources_stream import texts_of
+from tests.sources.test_stream import texts_of
 
 pytestmark = pytest.mark.rig
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from kpstream.entities import Image
-from kpstream.standstill import Standstill
+from kpstream.pipeline.freeze import Standstill
 
 
 def grey(level: int) -> Image:

@@ -8,11 +8,11 @@ from threading import Event
 import numpy as np
 import pytest
 
-from kpstream.capture import Capture
 from kpstream.channel import Channel, Closed, Deadline
 from kpstream.entities import Frame
 from kpstream.errors import SourceError, SourceOpenError, SourceReadError
 from kpstream.interfaces import Opener, Source
+from kpstream.pipeline.capture import Capture
 from kpstream.testing import ManualClock, SyntheticSource
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kpstream.entities import Frame, Image
-from kpstream.splice import Splice
+from kpstream.pipeline.splice import Splice
 
 PICTURE: Image = np.zeros((2, 2, 3), np.uint8)
 

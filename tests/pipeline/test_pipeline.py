@@ -43,7 +43,7 @@ def test_answers_that_overtake_each_other_do_not_change_the_order() -> None:
 
 
 def test_sparse_samples_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kpstream.pipeline.HELD_BYTES", 10 * 96 * 64 * 3)
+    monkeypatch.setattr("kpstream.pipeline.pipeline.HELD_BYTES", 10 * 96 * 64 * 3)
     endpoint, most = FakeEndpoint(), 0
     with Pipeline(SyntheticSource(100), endpoint, sampling=EveryNth(1000)) as pipeline:
         for scene in pipeline:

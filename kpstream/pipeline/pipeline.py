@@ -1,7 +1,7 @@
 """One loop: frame in, scene out. Opens the house and shuts it.
 
 Live and recorded video run the same loop; they differ in the line between the frames and the tracker
-(`kpstream.ordering`): it waits for nothing, a steady while, or for the answers on both sides of a frame.
+(`kpstream.pipeline.reorder`): it waits for nothing, a steady while, or for the answers on both sides of a frame.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from math import inf, nan
 from types import TracebackType
 from typing import Self
 
-from kpstream.capture import Capture
 from kpstream.channel import Closed, Deadline
 from kpstream.dispatch.gate import ConcurrencyLimit
 from kpstream.dispatch.requester import Requester
@@ -23,7 +22,8 @@ from kpstream.entities import Filters, Frame, Lost, Outcome, Result, Scene, Stat
 from kpstream.errors import BudgetSpent
 from kpstream.interfaces import Annotator, Endpoint, Journal, Opener, Sink, Source, Tracker
 from kpstream.meters import Rate
-from kpstream.ordering import Aligned, Complete, Immediate, Line
+from kpstream.pipeline.capture import Capture
+from kpstream.pipeline.reorder import Aligned, Complete, Immediate, Line
 from kpstream.render import PoseAnnotator
 from kpstream.tracking import Tracker as PoseTracker
 
@@ -63,7 +63,7 @@ class Pipeline:
         source: An open source, or what opens a live one: then nothing here waits for it. A live source that is lost is
             opened again, for ever.
         endpoint: Asked about some of the frames.
-        sinks: Each is given every scene, in order, from this thread; wrap slow ones in `kpstream.background`.
+        sinks: Each is given every scene, in order, from this thread; wrap slow ones in `kpstream.pipeline.background`.
         annotator: Draws what the sinks are given and what `Scene.draw` returns; None draws nothing.
         tracker: Knows the poses between the answers.
         rate: The most samples per second of video. None: 5 of a live source, every frame of a recorded one.

@@ -5,11 +5,11 @@ from collections.abc import Callable
 
 import pytest
 
-from kpstream.background import Background
 from kpstream.channel import Channel
 from kpstream.entities import Image, Scene
 from kpstream.errors import SinkError, ViewerQuit
 from kpstream.interfaces import Sink
+from kpstream.pipeline.background import Background
 from kpstream.testing import ListSink
 from tests.sink_contract import SinkContract, picture, scene
 

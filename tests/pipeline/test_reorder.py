@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kpstream.entities import Frame, Image, Lost, Outcome, Result
-from kpstream.ordering import Aligned, Complete, Immediate, Line
+from kpstream.pipeline.reorder import Aligned, Complete, Immediate, Line
 
 IMAGE = np.zeros((2, 2, 3), np.uint8)
 

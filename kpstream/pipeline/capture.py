@@ -22,9 +22,9 @@ from kpstream.channel import Channel, Closed, Deadline
 from kpstream.entities import Frame
 from kpstream.errors import SourceError, SourceReadError
 from kpstream.interfaces import Opener, Reopenable, Source
-from kpstream.memory import give_back
-from kpstream.splice import Splice
-from kpstream.standstill import Standstill
+from kpstream.pipeline.freeze import Standstill
+from kpstream.pipeline.memory import give_back
+from kpstream.pipeline.splice import Splice
 
 READ_AHEAD = 4
 """Frames of recorded video that are decoded before they are asked for: enough to keep both sides busy."""
