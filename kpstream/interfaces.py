@@ -125,8 +125,8 @@ class Tracker(Protocol):
             ValueError: ``result.pts`` is not after the last one.
         """
 
-    def look(self, frame: Frame) -> None:
-        """See a frame as it comes, once, in order; its `predict` may follow much later, when answers are in."""
+    def observe(self, frame: Frame) -> None:
+        """Take in a frame as it comes, once, in order; its `predict` may follow much later, when answers are in."""
 
     def predict(self, frame: Frame) -> tuple[Pose, ...]:
         """The poses on ``frame``: before, between or after the measurements.

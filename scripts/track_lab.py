@@ -24,7 +24,7 @@ import argparse
 import math
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +33,7 @@ import numpy as np
 from track_score import Clip, Score, answered, assess, is_sure, load, size_of
 
 from kpstream.entities import Frame, Pose, Result
-from kpstream.tracking import Tracker, occlusion, track, tracker
-from kpstream.tracking import flow as motion
+from kpstream.tracking import DEFAULT, Tracker, TrackerSettings
 from kpstream.tracking.association import match
 
 LIVE = ((0.4, 5.0), (0.4, 10.0), (0.8, 5.0))
@@ -90,7 +89,7 @@ def recorded(clip: Clip, every: int, tracker: Tracker, costs: list[float]) -> It
         started_at = time.thread_time()
         waiting = frames[max(0, start - every + 1) : start + 1]
         for frame in waiting:
-            tracker.look(frame)
+            tracker.observe(frame)
         tracker.update(Result(start, start / clip.rate, clip.answer(start), 0, 0, 0))
         poses = [tracker.predict(frame) for frame in waiting]
         costs += [1000 * (time.thread_time() - started_at) / len(waiting)] * len(waiting)
@@ -98,18 +97,27 @@ def recorded(clip: Clip, every: int, tracker: Tracker, costs: list[float]) -> It
     yield from (tracker.predict(frame) for frame in frames[(len(frames) - 1) // every * every + 1 :])
 
 
-def run_live(clip: Clip, latency: float, rate: float, *, asked: float | None = None, first: int = 0) -> Score:
+def run_live(
+    clip: Clip,
+    latency: float,
+    rate: float,
+    *,
+    settings: TrackerSettings = DEFAULT,
+    asked: float | None = None,
+    first: int = 0,
+) -> Score:
     """One live case.
 
     Args:
         clip: The clip.
         latency: Seconds to an answer.
         rate: Samples per second of the poses that are held in comparison.
+        settings: The tracker's.
         asked: Samples per second of the tracker; None: as many.
         first: The number of the first frame that the tracker samples.
     """
     costs: list[float] = []
-    drawn = list(live(clip, latency, asked or rate, Tracker(), costs, first=first))
+    drawn = list(live(clip, latency, asked or rate, Tracker(settings), costs, first=first))
     step, late = _times(clip, latency, rate)
     score = assess(clip, drawn, late, step)
     score.costs = costs
@@ -125,36 +133,16 @@ def run_recorded(clip: Clip, every: int) -> Score:
     return score
 
 
-@contextmanager
-def without(**changes: Any) -> Iterator[None]:
-    """Parts of `kpstream.tracking.flow` and of the tracker taken out for a while."""
-    modules = (motion, occlusion, track, tracker)
-    places = [(module, name) for name in changes for module in modules if hasattr(module, name)]
-    before = [getattr(module, name) for module, name in places]
-    for module, name in places:
-        setattr(module, name, changes[name])
-    try:
-        yield
-    finally:
-        for (module, name), value in zip(places, before, strict=True):
-            setattr(module, name, value)
-
-
-def _stay(*pictures_and_points: Any) -> Any:
-    points = pictures_and_points[-1]
-    return np.zeros_like(points), np.ones(len(points), bool)
-
-
-ABLATIONS: dict[str, dict[str, Any]] = {
-    "all": {},
-    "flow": {"follow": _stay, "_AT_REST": math.inf, "_UNLIKE": math.inf},
-    "limbs": {"_ROUNDS": 0, "_ROUNDS_OF_GUESS": 0},
-    "fusion": {"_NOISE": 0.0},
-    "smoothing": {"_GLIDE": 0.0},
-    "concurrency": {},
-    "second look at what lies far off": {"_REDO": math.inf},
-    "thought of who is hidden": {"_UNLIKE": math.inf},
-    "limit on catching up": {"_CATCH_UP": 10_000},
+ABLATIONS: dict[str, TrackerSettings] = {
+    "all": DEFAULT,
+    "flow": replace(DEFAULT, flow_returns_within=-1.0, moves_beyond=math.inf, edge_differs=math.inf),
+    "limbs": replace(DEFAULT, rounds=0, rounds_retracked=0),
+    "fusion": replace(DEFAULT, answer_noise=0.0),
+    "smoothing": replace(DEFAULT, glide=0.0),
+    "concurrency": DEFAULT,
+    "second look at what lies far off": replace(DEFAULT, retrack_beyond=math.inf),
+    "thought of who is hidden": replace(DEFAULT, edge_differs=math.inf),
+    "limit on catching up": replace(DEFAULT, max_fast_forward=10_000),
 }
 """What is left out, by the name of the part. Without concurrency the next sample waits for the answer to the last."""
 
@@ -162,8 +150,7 @@ ABLATIONS: dict[str, dict[str, Any]] = {
 def run_without(part: str, clip: Clip, latency: float, rate: float, *, first: int = 0) -> Score:
     """One live case with a part of the tracker, or of how it is fed, left out."""
     asked = min(rate, 1 / latency) if part == "concurrency" else None
-    with without(**ABLATIONS[part]):
-        return run_live(clip, latency, rate, asked=asked, first=first)
+    return run_live(clip, latency, rate, settings=ABLATIONS[part], asked=asked, first=first)
 
 
 def ablation(clip: Path, poses: Path, *, latency: float, rate: float) -> dict[str, float]:

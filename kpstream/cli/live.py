@@ -347,7 +347,7 @@ def _annotator(drawing: DrawOptions) -> Annotator:
 
     annotator = Layers(drawing.make_annotator(), StatusAnnotator())
     frame = Frame(0, 0.0, 0.0, np.zeros((480, 640, 3), np.uint8))
-    Tracker().look(frame)
+    Tracker().observe(frame)
     Scene(frame, (), annotator=annotator).draw()
     return annotator
 

@@ -270,7 +270,7 @@ class Pipeline:
         if sampled:
             self._sampling.taken(frame)
             self._sample_rate.tick(self._clock())
-        self._tracker.look(frame)
+        self._tracker.observe(frame)
         line.push(frame, sampled=sampled)  # before its own answer, which may be there already
         yield from self._settle_and_release()
 

@@ -2,4 +2,7 @@
 
 from __future__ import annotations
 
-from kpstream.tracking.tracker import Tracker as Tracker
+from kpstream.tracking.settings import DEFAULT, TrackerSettings
+from kpstream.tracking.tracker import Tracker
+
+__all__ = ["DEFAULT", "Tracker", "TrackerSettings"]

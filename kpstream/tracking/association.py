@@ -8,11 +8,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
-from kpstream.entities import Pose
-from kpstream.tracking.flow import Points, widen
-
-TOO_FAR = 0.5
-"""A pose further than this from a track, in diagonals of its box, is somebody else."""
+from kpstream.entities import Pose, Result
+from kpstream.tracking.geometry import Points, shift, widen
+from kpstream.tracking.settings import DEFAULT
+from kpstream.tracking.track import Memory, Track
 
 
 def distances(some: Sequence[Pose], others: Sequence[Pose]) -> npt.NDArray[np.float64]:
@@ -33,12 +32,15 @@ def distances(some: Sequence[Pose], others: Sequence[Pose]) -> npt.NDArray[np.fl
     return apart_in_sizes
 
 
-def match(expected: Sequence[Sequence[Pose]], found: Sequence[Pose]) -> dict[int, int]:
+def match(
+    expected: Sequence[Sequence[Pose]], found: Sequence[Pose], max_distance: float = DEFAULT.max_distance
+) -> dict[int, int]:
     """The assignment of poses to tracks with the least distance in all.
 
     Args:
         expected: For each track where it may be; the nearest of them counts.
         found: The poses of the answer.
+        max_distance: Diagonals from which on a pose belongs to somebody else.
 
     Returns:
         The number of the track by the number of the pose; poses that are too far from all tracks are left out.
@@ -51,11 +53,84 @@ def match(expected: Sequence[Sequence[Pose]], found: Sequence[Pose]) -> dict[int
     costs = np.stack(
         [apart[end - len(poses) : end].min(0, initial=np.inf) for end, poses in zip(ends, expected, strict=True)]
     )
-    rows, columns = linear_sum_assignment(np.minimum(costs, TOO_FAR))
+    rows, columns = linear_sum_assignment(np.minimum(costs, max_distance))
     pairs = zip(rows.tolist(), columns.tolist(), strict=True)
-    return {column: row for row, column in pairs if costs[row, column] < TOO_FAR}
+    return {column: row for row, column in pairs if costs[row, column] < max_distance}
 
 
 def outline(pose: Pose) -> Points:
     """The keypoints and two corners of the box, shape ``(K + 2, 2)``: a bare box has points too."""
     return np.concatenate([pose.xyxy.reshape(2, 2), pose.xy])
+
+
+class Association:
+    """Gives each pose of an answer its track, and notes which objects an answer did not find."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+        self._settings = memory.settings
+        self._next_id = 1
+        self._judged_at = -np.inf
+
+    @property
+    def ids_given(self) -> int:
+        """How many tracks there have been."""
+        return self._next_id - 1
+
+    def owners(self, result: Result, *, late: bool) -> list[Track]:
+        """The track of each pose of a result, new where there was none.
+
+        Args:
+            result: The answer.
+            late: Whether its frame was shown already.
+        """
+        known = list(self._memory.tracks)
+        places = [self._places(track, result, late=late) for track in known]
+        pairs = match(places, result.poses, self._settings.max_distance)
+        owners = [
+            known[pairs[i]] if i in pairs else self._begin(pose, result.pts) for i, pose in enumerate(result.poses)
+        ]
+        self._judge(result.pts, [track for track in self._memory.tracks if track not in owners])
+        return owners
+
+    def retire(self, pts: float) -> None:
+        """End the tracks that no answer has confirmed for too long."""
+        memory = self._memory
+        limit = pts - memory.lifetime - memory.lag
+        memory.tracks = [track for track in memory.tracks if track.presence.known_at >= limit]
+        for track in memory.tracks:
+            track.forget(pts)
+
+    def _places(self, track: Track, result: Result, *, late: bool) -> list[Pose]:
+        """Where a track may be on the picture of a result; nowhere if it ended before."""
+        last, pts, frames = track.keyframes[-1], result.pts, self._memory.frames
+        start, number = (frames.number(index) for index in (last.frame_index, result.frame_index))
+        cut = start is not None and number is not None and not frames.is_continuous(start, number)
+        if cut or pts - track.presence.known_at > self._memory.lifetime:
+            return []
+        if number is not None and late:
+            states = [trajectory.at(number) for trajectory in track.motion.trajectories()]
+            poses = [track.pose_of(state, pts, np.inf) for state in states if state is not None]
+            if poses:
+                return poses
+        places = [last.pose]
+        if len(track.keyframes) > 1:
+            before = track.keyframes[-2]
+            rows = max(len(keyframe.pose.xy) for keyframe in (before, last)) + 2
+            way = shift(widen(outline(before.pose), rows), widen(outline(last.pose), rows))
+            way *= (pts - last.pts) / (last.pts - before.pts)
+            places.append(last.pose.but(xy=last.pose.xy + way, xyxy=last.pose.xyxy + np.tile(way, 2)))
+        return places
+
+    def _judge(self, pts: float, missed: Sequence[Track]) -> None:
+        """Note who was not found. Answers close together overlook the same: they count once."""
+        if pts - self._judged_at >= self._settings.judged_every:
+            self._judged_at = pts
+            for track in missed:
+                track.presence.record_miss(pts)
+
+    def _begin(self, pose: Pose, pts: float) -> Track:
+        track = Track.begin(self._next_id, pose, pts, self._settings)
+        self._next_id += 1
+        self._memory.tracks.append(track)
+        return track

@@ -1,8 +1,8 @@
 """Who stands before whom: edges of an object that another one hides.
 
 Where somebody passes before somebody else, the pictures show the one in front, and points of the other would go along
-with him. So each object is known by how light its edges are; where another object is and an edge looks like another
-thing, it is hidden, and says nothing about where its own object goes.
+with them. So the tracker knows how light each edge of an object is; where another object is and an edge looks
+different, it is hidden, and says nothing about where its own object goes.
 """
 
 from __future__ import annotations
@@ -11,15 +11,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from kpstream.tracking.flow import Mesh, Points, Weights
-from kpstream.tracking.frames import Mask
-
-_UNLIKE = 18.0  # grey values that the pieces of an edge differ by on average
-_MOSTLY = 0.4  # the share of its edges that another hides, from which on an object goes as it went before
-_LEARN = 0.3
+from kpstream.tracking.flow import Mesh
+from kpstream.tracking.geometry import Mask, Points, Weights
+from kpstream.tracking.settings import TrackerSettings
 
 
-def around(tracker_id: int, boxes: Mapping[int, Points]) -> list[Points]:
+def overlapping(tracker_id: int, boxes: Mapping[int, Points]) -> list[Points]:
     """The boxes of others that touch an object's own."""
     left, top, right, bottom = boxes[tracker_id].tolist()
     return [
@@ -45,38 +42,48 @@ def contested(points: Points, mesh: Mesh, others: Sequence[Points]) -> Mask:
     return inside
 
 
-def learned(look: Weights | None, seen: Weights, covered: Mask) -> Weights:
+def learn_edges(known: Weights | None, seen: Weights, covered: Mask, settings: TrackerSettings) -> Weights:
     """How an object's edges look, from how they did and how they do now; what is covered now says nothing.
 
     Args:
-        look: What was known, shape ``(E, 3)``; None where it is the first time.
+        known: What was known, shape ``(E, 3)``; None the first time.
         seen: What is seen now, shape ``(E, 3)``.
         covered: Shape ``(E,)``.
+        settings: How fast it learns.
     """
-    if look is None or look.shape != seen.shape:
+    if known is None or known.shape != seen.shape:
         return seen
-    new = np.where(np.isnan(look), seen, look + _LEARN * (seen - look))
-    kept: Weights = np.where(covered[:, None] & ~np.isnan(look) | np.isnan(seen), look, new)
+    new = np.where(np.isnan(known), seen, known + settings.edge_learning_rate * (seen - known))
+    kept: Weights = np.where(covered[:, None] & ~np.isnan(known) | np.isnan(seen), known, new)
     return kept
 
 
-def hidden(mesh: Mesh, points: Points, *, seen: Weights, look: Weights | None, others: Sequence[Points]) -> Mask:
+def hidden(
+    mesh: Mesh,
+    points: Points,
+    *,
+    seen: Weights,
+    known: Weights | None,
+    others: Sequence[Points],
+    settings: TrackerSettings,
+) -> Mask:
     """Which edges of an object are hidden on a picture, shape ``(E,)``: all where too many are to tell them apart.
 
     Args:
         mesh: What holds the points together.
         points: Where they are, shape ``(K, 2)``.
         seen: How the edges look there, shape ``(E, 3)``.
-        look: How they look where nothing is before them, shape ``(E, 3)``.
+        known: How they look where nothing is before them, shape ``(E, 3)``.
         others: The other objects' boxes.
+        settings: When an edge is taken to be hidden.
     """
-    if not others or look is None or len(look) != len(mesh.edges):
+    if not others or known is None or len(known) != len(mesh.edges):
         return np.zeros(len(mesh.edges), bool)
     doubtful = contested(points, mesh, others)
     if not doubtful.any():
         return doubtful
-    unlike: Mask = doubtful & (np.abs(seen - look).sum(1) > 3 * _UNLIKE)
+    differs: Mask = doubtful & (np.abs(seen - known).sum(1) > 3 * settings.edge_differs)
     present = ~np.isnan(points[mesh.edges, 0]).any(1)
-    if (unlike & present).sum() > _MOSTLY * present.sum():
-        unlike[:] = True
-    return unlike
+    if (differs & present).sum() > settings.mostly_hidden * present.sum():
+        differs[:] = True
+    return differs

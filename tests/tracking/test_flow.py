@@ -9,7 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from kpstream.tracking.flow import SIDE, Grey, Mesh, Points, alike, between, box_around, follow, shift, shrink, widen
+from kpstream.tracking import DEFAULT
+from kpstream.tracking.flow import Grey, Mesh, lucas_kanade
+from kpstream.tracking.frames import correlation, shrink
+from kpstream.tracking.geometry import Points, between, box_around, shift, widen
 
 NAN = float("nan")
 CHAIN = ((0, 1), (1, 2))
@@ -36,7 +39,7 @@ def points(*rows: tuple[float, float]) -> Points:
 @pytest.mark.parametrize("size", [(1920, 1080), (720, 1270), (321, 100), (1768, 994), (640, 480)])
 def test_small_picture_keeps_the_shape_and_is_at_most_a_side_long(size: tuple[int, int]) -> None:
     small = shrink(np.full((size[1], size[0], 3), 90, np.uint8))
-    assert max(small.shape) == SIDE
+    assert max(small.shape) == DEFAULT.small_side
     assert small.shape[1] / small.shape[0] == pytest.approx(size[0] / size[1], rel=0.02)
     assert abs(int(small.min()) - 90) <= 1
 
@@ -56,10 +59,10 @@ def test_small_picture_stands_where_the_large_one_does() -> None:
 def test_another_scene_is_not_alike_and_the_same_one_is() -> None:
     scene = texture(320, 180, 1, grain=12)
     brighter = np.asarray(np.clip(scene.astype(int) + 40, 0, 255), np.uint8)
-    assert alike(scene, brighter) > 0.9
-    assert alike(scene, turned(scene, 1, (6, 2))[0]) > 0.8
-    assert alike(scene, texture(320, 180, 2, grain=12)) < 0.5
-    assert alike(np.full((180, 320), 3, np.uint8), np.full((180, 320), 5, np.uint8)) == 1
+    assert correlation(scene, brighter) > 0.9
+    assert correlation(scene, turned(scene, 1, (6, 2))[0]) > 0.8
+    assert correlation(scene, texture(320, 180, 2, grain=12)) < 0.5
+    assert correlation(np.full((180, 320), 3, np.uint8), np.full((180, 320), 5, np.uint8)) == 1
 
 
 coordinates = st.floats(-500, 500, width=32)
@@ -103,16 +106,16 @@ def test_follow_finds_a_known_motion(x: float, y: float, degrees: float) -> None
     picture = texture(200, 160, 3)
     moved, matrix = turned(picture, degrees, (x, y))
     start = points((60, 50), (120, 60), (100, 110))
-    way, sound = follow(picture, moved, start)
+    way, sound = lucas_kanade(picture, moved, start)
     assert sound.all()
     np.testing.assert_allclose(start + way, start @ matrix[:, :2].T + matrix[:, 2], atol=0.5)
 
 
 def test_follow_says_what_it_cannot_find() -> None:
     picture = texture(200, 160, 3)
-    _, sound = follow(picture, texture(200, 160, 4), points((60, 50), (120, 60), (100, 110)))
+    _, sound = lucas_kanade(picture, texture(200, 160, 4), points((60, 50), (120, 60), (100, 110)))
     assert not sound.all()
-    assert follow(picture, picture, np.zeros((0, 2), np.float32))[0].shape == (0, 2)
+    assert lucas_kanade(picture, picture, np.zeros((0, 2), np.float32))[0].shape == (0, 2)
 
 
 @given(st.floats(-5, 5), st.floats(-5, 5), st.floats(-4, 4))
@@ -145,7 +148,7 @@ def test_mesh_takes_an_end_along_that_its_background_holds_back() -> None:
         before, after = arm(background, cloth, 2.0 * step), arm(background, cloth, 2.0 * step + 2)
         velocity = Mesh(3, CHAIN).move(before, after, xy, velocity)
         xy = xy + velocity
-        way, sound = follow(before, after, alone)
+        way, sound = lucas_kanade(before, after, alone)
         alone[sound] += way[sound]
     truth = joints + points((16, 0))
     off = np.abs(xy[0] - truth).max()

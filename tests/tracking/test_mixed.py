@@ -38,7 +38,7 @@ def aligned(tracker: Tracker, late: dict[int, int], frames: int) -> list[tuple[P
     waiting: list[int] = []
     for now in range(frames + BEHIND):
         if now < frames:
-            tracker.look(frame(now, picture(slowly(now))))
+            tracker.observe(frame(now, picture(slowly(now))))
         waiting += [asked for asked in range(0, frames, EVERY) if asked + late.get(asked, 0) == now]
         due = now - BEHIND
         if due < 0:
@@ -77,7 +77,7 @@ def test_answer_that_comes_in_the_middle_of_the_way_does_not_make_it_jump() -> N
     for index in range(13):
         if index == 9:
             for ahead in range(9, 13):
-                tracker.look(frame(ahead, rest))
+                tracker.observe(frame(ahead, rest))
             tracker.update(result(12, pose(132, 110)))
         drawn.append(tracker.predict(frame(index, rest))[0])
     steps = [float(np.abs(after.xy - before.xy).max()) for before, after in pairwise(drawn)]
@@ -96,7 +96,7 @@ def test_who_is_overlooked_once_does_not_blink_where_the_others_are_measured() -
     origins = []
     for asked in range(0, 31, EVERY):
         for index in range(max(0, asked - EVERY + 1), asked + 1):
-            tracker.look(frame(index, image))
+            tracker.observe(frame(index, image))
         found = [pose(60, 60)] + [pose(200, 160)] * (asked != 18)
         tracker.update(result(asked, *found))
         for index in range(max(0, asked - EVERY + 1), asked + 1):
@@ -138,7 +138,7 @@ def test_who_comes_over_the_edge_is_there_when_the_pictures_say_so() -> None:
     tracker = Tracker()
     answers = {0: [], 15: [pose(*path(15))]}
     for index in range(16):
-        tracker.look(frame(index, picture(path(index))))
+        tracker.observe(frame(index, picture(path(index))))
     for asked, found in answers.items():
         tracker.update(result(asked, *found))
     shown = [tracker.predict(frame(index, picture(path(index)))) for index in range(16)]
@@ -154,7 +154,7 @@ def test_who_comes_over_the_edge_is_there_when_the_pictures_say_so() -> None:
 def test_box_without_keypoints_comes_over_the_edge_too() -> None:
     tracker = Tracker()
     for index in range(16):
-        tracker.look(frame(index, picture((-60 + 6.0 * index, 110))))
+        tracker.observe(frame(index, picture((-60 + 6.0 * index, 110))))
     tracker.update(result(0))
     tracker.update(result(15, bare(30, 110)))
     shown = [tracker.predict(frame(index, picture((-60 + 6.0 * index, 110)))) for index in range(16)]

@@ -204,7 +204,7 @@ def test_seen_ahead_a_swing_between_two_answers_is_followed() -> None:
         tracker.predict(frame(0, picture(swing(0))))
         frames = [frame(index, picture(swing(index))) for index in range(1, 23)]
         for shown in frames if ahead else []:
-            tracker.look(shown)
+            tracker.observe(shown)
         tracker.update(result(22, pose(*swing(22))))
         found = [tracker.predict(shown)[0] for shown in frames[:-1]]
         errors[ahead] = max(float(np.abs(p.xy - pose(*swing(i)).xy).max()) for i, p in enumerate(found, 1))
@@ -217,7 +217,7 @@ def test_nothing_is_drawn_across_a_cut_between_two_answers() -> None:
     tracker, other = Tracker(), texture(9, grain=10)
     frames = [frame(index, picture((100, 100)) if index < 5 else other) for index in range(11)]
     for shown in frames:
-        tracker.look(shown)
+        tracker.observe(shown)
     tracker.update(result(0, pose(100, 100)))
     tracker.predict(frames[0])
     tracker.update(result(10, pose(180, 150)))

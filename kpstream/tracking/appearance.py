@@ -1,0 +1,64 @@
+"""What the answers said of one object, and how it looks: what makes a pose of points."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from kpstream.entities import Pose
+from kpstream.tracking.geometry import Points, Weights, box_around, widen
+from kpstream.tracking.presence import Presence
+from kpstream.tracking.trajectory import PointState
+
+
+@dataclass(slots=True, eq=False)
+class Appearance:
+    """One object as the answers and the pictures show it."""
+
+    pose: Pose
+    """The newest answer that was used."""
+    edges: Weights | None = None
+    """How its edges look where nothing is before them, shape ``(E, 3)``: grey values."""
+    margins: Points = field(default_factory=lambda: np.zeros(4, np.float32))
+    """What the box adds around the points, shape ``(4,)``."""
+    given_at: Weights = field(default_factory=lambda: np.zeros(0, np.float32))
+    """Pts at which an answer last gave each keypoint, shape ``(K,)``."""
+    confidence: Weights = field(default_factory=lambda: np.zeros(0, np.float32))
+    """The confidence that it then gave, shape ``(K,)``."""
+
+    def remember(self, pts: float, pose: Pose, state: PointState) -> None:
+        """Take in an answer, and where the points are then believed to be."""
+        self.pose = pose
+        rows = len(pose.xy)
+        self.given_at = widen(self.given_at, rows, -1e9)[:rows]
+        self.confidence = widen(self.confidence, rows, 0.0)[:rows]
+        given = ~np.isnan(pose.xy[:, 0])
+        self.given_at[given], self.confidence[given] = pts, pose.keypoint_confidence[given]
+        self.margins = pose.xyxy - box_around(state.xy)
+
+    def pose_of(self, state: PointState, pts: float, presence: Presence, fresh_for: float) -> Pose:
+        """The pose that a state stands for: what is old fades.
+
+        Args:
+            state: Where the points are.
+            pts: The moment.
+            presence: Up to when the object is known to be there.
+            fresh_for: Seconds from then on for which what an answer said counts in full.
+        """
+        pose = self.pose
+        rows = len(pose.xy)
+        rested, max_age = presence.known_at - presence.found_at, presence.settings.max_age
+        age = pts - self.given_at[:rows] - rested - fresh_for
+        confidence = self.confidence[:rows] * np.clip(1 - age / max_age, 0, 1)
+        xy = state.xy[:rows].copy()
+        xy[confidence <= 0] = np.nan
+        confidence[np.isnan(xy[:, 0])] = 0
+        fade = float(np.clip(1 - (pts - presence.known_at - fresh_for) / max_age, 0, 1))
+        return pose.but(
+            xy=xy,
+            keypoint_confidence=confidence.astype(np.float32),
+            xyxy=(box_around(state.xy) + self.margins).astype(np.float32),
+            confidence=pose.confidence * fade,
+            origin="predicted",
+        )

@@ -1,0 +1,147 @@
+"""Forward from the answers to the newest picture: trajectories are advanced, late answers fast-forwarded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from kpstream.entities import Frame, Pose
+from kpstream.tracking.flow import Mesh
+from kpstream.tracking.geometry import Mask, Points, is_inside
+from kpstream.tracking.occlusion import contested, hidden, learn_edges, overlapping
+from kpstream.tracking.track import Memory, Track
+from kpstream.tracking.trajectory import Trajectory, mesh_of
+
+_Moving = tuple[Track, Trajectory, Points | None]
+"""A track, the trajectory to extend, and the way of the one that is drawn, where that is known."""
+
+
+class Forward:
+    """Brings every object from its answers to the newest picture."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+        self._settings = memory.settings
+
+    def advance(self, number: int, pts: float) -> None:
+        """Bring the trajectories to the newest picture; those that are far behind take several frames."""
+        moving = [track for track in self._memory.tracks if track.keyframes[-1].pts < pts]
+        for track in moving:
+            track.motion.demote_stale(number - 1)
+        drawn = [(track, track.motion.trajectory) for track in moving]
+        self._step([(track, it) for track, it in drawn if it is not None and it.last == number - 1], number)
+        self._fast_forward(moving, number)
+        for track in self._memory.tracks:
+            track.motion.promote(number)
+
+    def learn(self, owners: Sequence[Track], number: int) -> None:
+        """Learn what those look like whom an answer just found."""
+        for track in owners:
+            others = [other.pose.xyxy for other in owners if other is not track]
+            state = track.motion.state(number)
+            assert state is not None
+            mesh = mesh_of(track.pose, len(state.xy), self._settings)
+            seen = self._memory.frames.sample_edges(mesh, number, state.xy[None])[0]
+            covered = contested(state.xy, mesh, others)
+            track.appearance.edges = learn_edges(track.appearance.edges, seen, covered, self._settings)
+
+    def pose(self, track: Track, frame: Frame, number: int) -> Pose | None:
+        """The pose after the last answer; None where the object is not drawn."""
+        memory = self._memory
+        unseen = [at for at, _ in memory.answered if at > track.keyframes[-1].pts]
+        if unseen and not self._is_tolerated(track, frame.pts, unseen):
+            return None
+        if frame.pts in unseen and not track.motion.was_drawn(number - 1):
+            return None  # every picture is answered: there is nothing to be seen but what the answers say
+        state = track.motion.glide(number)
+        if state is None:
+            return None
+        if frame.pts - memory.answered[-1][0] > memory.fresh_for:
+            track.rest(frame.pts)
+        pose = track.pose_of(state, frame.pts, memory.fresh_for)
+        return pose if is_inside(pose.xyxy, frame.size) else None
+
+    def _is_tolerated(self, track: Track, pts: float, unseen: Sequence[float]) -> bool:
+        """Whether an object that the last answers did not confirm is still taken to be there."""
+        return track.belief() >= self._settings.min_existence or pts <= (track.keyframes[-1].pts + unseen[0]) / 2
+
+    def _fast_forward(self, tracks: Sequence[Track], number: int) -> None:
+        """Bring re-tracked objects through the pictures since their answer, as far as one frame's budget goes."""
+        budget = self._settings.max_fast_forward
+        while budget > 0:
+            behind = [(t, t.motion.retracked) for t in tracks if t.motion.retracked is not None]
+            behind = [(track, trajectory) for track, trajectory in behind if trajectory.last < number]
+            if not behind:
+                return
+            first = min(trajectory.last for _, trajectory in behind)
+            batch = [(track, trajectory) for track, trajectory in behind if trajectory.last == first]
+            self._step(batch, first + 1)
+            budget -= 3 + len(batch)
+
+    def _step(self, batch: Sequence[tuple[Track, Trajectory]], number: int) -> None:
+        """Extend trajectories that end at the picture before this one."""
+        if not batch:
+            return
+        frames = self._memory.frames
+        if not frames.is_continuous(number - 1, number):
+            for track, _ in batch:
+                track.motion.drop()
+            return
+        for (mesh, is_known), members in self._by_mesh(batch, number).items():
+            tracks, trajectories, ways = zip(*members, strict=True)
+            points = np.stack([trajectory.states[-1].xy for trajectory in trajectories])
+            moved = frames.move(
+                mesh,
+                number - 1,
+                number,
+                points=points,
+                velocity=np.stack([trajectory.velocity(number - 1) for trajectory in trajectories]),
+                hidden=self._hidden(mesh, tracks, points, number - 1),
+                guess=np.stack(ways) if is_known else None,
+            )
+            for track, trajectory, xy in zip(tracks, trajectories, moved, strict=True):
+                trajectory.extend(xy, track.size, self._settings)
+
+    def _by_mesh(
+        self, batch: Iterable[tuple[Track, Trajectory]], number: int
+    ) -> dict[tuple[Mesh, bool], list[_Moving]]:
+        """What can be moved together: by its mesh, and by whether the way of the trajectory that is drawn is known.
+
+        A re-tracked trajectory lies near the one that is drawn, and goes much the same way.
+        """
+        kinds: dict[tuple[Mesh, bool], list[_Moving]] = {}
+        for track, trajectory in batch:
+            drawn, xy = track.motion.trajectory, trajectory.states[-1].xy
+            way = None if drawn is None else drawn.displacement(number)
+            kind = mesh_of(track.pose, len(xy), self._settings), way is not None and way.shape == xy.shape
+            kinds.setdefault(kind, []).append((track, trajectory, way))
+        return kinds
+
+    def _hidden(self, mesh: Mesh, tracks: Sequence[Track], points: Points, number: int) -> Mask:
+        """Which edges of these tracks have another object before them on a picture, shape ``(N, E)``."""
+        boxes = self._boxes(number) if len(self._memory.tracks) > 1 else {}
+        others = [overlapping(track.tracker_id, boxes) if boxes else [] for track in tracks]
+        if not any(others):
+            return np.zeros((len(tracks), len(mesh.edges)), bool)
+        seen = self._memory.frames.sample_edges(mesh, number, points)
+        known = [track.appearance.edges for track in tracks]
+        rows = zip(known, points, seen, others, strict=True)
+        return np.stack(
+            [
+                hidden(mesh, xy, seen=now, known=usual, others=near, settings=self._settings)
+                for usual, xy, now, near in rows
+            ]
+        )
+
+    def _boxes(self, number: int) -> dict[int, Points]:
+        """The boxes of all tracks on a picture, by their ids."""
+        states = [(track, track.motion.state(number)) for track in self._memory.tracks]
+        known = [(track, state.xy) for track, state in states if state is not None]
+        if not known:
+            return {}
+        points, begins = np.concatenate([xy for _, xy in known]), np.cumsum([0] + [len(xy) for _, xy in known])
+        corners = np.hstack([edge.reduceat(points, begins[:-1]) for edge in (np.fmin, np.fmax)])
+        return {
+            track.tracker_id: box + track.appearance.margins for (track, _), box in zip(known, corners, strict=True)
+        }

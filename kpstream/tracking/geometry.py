@@ -1,0 +1,73 @@
+"""Points and boxes in plain arrays, NaN-aware.
+
+Points are float32 arrays of shape ``(K, 2)``, or ``(N, K, 2)`` for N objects; a point that is not known is NaN in
+both coordinates.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+Points = npt.NDArray[np.float32]
+Weights = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
+
+
+def widen(values: Points, rows: int, fill: float = np.nan) -> Points:
+    """The same rows, and as many more of ``fill`` as it takes to have ``rows``."""
+    if len(values) >= rows:
+        return values
+    shape = (rows - len(values), *values.shape[1:])
+    return np.concatenate([values, np.full(shape, fill, np.float32)])
+
+
+def zeroed(points: Points) -> Points:
+    """The same points, zero where they are not known."""
+    filled: Points = np.where(np.isnan(points), np.float32(0), points)
+    return filled
+
+
+def shift(before: Points, after: Points) -> Points:
+    """The median displacement of the points that both sides know, shape ``(2,)``; zero where they share none."""
+    moved = after - before
+    moved = moved[~np.isnan(moved[:, 0])]
+    if not len(moved):
+        return np.zeros(2, np.float32)
+    middle: Points = np.median(moved, axis=0).astype(np.float32)
+    return middle
+
+
+def between(before: Points, after: Points, share: float) -> Points:
+    """Points on the straight line from ``before`` to ``after``.
+
+    A point that only one side knows moves along with the others.
+
+    Args:
+        before: Shape ``(K, 2)``.
+        after: Shape ``(K, 2)``.
+        share: 0 gives ``before``, 1 gives ``after``.
+    """
+    way = shift(before, after)
+    start = np.where(np.isnan(before), after - way, before)
+    end = np.where(np.isnan(after), before + way, after)
+    points: Points = ((1 - share) * start + share * end).astype(np.float32)
+    return points
+
+
+def box_around(points: Points) -> Points:
+    """The smallest box that holds all known points, shape ``(4,)``: x_min, y_min, x_max, y_max; NaN without any."""
+    if not len(points):
+        return np.full(4, np.nan, np.float32)
+    return np.concatenate([np.fmin.reduce(points), np.fmax.reduce(points)])
+
+
+def diagonal(box: Points) -> float:
+    """The diagonal of a box, shape ``(4,)``; at least one pixel."""
+    return max(1.0, float(np.hypot(*(box[2:] - box[:2]))))
+
+
+def is_inside(box: Points, size: tuple[int, int]) -> bool:
+    """Whether the middle of a box, shape ``(4,)``, is in a picture of this (width, height)."""
+    across, down = box[0] + box[2], box[1] + box[3]
+    return bool(0 <= across <= 2 * size[0] and 0 <= down <= 2 * size[1])
