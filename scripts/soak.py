@@ -2,7 +2,7 @@
 """Let ``kpstream live`` run for a while with faults at every joint, and tell what it did: a table and a plot.
 
     python3 scripts/soak.py --minutes 30 --seed 1 --kills 30     what the README shows
-    python3 scripts/soak.py --fault-table fault_table.json       print what tests/rig/test_faults.py has measured
+    python3 scripts/soak.py --fault-table fault_table.jsonl      print what tests/rig/test_faults.py has measured
 
 The camera is an RTSP server, the endpoint replays the sample's poses, and a network that fails stands before each; they
 need what tests/rig/install.sh installs. The same seed gives the same faults. Results go to --output.
@@ -41,7 +41,7 @@ def main() -> None:
     from soak_parts.schedule import schedule
 
     if options.fault_table:
-        print(report.markdown(json.loads(options.fault_table.read_text())))
+        print(report.markdown([json.loads(line) for line in options.fault_table.read_text().splitlines()]))
         return
     options.output.mkdir(parents=True, exist_ok=True)
     seconds = 60 * options.minutes

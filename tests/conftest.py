@@ -8,10 +8,15 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("kpstream", deadline=None)  # how long an example takes says how busy the machine is
+settings.load_profile("kpstream")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "rig: needs a real part (server, screen, camera, browser, other languages)")
+    config.addinivalue_line("markers", "quiet: measures times or rates, so nothing else may run meanwhile")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

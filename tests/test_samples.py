@@ -43,6 +43,7 @@ def frames_in(path: Path) -> int:
         return sum(1 for _ in container.decode(video=0))
 
 
+@pytest.mark.quiet
 def test_a_callback_sees_the_hand_go_up(clip: Path) -> None:
     assert "raises a hand" in run("live_callback.py", clip)
 

@@ -1,6 +1,6 @@
 """The fault table: what is done to the camera and to the endpoint, and what picture, overlay, recording and exit do.
 
-Each test adds its rows to ``fault_table.json`` in pytest's folder; ``scripts/soak.py --fault-table FILE`` prints them.
+Each test adds its rows to ``fault_table.jsonl`` in pytest's folder; ``scripts/soak.py --fault-table FILE`` prints them.
 """
 
 from __future__ import annotations
@@ -41,21 +41,21 @@ LASTS = 3.0
 MIX = "500:0.1,429:0.1,reset:0.05,hang:0.02,truncated:0.05,garbage:0.05,nan:0.05,wrong:0.05"
 SLACK = 1.0
 """Seconds that a machine with other work may add to any time here."""
-Table = list[dict[str, str]]
+Table = Path
+"""A file of JSON lines, one a row, that several processes of tests may write at once."""
 
 
 @pytest.fixture(scope="module")
-def table(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Table]:
-    rows: Table = []
-    yield rows
-    path = tmp_path_factory.getbasetemp() / "fault_table.json"
-    path.write_text(json.dumps(rows, indent=1))
-    print(f"\nfault table: {path}")
+def table(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Table:
+    folder = tmp_path_factory.getbasetemp()
+    return (folder if worker_id == "master" else folder.parent) / "fault_table.jsonl"
 
 
 def row(table: Table, done: str, picture: str, overlay: str, recording: str, code: str, recovery: str) -> None:
     heads = ("what was done", "picture", "overlay", "recording", "exit code", "time to recovery")
-    table.append(dict(zip(heads, (done, picture, overlay, recording, code, recovery), strict=True)))
+    line = json.dumps(dict(zip(heads, (done, picture, overlay, recording, code, recovery), strict=True)))
+    with table.open("a") as file:
+        file.write(f"{line}\n")
 
 
 # -- the camera ---------------------------------------------------------------------------------------------------
@@ -332,6 +332,7 @@ FAULTS = {
 }
 
 
+@pytest.mark.xdist_group("one live view")
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.partition(":")[0] if ":" in fault else fault)
 def test_an_endpoint_that_fails_costs_no_frame(fault: str, endpoint: Endpoint, live: Live, table: Table) -> None:
     lasts = 15.0 if fault == MIX else LASTS
@@ -339,6 +340,7 @@ def test_an_endpoint_that_fails_costs_no_frame(fault: str, endpoint: Endpoint, l
     assert back <= (2 if fault in ("429", "503", MIX) else 1) + LATENCY + SLACK
 
 
+@pytest.mark.xdist_group("one live view")
 def test_an_endpoint_that_is_gone_costs_no_frame(endpoint: Endpoint, live: Live, table: Table) -> None:
     back = suffer(table, "is gone: connections are refused", live, endpoint.stop, endpoint.start)
     assert back <= 1 + LATENCY + SLACK

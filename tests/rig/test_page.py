@@ -118,6 +118,7 @@ def watch(screen: Screen, page: Page) -> None:
     screen.seen(1)
 
 
+@pytest.mark.quiet
 def test_one_camera_is_shown_at_its_rate_and_soon(serve: Serve, screen: Screen, record_property: Note) -> None:
     camera = NumberedCamera("one")
     watch(screen, serve(camera))
@@ -137,6 +138,7 @@ def test_one_camera_is_shown_at_its_rate_and_soon(serve: Serve, screen: Screen, 
     assert took < 0.002
 
 
+@pytest.mark.quiet
 def test_two_cameras_are_shown_at_once(serve: Serve, screen: Screen, record_property: Note) -> None:
     watch(screen, serve(NumberedCamera("one"), NumberedCamera("two")))
 
@@ -429,6 +431,7 @@ def undisturbed(before: Looked, after: Looked) -> bool:
     return writes >= 0.95 and sees >= 0.95
 
 
+@pytest.mark.quiet
 @pytest.mark.timeout(300)
 def test_a_viewer_on_a_thin_line_slows_nobody(serve: Serve, record_property: Note) -> None:
     camera = NumberedCamera("one")

@@ -248,6 +248,7 @@ def test_https_pictures_are_fetched_for_the_name_of_the_certificate_alone(tmp_pa
             thread.join()
 
 
+@pytest.mark.quiet
 def test_small_answers_are_sent_without_delay(url: str) -> None:
     """Where the system holds back the second part of an answer until the first is acknowledged, each takes 40 ms."""
     took: list[float] = []

@@ -19,7 +19,7 @@ import pytest
 from kpstream.testing import Reply, ScriptedServer
 from tests.rig.parts.processes import RtspCamera
 
-pytestmark = pytest.mark.rig
+pytestmark = [pytest.mark.rig, pytest.mark.quiet]
 
 PASSWORD = "marked-password"
 KEY = "marked-api-key"
