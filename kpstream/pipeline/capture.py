@@ -22,7 +22,7 @@ from kpstream.channel import Channel, Closed, Deadline
 from kpstream.entities import Frame
 from kpstream.errors import SourceError, SourceReadError
 from kpstream.interfaces import Opener, Reopenable, Source
-from kpstream.pipeline.freeze import Standstill
+from kpstream.pipeline.freeze import FreezeDetector
 from kpstream.pipeline.memory import give_back
 from kpstream.pipeline.splice import Splice
 
@@ -124,7 +124,7 @@ class Capture:
         self._turn = _Turn(first, opener, _LONGEST_STALL_TIMEOUT, clock(), lost=False)
         self._left: list[_Turn] = []
         self._watcher = threading.Thread(target=self._watch, name="kpstream-watch", daemon=True)
-        self._standstill = Standstill()
+        self._freeze = FreezeDetector()
         self._splice = Splice()
         self._picture_at = clock()
         self._fault = ""
@@ -188,11 +188,11 @@ class Capture:
         pause = _SHORTEST_PAUSE
         while True:
             try:
-                self._must_be_on(turn)
+                self._check_still_current(turn)
                 turn.waits_since = self._clock()
                 frame = turn.read()
                 if frame is not None and turn.stall_timeout < inf:
-                    self._see_it_move(turn, frame)
+                    self._check_it_moves(turn, frame)
             except SourceError as error:
                 if turn.opener is None:
                     raise
@@ -204,19 +204,19 @@ class Capture:
                 raise Closed
             pause = min(_LONGEST_PAUSE, pause * 2)
 
-    def _see_it_move(self, turn: _Turn, frame: Frame) -> None:
+    def _check_it_moves(self, turn: _Turn, frame: Frame) -> None:
         with self._lock:
-            self._must_be_on(turn)
-            believed, now = self._standstill.believed, self._clock()
-            if self._standstill.lasts(frame.image, now):
-                self._standstill.try_again(now)
+            self._check_still_current(turn)
+            accepted, now = self._freeze.accepted_as_still, self._clock()
+            if self._freeze.is_frozen(frame.image, now):
+                self._freeze.try_again(now)
                 raise SourceReadError(f"{self.name} shows one and the same picture")
-        if self._standstill.believed and not believed:
+        if self._freeze.accepted_as_still and not accepted:
             _log.warning("%s stands still, also after it was opened again: taken for what the camera sees", self.name)
 
     def _hand_over(self, turn: _Turn, frame: Frame) -> None:
         with self._lock:
-            self._must_be_on(turn)
+            self._check_still_current(turn)
             if turn.is_new:
                 self._splice.cut()
             # Only a picture shows that the source is back: some open, and then give nothing.
@@ -228,12 +228,12 @@ class Capture:
 
     def _lose(self, turn: _Turn, fault: str) -> None:
         with self._lock:
-            self._must_be_on(turn)
+            self._check_still_current(turn)
             self._fault = fault
-            self._standstill.forget()
+            self._freeze.forget()
         turn.lose()
 
-    def _must_be_on(self, turn: _Turn) -> None:
+    def _check_still_current(self, turn: _Turn) -> None:
         if turn is not self._turn:
             raise Closed  # what was silent came back too late: another one is in its place
 
@@ -251,7 +251,7 @@ class Capture:
                 return
             self._left.append(silent)
             self._turn = turn = _Turn(None, silent.opener, silent.stall_timeout, self._clock(), lost=True)
-            self._standstill.forget()
+            self._freeze.forget()
             self._begin(turn)
 
     def __repr__(self) -> str:

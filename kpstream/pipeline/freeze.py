@@ -2,8 +2,8 @@
 
 A sensor's noise makes every picture another one, so what is the same to the last bit comes from an encoder, a driver
 or a network box that hangs. But a test card, a slide or a covered lens may stand still by themselves. What it is shows
-when the camera is opened again: so that is tried once, and where it does not help, the picture is believed until it
-changes, and next time it may stand for twice as long.
+when the camera is opened again: so that is tried once, and where it does not help, the picture is accepted
+as still until it changes, and next time it may stand for twice as long.
 """
 
 from __future__ import annotations
@@ -17,26 +17,26 @@ from kpstream.entities import Image
 _EVERY_ROW = 8
 """One row in so many is looked at: 0.1 ms at 1920x1080."""
 _TRIAL = 4.0
-"""A camera whose picture has not stood for this many times the patience after it was opened again is well."""
-_MAX_PATIENCE = 600.0
+"""A camera whose picture has not stood for this many times the allowed time after it was opened again is well."""
+_MAX_FREEZE_AFTER = 600.0
 
 
-class Standstill:
+class FreezeDetector:
     """Tells how long one picture stands, and whether opening the camera again is worth while.
 
     Args:
-        patience: Seconds that one picture may stand.
+        freeze_after: Seconds that one picture may stand.
     """
 
-    def __init__(self, patience: float = 4.0) -> None:
-        self.believed = False
+    def __init__(self, freeze_after: float = 4.0) -> None:
+        self.accepted_as_still = False
         """Whether the picture stands, and is taken for what the camera sees; until it changes."""
-        self._usual = self._patience = patience
+        self._usual = self._freeze_after = freeze_after
         self._rows: Image | None = None
         self._since = nan
         self._reopened_at = nan  # NaN while no trial runs
 
-    def lasts(self, image: Image, now: float) -> bool:
+    def is_frozen(self, image: Image, now: float) -> bool:
         """Whether the picture has stood for too long.
 
         Args:
@@ -45,18 +45,18 @@ class Standstill:
         """
         rows = image[::_EVERY_ROW]
         if self._rows is None or not np.array_equal(rows, self._rows):
-            self._rows, self._since, self.believed = rows.copy(), now, False
+            self._rows, self._since, self.accepted_as_still = rows.copy(), now, False
             if now - self._reopened_at > _TRIAL * self._usual:
-                self._reopened_at, self._patience = nan, self._usual
+                self._reopened_at, self._freeze_after = nan, self._usual
             return False
         stood = now - self._since
         if stood > self._usual and not isnan(self._reopened_at):
-            self._reopened_at, self._patience = nan, min(2 * self._patience, _MAX_PATIENCE)
-            self.believed = True
-        return stood > self._patience and not self.believed
+            self._reopened_at, self._freeze_after = nan, min(2 * self._freeze_after, _MAX_FREEZE_AFTER)
+            self.accepted_as_still = True
+        return stood > self._freeze_after and not self.accepted_as_still
 
     def try_again(self, now: float) -> None:
-        """The camera will be opened again because its picture stood: what stands after that is believed."""
+        """The camera will be opened again because its picture stood: what stands after that is accepted as still."""
         self._reopened_at = now
         self.forget()
 

@@ -1,6 +1,6 @@
 """One loop: frame in, scene out. Opens the house and shuts it.
 
-Live and recorded video run the same loop; they differ in the line between the frames and the tracker
+Live and recorded video run the same loop; they differ in the reorder buffer between frames and tracker
 (`kpstream.pipeline.reorder`): it waits for nothing, a steady while, or for the answers on both sides of a frame.
 """
 
@@ -23,7 +23,7 @@ from kpstream.errors import BudgetSpent
 from kpstream.interfaces import Annotator, Endpoint, Journal, Opener, Sink, Source, Tracker
 from kpstream.meters import Rate
 from kpstream.pipeline.capture import Capture
-from kpstream.pipeline.reorder import Aligned, Complete, Immediate, Line
+from kpstream.pipeline.reorder import PassThrough, PlayoutBuffer, ReorderBuffer, WaitForAll
 from kpstream.render import PoseAnnotator
 from kpstream.tracking import Tracker as PoseTracker
 
@@ -46,11 +46,11 @@ def held_frames(size: tuple[int, int]) -> int:
     return max(8, HELD_BYTES // (3 * width * height))
 
 
-def _line_for(size: tuple[int, int], is_live: bool, delay: float | None) -> Line:
+def _reorder_buffer(size: tuple[int, int], is_live: bool, delay: float | None) -> ReorderBuffer:
     capacity = held_frames(size)
     if not is_live:
-        return Complete(capacity)
-    return Immediate() if delay is None else Aligned(delay, capacity)
+        return WaitForAll(capacity)
+    return PassThrough() if delay is None else PlayoutBuffer(delay, capacity)
 
 
 class Pipeline:
@@ -125,7 +125,7 @@ class Pipeline:
         self._limit = limit
         self._max_rate = endpoint.max_rate
         self._delay = delay
-        self._line: Line | None = None
+        self._reorder: ReorderBuffer | None = None
         self._last_was_lost = False
         self._capture_rate, self._sample_rate, self._render_rate = Rate(), Rate(), Rate()
         self._newest: Result | None = None
@@ -150,7 +150,7 @@ class Pipeline:
             answered=sampler.answered,
             recalled=sampler.recalled,
             lost=sampler.lost,
-            stale=self._line.stale if self._line else 0,
+            stale=self._reorder.stale if self._reorder else 0,
             reconnects=capture.reconnects,
             latency=self._limit.latency,
             bytes_sent=sampler.bytes_sent,
@@ -215,8 +215,8 @@ class Pipeline:
                 if frame is None:
                     yield from self._settle_and_release()
                 else:
-                    self._line = self._line or _line_for(frame.size, self._capture.is_live, self._delay)
-                    yield from self._take(frame, self._line)
+                    self._reorder = self._reorder or _reorder_buffer(frame.size, self._capture.is_live, self._delay)
+                    yield from self._take(frame, self._reorder)
             yield from self._finish()
         except Closed:  # by `close`, from the body of the loop
             return
@@ -233,7 +233,7 @@ class Pipeline:
         self.close()
 
     def _arrivals(self) -> Iterator[Frame | None]:
-        """The frames as they come; None whenever none came for a while, or one that waits in the line is due."""
+        """The frames as they come; None whenever none came for a while, or one in the reorder buffer is due."""
         started_at = idle_at = self._clock()
         frames = self._capture.frames
         while not self._stopped:
@@ -241,7 +241,7 @@ class Pipeline:
             if now - started_at >= self._duration:
                 self._stopped = True
                 return
-            due_in = self._line.wakes_at - now if self._line else inf
+            due_in = self._reorder.wakes_at - now if self._reorder else inf
             try:
                 frame = frames.get(min(_IDLE_TICK, max(0.0, due_in)))
             except TimeoutError:
@@ -261,26 +261,26 @@ class Pipeline:
             idle_at = self._clock()
             yield frame
 
-    def _take(self, frame: Frame, line: Line) -> Iterator[Scene]:
+    def _take(self, frame: Frame, reorder: ReorderBuffer) -> Iterator[Scene]:
         due = self._sampling.due(frame, unsure=self._tracker.has_unconfirmed or self._last_was_lost)
         if self._capture.is_live:
             sampled = due and self._sampler.offer(frame)
         else:
-            sampled = yield from self._ask_in_turn(frame, line, due=due)
+            sampled = yield from self._ask_in_turn(frame, reorder, due=due)
         if sampled:
             self._sampling.taken(frame)
             self._sample_rate.tick(self._clock())
         self._tracker.observe(frame)
-        line.push(frame, sampled=sampled)  # before its own answer, which may be there already
+        reorder.push(frame, sampled=sampled)  # before its own answer, which may be there already
         yield from self._settle_and_release()
 
-    def _ask_in_turn(self, frame: Frame, line: Line, *, due: bool) -> Generator[Scene, None, bool]:
-        """Wait for a free request, and for room in the line; what is answered meanwhile is shown."""
+    def _ask_in_turn(self, frame: Frame, reorder: ReorderBuffer, *, due: bool) -> Generator[Scene, None, bool]:
+        """Wait for a free request, and for room in the reorder buffer; what is answered meanwhile is shown."""
         while not self._stopped:
-            while self._sampler.in_flight and (line.full or (due and self._sampler.busy)):
+            while self._sampler.in_flight and (reorder.full or (due and self._sampler.busy)):
                 yield from self._release(self._wait())
             # With no room left and no answer on its way, only another sample can let frames go.
-            if not (due or line.full):
+            if not (due or reorder.full):
                 return False
             if self._sampler.offer(frame):  # the limit may have shrunk since it was looked at
                 return True
@@ -290,19 +290,19 @@ class Pipeline:
         if self._stopped and self._capture.is_live:
             yield from self._release(self._sampler.ready(), at=inf)
             return
-        if not self._stopped and self._line is not None:
-            self._line.finish()
+        if not self._stopped and self._reorder is not None:
+            self._reorder.finish()
         yield from self._settle_the_rest()
         if self._sampler.short:
             raise self._sampler.budget_spent()
 
     def _settle_the_rest(self) -> Iterator[Scene]:
         yield from self._settle_and_release()
-        while self._line is not None and (self._sampler.in_flight or self._line.wakes_at < inf):
+        while self._reorder is not None and (self._sampler.in_flight or self._reorder.wakes_at < inf):
             if self._stopped and self._capture.is_live:
                 yield from self._release(self._sampler.ready(), at=inf)
                 return
-            yield from self._release(self._wait(self._line.wakes_at - self._clock()))
+            yield from self._release(self._wait(self._reorder.wakes_at - self._clock()))
 
     def _wait(self, within: float = inf) -> list[Outcome]:
         """Wait for an outcome, but not so long that nobody hears how it goes, or that it should end."""
@@ -315,12 +315,12 @@ class Pipeline:
         yield from self._release(self._sampler.ready())
 
     def _release(self, outcomes: list[Outcome], *, at: float | None = None) -> Iterator[Scene]:
-        if self._line is None:
+        if self._reorder is None:
             return
         if outcomes:
             self._last_was_lost = isinstance(outcomes[-1], Lost)
-        self._line.settle(outcomes)
-        for item in self._line.release(self._clock() if at is None else at):
+        self._reorder.settle(outcomes)
+        for item in self._reorder.release(self._clock() if at is None else at):
             if isinstance(item, Result):
                 self._tracker.update(item)
                 self._newest = item

@@ -1,9 +1,9 @@
 """In which order answers reach the tracker, and when a frame may be shown. No clock, no thread.
 
-Answers come late, in any order, or never. A line takes frames as they come and outcomes as they come, and
-hands both on in an order that the tracker can use: results by pts, each frame once everything that it waits for
-is there. `Immediate` waits for nothing (live); `Aligned` waits for the answers on both sides of a frame, but not for
-ever (live, a little behind); `Complete` waits for them as long as it takes (recorded).
+Answers come late, in any order, or never. A reorder buffer takes frames and outcomes as they come, and hands both on
+in an order that the tracker can use: results by pts, each frame once everything that it waits for is there.
+`PassThrough` waits for nothing (live); `PlayoutBuffer` waits for the answers on both sides of a frame, but not for ever
+(live, a little behind); `WaitForAll` waits for them as long as it takes (recorded).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Protocol
 from kpstream.entities import Frame, Outcome, Result
 
 
-class Line(Protocol):
+class ReorderBuffer(Protocol):
     """Frames and outcomes in, frames and results out, in an order that the tracker can use."""
 
     @property
@@ -44,7 +44,7 @@ class Line(Protocol):
         """Results in pts order, and the frames that wait for nothing more."""
 
 
-class Immediate:
+class PassThrough:
     """Every frame goes at once; a result goes when it comes, unless a newer one was there before."""
 
     full = False
@@ -85,7 +85,7 @@ class Immediate:
             yield self._frames.popleft()
 
 
-class Complete:
+class WaitForAll:
     """A frame goes when the answers on both sides of it are in, or it was answered itself.
 
     Args:
@@ -144,7 +144,7 @@ class Complete:
             yield ahead.popleft()
 
 
-class Aligned:
+class PlayoutBuffer:
     """A frame goes at a steady delay that lets the answers on both sides of it come in, at most ``delay``.
 
     What does not come in time is not waited for: frames go without it, and it still corrects those after them.

@@ -62,11 +62,11 @@ class Decoder:
         self._declared_aspect = self.stream.sample_aspect_ratio
         self._coded_aspect = self.stream.codec_context.sample_aspect_ratio
 
-    def next(self, patience: float = inf) -> VideoFrame | None:
+    def next(self, picture_timeout: float = inf) -> VideoFrame | None:
         """The next picture; blocks. None at the end, and where nothing that follows can be read.
 
         Args:
-            patience: Seconds for which packets may come without a picture in them.
+            picture_timeout: Seconds for which packets may come without a picture in them.
 
         Raises:
             SourceReadError: The disk, the device or the connection failed, or was silent for too long.
@@ -77,8 +77,8 @@ class Decoder:
             if packet is None:
                 return None
             self._ready.extend(self._decoded(packet))
-            if not self._ready and time.monotonic() - asked_at > patience:
-                raise SourceReadError(f"{self._name}: data came for {patience:g} s, but no picture")
+            if not self._ready and time.monotonic() - asked_at > picture_timeout:
+                raise SourceReadError(f"{self._name}: data came for {picture_timeout:g} s, but no picture")
         return self._ready.popleft()
 
     def pixel_aspect(self, picture: VideoFrame) -> Fraction:

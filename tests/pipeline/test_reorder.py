@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kpstream.entities import Frame, Image, Lost, Outcome, Result
-from kpstream.pipeline.reorder import Aligned, Complete, Immediate, Line
+from kpstream.pipeline.reorder import PassThrough, PlayoutBuffer, ReorderBuffer, WaitForAll
 
 IMAGE = np.zeros((2, 2, 3), np.uint8)
 
@@ -24,59 +24,59 @@ def result(index: int) -> Result:
     return Result(index, index / 30, (), 0.0, 0.0, 0.0)
 
 
-def released(line: Line) -> list[str]:
+def released(reorder: ReorderBuffer) -> list[str]:
     return [
         f"{'R' if isinstance(i, Result) else 'F'}{i.frame_index if isinstance(i, Result) else i.index}"
-        for i in line.release(0.0)
+        for i in reorder.release(0.0)
     ]
 
 
 def test_live_frames_never_wait() -> None:
-    line = Immediate()
-    line.push(frame(0), sampled=True)
-    assert released(line) == ["F0"]
+    reorder = PassThrough()
+    reorder.push(frame(0), sampled=True)
+    assert released(reorder) == ["F0"]
 
 
 def test_a_live_result_that_comes_after_a_newer_one_is_stale() -> None:
-    line = Immediate()
-    line.settle([result(12), result(6)])
-    assert released(line) == ["R6", "R12"]
-    line.settle([result(0), Lost(18)])
-    assert released(line) == []
-    assert line.stale == 1
+    reorder = PassThrough()
+    reorder.settle([result(12), result(6)])
+    assert released(reorder) == ["R6", "R12"]
+    reorder.settle([result(0), Lost(18)])
+    assert released(reorder) == []
+    assert reorder.stale == 1
 
 
 def test_a_recorded_frame_waits_for_the_answers_on_both_sides() -> None:
-    line = Complete(100)
+    reorder = WaitForAll(100)
     for index in range(5):
-        line.push(frame(index), sampled=index % 3 == 0)
-    assert released(line) == []
-    line.settle([result(3)])
-    assert released(line) == []  # frame 0 is still being asked about
-    line.settle([result(0)])
-    assert released(line) == ["R0", "F0", "R3", "F1", "F2", "F3"]
-    line.finish()
-    assert released(line) == ["F4"]
+        reorder.push(frame(index), sampled=index % 3 == 0)
+    assert released(reorder) == []
+    reorder.settle([result(3)])
+    assert released(reorder) == []  # frame 0 is still being asked about
+    reorder.settle([result(0)])
+    assert released(reorder) == ["R0", "F0", "R3", "F1", "F2", "F3"]
+    reorder.finish()
+    assert released(reorder) == ["F4"]
 
 
 def test_a_lost_sample_makes_its_neighbours_wait_for_the_next_one() -> None:
-    line = Complete(100)
+    reorder = WaitForAll(100)
     for index in range(4):
-        line.push(frame(index), sampled=True)
-    line.settle([result(0), Lost(1), result(3)])
-    assert released(line) == ["R0", "F0"]
-    line.settle([result(2)])
-    assert released(line) == ["R2", "F1", "F2", "R3", "F3"]
+        reorder.push(frame(index), sampled=True)
+    reorder.settle([result(0), Lost(1), result(3)])
+    assert released(reorder) == ["R0", "F0"]
+    reorder.settle([result(2)])
+    assert released(reorder) == ["R2", "F1", "F2", "R3", "F3"]
 
 
 def test_it_is_full_until_an_answer_lets_frames_go() -> None:
-    line = Complete(2)
-    line.push(frame(0), sampled=True)
-    line.push(frame(1), sampled=False)
-    assert line.full
-    line.settle([result(0)])
-    assert released(line) == ["R0", "F0"]
-    assert not line.full
+    reorder = WaitForAll(2)
+    reorder.push(frame(0), sampled=True)
+    reorder.push(frame(1), sampled=False)
+    assert reorder.full
+    reorder.settle([result(0)])
+    assert released(reorder) == ["R0", "F0"]
+    assert not reorder.full
 
 
 @given(st.data())
@@ -84,15 +84,15 @@ def test_every_frame_goes_once_in_order_after_what_it_needs(data: st.DataObject)
     sampled = data.draw(st.lists(st.booleans(), min_size=1, max_size=30))
     lost = {i for i, s in enumerate(sampled) if s and data.draw(st.booleans())}
     order = data.draw(st.permutations([i for i, s in enumerate(sampled) if s]))
-    line, seen = Complete(100), []
+    reorder, seen = WaitForAll(100), []
     for index, is_sampled in enumerate(sampled):
-        line.push(frame(index), sampled=is_sampled)
-    line.finish()
+        reorder.push(frame(index), sampled=is_sampled)
+    reorder.finish()
     for index in order:
         outcome: Outcome = Lost(index) if index in lost else result(index)
-        line.settle([outcome])
-        seen += list(line.release(0.0))
-    seen += list(line.release(0.0))
+        reorder.settle([outcome])
+        seen += list(reorder.release(0.0))
+    seen += list(reorder.release(0.0))
     frames = [item.index for item in seen if isinstance(item, Frame)]
     results = [item.frame_index for item in seen if isinstance(item, Result)]
     assert frames == list(range(len(sampled)))
@@ -115,10 +115,10 @@ def answered_at(index: int, received_at: float) -> Result:
 
 
 class Aligner:
-    """A live line at 30 frames a second, every sixth sampled, whose answers take a while each."""
+    """A live view at 30 frames a second, every sixth sampled, whose answers take a while each."""
 
-    def __init__(self, line: Aligned, latency: dict[int, float] | float) -> None:
-        self.line = line
+    def __init__(self, reorder: PlayoutBuffer, latency: dict[int, float] | float) -> None:
+        self.reorder = reorder
         self.shown: dict[int, float] = {}
         self.known: dict[int, int] = {}
         self._latency = latency
@@ -130,14 +130,14 @@ class Aligner:
             now = tick * step
             while captured / 30 <= now:
                 sampled = captured % 6 == 0
-                self.line.push(seen_at(captured), sampled=sampled)
+                self.reorder.push(seen_at(captured), sampled=sampled)
                 if sampled:
                     late = self._latency if isinstance(self._latency, float) else self._latency.get(captured, 0.4)
                     self._underway[captured] = captured / 30 + late
                 captured += 1
             arrived = [index for index, at in self._underway.items() if at <= now]
-            self.line.settle([answered_at(index, self._underway.pop(index)) for index in arrived])
-            for item in self.line.release(now):
+            self.reorder.settle([answered_at(index, self._underway.pop(index)) for index in arrived])
+            for item in self.reorder.release(now):
                 if isinstance(item, Result):
                     assert item.frame_index > newest, "results go in order"
                     newest = item.frame_index
@@ -147,7 +147,7 @@ class Aligner:
 
 
 def test_an_aligned_picture_goes_at_a_steady_delay_with_both_sides_known() -> None:
-    aligner = Aligner(Aligned(1.5, 100), 0.4)
+    aligner = Aligner(PlayoutBuffer(1.5, 100), 0.4)
     aligner.run(300)
     delays = [at - index / 30 for index, at in aligner.shown.items() if index > 30]
     assert list(aligner.shown) == list(range(len(aligner.shown)))
@@ -157,7 +157,7 @@ def test_an_aligned_picture_goes_at_a_steady_delay_with_both_sides_known() -> No
 
 
 def test_an_answer_that_is_later_than_the_delay_is_not_waited_for_and_used_afterwards() -> None:
-    aligner = Aligner(Aligned(1.0, 100), {60: 1.3, 66: 1.3, 72: 1.3})
+    aligner = Aligner(PlayoutBuffer(1.0, 100), {60: 1.3, 66: 1.3, 72: 1.3})
     aligner.run(200)
     delays = [at - index / 30 for index, at in aligner.shown.items() if index > 30]
     assert max(delays) < 1.03
@@ -168,43 +168,43 @@ def test_an_answer_that_is_later_than_the_delay_is_not_waited_for_and_used_after
 
 
 def test_an_aligned_picture_goes_on_without_any_answer() -> None:
-    aligner = Aligner(Aligned(0.8, 100), 1e9)
+    aligner = Aligner(PlayoutBuffer(0.8, 100), 1e9)
     aligner.run(120)
     assert len(aligner.shown) == 120 - 24
     assert max(at - index / 30 for index, at in aligner.shown.items()) < 0.82
 
 
 def test_an_aligned_line_never_holds_more_than_its_capacity_and_gives_all_at_the_end() -> None:
-    line = Aligned(9.0, 4)
+    reorder = PlayoutBuffer(9.0, 4)
     for index in range(6):
-        line.push(seen_at(index), sampled=False)
-    assert [item.index for item in line.release(0.2) if isinstance(item, Frame)] == [0, 1]
-    assert [item.index for item in line.release(inf) if isinstance(item, Frame)] == [2, 3, 4, 5]
-    assert line.wakes_at == inf
+        reorder.push(seen_at(index), sampled=False)
+    assert [item.index for item in reorder.release(0.2) if isinstance(item, Frame)] == [0, 1]
+    assert [item.index for item in reorder.release(inf) if isinstance(item, Frame)] == [2, 3, 4, 5]
+    assert reorder.wakes_at == inf
 
 
 @given(st.data())
 def test_an_aligned_line_gives_every_frame_once_whatever_comes_when(data: st.DataObject) -> None:
     latencies = {i: data.draw(st.floats(0.01, 3.0)) for i in range(0, 90, 6)}
-    aligner = Aligner(Aligned(1.0, 100), latencies)
+    aligner = Aligner(PlayoutBuffer(1.0, 100), latencies)
     aligner.run(90, step=1 / 60)
-    for item in aligner.line.release(inf):
+    for item in aligner.reorder.release(inf):
         if isinstance(item, Frame):
             aligner.shown[item.index] = 99.0
     assert list(aligner.shown) == list(range(90))
 
 
 def test_an_aligned_line_keeps_no_picture_that_has_gone() -> None:
-    aligner = Aligner(Aligned(1.5, 100), 0.4)
+    aligner = Aligner(PlayoutBuffer(1.5, 100), 0.4)
     images = list[weakref.ref[Image]]()
-    push = aligner.line.push
+    push = aligner.reorder.push
 
     def watched(frame: Frame, *, sampled: bool) -> None:
         image = IMAGE.copy()
         images.append(weakref.ref(image))
         push(replace(frame, image=image), sampled=sampled)
 
-    aligner.line.push = watched  # type: ignore[method-assign]
+    aligner.reorder.push = watched  # type: ignore[method-assign]
     aligner.run(300)
     gc.collect()
     assert sum(image() is not None for image in images) < 60
@@ -212,7 +212,7 @@ def test_an_aligned_line_keeps_no_picture_that_has_gone() -> None:
 
 def test_after_an_outage_the_aligned_picture_does_not_jump() -> None:
     aligner = Aligner(
-        Aligned(1.5, 100), {**dict.fromkeys(range(150, 400, 6), 1e9), **dict.fromkeys(range(402, 480, 6), 0.1)}
+        PlayoutBuffer(1.5, 100), {**dict.fromkeys(range(150, 400, 6), 1e9), **dict.fromkeys(range(402, 480, 6), 0.1)}
     )
     aligner.run(480)
     shown = list(aligner.shown.values())
