@@ -17,6 +17,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.status import Status
 
 from kpstream.entities import Scene, Stats
+from kpstream.options import on_command_line
 from kpstream.redact import redact
 
 stdout = Console(highlight=False, soft_wrap=True)
@@ -43,7 +44,7 @@ def set_up_logging(*, debug: bool) -> None:
 
 def say(text: str) -> None:
     """One line for the user, free of secrets."""
-    stderr.print(f"kpstream: {' '.join(redact(text).split())}", markup=False)
+    stderr.print(f"kpstream: {' '.join(_shown(text).split())}", markup=False)
 
 
 def show_link(link: str, qr_code: str) -> None:
@@ -78,7 +79,7 @@ class LiveStatus:
         if self._status is None or time.monotonic() < self._next_at:
             return
         self._next_at = time.monotonic() + _REFRESH
-        self._status.update(escape(redact(line())))
+        self._status.update(escape(_shown(line())))
 
 
 def live_line(scene: Scene) -> str:
@@ -129,7 +130,7 @@ class WorkProgress:
         what = ""
         if stats is not None:
             what = f"{stats.requests}{self._expected} requests" + (
-                f"  {redact(stats.trouble)}" if stats.trouble else ""
+                f"  {_shown(stats.trouble)}" if stats.trouble else ""
             )
         self._progress.update(self._task, completed=pts, what=what)
 
@@ -137,7 +138,7 @@ class WorkProgress:
         """Say what is waited for, where that is a trouble: in the bar, and without a terminal in a line a minute."""
         if not stats.trouble:
             return
-        self._progress.update(self._task, what=f"waiting: {redact(stats.trouble)}")
+        self._progress.update(self._task, what=f"waiting: {_shown(stats.trouble)}")
         if self._progress.disable and time.monotonic() >= self._next_line_at:
             self._next_line_at = time.monotonic() + _LINE_EVERY
             say(f"waiting: {stats.trouble}")
@@ -207,6 +208,10 @@ def summary(stats: Stats) -> str:
     if not isnan(stats.latency):
         parts.append(f"median latency {stats.latency:.2f} s")
     return ", ".join(parts)
+
+
+def _shown(text: str) -> str:
+    return on_command_line(redact(text))
 
 
 def _number(value: float) -> str:

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
+from kpstream.endpoints.opening import make_endpoint, read_key
 from kpstream.errors import EndpointUnavailable, UsageError, opencv_missing
-from kpstream.options import HOSTED_API, KEY_VARIABLE, ON_COMMAND_LINE, ModelOptions
+from kpstream.options import HOSTED_API, KEY_VARIABLE, ModelOptions, on_command_line
 from kpstream.redact import redact
 
 _PATIENCE = 5.0
@@ -64,7 +65,7 @@ def _guarded(what: str, look: Callable[[], tuple[bool | None, str]], exit_code: 
         works, detail, exit_code = False, str(error), error.exit_code
     except Exception as error:  # noqa: BLE001 - whatever is broken here is what the user wants to know
         works, detail = False, str(error) or type(error).__name__
-    return Finding(what, works, redact(detail), exit_code)
+    return Finding(what, works, on_command_line(redact(detail)), exit_code)
 
 
 def _opencv() -> tuple[bool, str]:
@@ -117,8 +118,8 @@ def _source(reference: str | None) -> tuple[bool | None, str]:
 
 
 def _key(model: ModelOptions) -> tuple[bool | None, str]:
-    if model.key() is None:
-        return None, f"none: needed for the hosted service; put it in {KEY_VARIABLE}, or in a file for --api-key-file"
+    if read_key(model.api_key_file) is None:
+        return None, f"none: needed for the hosted service; put it in {KEY_VARIABLE}, or in a file for `api_key_file`"
     try:
         status, document = _get(model, model.api_url)
     except EndpointUnavailable as error:
@@ -132,7 +133,7 @@ def _key(model: ModelOptions) -> tuple[bool | None, str]:
 
 def _endpoint(model: ModelOptions) -> tuple[bool | None, str]:
     if model.embedded:
-        return None, "no model named: the embedded one answers; add --model PROJECT/VERSION to check yours"
+        return None, "no model named: the embedded one answers; add `model` PROJECT/VERSION to check yours"
     status, _ = _get(model, model.endpoint)
     return status < 500, f"{model.endpoint} answers (HTTP {status})"
 
@@ -140,12 +141,12 @@ def _endpoint(model: ModelOptions) -> tuple[bool | None, str]:
 def _model(model: ModelOptions) -> tuple[bool | None, str]:
     if model.embedded or model.model is None:
         return None, "not asked"
-    model.make_endpoint().close()
+    make_endpoint(model).close()
     try:
         status, document = _get(model, f"{model.api_url}/ort/{model.model}")
     except EndpointUnavailable as error:  # nothing stops for want of a skeleton
-        without = "keypoints are drawn without edges: add --api-url URL, or --skeleton FILE.json"
-        return None, f"{error}; {without if model.skeleton is None else 'the skeleton is that of --skeleton'}"
+        without = "keypoints are drawn without edges: add `api_url` URL, or `skeleton` FILE.json"
+        return None, f"{error}; {without if model.skeleton is None else 'the skeleton is that of `skeleton`'}"
     if status == 200:
         has_skeleton = bool(document.get("ort", {}).get("keypoints_metadata"))
         return True, f"{model.model} is there, {'with' if has_skeleton else 'without'} a skeleton"
@@ -159,7 +160,7 @@ def _get(model: ModelOptions, url: str) -> tuple[int, dict[str, Any]]:
 
     transport = Transport()
     try:
-        request = Access(model.key() or "", model.key_in, ON_COMMAND_LINE).request("GET", url, {})
+        request = Access(read_key(model.api_key_file) or "", model.key_in).request("GET", url, {})
         response = transport.exchange(request, _PATIENCE)
     finally:
         transport.close()

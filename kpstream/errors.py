@@ -18,15 +18,24 @@ from __future__ import annotations
 
 
 class KpstreamError(Exception):
-    """Root of all errors; its text is one line that says what to do."""
+    """Root of all errors; its text is one line that says what to do, and names options by `field`, in backticks."""
 
     exit_code = 1
 
 
 class UsageError(KpstreamError):
-    """Options or files that do not fit together."""
+    """Options or files that do not fit together.
+
+    Args:
+        message: One line for the user.
+        option: The field that is at fault, which the text then begins with; None where it is more than one.
+    """
 
     exit_code = 2
+
+    def __init__(self, message: str, *, option: str | None = None) -> None:
+        super().__init__(message if option is None else f"`{option}` {message}")
+        self.option = option
 
 
 class SourceError(KpstreamError):

@@ -90,7 +90,7 @@ class ImagePredictor:
             image = read_picture(picture)
             return self._predict_image(image), image
         if not isinstance(self._endpoint, RoboflowEndpoint):
-            raise UsageError("the embedded model takes files alone: download the picture, or name an --endpoint")
+            raise UsageError("the embedded model takes files alone: download the picture, or name an `endpoint`")
         drawing = self._drawing
         output = "image_and_json" if wants_drawing and drawing.output == "json" else drawing.output
         return self._endpoint.predict_url(
@@ -130,9 +130,9 @@ def check_saving(path: Path, pictures: Sequence[str]) -> None:
         SinkError: It cannot be written.
     """
     if path.suffix.lower() not in _WRITABLE:
-        raise UsageError(f"--save {path}: name a picture, as in out.jpg or out.png")
+        raise UsageError(f"{path}: name a picture, as in out.jpg or out.png", option="save")
     if any(path.resolve() == Path(picture).resolve() for picture in pictures):
-        raise UsageError(f"--save {path} is the picture itself: write to another name")
+        raise UsageError(f"{path} is the picture itself: write to another name", option="save")
     check_writable(path)
 
 

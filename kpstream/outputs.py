@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
-from math import ceil, isfinite, nan
 from pathlib import Path
 
-from kpstream.controls import CameraControls
 from kpstream.errors import UsageError
 from kpstream.interfaces import Sink
 from kpstream.pipeline.background import Background
@@ -17,16 +13,11 @@ from kpstream.sinks.audio import AudioSource
 from kpstream.sinks.coco import CocoSink
 from kpstream.sinks.csv_file import CsvSink
 from kpstream.sinks.jsonl import JsonLinesSink
-from kpstream.sinks.output import STDOUT, check_writable, set_aside, sink_error
-from kpstream.sinks.segments import SegmentedVideo
-from kpstream.sinks.switched import SwitchedRecording
+from kpstream.sinks.output import STDOUT, check_apart, check_writable, sink_error
 from kpstream.sinks.video import VideoSink
 from kpstream.sources.file import VideoFile
 
-_log = logging.getLogger(__name__)
 JOURNAL_SUFFIX = ".journal"
-LIVE_CAPACITY = 30
-"""Scenes of a live view that may wait for the disk: a second's stall costs memory, not frames."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +132,7 @@ def plan(
         unfinished = job.journal is not None and job.journal.exists()  # the outputs are those of an interrupted run
         for path in job.outputs.paths():
             if path.exists() and not overwrite and not unfinished:
-                raise UsageError(f"{path} is there already: add --overwrite, or choose another name")
+                raise UsageError(f"{path} is there already: add `overwrite`, or choose another name")
     if several:
         _make_folders({path.parent for path in writes})
     for job in jobs:
@@ -149,20 +140,6 @@ def plan(
         if several:
             VideoFile(job.path).close()  # the last one's fault is known before the first one's requests are spent
     return jobs
-
-
-def check_apart(reads: Iterable[Path], writes: Sequence[Path]) -> None:
-    """See that nothing is written twice, or over what is read.
-
-    Raises:
-        UsageError: It would be.
-    """
-    taken = {path.resolve(): "is read, too: write to another name" for path in reads}
-    for path in writes:
-        where = path.resolve()
-        if where in taken:
-            raise UsageError(f"{path} {taken[where]}")
-        taken[where] = "would be written twice: give each output its own name or folder"
 
 
 def _make_folders(folders: set[Path]) -> None:
@@ -183,147 +160,3 @@ def _for_one(source: Path, wanted: Outputs, *, folders: bool) -> Outputs:
             path = path / (source.stem + suffix)
         named[kind] = path
     return Outputs(**named)
-
-
-@dataclass(frozen=True, slots=True)
-class Recording:
-    """Where the annotated picture of a live view goes."""
-
-    path: Path
-    """A video, or the folder and the beginning of the names of its segments; or a folder for them."""
-    segment: float | None = None
-    """Seconds of a file; None for one file of this name."""
-    keep: float | None = None
-    """Seconds for which segments are kept; None for ever."""
-    keep_size: int | None = None
-    """Bytes that they may take together; None for no limit."""
-
-    @property
-    def whole(self) -> Path | None:
-        """The one file that it is; None where it is segments, or files that are begun by hand."""
-        return self.path if self.segment is None and self.path.suffix and not self.path.is_dir() else None
-
-    @property
-    def folder(self) -> Path:
-        """Where the files go."""
-        return self.path.parent if self.path.suffix and not self.path.is_dir() else self.path
-
-    def check(self) -> None:
-        """See that it can be written; leaves nothing behind.
-
-        Raises:
-            UsageError: There are no segments of which some could go, or the name is none for a video.
-            SinkError: It cannot be written.
-        """
-        if self.segment is None and (self.keep is not None or self.keep_size is not None):
-            raise UsageError("--keep and --keep-size remove old segments: add --segment, as in --segment 10m")
-        if not self.path.is_dir() and self.path.suffix.lower() != ".mp4":
-            raise UsageError(f"{self.path}: give a name that ends in .mp4, or a folder that is there")
-        self._make(self.whole).check()
-
-    def maker(self, frame_rate: float = nan) -> Callable[[], SegmentedVideo]:
-        """What makes the recording: at first the file of that name, afterwards files that are named by time.
-
-        Args:
-            frame_rate: Declared frames per second; NaN where nothing is declared.
-        """
-        names = iter([self.whole])
-
-        def make() -> SegmentedVideo:
-            with suppress(OSError):  # the sink says what is wrong with the folder, and tries again
-                self.folder.mkdir(exist_ok=True)
-            return self._make(next(names, None), frame_rate)
-
-        return make
-
-    def _make(self, first: Path | None, frame_rate: float = nan) -> SegmentedVideo:
-        return SegmentedVideo(
-            self.folder,
-            "kpstream" if self.folder == self.path else self.path.stem,
-            segment=self.segment,
-            first=first,
-            keep=self.keep,
-            keep_size=self.keep_size,
-            preset="ultrafast",
-            frame_rate=frame_rate,
-        )
-
-
-def live_capacity(held: float, frame_rate: float = nan) -> int:
-    """How many scenes of a live view may wait for the disk.
-
-    Args:
-        held: Seconds of pictures that may come at once, when a view ends whose pictures wait for their answers.
-        frame_rate: Declared frames per second; NaN where nothing is declared.
-    """
-    return LIVE_CAPACITY + ceil(held * (frame_rate if isfinite(frame_rate) else LIVE_CAPACITY))
-
-
-class LiveOutputs:
-    """What is written of a live view. Files of earlier views are kept: they get names by the time of their last change.
-
-    Args:
-        source: The reference of what is shown.
-        recording: The annotated picture, or None.
-        jsonl: JSON lines, or None.
-    """
-
-    def __init__(self, source: str, recording: Recording | None, jsonl: Path | None) -> None:
-        self._source = source
-        self._recording = recording
-        self._jsonl = jsonl
-
-    @property
-    def folder(self) -> Path:
-        """Where recordings go; the working folder where there are none."""
-        return Path() if self._recording is None else self._recording.folder
-
-    @property
-    def beginning(self) -> str:
-        """What the names of the recordings begin with, where other files may lie beside them; else empty."""
-        return (
-            ""
-            if self._recording is None or self._recording.folder == self._recording.path
-            else self._recording.path.stem
-        )
-
-    def check(self) -> None:
-        """See that everything can be written; leaves nothing behind.
-
-        Raises:
-            UsageError: A name is none that is known, or is that of the source or of another output.
-            SinkError: An output cannot be written.
-        """
-        check_apart([Path(self._source)], self._files())
-        if self._recording is not None:
-            self._recording.check()
-        for path in self._files():
-            check_writable(path)
-
-    def _files(self) -> list[Path]:
-        return Outputs(None if self._recording is None else self._recording.whole, self._jsonl).paths()
-
-    def make_sinks(self, controls: CameraControls, frame_rate: float = nan, *, held: float = 0.0) -> list[Sink]:
-        """The sinks, each on its own thread: the picture waits for none of them.
-
-        Args:
-            controls: Start and stop the recording from now on.
-            frame_rate: Declared frames per second; NaN where nothing is declared.
-            held: Seconds of pictures that may come at once at the end.
-
-        Raises:
-            SinkError: A file of an earlier view cannot be renamed.
-        """
-        for path in self._files():
-            if aside := set_aside(path):
-                _log.info("%s was there already and is kept as %s", path, aside.name)
-        sinks: list[Sink] = []
-        capacity = live_capacity(held, frame_rate)
-        if self._recording is not None:
-            video = SwitchedRecording(self._recording.maker(frame_rate))
-            controls.record_with(video)
-            sinks.append(Background.dropping(video, name="the recording", capacity=capacity))
-        if self._jsonl is not None:
-            lines = JsonLinesSink(self._jsonl)
-            sinks.append(Background.dropping(lines, name="the JSON lines", capacity=capacity))
-        return sinks

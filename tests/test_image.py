@@ -121,5 +121,5 @@ def test_where_to_save_is_checked_before_anything_is_asked(tmp_path: Path) -> No
 
 
 def test_a_url_needs_somebody_to_fetch_it() -> None:
-    with pytest.raises(UsageError, match="--endpoint"):
+    with pytest.raises(UsageError, match="`endpoint`"):
         predictor().predict("https://pictures.test/a.jpg", wants_drawing=False)

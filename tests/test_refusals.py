@@ -12,11 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from requests.structures import CaseInsensitiveDict
 
-from kpstream.endpoints.advice import IN_A_PROGRAM, KeyAdvice
 from kpstream.endpoints.refusals import refusal, said
 from kpstream.endpoints.transport import Access, Response
 from kpstream.errors import EndpointError, EndpointRejected, EndpointUnavailable
-from kpstream.options import ON_COMMAND_LINE
+from kpstream.options import on_command_line
 
 ERRORS: list[dict[str, Any]] = json.loads((Path(__file__).parent / "data/errors.json").read_text())
 
@@ -26,14 +25,14 @@ def response(status: int, body: object = b"", headers: dict[str, str] | None = N
     return Response(status, CaseInsensitiveDict({"Content-Type": "application/json", **(headers or {})}), content)
 
 
-def error_of(answer: Response, *, key: str = "K", advice: KeyAdvice = ON_COMMAND_LINE) -> EndpointError:
-    return refusal(answer, host="pose.example", model="my-pose/3", access=Access(key, advice=advice))
+def error_of(answer: Response, *, key: str = "K") -> EndpointError:
+    return refusal(answer, host="pose.example", model="my-pose/3", access=Access(key))
 
 
 @pytest.mark.parametrize("case", ERRORS, ids=lambda case: f"{case['status']}-{case['says'][-1][:20]}")
 def test_recorded_errors_say_what_to_do(case: dict[str, Any]) -> None:
     error = error_of(response(case["status"], case["body"], case.get("headers")))
-    text = str(error)
+    text = on_command_line(str(error))
     assert type(error) is {"rejected": EndpointRejected, "unavailable": EndpointUnavailable}[case["kind"]]
     assert all(words in text for words in case["says"]), text
     assert not any(words in text for words in case.get("never", ())), text
@@ -51,11 +50,16 @@ def test_without_a_key_the_line_asks_for_one(status: int) -> None:
 
 
 @pytest.mark.parametrize("key", ["", "K"])
-def test_a_program_is_told_of_no_option_of_the_command_line(key: str) -> None:
-    in_a_program = str(error_of(response(401), key=key, advice=IN_A_PROGRAM))
-    assert "api_key" in in_a_program
+def test_a_program_reads_the_name_of_an_argument_and_the_command_line_that_of_an_option(key: str) -> None:
+    in_a_program = str(error_of(response(401), key=key))
+    assert "`api_key`" in in_a_program
     assert "--" not in in_a_program
-    assert "--api-key-file" in str(error_of(response(401), key=key))
+    assert "--api-key-file" in on_command_line(in_a_program)
+
+
+def test_what_a_server_says_is_never_taken_for_the_name_of_an_option() -> None:
+    text = str(error_of(response(400, {"message": "`image` is required"})))
+    assert "'image' is required" in on_command_line(text)
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ def test_a_port_can_be_used_again_at_once() -> None:
 def test_a_taken_port_is_one_line_that_says_what_to_do() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(UsageError, match=rf"^port {port} of 127.0.0.1 is taken: choose another one with --port"):
+        with pytest.raises(UsageError, match=rf"^port {port} of 127.0.0.1 is taken: choose another one with `port`"):
             Server(create_app(KnownFinder()), port=port).start()
 
 
@@ -106,7 +106,7 @@ def test_an_address_that_cannot_be_used_is_one_line(host: str, port: int, reason
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::"])
 def test_other_machines_are_let_in_with_a_key_only(host: str) -> None:
-    with pytest.raises(UsageError, match="lets other machines in: give a key that they need with --api-key-file"):
+    with pytest.raises(UsageError, match="lets other machines in: give a key that they need with `api_key_file`"):
         Server(create_app(KnownFinder()), host, 0).start()
 
     server = Server(create_app(KnownFinder(), api_key="secret-key"), "0.0.0.0", 0)

@@ -42,7 +42,7 @@ def test_two_cameras_of_one_name_are_told_apart_by_an_error() -> None:
 
 def test_a_taken_port_and_a_foreign_address_are_told_in_one_line() -> None:
     with served() as page:
-        with pytest.raises(UsageError, match="is taken: choose another one with --web"):
+        with pytest.raises(UsageError, match="is taken: choose another one with `web`"):
             Page(port=httpx.URL(page.url).port or 0).start()
         with pytest.raises(UsageError, match="no such address"):
             Page(host="no.such.host.invalid", port=0).start()

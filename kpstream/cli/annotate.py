@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
-from math import ceil, inf, isfinite, nan
+from math import ceil, isfinite, nan
 from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from kpstream.cli.app import INTERRUPTED, app
+from kpstream.cli.options import takes
 from kpstream.console import estimate, say, summary, work_progress
 from kpstream.errors import BudgetSpent, EndpointUnavailable, KpstreamError, UsageError
 from kpstream.interfaces import Annotator
-from kpstream.options import DrawOptions, ModelOptions, RequestOptions, takes
+from kpstream.options import DrawOptions, ModelOptions, OutputOptions, PartOptions, RequestOptions
 from kpstream.signals import Signals, signals_handled
 from kpstream.skeleton import Skeleton
 
@@ -25,87 +26,49 @@ if TYPE_CHECKING:
     from kpstream.journal import FileJournal
     from kpstream.outputs import Job
 
-_EXPORTS = "Exports"
-
-
-@dataclass(frozen=True)
-class OutputOptions:
-    """What is made of each input."""
-
-    output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="OUT", help="OUT.mp4, or a folder for several inputs.")
-    ] = None
-    crf: Annotated[int, typer.Option(min=0, max=51, help="x264 quality; lower is better.")] = 20
-    preset: Annotated[str, typer.Option(help="x264 preset; a slower one makes smaller files.")] = "veryfast"
-    audio: Annotated[bool, typer.Option("--audio/--no-audio", help="Keep the sound.")] = True
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace outputs that are there.")] = False
-    jsonl: Annotated[
-        Path | None,
-        typer.Option(metavar="OUT.jsonl", help="Poses, a line a frame; - is stdout", rich_help_panel=_EXPORTS),
-    ] = None
-    coco: Annotated[
-        Path | None, typer.Option(metavar="OUT.json", help="Poses as COCO keypoints.", rich_help_panel=_EXPORTS)
-    ] = None
-    csv: Annotated[Path | None, typer.Option(metavar="OUT.csv", help="Poses as a table.", rich_help_panel=_EXPORTS)] = (
-        None
-    )
-
-    def plan(self, inputs: list[Path], reads: list[Path]) -> list[Job]:
-        """What is made of each input, checked as a whole.
-
-        Raises:
-            UsageError: Outputs do not fit together, or are there already.
-            SinkError: An output cannot be written.
-            SourceOpenError: One of several inputs is no video.
-        """
-        from kpstream.outputs import Encoding, Outputs, plan
-
-        outputs = Outputs(self.output, self.jsonl, self.coco, self.csv)
-        encoding = Encoding(self.crf, self.preset, audio=self.audio)
-        return plan(inputs, outputs, encoding, overwrite=self.overwrite, reads=reads)
-
 
 @app.command()
-@takes(outputs=OutputOptions, model=ModelOptions, requests=RequestOptions, drawing=DrawOptions)
+@takes(part=PartOptions, outputs=OutputOptions, model=ModelOptions, requests=RequestOptions, drawing=DrawOptions)
 def annotate(
     inputs: Annotated[list[Path], typer.Argument(metavar="INPUT...", help="Video files.")],
+    *,
+    part: PartOptions,
     outputs: OutputOptions,
     model: ModelOptions,
     requests: RequestOptions,
     drawing: DrawOptions,
-    *,
-    start: Annotated[float, typer.Option(min=0, metavar="S", help="Begin there.")] = 0.0,
-    end: Annotated[float | None, typer.Option(min=0, metavar="S", help="End there.", show_default="the end")] = None,
-    every: Annotated[
-        int | None,
-        typer.Option(min=1, metavar="N", help="Ask about every N-th frame; poses between are interpolated."),
-    ] = None,
-    poses: Annotated[
-        Path | None,
-        typer.Option("--from", metavar="POSES.jsonl", help="Draw or export these again, without one request."),
-    ] = None,
 ) -> None:
     """Annotate recorded video: every frame, nothing dropped; timing and sound are kept.
 
     Answers are kept in a journal beside the output until it is done: after an interruption the same command goes on.
     """
-    from kpstream.dispatch.sampling import EveryNth
+    from kpstream.cli.cores import draw_on_one_core
+    from kpstream.dispatch.sampling import EveryNth, make_sampling
+    from kpstream.endpoints.opening import make_endpoint
+    from kpstream.endpoints.versions import load_skeleton_file
+    from kpstream.outputs import Encoding, Outputs, plan
+    from kpstream.render import PoseAnnotator
 
-    _check_together(inputs, outputs, requests, every, poses)
-    if end is not None and end <= start:
-        raise UsageError(f"nothing lies between --start {start:g} and --end {end:g}: give an end after the start")
-    span = Span(start, inf if end is None else end)
-    annotator = drawing.make_annotator()
+    _check_together(inputs, part, outputs, requests)
+    span, poses = Span(part.start, part.last), part.poses
+    annotator = PoseAnnotator(draw=drawing.parts, thickness=drawing.thickness)
     if poses is None:
-        model.make_endpoint().close()  # what would refuse it is told before anything is opened or made
-    jobs = outputs.plan(inputs, [] if poses is None else [poses])
-    model.spare_cores()
+        make_endpoint(model).close()  # what would refuse it is told before anything is opened or made
+    jobs = plan(
+        inputs,
+        Outputs(outputs.output, outputs.jsonl, outputs.coco, outputs.csv),
+        Encoding(outputs.crf, outputs.preset, audio=outputs.audio),
+        overwrite=outputs.overwrite,
+        reads=[] if poses is None else [poses],
+    )
+    if not model.embedded:
+        draw_on_one_core()
     left = requests.max_requests
     for job in jobs:
         if poses is not None:
-            _redraw(job, span, annotator, poses, model.load_skeletons())
+            _redraw(job, span, annotator, poses, None if model.skeleton is None else load_skeleton_file(model.skeleton))
             continue
-        sampling = EveryNth(every) if every else requests.make_sampling()
+        sampling = EveryNth(part.every) if part.every else make_sampling(requests)
         used = _annotate(job, span, annotator, model, Asking(sampling, requests.max_in_flight, left))
         left = None if left is None else left - used
     for job in jobs:  # not before: the same command is to go on where the last of them was interrupted
@@ -113,17 +76,19 @@ def annotate(
             job.journal.unlink(missing_ok=True)
 
 
-def _check_together(
-    inputs: list[Path], outputs: OutputOptions, requests: RequestOptions, every: int | None, poses: Path | None
-) -> None:
+def _check_together(inputs: list[Path], part: PartOptions, outputs: OutputOptions, requests: RequestOptions) -> None:
     if outputs.output is None and not (outputs.jsonl or outputs.coco or outputs.csv):
-        raise UsageError("nothing would be written: add -o OUT.mp4, or --jsonl, --coco or --csv")
-    if every is not None and requests.rate is not None:
-        raise UsageError("--every and --rate say the same thing in two ways: give one of them")
-    if every is not None and requests.sampling == "adaptive":
-        raise UsageError("--every asks at even steps: give --rate with --sampling adaptive")
-    if poses is not None and len(inputs) > 1:
-        raise UsageError("--from holds the poses of one video: give one input")
+        raise UsageError("nothing would be written: add -o OUT.mp4, or `jsonl`, `coco` or `csv`")
+    if part.every is not None and requests.rate is not None:
+        raise UsageError("`every` and `rate` say the same thing in two ways: give one of them")
+    if part.every is not None and requests.sampling == "adaptive":
+        raise UsageError("asks at even steps: give `rate` with `sampling` adaptive", option="every")
+    if part.poses is not None and len(inputs) > 1:
+        raise UsageError("holds the poses of one video: give one input", option="poses")
+    if part.end is not None and part.end <= part.start:
+        raise UsageError(
+            f"nothing lies between `start` {part.start:g} and `end` {part.end:g}: give an end after the start"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,18 +119,19 @@ class Span:
         """
         if not frames:
             lasts = f": it lasts {duration:.4g} s" if isfinite(duration) else ""
-            until = f" and before --end {self.end:g}" if isfinite(self.end) else ""
-            raise UsageError(f"{name} has no frame from --start {self.start:g} on{until}{lasts}")
+            until = f" and before `end` {self.end:g}" if isfinite(self.end) else ""
+            raise UsageError(f"{name} has no frame from `start` {self.start:g} on{until}{lasts}")
 
 
 def _annotate(job: Job, span: Span, annotator: Annotator, model: ModelOptions, asking: Asking) -> int:
     """Annotate one video; how many requests it took."""
+    from kpstream.endpoints.opening import make_endpoint
     from kpstream.pipeline import Pipeline, held_frames
     from kpstream.sources.file import VideoFile
 
     video = VideoFile(job.path, start=span.start, end=span.end)
     journal = _open_journal(job, model)
-    endpoint = model.make_endpoint()
+    endpoint = make_endpoint(model)
     duration = span.of(video.duration)
     expected = asking.sampling.expected(duration, video.frame_rate)
     least = ceil(duration * video.frame_rate / held_frames(video.frame_size)) if isfinite(expected) else nan
@@ -226,11 +192,12 @@ def _say_what_was_done(job: Job, stats: Stats) -> None:
 
 def _open_journal(job: Job, model: ModelOptions) -> FileJournal | None:
     """What an earlier run of the same command left; None where there is no file to put it beside."""
+    from kpstream.endpoints.opening import answer_identity
     from kpstream.journal import FileJournal, fingerprint
 
     if job.journal is None:
         return None
-    journal = FileJournal(job.journal, {"input": fingerprint(job.path), **model.identity()})
+    journal = FileJournal(job.journal, {"input": fingerprint(job.path), **answer_identity(model)})
     if changed := journal.open():
         say(f"{job.journal} is of another run (changed: {', '.join(changed)}): begins anew")
     return journal

@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 
 from kpstream.cli.app import app
+from kpstream.cli.options import takes
 from kpstream.console import show_finding
-from kpstream.options import ModelOptions, takes
+from kpstream.options import ModelOptions
 
 
 @app.command()

@@ -10,9 +10,10 @@ from typing import Annotated, Literal
 import typer
 
 from kpstream.cli.app import app
+from kpstream.cli.options import takes
 from kpstream.console import say
 from kpstream.errors import UsageError
-from kpstream.options import DrawOptions, ModelOptions, takes
+from kpstream.options import DrawOptions, ModelOptions
 
 
 @app.command()
@@ -38,7 +39,9 @@ def image(
 
     A URL is handed to the endpoint, which fetches the picture; nothing is fetched here.
     """
+    from kpstream.endpoints.opening import make_endpoint
     from kpstream.image import DrawingRequest, ImagePredictor, check_saving, save_picture
+    from kpstream.render import PoseAnnotator
     from kpstream.sinks.output import STDOUT, OutputFile
 
     if save is None and form == "image":
@@ -48,8 +51,8 @@ def image(
     if save is not None:
         check_saving(save, pictures)
     lines = OutputFile(STDOUT)
-    annotator = drawing.make_annotator()
-    endpoint = model.make_endpoint()
+    annotator = PoseAnnotator(draw=drawing.parts, thickness=drawing.thickness)
+    endpoint = make_endpoint(model)
     say(f"with {endpoint.name}")
     drawing_request = DrawingRequest(form, stroke, labels)
     with closing(ImagePredictor(endpoint, model.filters, drawing_request)) as predictor:

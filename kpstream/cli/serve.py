@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from kpstream.cli.app import app
-from kpstream.options import read_key
+from kpstream.endpoints.opening import read_key
 
 
 @app.command()

@@ -17,25 +17,28 @@ from kpstream.signals import hangups_call, signals_handled
 @app.command()
 def run(file: Annotated[Path, typer.Argument(metavar="SITE.toml", help="Describes the cameras.")]) -> None:
     """Run several cameras for days, as a file describes them: SIGHUP reads it again, SIGTERM ends it whole."""
-    from kpstream.config import Camera, SitePlan, load
+    from kpstream.cli.cores import draw_on_one_core
+    from kpstream.config import Camera, Plan
     from kpstream.site import Site
     from kpstream.site.feeds import Feeds
+    from kpstream.site_file import load
 
     plan = load(file)
-    plan.spare_cores()
+    if not any(camera.model.embedded for camera in plan.cameras):
+        draw_on_one_core()
     page = None if plan.web is None else plan.web.make_page(own_token())
     feeds = Feeds(page, Camera.make_controls)
 
-    def read_again() -> SitePlan:
+    def read_again() -> Plan:
         new = load(file)
         if new.web != plan.web:
             say("what [web] says holds from the next start")
-        return feeds.follow(new)  # type: ignore[return-value]
+        return feeds.follow(Plan.of(new))  # type: ignore[return-value]
 
     site = Site(
-        plan,
+        Plan.of(plan),
         reread=read_again,
-        make_sinks=lambda camera: [*camera.make_recording(feeds.controls_of(camera)), *feeds.make_sinks(camera)],
+        make_sinks=lambda camera: [*camera.make_outputs(feeds.controls_of(camera)), *feeds.make_sinks(camera)],
         controls_of=feeds.controls_of,
         on_end=lambda camera, stats: say(f"{camera.name}: {summary(stats)}"),
     )

@@ -157,7 +157,7 @@ class Requester:
 
     def budget_spent(self) -> BudgetSpent:
         """The error that says so."""
-        return BudgetSpent(f"all {self._max_requests} requests of --max-requests are spent before the end")
+        return BudgetSpent(f"all {self._max_requests} requests of `max_requests` are spent before the end")
 
     def _book(self) -> bool:
         """Take one request off the budget; False where nothing is left."""

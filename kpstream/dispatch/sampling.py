@@ -10,6 +10,7 @@ from typing import Protocol
 
 from kpstream.dispatch.change import Cells, cells_of, differs
 from kpstream.entities import Frame
+from kpstream.options import RequestOptions
 
 LIVE_RATE = 5.0
 """Samples per second of video that `live` asks for unless told otherwise."""
@@ -133,3 +134,8 @@ class EveryNth:
     def expected(self, duration: float, frame_rate: float) -> float:
         """One in so many frames."""
         return ceil(duration * frame_rate / self._step) if isfinite(duration) and isfinite(frame_rate) else nan
+
+
+def make_sampling(requests: RequestOptions) -> FixedRate | Adaptive:
+    """Which frames are asked about, as options say."""
+    return FixedRate(requests.max_rate) if requests.sampling == "steady" else Adaptive(requests.max_rate)

@@ -10,28 +10,28 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from kpstream.endpoints.transport import Access, Response
+from kpstream.endpoints.transport import NO_KEY, WRONG_KEY, Access, Response
 from kpstream.errors import EndpointError, EndpointRejected, EndpointUnavailable
 from kpstream.redact import redact
 
 _REJECTED = {
     400: "the endpoint cannot use the request",
-    401: "the API key is not accepted: check {key}",
+    401: f"the API key is not accepted: {WRONG_KEY}",
     402: "the workspace has no credits left: see its billing page",
-    403: "the API key gives no access to {model}: check the key, its workspace and scopes, and --model",
-    404: "there is no model {model}: check --model",
-    405: "the endpoint does not know this route: check --endpoint",
+    403: "the API key gives no access to {model}: check the key, its workspace and scopes, and `model`",
+    404: "there is no model {model}: check `model`",
+    405: "the endpoint does not know this route: check `endpoint`",
     407: "the proxy wants a name and a password: put them in HTTPS_PROXY or HTTP_PROXY",
     410: "the endpoint no longer offers this: update kpstream",
-    413: "the picture is too large for the endpoint: use a smaller --upload-size",
-    415: "the endpoint does not take this form of body: try the other --body",
+    413: "the picture is too large for the endpoint: use a smaller `upload_size`",
+    415: "the endpoint does not take this form of body: try the other `body`",
     422: "the endpoint refuses a parameter",
     423: "the workspace's usage is paused: see its billing page",
     501: "the endpoint's server cannot run {model}",
     507: "{model} is too big for the endpoint's server",
 }
 _UNAVAILABLE = {
-    429: "the endpoint is asked too often: lower --rate or --max-in-flight",
+    429: "the endpoint is asked too often: lower `rate` or `max_in_flight`",
     502: "the endpoint failed to reach its own service",
     503: "the endpoint is not ready, or has too much to do",
     504: "the endpoint had no answer from its own service in time",
@@ -51,7 +51,7 @@ def refusal(response: Response, *, host: str, model: str, access: Access) -> End
         response: What came back.
         host: Whom to name.
         model: The model's id, to be named where it is the likely fault.
-        access: The key that was sent, and what to say about it.
+        access: The key that was sent.
     """
     status = response.status
     if 300 <= status < 400:
@@ -62,9 +62,9 @@ def refusal(response: Response, *, host: str, model: str, access: Access) -> End
     if status in _MAY_PASS or (status >= 500 and status not in _REJECTED):
         text = _UNAVAILABLE.get(status, "the endpoint failed")
         return EndpointUnavailable(redact(text + told), status=status, retry_after=_retry_after(response.headers))
-    text = _REJECTED.get(status, "the endpoint refuses the request").format(model=model, key=access.advice.wrong)
+    text = _REJECTED.get(status, "the endpoint refuses the request").format(model=model)
     if status in {401, 403} and not access.key:
-        text = access.advice.missing
+        text = NO_KEY
     return EndpointRejected(redact(text + told))
 
 
@@ -84,7 +84,7 @@ def said(response: Response) -> str:
 def _readable(text: str) -> str:
     if len(text) > _MAX_READ:
         text = text[: _MAX_READ - 500]  # a key that this cuts in two is cut off whole
-    text = _BLOB.sub("…", text)  # a 422 may repeat the picture it was sent
+    text = _BLOB.sub("…", text.replace("`", "'"))  # a 422 may repeat the picture it was sent
     text = redact("".join(character if character.isprintable() else " " for character in text))
     text = " ".join(text.split())
     return text if len(text) <= _MAX_SAID else f"{text[:_MAX_SAID]}…"

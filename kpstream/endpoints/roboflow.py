@@ -15,10 +15,9 @@ from urllib.parse import urlsplit
 
 from requests import PreparedRequest
 
-from kpstream.endpoints.advice import IN_A_PROGRAM, KeyAdvice
 from kpstream.endpoints.hosted import MAX_RATE, credits_for, is_hosted
 from kpstream.endpoints.refusals import refusal, said
-from kpstream.endpoints.transport import Access, Response, Transport
+from kpstream.endpoints.transport import NO_KEY, Access, Response, Transport
 from kpstream.endpoints.uploads import Body, Form, jpeg, shrunk
 from kpstream.endpoints.versions import SkeletonCache, SkeletonLookup
 from kpstream.entities import Answer, Filters, Image, Pose
@@ -64,7 +63,6 @@ class RoboflowEndpoint:
         skeletons: By class name, where the user gave them: nobody else is asked then.
         max_in_flight: How many requests at once are of use.
         cache_folder: Where found skeletons are kept; None for the user's cache.
-        key_advice: What errors say about the key.
 
     Raises:
         UsageError: The model or an address is none, or a number is out of range.
@@ -85,10 +83,9 @@ class RoboflowEndpoint:
         skeletons: Mapping[str, Skeleton] | None = None,
         max_in_flight: int = 32,
         cache_folder: Path | None = None,
-        key_advice: KeyAdvice = IN_A_PROGRAM,
     ) -> None:
         self._model = _checked_model(model)
-        self._url = f"{_checked_url('--endpoint', endpoint_url, key_in)}/{model}"
+        self._url = f"{_checked_url('endpoint_url', endpoint_url, key_in)}/{model}"
         _check_numbers(upload_size, jpeg_quality, timeout)
         self._host = urlsplit(self._url).netloc.rpartition("@")[2]
         self._hosted = is_hosted(self._url)
@@ -96,7 +93,7 @@ class RoboflowEndpoint:
         self._jpeg_quality = jpeg_quality
         self._timeout = timeout
         self._max_in_flight = max_in_flight
-        self._access = Access(api_key, key_in, key_advice)
+        self._access = Access(api_key, key_in)
         self._transport = Transport()
         self._body = Body(body)
         self._multipart_stays = False
@@ -104,7 +101,7 @@ class RoboflowEndpoint:
         self._vocabulary.teach(skeletons or {})
         self._lookup = SkeletonLookup(
             model,
-            _checked_url("--api-url", api_url, key_in),
+            _checked_url("api_url", api_url, key_in),
             self._access,
             self._transport,
             self._vocabulary.teach,
@@ -143,7 +140,7 @@ class RoboflowEndpoint:
             UsageError: What was given cannot be a key.
         """
         if self._hosted and not self._access.key:
-            raise EndpointRejected(self._access.advice.missing)
+            raise EndpointRejected(f"{NO_KEY}; kpstream.EmbeddedEndpoint() needs none")
 
     def infer(self, image: Image, filters: Filters = Filters()) -> Answer:
         """Block until the endpoint has answered, for the timeout at most; any thread.
@@ -323,7 +320,7 @@ class RoboflowEndpoint:
         for pose in reading.poses:
             edges_unknown = len(pose.xy) and not pose.skeleton.edges and not self._vocabulary.is_told(pose.class_name)
             if edges_unknown and (why := self._why_unknown()):
-                self._warn_once(f"keypoints are drawn without edges: {why}; --skeleton FILE.json gives the skeleton")
+                self._warn_once(f"keypoints are drawn without edges: {why}; `skeleton` FILE.json gives the skeleton")
 
     def _why_unknown(self) -> str:
         if self._look_up:
@@ -358,21 +355,21 @@ def _checked_url(option: str, url: str, key_in: str) -> str:
     except ValueError:
         whole = False
     if not whole or place.query or place.fragment or not url.isprintable() or " " in url:
-        raise UsageError(f"{option} {redact(url)} is no address: give http(s)://HOST[:PORT]")
+        raise UsageError(f"{redact(url)} is no address: give http(s)://HOST[:PORT]", option=option)
     if place.scheme == "http" and is_hosted(url):
-        raise UsageError(f"{option} {redact(url)} would send the API key in the clear: give https://")
+        raise UsageError(f"{redact(url)} would send the API key in the clear: give https://", option=option)
     if place.username is not None and key_in == "header":
-        raise UsageError(f"{option} cannot carry a user name while the key is in the header: use --key-in query")
+        raise UsageError("cannot carry a user name while the key is in the header: use `key_in` query", option=option)
     return url.rstrip("/")
 
 
 def _check_numbers(upload_size: int, jpeg_quality: int, timeout: float) -> None:
     if not 1 <= upload_size <= 16384:
-        raise UsageError("--upload-size must be between 1 and 16384 pixels")
+        raise UsageError("must be between 1 and 16384 pixels", option="upload_size")
     if not 1 <= jpeg_quality <= 100:
-        raise UsageError("--jpeg-quality must be between 1 and 100")
+        raise UsageError("must be between 1 and 100", option="jpeg_quality")
     if not 0 < timeout < inf:
-        raise UsageError("--timeout must be more than 0 seconds")
+        raise UsageError("must be more than 0 seconds", option="timeout")
 
 
 def _refuses_multipart(response: Response) -> bool:

@@ -22,12 +22,13 @@ from urllib.parse import SplitResult, urlsplit
 import requests
 import urllib3
 
-from kpstream.endpoints.advice import IN_A_PROGRAM, KeyAdvice
 from kpstream.endpoints.connections import Adapter, ConnectTimeout, Lines
 from kpstream.errors import EndpointError, EndpointRejected, EndpointUnavailable, UsageError
 from kpstream.redact import redact, remember
 
 MAX_BODY = 16 * 2**20
+WRONG_KEY = "check ROBOFLOW_API_KEY or `api_key`"
+NO_KEY = "no API key: put it in ROBOFLOW_API_KEY, or give `api_key`"
 _TLS_ADVICE = "check the machine's clock; where a company inspects traffic, name its certificates in REQUESTS_CA_BUNDLE"
 
 
@@ -54,18 +55,11 @@ class Access:
     Args:
         api_key: The key; None takes the environment's ROBOFLOW_API_KEY when it is first needed.
         key_in: ``query`` as documented, or ``header`` for ``Authorization: Bearer``.
-        advice: What errors say about the key.
     """
 
-    def __init__(
-        self,
-        api_key: str | None = None,
-        key_in: Literal["query", "header"] = "query",
-        advice: KeyAdvice = IN_A_PROGRAM,
-    ) -> None:
+    def __init__(self, api_key: str | None = None, key_in: Literal["query", "header"] = "query") -> None:
         self._given = api_key
         self._key_in = key_in
-        self.advice = advice
 
     @cached_property
     def key(self) -> str | None:
@@ -77,7 +71,7 @@ class Access:
         key = (os.environ.get("ROBOFLOW_API_KEY", "") if self._given is None else self._given).strip()
         remember(key)
         if not key.isascii() or not key.isprintable() or " " in key:
-            raise UsageError(f"the API key holds characters that no key has: check {self.advice.wrong}")
+            raise UsageError(f"the API key holds characters that no key has: {WRONG_KEY}")
         return key or None
 
     def request(

@@ -197,7 +197,7 @@ class SkeletonLookup:
             EndpointUnavailable: It may be there later.
         """
         inside = where.startswith("/")
-        access = self._access if inside else Access("", advice=self._access.advice)
+        access = self._access if inside else Access("")
         try:
             request = access.request("GET", self._api_url + where if inside else where, params)
             response = self._transport.exchange(request, ends_at - self._clock())

@@ -19,7 +19,7 @@ _KEEP_ALIVE = 75
 """Seconds that an idle connection stays open: clients with pauses between pictures keep theirs."""
 _GRACE = 10
 """Seconds that requests under way get at the end."""
-_OPTIONS = Options(host="--host", port="--port")
+_OPTIONS = Options(host="host", port="port")
 
 
 class Server:
@@ -79,7 +79,9 @@ class Server:
     def _listen(self) -> socket.socket:
         host, port = self._address
         if not self._app.state.is_locked and not ipaddress.ip_address(resolve(host, _OPTIONS)[1]).is_loopback:
-            raise UsageError(f"--host {host} lets other machines in: give a key that they need with --api-key-file")
+            raise UsageError(
+                f"{host} lets other machines in: give a key that they need with `api_key_file`", option="host"
+            )
         listening = listen(host, port, _OPTIONS)
         self._address = listening.getsockname()[:2]
         return listening

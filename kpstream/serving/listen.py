@@ -29,7 +29,7 @@ def resolve(host: str, options: Options) -> tuple[socket.AddressFamily, str]:
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
-        raise UsageError(f"{options.host} {host}: no such address; 127.0.0.1 serves this machine alone") from None
+        raise UsageError(f"{host}: no such address; 127.0.0.1 serves this machine alone", option=options.host) from None
     # A name like localhost may stand for two addresses: clients that know one of them know the older kind.
     family, _, _, _, address = min(found, key=lambda one: one[0] != socket.AF_INET)
     return family, str(address[0])
@@ -66,9 +66,9 @@ def listen(host: str, port: int, options: Options, *, send_buffer: int | None = 
 def _reason(host: str, port: int, options: Options, error: OSError | OverflowError) -> str:
     number = getattr(error, "errno", None)
     if number == errno.EADDRINUSE:
-        return f"port {port} of {host} is taken: choose another one with {options.port} (0 takes any that is free)"
+        return f"port {port} of {host} is taken: choose another one with `{options.port}` (0 takes any that is free)"
     if number in (errno.EACCES, errno.EPERM):
-        return f"port {port} of {host} is not for ordinary users: choose one above 1023 with {options.port}"
+        return f"port {port} of {host} is not for ordinary users: choose one above 1023 with `{options.port}`"
     if number == errno.EADDRNOTAVAIL:
-        return f"{options.host} {host} is no address of this machine"
+        return f"`{options.host}` {host} is no address of this machine"
     return f"cannot serve on port {port} of {host}: {getattr(error, 'strerror', None) or error}"

@@ -6,13 +6,14 @@ import errno
 import io
 import os
 import sys
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from kpstream.errors import SinkError
+from kpstream.errors import SinkError, UsageError
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -66,6 +67,20 @@ def check_writable(path: str | Path) -> None:
             path.unlink()
     except OSError as error:
         raise sink_error(path, error) from None
+
+
+def check_apart(reads: Iterable[Path], writes: Sequence[Path]) -> None:
+    """See that nothing is written twice, or over what is read.
+
+    Raises:
+        UsageError: It would be.
+    """
+    taken = {path.resolve(): "is read, too: write to another name" for path in reads}
+    for path in writes:
+        where = path.resolve()
+        if where in taken:
+            raise UsageError(f"{path} {taken[where]}")
+        taken[where] = "would be written twice: give each output its own name or folder"
 
 
 def set_aside(path: Path) -> Path | None:

@@ -42,7 +42,7 @@ _GRACE = 2
 _SEND_BUFFER = 128 * 1024
 """Bytes that wait in the kernel for a slow viewer, which Linux doubles. Left to itself it lets megabytes wait, and a
 viewer at 100 kB/s would see pictures that are many seconds old."""
-_OPTIONS = Options(host="--web", port="--web")
+_OPTIONS = Options(host="web", port="web")
 
 
 class Page:

@@ -45,12 +45,14 @@ class Certificate:
             return context
 
         def no_password() -> str:
-            raise UsageError(f"--tls-key {self.key or self.certificate}: has a password; give a key without one")
+            raise UsageError(
+                f"{self.key or self.certificate}: has a password; give a key without one", option="tls_key"
+            )
 
         try:
             context.load_cert_chain(self.certificate, self.key, no_password)
         except OSError as error:  # ssl's errors are of this kind, too
-            raise UsageError(f"--tls-cert {self.certificate}: {_reason(error)}") from None
+            raise UsageError(f"{self.certificate}: {_reason(error)}", option="tls_cert") from None
         return context
 
 

@@ -155,7 +155,7 @@ def read_json(body: bytes) -> Any:
     except (ValueError, RecursionError):  # RecursionError: a megabyte of opening brackets
         pass
     what = "a web page" if body.lstrip()[:1] == b"<" else "something that is not JSON"
-    raise ResponseFormatError(f"the endpoint answered with {what}: check that --endpoint is the address of its API")
+    raise ResponseFormatError(f"the endpoint answered with {what}: check that `endpoint` is the address of its API")
 
 
 def read_answer(document: object, size: tuple[float, float] | None, vocabulary: Vocabulary) -> Reading:
@@ -232,7 +232,7 @@ def _predictions(document: object) -> list[dict[str, Any]]:
     if not isinstance(document, dict):
         raise ResponseFormatError("the answer is not a JSON object")
     if document.get("is_stub") is True:
-        raise EndpointRejected("this version has no trained model yet: train it, or give another as --model")
+        raise EndpointRejected("this version has no trained model yet: train it, or give another as `model`")
     predictions = document.get("predictions")
     if not isinstance(predictions, list) or len(predictions) > _MAX_PREDICTIONS:
         raise ResponseFormatError("the answer has no list of predictions: is it a keypoint detection model?")

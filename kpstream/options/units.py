@@ -1,4 +1,4 @@
-"""Durations and sizes as people write them."""
+"""Durations, sizes and lists as people write them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _BYTES = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
 
-def duration(text: str | float) -> float:
+def parse_duration(text: str | float) -> float:
     """Seconds from a number with a unit: ``90s``, ``10m``, ``2h``, ``7d``, ``2w``; a bare number is seconds.
 
     Raises:
@@ -21,7 +21,7 @@ def duration(text: str | float) -> float:
     return seconds
 
 
-def size(text: str | float) -> int:
+def parse_bytes(text: str | float) -> int:
     """Bytes from a number with a unit: ``500M``, ``50G``, ``1.5T``; a G is 10^9; a bare number is bytes.
 
     Raises:
@@ -33,3 +33,13 @@ def size(text: str | float) -> int:
     if not count:
         raise ValueError(f"{text!s:.40} is no size: give one like 500M or 50G")
     return count
+
+
+def comma_list(value: object) -> object:
+    """A list of words as the comma list that it stands for; anything else as it is."""
+    return ",".join(value) if isinstance(value, list) and all(isinstance(v, str) for v in value) else value
+
+
+def split_words(text: str) -> tuple[str, ...]:
+    """The words of a comma list, without blanks and empty ones."""
+    return tuple(word.strip() for word in text.split(",") if word.strip())

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kpstream.quantities import duration, size
+from kpstream.options.units import parse_bytes, parse_duration
 
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 BYTES = {"K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
@@ -17,7 +17,7 @@ BYTES = {"K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
     [("90s", 90), ("10m", 600), ("2h", 7200), ("7d", 604800), ("1.5h", 5400), (" 10M ", 600), (30, 30)],
 )
 def test_a_duration_is_a_number_and_a_unit(text: str | float, seconds: float) -> None:
-    assert duration(text) == seconds
+    assert parse_duration(text) == seconds
 
 
 @pytest.mark.parametrize(
@@ -25,22 +25,22 @@ def test_a_duration_is_a_number_and_a_unit(text: str | float, seconds: float) ->
     [("500M", 5 * 10**8), ("50G", 5 * 10**10), ("50GB", 5 * 10**10), ("1.5t", 15 * 10**11), ("7", 7), (1000, 1000)],
 )
 def test_a_size_is_a_number_and_a_unit(text: str | float, count: int) -> None:
-    assert size(text) == count
+    assert parse_bytes(text) == count
 
 
 @given(st.integers(1, 10**6), st.sampled_from(sorted(SECONDS)))
 def test_every_whole_duration_is_read(number: int, unit: str) -> None:
-    assert duration(f"{number}{unit}") == number * SECONDS[unit]
+    assert parse_duration(f"{number}{unit}") == number * SECONDS[unit]
 
 
 @given(st.integers(1, 10**6), st.sampled_from(sorted(BYTES)))
 def test_every_whole_size_is_read_to_the_byte(number: int, unit: str) -> None:
-    assert size(f"{number}{unit}") == number * BYTES[unit]
+    assert parse_bytes(f"{number}{unit}") == number * BYTES[unit]
 
 
 @given(st.text() | st.floats() | st.integers() | st.none())
 def test_whatever_is_written_is_a_positive_number_or_one_line_that_says_how(text: object) -> None:
-    for parse in (duration, size):
+    for parse in (parse_duration, parse_bytes):
         try:
             value = parse(text)  # type: ignore[arg-type]
         except ValueError as error:
@@ -52,10 +52,10 @@ def test_whatever_is_written_is_a_positive_number_or_one_line_that_says_how(text
 @pytest.mark.parametrize("text", ["", "0", "0s", "-5m", "10 minutes", "5x", "nan", "inf", "1e9", "\u0661m", "m"])
 def test_what_is_no_duration_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is no duration: give one like 90s"):
-        duration(text)
+        parse_duration(text)
 
 
 @pytest.mark.parametrize("text", ["", "0", "0G", "-5G", "5 Gigs", "5P", "G", "0.4", "1e9"])
 def test_what_is_no_size_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is no size: give one like 500M"):
-        size(text)
+        parse_bytes(text)

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kpstream.config import Recording, SitePlan, Web, load
+from kpstream.camera.spec import Recording
 from kpstream.dispatch.fair_share import Limits
 from kpstream.errors import UsageError
 from kpstream.options import ModelOptions
 from kpstream.redact import redact
-from kpstream.site_file import EndpointSection
+from kpstream.site_file import SitePlan, Web, load
 
 SAMPLE = Path(__file__).parents[1] / "samples" / "site.toml"
 Write = Callable[[str], Path]
@@ -51,7 +51,7 @@ def told(write: Write) -> Callable[[str], list[str]]:
 def test_a_camera_and_its_source_are_enough(write: Write) -> None:
     plan = load(write(CAMERA))
     (camera,) = plan.cameras
-    assert (camera.name, camera.reference, camera.rate, camera.delay) == ("door", "0", 5.0, None)
+    assert (camera.name, camera.reference, camera.requests.rate, camera.view.max_delay) == ("door", "0", 5.0, None)
     assert camera.service == "embedded"
     assert camera.recording is None
     assert plan.limits == Limits()
@@ -62,7 +62,7 @@ def test_the_sample_is_right_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     plan = load(SAMPLE)
     assert plan.cameras[0].reference == str(SAMPLE.parent / "walkers.mp4")
     assert plan.limits == Limits(rate=10)
-    assert plan.cameras[0].recording == Recording(SAMPLE.parent / "recordings", 600, 7 * 86400, 50 * 10**9)
+    assert plan.cameras[0].recording == Recording(SAMPLE.parent / "recordings", "walkers", 600, 7 * 86400, 50 * 10**9)
 
 
 def test_the_sample_is_right_with_all_that_it_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,19 +78,18 @@ def test_the_sample_is_right_with_all_that_it_shows(tmp_path: Path, monkeypatch:
     assert walkers.model.model == door.model.model == "my-pose/3"
     assert (yard.model.model, yard.model.confidence, yard.model.upload_size) == ("my-vehicle-pose/2", 60, 640)
     assert door.recording is None
-    assert door.delay == 1.5
+    assert door.view.max_delay == 1.5
     assert yard.recording is not None
     assert yard.recording.keep == 86400
-    assert desk.picture_size == (1280, 720)
+    assert desk.source.picture_size == (1280, 720)
     assert plan.limits == Limits(10, 100000, 8)
     assert plan.web == Web("127.0.0.1", 8080, "marked-kpstream_token", recordings=tmp_path / "recordings")
 
 
-def test_every_option_of_the_model_is_a_key_of_the_endpoint() -> None:
-    names = {field.name for field in fields(ModelOptions)}
-    assert EndpointSection.model_fields.keys() == names | {"api_key_env"}
-    own = EndpointSection().model_dump(exclude={"api_key_env"})
-    assert ModelOptions(**own) == ModelOptions()
+def test_every_option_of_the_model_is_a_key_of_the_endpoint(told: Callable[[str], list[str]]) -> None:
+    (line,) = told(f"[endpoint]\nnothing_like_it = 1\n{CAMERA}")
+    known = line.partition("known are ")[2].split(", ")
+    assert set(known) == {field.name for field in fields(ModelOptions)} | {"api_key_env"}
 
 
 @pytest.mark.parametrize(
@@ -141,6 +140,7 @@ def test_each_fault_of_a_section_is_a_line(
         ("masks = [[[0, 0], [1], [1, 1]]]", "camera door, masks[0][1]: there is something missing in it (zones"),
         ('size = "big"', "camera door, size: it has another form (picture size"),
         ('source_env = "X"', "camera door, source: give this or source_env, one of them"),
+        ("delay = 2", "camera door, delay: delay is about pictures that wait for their answers: add sync aligned"),
         ('sync = "later"', "camera door, sync: it must be 'live' or 'aligned' (live shows"),
         ("[camera.endpoint]\njpeg_quality = 101", "camera door, endpoint.jpeg_quality: it must be less than or equal"),
         ("[camera.endpoint]\nconfidence = 101", "camera door, endpoint: confidence 101: give 0 to 100"),
@@ -236,7 +236,7 @@ class TestSecrets:
         path = write(f'[endpoint]\nmodel = "my-pose/3"\napi_key_env = "KEY_OF_ALL"\n{CAMERA}{gate}')
         (path.parent / "key.txt").write_text("marked-key-of-gate\n")
         plan = load(path)
-        assert [camera.model.key() for camera in plan.cameras] == ["marked-key-of-all", "marked-key-of-gate"]
+        assert [camera.api_key for camera in plan.cameras] == ["marked-key-of-all", "marked-key-of-gate"]
         assert "marked-key" not in repr(plan) + redact("it said marked-key-of-all and marked-key-of-gate")
 
     def test_a_new_key_in_the_key_file_is_a_change(self, write: Write) -> None:
@@ -261,19 +261,15 @@ def test_paths_count_from_the_file(write: Write, tmp_path: Path) -> None:
     a, b = load(write(text + 'source = "/dev/video9"\nrecorded = false')).cameras
     assert a.reference == str(tmp_path / "clips" / "a.mp4")
     assert b.reference == "/dev/video9"
-    assert a.recording == Recording(tmp_path / "out" / "rec", 600.0, None, None)
+    assert a.recording == Recording(tmp_path / "out" / "rec", "a", 600.0)
     assert b.recording is None
 
 
-def test_a_file_plays_as_a_camera_with_its_zones_as_they_are(write: Write) -> None:
+def test_a_camera_has_its_zones_as_they_are(write: Write) -> None:
     masks = "[[[0, 0], [0.5, 0], [0.5, 1]]]"
     text = f'[[camera]]\nname = "a"\nsource = "{SAMPLE.parent / "walkers.mp4"}"\nmasks = {masks}'
     (camera,) = load(write(text)).cameras
     assert camera.masks == (((0, 0), (0.5, 0), (0.5, 1)),)
-    source = camera.open_source()
-    assert source.is_live
-    assert source.read() is not None
-    source.close()
 
 
 def test_listening_is_host_and_port_or_a_port_alone(write: Write) -> None:
@@ -293,7 +289,19 @@ values: st.SearchStrategy[str] = st.one_of(
     st.text(string.printable.replace("'", ""), max_size=9).map(lambda t: "'" + t.replace("\n", " ").strip() + "'"),
     st.sampled_from(["[]", "{}", "[[[0,0],[1,0],[1,1]]]", "'7d'", "'50G'", "'a,b'", "['a']", "nan", "1979-05-27"]),
 )
-keys = st.sampled_from([*EndpointSection.model_fields, "rate", "folder", "segment", "keep", "listen", "tls", "masks"])
+keys = st.sampled_from(
+    [
+        *(field.name for field in fields(ModelOptions)),
+        "api_key_env",
+        "rate",
+        "folder",
+        "segment",
+        "keep",
+        "listen",
+        "tls",
+        "masks",
+    ]
+)
 
 
 @settings(deadline=None, max_examples=150)

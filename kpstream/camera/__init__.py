@@ -1,0 +1,1 @@
+"""One camera: described once, assembled once."""

@@ -1,0 +1,129 @@
+"""What is written of a camera: its recording and its JSON lines, each on a thread of its own."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from math import ceil, isfinite, nan
+from pathlib import Path
+
+from kpstream.camera.spec import CameraSpec, Recording
+from kpstream.controls import CameraControls
+from kpstream.errors import UsageError
+from kpstream.interfaces import Sink
+from kpstream.options import RecordingOptions
+from kpstream.pipeline.background import Background
+from kpstream.sinks.jsonl import JsonLinesSink
+from kpstream.sinks.output import STDOUT, check_apart, check_writable, set_aside
+from kpstream.sinks.segments import SegmentedVideo
+from kpstream.sinks.switched import SwitchedRecording
+
+_log = logging.getLogger("kpstream")
+_CAPACITY = 30
+"""Scenes that may wait for the disk: a second's stall costs memory, not frames."""
+_FRAME_RATE = 30.0
+"""Frames per second where a source declares none."""
+
+
+def recording_of(options: RecordingOptions) -> Recording | None:
+    """The recording that options describe; None where they name none.
+
+    Raises:
+        UsageError: They do not fit together, or the name is none for a video.
+    """
+    path = options.record
+    if path is None:
+        if options.segment or options.keep or options.keep_size:
+            raise UsageError("`segment`, `keep` and `keep_size` are about a recording: add `record` OUT.mp4")
+        return None
+    if options.segment is None and (options.keep is not None or options.keep_size is not None):
+        raise UsageError("`keep` and `keep_size` remove old segments: add `segment`, as in `segment` 10m")
+    is_folder = path.is_dir()
+    if not is_folder and path.suffix.lower() != ".mp4":
+        raise UsageError(f"{path}: give a name that ends in .mp4, or a folder that is there")
+    return Recording(
+        folder=path if is_folder else path.parent,
+        name_prefix="kpstream" if is_folder else path.stem,
+        segment=options.segment,
+        keep=options.keep,
+        keep_size=options.keep_size,
+        first=path if options.segment is None and not is_folder else None,
+    )
+
+
+def check_outputs(spec: CameraSpec) -> None:
+    """See that everything can be written; leaves nothing behind.
+
+    Raises:
+        UsageError: An output is what is read, or another output.
+        SinkError: An output cannot be written.
+    """
+    files = _files(spec)
+    check_apart([Path(spec.reference)], files)
+    if spec.recording is not None and spec.recording.starts:
+        _segments(spec.recording, spec.recording.first, nan).check()
+    for path in files:
+        check_writable(path)
+
+
+def make_outputs(spec: CameraSpec, controls: CameraControls, frame_rate: float = nan) -> list[Sink]:
+    """The sinks; the picture waits for none of them. What earlier runs wrote under the same names is renamed and kept.
+
+    Args:
+        spec: The camera.
+        controls: Start and stop the recording from now on.
+        frame_rate: Declared frames per second; NaN where nothing is declared.
+
+    Raises:
+        SinkError: A file of an earlier run cannot be renamed.
+    """
+    for path in _files(spec):
+        if aside := set_aside(path):
+            _log.info("%s was there already and is kept as %s", path, aside.name)
+    sinks: list[Sink] = []
+    of = f" of {spec.name}" if spec.name else ""
+    capacity = _capacity(spec.view.max_delay or 0.0, frame_rate)
+    if spec.recording is not None:
+        video = SwitchedRecording(_maker(spec.recording, frame_rate))
+        controls.record_with(video)
+        sinks.append(Background.dropping(video, name=f"the recording{of}", capacity=capacity))
+    if spec.jsonl is not None:
+        lines = JsonLinesSink(spec.jsonl)
+        sinks.append(Background.dropping(lines, name=f"the JSON lines{of}", capacity=capacity))
+    return sinks
+
+
+def _files(spec: CameraSpec) -> list[Path]:
+    first = None if spec.recording is None else spec.recording.first
+    return [path for path in (first, spec.jsonl) if path is not None and str(path) != STDOUT]
+
+
+def _capacity(delay: float, frame_rate: float) -> int:
+    """How many scenes may wait for the disk: at the end all pictures that wait for their answers come at once."""
+    return _CAPACITY + ceil(delay * (frame_rate if isfinite(frame_rate) else _FRAME_RATE))
+
+
+def _maker(recording: Recording, frame_rate: float) -> Callable[[], SegmentedVideo]:
+    """What makes the recording: the first time under its own name, where it has one, afterwards named by time."""
+    names = iter([recording.first])
+
+    def make() -> SegmentedVideo:
+        with suppress(OSError):  # the sink says what is wrong with the folder, and tries again
+            recording.folder.mkdir(parents=True, exist_ok=True)
+        return _segments(recording, next(names, None), frame_rate)
+
+    return make
+
+
+def _segments(recording: Recording, first: Path | None, frame_rate: float) -> SegmentedVideo:
+    return SegmentedVideo(
+        recording.folder,
+        recording.name_prefix,
+        segment=recording.segment,
+        first=first,
+        keep=recording.keep,
+        keep_size=recording.keep_size,
+        preset="ultrafast",
+        frame_rate=frame_rate,
+    )

@@ -1,0 +1,58 @@
+"""What a camera is: the only description of one, as plain values that compare equal where nothing has changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kpstream.options import DrawOptions, LiveRequestOptions, ModelOptions, SourceOptions, ViewOptions
+
+Zone = tuple[tuple[float, float], ...]
+"""Corners ``(x, y)`` in fractions of the picture's width and height, from the top left."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """Where the annotated picture is recorded, and for how long that is kept."""
+
+    folder: Path
+    name_prefix: str
+    """What the names of the files begin with; the time follows."""
+    segment: float | None = None
+    """Seconds of one file; None for a file from start to stop."""
+    keep: float | None = None
+    """Seconds after which a file is removed; None keeps it."""
+    keep_size: int | None = None
+    """Bytes that the files may take together; None for no limit."""
+    first: Path | None = None
+    """A name of its own for the first file; None names it by time, too."""
+    starts: bool = True
+    """Whether it begins with the camera; else it waits until somebody starts it."""
+
+
+@dataclass(frozen=True)
+class CameraSpec:
+    """One camera: what is opened, what is asked about it, what is drawn and where it is written to."""
+
+    name: str
+    """What people call it; empty for the only one of a program."""
+    reference: str = field(repr=False)
+    """What `open_source` takes; may hold a password."""
+    source: SourceOptions = field(default_factory=SourceOptions)
+    masks: tuple[Zone, ...] = ()
+    """Zones that are painted over before a picture goes anywhere."""
+    model: ModelOptions = field(default_factory=ModelOptions)
+    api_key: str | None = field(default=None, repr=False)
+    """The key; compared, so that a new key makes a new camera."""
+    requests: LiveRequestOptions = field(default_factory=LiveRequestOptions)
+    view: ViewOptions = field(default_factory=ViewOptions)
+    drawing: DrawOptions = field(default_factory=DrawOptions)
+    recording: Recording | None = None
+    """None where it is not recorded, and cannot be."""
+    jsonl: Path | None = None
+    """A file for the poses, a line a frame; None for none."""
+
+    @property
+    def service(self) -> str:
+        """The server that it asks: all cameras that ask the same one share what that server can take."""
+        return "embedded" if self.model.embedded else self.model.endpoint

@@ -1,0 +1,50 @@
+"""What is made of recorded video, and of which part of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from math import inf
+from pathlib import Path
+from typing import Annotated
+
+from kpstream.options.declared import Option
+
+_export = partial(Option, panel="Exports")
+
+
+@dataclass(frozen=True)
+class OutputOptions:
+    """What is made of each input."""
+
+    output: Annotated[
+        Path | None,
+        Option("OUT.mp4, or a folder for several inputs.", metavar="OUT", flags=("-o", "--output")),
+    ] = None
+    crf: Annotated[int, Option("x264 quality; lower is better.", min=0, max=51)] = 20
+    preset: Annotated[str, Option("x264 preset; a slower one makes smaller files.")] = "veryfast"
+    audio: Annotated[bool, Option("Keep the sound.", flags=("--audio/--no-audio",))] = True
+    overwrite: Annotated[bool, Option("Replace outputs that are there.", flags=("--overwrite",))] = False
+    jsonl: Annotated[Path | None, _export("Poses, a line a frame; - is stdout", metavar="OUT.jsonl")] = None
+    coco: Annotated[Path | None, _export("Poses as COCO keypoints.", metavar="OUT.json")] = None
+    csv: Annotated[Path | None, _export("Poses as a table.", metavar="OUT.csv")] = None
+
+
+@dataclass(frozen=True)
+class PartOptions:
+    """Which part of recorded video is worked on, and which of its frames are asked about."""
+
+    start: Annotated[float, Option("Begin there.", metavar="S", min=0)] = 0.0
+    end: Annotated[float | None, Option("End there.", metavar="S", min=0, shown_default="the end")] = None
+    every: Annotated[
+        int | None, Option("Ask about every N-th frame; poses between are interpolated.", metavar="N", min=1)
+    ] = None
+    poses: Annotated[
+        Path | None,
+        Option("Draw or export these again, without one request.", metavar="POSES.jsonl", flags=("--from",)),
+    ] = None
+
+    @property
+    def last(self) -> float:
+        """Where the part ends, in seconds; infinite for the end of the video."""
+        return inf if self.end is None else self.end

@@ -1,0 +1,278 @@
+"""From what a site's file says to what is meant, with the secrets that it names found."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote, urlsplit
+
+from kpstream.camera.spec import CameraSpec, Recording
+from kpstream.dispatch.fair_share import Limits
+from kpstream.endpoints.opening import make_endpoint, read_key
+from kpstream.errors import KpstreamError, UsageError
+from kpstream.options import (
+    EMBEDDED,
+    DrawOptions,
+    LiveRequestOptions,
+    ModelOptions,
+    SourceOptions,
+    ViewOptions,
+    declared_options,
+    in_file,
+    parse_listen,
+)
+from kpstream.redact import redact, remember, remember_secrets
+from kpstream.site_file.sections import faulty, read_sections
+from kpstream.sources.opening import is_address
+
+if TYPE_CHECKING:
+    from kpstream.web import Page
+
+_VARIABLE = re.compile(r"\$\{([^}]*)\}")
+_KEYS = {"api_key_env", "api_key_file"}
+_SEGMENT = 600.0
+"""Seconds of a recorded file, where the file does not say."""
+_LISTEN = "127.0.0.1:8080"
+Keys = Mapping[str, Any]
+Group = TypeVar("Group")
+
+
+@dataclass(frozen=True, slots=True)
+class Web:
+    """Where the page is served, and how."""
+
+    host: str
+    port: int
+    token: str | None = field(default=None, repr=False)
+    own_certificate: bool = False
+    """Whether a certificate is made on the spot."""
+    certificate: Path | None = None
+    certificate_key: Path | None = None
+    recordings: Path | None = None
+    """The folder whose videos it lists."""
+
+    def make_page(self, own_token: str | None = None) -> Page:
+        """The page, not served yet.
+
+        Args:
+            own_token: What it wants to be shown where the file names no token; None makes one where one is needed.
+
+        Raises:
+            UsageError: The token is too short.
+        """
+        from kpstream.web import Certificate, Page
+
+        tls = Certificate(self.certificate, self.certificate_key) if self.own_certificate or self.certificate else None
+        token = self.token or own_token
+        return Page(host=self.host, port=self.port, token=token, tls=tls, recordings=self.recordings)
+
+
+@dataclass(frozen=True, slots=True)
+class SitePlan:
+    """All that the file says."""
+
+    cameras: tuple[CameraSpec, ...]
+    limits: Limits
+    web: Web | None = None
+
+
+def load(path: Path) -> SitePlan:
+    """Read a site's file and check all that can be checked before a camera is opened.
+
+    Raises:
+        UsageError: The file is faulty; the text has a line for each fault.
+    """
+    written = read_sections(path)
+    reading = _Reading(path.absolute().parent)
+    plan = reading.site(written)
+    if reading.faults:
+        raise faulty(path, reading.faults)
+    return plan
+
+
+class _Reading:
+    """Makes specs of what stands in a file, and notes the faults that it finds on the way.
+
+    Args:
+        folder: Where the file lies; its paths count from there.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._tried: set[tuple[ModelOptions, str | None]] = set()
+        self.faults: list[str] = []
+
+    def site(self, written: Keys) -> SitePlan:
+        """The whole; only of use if there are no faults."""
+        cameras = tuple(self._camera(camera, written) for camera in written["camera"])
+        names = [camera.name.lower() for camera in cameras]
+        for name in sorted({name for name in names if names.count(name) > 1}):
+            self._fault(f"camera {name}, name", "two cameras have it, and it names their files: give each its own")
+        limits = Limits(**written.get("limits", {}))
+        web = written.get("web")
+        return SitePlan(cameras, limits, None if web is None else self._web(web, written.get("record")))
+
+    def _camera(self, written: Keys, site: Keys) -> CameraSpec:
+        place = f"camera {written['name']}, "
+        model, key = self._model(place, written.get("endpoint", {}), site.get("endpoint", {}))
+        return CameraSpec(
+            name=written["name"],
+            reference=self._reference(place, written),
+            source=self._options(SourceOptions, written),
+            masks=tuple(tuple((x, y) for x, y in zone) for zone in written.get("masks", [])),
+            model=model,
+            api_key=key,
+            requests=self._options(LiveRequestOptions, written),
+            view=self._view(place, written),
+            drawing=self._drawing(place, written),
+            recording=self._recording(place, written, site.get("record")),
+        )
+
+    def _options(self, group: type[Group], written: Keys) -> Group:
+        """An option group as the file has it; its paths count from the file."""
+        given = {}
+        for each in declared_options(group):
+            if each.name in written:
+                value = written[each.name]
+                given[each.name] = self._path(value) if each.type in (Path, Path | None) else value
+        return group(**given)
+
+    def _reference(self, place: str, written: Keys) -> str:
+        if ("source" in written) == ("source_env" in written):
+            self._fault(f"{place}source", "give this or source_env, one of them (a device, an address or a file)")
+            return ""
+        if "source_env" in written:
+            reference = self._variable(f"{place}source_env", written["source_env"])
+        else:
+            reference = self._filled_in(f"{place}source", written["source"])
+        remember_secrets(reference)
+        if is_address(reference) or reference.isdecimal() or reference.startswith("/dev/"):
+            return reference
+        return str(self._path(reference))
+
+    def _filled_in(self, place: str, source: str) -> str:
+        """The address with its variables filled in; a password may only come from one."""
+        try:
+            bare = urlsplit(_VARIABLE.sub("", source))
+            if bare.password or redact(bare.query) != bare.query:
+                self._fault(place, "a password never stands in the file: write ${NAME} for it, and set that variable")
+        except ValueError:
+            self._fault(place, "its brackets do not match")
+        address = is_address(source)
+        return _VARIABLE.sub(lambda found: self._quoted(place, found[1], address=address), source)
+
+    def _quoted(self, place: str, name: str, *, address: bool) -> str:
+        value = self._variable(place, name)
+        return quote(value, safe="") if address else value
+
+    def _variable(self, place: str, name: str) -> str:
+        value = os.environ.get(name, "").strip()
+        if not value:
+            self._fault(place, f"the environment variable {name} is not set")
+        elif not is_address(value):
+            remember(value)
+        return value
+
+    def _model(self, place: str, own: Keys, site: Keys) -> tuple[ModelOptions, str | None]:
+        """A camera's model and its API key."""
+        replaced = _KEYS if own.keys() & _KEYS else set()
+        if own.get("endpoint") == EMBEDDED:
+            replaced = replaced | {"model", "skeleton"}
+        chosen = {key: value for key, value in site.items() if key not in replaced} | dict(own)
+        where = f"{place}endpoint" if own else "[endpoint]"
+        if chosen.keys() >= _KEYS:
+            self._fault(where, "api_key_file and api_key_env both give the key: choose one")
+        model, key = self._options(ModelOptions, chosen), None
+        try:
+            if "api_key_env" in chosen:
+                at = where if "api_key_env" in own else "[endpoint]"
+                key = self._variable(f"{at} api_key_env", chosen["api_key_env"]) or "none"
+            elif not model.embedded:
+                key = read_key(model.api_key_file)
+            if (model, key) not in self._tried:
+                self._tried.add((model, key))
+                _ = model.filters
+                make_endpoint(model, key).close()
+        except KpstreamError as error:
+            self._fault(where, str(error), inherited_from="[endpoint]")
+        return model, key
+
+    def _view(self, place: str, written: Keys) -> ViewOptions:
+        view = self._options(ViewOptions, written)
+        try:
+            _ = view.max_delay
+        except UsageError as error:
+            self._fault(f"{place}delay", str(error))
+        return view
+
+    def _drawing(self, place: str, written: Keys) -> DrawOptions:
+        drawing = self._options(DrawOptions, written)
+        try:
+            _ = drawing.parts
+        except UsageError as error:
+            self._fault(f"{place}draw", str(error))
+        return drawing
+
+    def _recording(self, place: str, written: Keys, site: Keys | None) -> Recording | None:
+        own = written.get("record", {})
+        if not written.get("recorded", True) or (site is None and not own):
+            return None
+        chosen = {"segment": _SEGMENT} | dict(site or {}) | own
+        if chosen.get("folder") is None:
+            self._fault(f"{place}record.folder" if site is None else "[record] folder", "say where the recordings go")
+            return None
+        folder = self._path(chosen.pop("folder"))
+        if not _can_be_written(folder):
+            self._fault("[record] folder", f"{folder} cannot be written to")
+        return Recording(folder, written["name"], **chosen)
+
+    def _web(self, written: Keys, record: Keys | None) -> Web:
+        try:
+            host, port = parse_listen(written.get("listen", _LISTEN))
+        except ValueError as error:
+            self._fault("[web] listen", f"{error}, as in 8080 or 0.0.0.0:8080")
+            host, port = "", 0
+        tls, certificate, key = (written.get(name) for name in ("tls", "tls_cert", "tls_key"))
+        if (certificate is None) != (key is None) or (tls and certificate):
+            self._fault("[web] tls", "give tls_cert and tls_key, both of them, or tls = 'self', or none of them")
+        token = written.get("token_env")
+        web = Web(
+            host=host or "127.0.0.1",
+            port=port,
+            token=self._variable("[web] token_env", token) if token else None,
+            own_certificate=tls == "self",
+            certificate=self._path(certificate) if certificate else None,
+            certificate_key=self._path(key) if key else None,
+            recordings=self._path(record["folder"]) if record and record.get("folder") else None,
+        )
+        try:
+            if web.token != "":  # that it is missing is a fault already
+                web.make_page().close()
+        except UsageError as error:
+            self._fault("[web]", str(error))
+        return web
+
+    def _path(self, text: str) -> Path:
+        try:
+            return self._folder / Path(text).expanduser()
+        except RuntimeError:
+            self._fault(text, "nobody of that name has a folder here")
+            return self._folder / "missing"
+
+    def _fault(self, place: str, text: str, *, inherited_from: str = "") -> None:
+        """Note a fault, once."""
+        text = in_file(text)
+        if not {f"{place}: {text}", f"{inherited_from}: {text}"} & set(self.faults):
+            self.faults.append(f"{place}: {text}")
+
+
+def _can_be_written(folder: Path) -> bool:
+    try:
+        there = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    except OSError:  # a name that is too long, a folder that this user may not look into
+        return False
+    return there.is_dir() and os.access(there, os.W_OK)

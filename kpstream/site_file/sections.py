@@ -1,0 +1,209 @@
+"""What may stand in the file that describes a site: its sections, its keys, and a line for each that is wrong."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Collection, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
+from pydantic_core import ErrorDetails
+
+from kpstream.errors import UsageError
+from kpstream.options import (
+    DeclaredOption,
+    DrawOptions,
+    LiveRequestOptions,
+    ModelOptions,
+    PageOptions,
+    RecordingOptions,
+    SourceOptions,
+    ViewOptions,
+    declared_options,
+)
+from kpstream.redact import redact
+
+
+def read_sections(path: Path) -> dict[str, Any]:
+    """Read a site's file as far as it can be understood by itself.
+
+    Returns:
+        The keys that stand in it, each of its type and within its limits.
+
+    Raises:
+        UsageError: The file is faulty; the text has a line for each fault.
+    """
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{path}: this is not TOML: {error}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: {getattr(error, 'strerror', None) or 'it is not text'}") from None
+    try:
+        return _SITE.model_validate(document).model_dump(exclude_unset=True)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_context=False)
+    raise faulty(path, [_fault(details, document) for details in found])
+
+
+def faulty(path: Path, faults: list[str]) -> UsageError:
+    """The error that names these faults, a line each."""
+    return UsageError("\n".join(redact(f"{path}: {fault}") for fault in faults))
+
+
+def _as_text(value: object) -> object:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+_Reference = Annotated[str, BeforeValidator(_as_text)]
+_Positive = Annotated[float, Field(gt=0)]
+_Fraction = Annotated[float, Field(ge=0, le=1)]
+_Corner = Annotated[list[_Fraction], Field(min_length=2, max_length=2)]
+_Zone = Annotated[list[_Corner], Field(min_length=3)]
+_Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+
+
+def _key(kind: Any, meaning: str, **limits: Any) -> Any:
+    """A key that only the file has."""
+    return kind, Field(None, description=meaning, **limits)
+
+
+def _keys_of(group: type, *, leave_out: Collection[str] = ()) -> dict[str, Any]:
+    """The options of a group as keys of the file, but for those that a file has no key for."""
+    return {
+        each.name: _key(
+            _type_in_file(each),
+            each.option.meaning,
+            ge=each.option.min,
+            le=each.option.max,
+            pattern=each.option.pattern,
+        )
+        for each in declared_options(group)
+        if each.name not in leave_out
+    }
+
+
+def _type_in_file(declared: DeclaredOption) -> Any:
+    kind = {Path: str, Path | None: str | None}.get(declared.type, declared.type)
+    parse = declared.option.parse
+    if parse is None:
+        return kind
+    no_text = bool | dict if declared.type is str else bool | dict | list  # a text may be a list of words
+
+    def parsed(value: object) -> object:
+        return value if isinstance(value, no_text) else parse(value)
+
+    return Annotated[kind, BeforeValidator(parsed)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False, hide_input_in_errors=True)
+
+
+def _section(**keys: Any) -> type[_Section]:
+    return create_model("Section", __base__=_Section, **keys)
+
+
+_ENDPOINT = _section(
+    **_keys_of(ModelOptions),
+    api_key_env=_key(_Variable, "name of the environment variable that holds the API key"),
+)
+_LIMITS = _section(
+    rate=_key(_Positive, "the most requests a second, all cameras together"),
+    max_requests=_key(int, "the budget: the most requests in all, until it is started anew", ge=1),
+    max_in_flight=_key(int, "the most requests at once, all cameras together", ge=1),
+)
+_RECORD = _section(
+    folder=_key(str, "where the recordings go"),
+    **_keys_of(RecordingOptions, leave_out={"record", "jsonl"}),
+)
+_WEB = _section(
+    listen=_key(_Reference, "[HOST:]PORT that the page is served at"),
+    token_env=_key(_Variable, "name of the environment variable that holds the page's token"),
+    **_keys_of(PageOptions, leave_out={"web"}),
+)
+_CAMERA = _section(
+    name=(
+        str,
+        Field(
+            pattern=r"^[A-Za-z0-9]([A-Za-z0-9_.-]{0,62}[A-Za-z0-9_])?$",
+            description="what it is called on the page and in file names: letters, digits and _ . -",
+        ),
+    ),
+    source=_key(_Reference, "a device (0), rtsp://, http(s)://, or a file"),
+    source_env=_key(_Variable, "name of the environment variable that holds the source"),
+    masks=_key(list[_Zone], "zones to paint over: 3 corners or more, each [x, y] in fractions of the picture"),
+    **_keys_of(LiveRequestOptions, leave_out={"max_in_flight", "max_requests"}),
+    **_keys_of(ViewOptions, leave_out={"window", "duration"}),
+    **_keys_of(DrawOptions),
+    **_keys_of(SourceOptions, leave_out={"loop"}),
+    recorded=_key(bool, "whether it is recorded where there is a [record]"),
+    record=_key(_RECORD, "what differs from [record]"),
+    endpoint=_key(_ENDPOINT, "what differs from [endpoint]"),
+)
+_SITE = _section(
+    endpoint=_key(_ENDPOINT, "which model is asked, and where"),
+    limits=_key(_LIMITS, "what all cameras share"),
+    record=_key(_RECORD, "recording"),
+    web=_key(_WEB, "the page"),
+    camera=(list[_CAMERA], Field(description="one [[camera]] for each camera", min_length=1)),  # type: ignore[valid-type]
+)
+
+
+_SECTIONS: dict[tuple[str, ...], type[_Section]] = {
+    (): _SITE,
+    ("endpoint",): _ENDPOINT,
+    ("limits",): _LIMITS,
+    ("record",): _RECORD,
+    ("web",): _WEB,
+    ("camera",): _CAMERA,
+    ("camera", "endpoint"): _ENDPOINT,
+    ("camera", "record"): _RECORD,
+}
+
+
+_WRONG = {
+    "missing": "it is required",
+    "bool_type": "it must be true or false",
+    "float_type": "it must be a number",
+    "int_type": "it must be a whole number",
+    "list_type": "it must be a list",
+    "model_type": "it must be a section",
+    "string_type": "it must be a text in quotes",
+    "string_pattern_mismatch": "it has another form",
+    "too_long": "there is something too many in it",
+    "too_short": "there is something missing in it",
+}
+"""What pydantic's kinds of errors mean to somebody who writes a file; others say it well themselves."""
+
+
+def _fault(details: ErrorDetails, document: Mapping[str, Any]) -> str:
+    """One line on what pydantic found: the place, what is wrong, and what the key means."""
+    words = tuple(part for part in details["loc"] if isinstance(part, str))
+    section, place = _SECTIONS[words[:-1]], _place(details["loc"], document)
+    if details["type"] == "extra_forbidden":
+        near = get_close_matches(words[-1], section.model_fields, n=1)
+        known = f"did you mean {near[0]}?" if near else f"known are {', '.join(section.model_fields)}"
+        secret = " - a key never stands in the file: api_key_env names its variable" if words[-1] == "api_key" else ""
+        return f"{place}: there is no such key; {known}{secret}"
+    wrong = _WRONG.get(details["type"]) or details["msg"].removeprefix("Value error, ").replace(
+        "Input should", "it must"
+    )
+    return f"{place}: {wrong} ({section.model_fields[words[-1]].description})"
+
+
+def _place(location: tuple[int | str, ...], document: Mapping[str, Any]) -> str:
+    """Where in the file that is, in the file's own words."""
+    rest = list(location)
+    begin = ""
+    if rest[0] == "camera" and len(rest) > 1:
+        number = rest[1]
+        camera = document["camera"][number]
+        name = camera.get("name") if isinstance(camera, dict) else None
+        begin, rest = f"camera {name if isinstance(name, str) else int(number) + 1}, ", rest[2:]
+    elif len(rest) > 1:
+        begin, rest = f"[{rest[0]}] ", rest[1:]
+    key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in rest).removeprefix(".")
+    return (begin + key).removesuffix(", ")
