@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from requests.structures import CaseInsensitiveDict
 
-from kpstream.endpoints.refusals import refusal, said
+from kpstream.endpoints.refusals import refusal, server_message
 from kpstream.endpoints.transport import Access, Response
 from kpstream.errors import EndpointError, EndpointRejected, EndpointUnavailable
 from kpstream.options import on_command_line
@@ -114,20 +114,22 @@ def test_retry_after_may_be_a_date() -> None:
 
 
 def test_words_are_shortened_and_pictures_left_out() -> None:
-    assert len(said(response(400, {"message": "no " * 500_000}))) < 250
-    assert said(response(422, {"detail": "bad image /9j/" + "A" * 2000 + " sorry"})) == "bad image … sorry"
+    assert len(server_message(response(400, {"message": "no " * 500_000}))) < 250
+    assert server_message(response(422, {"detail": "bad image /9j/" + "A" * 2000 + " sorry"})) == "bad image … sorry"
 
 
 def test_words_cannot_garble_a_terminal_or_make_more_lines() -> None:
-    assert said(response(400, {"message": "a\n\n\x1b[2Jb\ud800\tc"})) == "a [2Jb c"
+    assert server_message(response(400, {"message": "a\n\n\x1b[2Jb\ud800\tc"})) == "a [2Jb c"
 
 
 def test_a_key_in_the_service_s_words_is_left_out() -> None:
-    assert "K1234567" not in said(response(401, {"message": "https://x.example/?api_key=K1234567 is not known"}))
+    assert "K1234567" not in server_message(
+        response(401, {"message": "https://x.example/?api_key=K1234567 is not known"})
+    )
 
 
 def test_what_is_neither_json_nor_text_is_not_shown() -> None:
-    assert said(response(500, b"\x00\xff\xfe", {"Content-Type": "application/octet-stream"})) == ""
+    assert server_message(response(500, b"\x00\xff\xfe", {"Content-Type": "application/octet-stream"})) == ""
 
 
 @given(

@@ -66,7 +66,7 @@ def test_state_follows_the_pipeline() -> None:
     feed = Feed("camera", clock=clock)
 
     def told() -> tuple[str, str]:
-        return feed.state.word, feed.state.text
+        return feed.health.status, feed.health.text
 
     assert told() == ("waiting", "waiting for the first picture")
     feed.idle(Stats(source_trouble="rtsp://me:geheim@door: no answer - trying again"))
@@ -84,17 +84,17 @@ def test_state_follows_the_pipeline() -> None:
     assert told()[1] == "camera silent for 10 min: gone"
     clock.advance(11)
     assert told()[0] == "stuck"
-    assert feed.state.dead
+    assert feed.health.dead
     feed.close()
     assert told() == ("ended", "ended")
-    assert feed.state.dead
+    assert feed.health.dead
 
 
 def test_a_lost_source_is_silent_at_once() -> None:
     feed = Feed("camera")
     feed.write(scene(0), picture(0))
     feed.idle(Stats(source_trouble="unplugged?"))
-    assert feed.state.word == "silent"
+    assert feed.health.status == "silent"
 
 
 def test_a_silent_camera_draws_no_rate() -> None:

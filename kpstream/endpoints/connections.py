@@ -1,4 +1,4 @@
-"""Connections whose every wait has an end: the time of the request that they serve, or a pull at their cord.
+"""Connections whose every wait has an end: the time of the request that they serve, or a pull at their handle.
 
 requests waits per read and not per request, so a server that sends a byte a second is never too late for it, and a
 read that waits cannot be called off. Both are mended here, where urllib3 makes its connections.
@@ -26,7 +26,7 @@ class ConnectTimeout(TimeoutError):
     """No address of the host took the connection in time."""
 
 
-class Lines:
+class SocketRegistry:
     """The connections of all threads: how long each may still take, and how to end them.
 
     Its locks are re-entrant because a connection that nobody wants any more is closed by the garbage collector,
@@ -37,7 +37,7 @@ class Lines:
         self.closed = False
         self._local = threading.local()
         self._lock = threading.RLock()
-        self._cords: set[Cord] = set()
+        self._handles: set[SocketHandle] = set()
 
     def start(self, timeout: float) -> None:
         """Give the calling thread's next exchange its time."""
@@ -54,7 +54,7 @@ class Lines:
             raise TimeoutError
         return left
 
-    def tie(self, sock: socket.socket) -> Cord:
+    def register(self, sock: socket.socket) -> SocketHandle:
         """Make a socket one that `close` ends.
 
         Raises:
@@ -63,64 +63,64 @@ class Lines:
         with self._lock:
             if self.closed:
                 raise ConnectionAbortedError
-            cord = Cord(sock.dup(), self)
-            self._cords.add(cord)
-            return cord
+            handle = SocketHandle(sock.dup(), self)
+            self._handles.add(handle)
+            return handle
 
-    def untie(self, cord: Cord) -> None:
-        """Forget a cord whose connection has ended."""
+    def unregister(self, handle: SocketHandle) -> None:
+        """Forget a handle whose connection has ended."""
         with self._lock:
-            self._cords.discard(cord)
+            self._handles.discard(handle)
 
     def close(self) -> None:
         """End all connections at once, and every later one before it starts. Idempotent."""
         with self._lock:
             self.closed = True
-            for cord in tuple(self._cords):
-                cord.pull()
+            for handle in tuple(self._handles):
+                handle.shutdown()
 
 
-class Cord:
+class SocketHandle:
     """A second descriptor of a connection's socket, to shut it down with: it stays good when TLS takes over the first.
 
     Held by the connection and by each response that is read from it, since http.client lets go of a connection
     before its last response has been read.
     """
 
-    def __init__(self, sock: socket.socket, lines: Lines) -> None:
+    def __init__(self, sock: socket.socket, registry: SocketRegistry) -> None:
         self._sock = sock
-        self._lines = lines
+        self._registry = registry
         self._lock = threading.RLock()
         self._holders = 1
 
-    def hold(self) -> Cord:
+    def ref(self) -> SocketHandle:
         """Count one more holder."""
         with self._lock:
             self._holders += 1
         return self
 
-    def drop(self) -> None:
+    def unref(self) -> None:
         """Count one less; the last one closes the descriptor."""
         with self._lock:
             self._holders -= 1
             last = self._holders == 0
         if last:
-            self._lines.untie(self)
+            self._registry.unregister(self)
             self._sock.close()
 
-    def pull(self) -> None:
+    def shutdown(self) -> None:
         """Wake whoever waits on the connection, with its end."""
         with suppress(OSError):  # not connected (yet, any more): then nobody waits on it
             self._sock.shutdown(socket.SHUT_RDWR)
 
 
 class Connection(HTTPConnection):
-    """A connection whose every wait ends with the time of the exchange, or with its cord."""
+    """A connection whose every wait ends with the time of the exchange, or with its handle."""
 
-    def __init__(self, *args: Any, lines: Lines, **options: Any) -> None:
+    def __init__(self, *args: Any, registry: SocketRegistry, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._lines = lines
-        self._cord: Cord | None = None
+        self._registry = registry
+        self._handle: SocketHandle | None = None
 
     def _new_conn(self) -> socket.socket:
         addresses = _looked_up(self._dns_host, self.port)
@@ -128,20 +128,20 @@ class Connection(HTTPConnection):
             try:
                 return self._connected(family, kind, protocol, address, len(addresses) - tried)
             except OSError as error:
-                self._let_go()
-                if self._lines.closed or tried == len(addresses) - 1:
+                self._release()
+                if self._registry.closed or tried == len(addresses) - 1:
                     raise _as_connecting(error) from None
         raise socket.gaierror("a look-up without an address")
 
     def _connected(self, family: int, kind: int, protocol: int, address: Any, to_try: int) -> socket.socket:
         sock = socket.socket(family, kind, protocol)
         try:
-            self._cord = self._lines.tie(sock)
+            self._handle = self._registry.register(sock)
             for option in self.socket_options or ():
                 sock.setsockopt(*option)
-            sock.settimeout(min(CONNECT_TIMEOUT, self._lines.left() / to_try))
+            sock.settimeout(min(CONNECT_TIMEOUT, self._registry.left() / to_try))
             sock.connect(address)
-            sock.settimeout(self._lines.left())  # a TLS handshake comes next
+            sock.settimeout(self._registry.left())  # a TLS handshake comes next
         except OSError:
             sock.close()
             raise
@@ -153,7 +153,7 @@ class Connection(HTTPConnection):
             self.connect()
         rest = memoryview(data)
         while rest:
-            self.sock.settimeout(self._lines.left())
+            self.sock.settimeout(self._registry.left())
             rest = rest[self.sock.send(rest) :]
 
     def response_class(  # type: ignore[override] # a class to http.client, which only calls it
@@ -161,22 +161,22 @@ class Connection(HTTPConnection):
     ) -> http.client.HTTPResponse:
         """Read a response from ``sock`` with an eye on the time."""
         response = http.client.HTTPResponse(sock, *args, **options)
-        assert self._cord is not None
+        assert self._handle is not None
         unbuffered: Any = response.fp.detach()
-        response.fp = io.BufferedReader(_Reader(unbuffered, sock, self._lines, self._cord.hold()), _READ_SIZE)
+        response.fp = io.BufferedReader(_Reader(unbuffered, sock, self._registry, self._handle.ref()), _READ_SIZE)
         return response
 
     def close(self) -> None:
-        """Close the socket and let go of the cord."""
+        """Close the socket and let go of the handle."""
         try:
             super().close()
         finally:
-            self._let_go()
+            self._release()
 
-    def _let_go(self) -> None:
-        cord, self._cord = self._cord, None
-        if cord is not None:
-            cord.drop()
+    def _release(self) -> None:
+        handle, self._handle = self._handle, None
+        if handle is not None:
+            handle.unref()
 
 
 class TlsConnection(Connection, HTTPSConnection):
@@ -186,38 +186,38 @@ class TlsConnection(Connection, HTTPSConnection):
 class _Reader(io.RawIOBase):
     """Reads from a socket for as long as the exchange may still take."""
 
-    def __init__(self, raw: io.RawIOBase, sock: socket.socket, lines: Lines, cord: Cord) -> None:
+    def __init__(self, raw: io.RawIOBase, sock: socket.socket, registry: SocketRegistry, handle: SocketHandle) -> None:
         self._raw = raw
         self._sock = sock
-        self._lines = lines
-        self._cord = cord
+        self._registry = registry
+        self._handle = handle
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        self._sock.settimeout(self._lines.left())
+        self._sock.settimeout(self._registry.left())
         return self._raw.readinto(buffer)
 
     def close(self) -> None:
         if not self.closed:
             super().close()
             self._raw.close()
-            self._cord.drop()
+            self._handle.unref()
 
 
 class Adapter(HTTPAdapter):
     """Has a requests session make such connections, also those through a proxy."""
 
-    def __init__(self, lines: Lines) -> None:
-        self._lines = lines
+    def __init__(self, registry: SocketRegistry) -> None:
+        self._registry = registry
         super().__init__(pool_connections=4, pool_maxsize=1)
 
     def get_connection_with_tls_context(self, *args: Any, **options: Any) -> Any:
         """Find the pool of a host, and have it make our connections."""
         pool: Any = super().get_connection_with_tls_context(*args, **options)
         pool.ConnectionCls = TlsConnection if pool.scheme == "https" else Connection
-        pool.conn_kw["lines"] = self._lines
+        pool.conn_kw["registry"] = self._registry
         return pool
 
 
@@ -233,7 +233,7 @@ def _as_connecting(error: OSError) -> OSError:
     if isinstance(error, TimeoutError):
         return ConnectTimeout()
     if isinstance(error, BrokenPipeError | ConnectionResetError):
-        # While connecting, these come of a pulled cord; urllib3 would pass over them, as a server that has answered
+        # While connecting, these come of a pulled handle; urllib3 would pass over them, as a server that has answered
         # early may stop to listen, and go on to read from no socket.
         return ConnectionAbortedError()
     return error

@@ -57,7 +57,7 @@ def refusal(response: Response, *, host: str, model: str, access: Access) -> End
     if 300 <= status < 400:
         target = _without_query(response.headers.get("Location", ""))
         return EndpointRejected(redact(f"{host} sends us on to {target}: give the final address ({status})"))
-    words = said(response)
+    words = server_message(response)
     told = f" ({status} from {host}{': ' if words else ''}{words})"
     if status in _MAY_PASS or (status >= 500 and status not in _REJECTED):
         text = _UNAVAILABLE.get(status, "the endpoint failed")
@@ -68,7 +68,7 @@ def refusal(response: Response, *, host: str, model: str, access: Access) -> End
     return EndpointRejected(redact(text + told))
 
 
-def said(response: Response) -> str:
+def server_message(response: Response) -> str:
     """What the service itself says, in one short line without secrets; empty where it says nothing readable."""
     try:
         return _readable(_message(json.loads(response.body)))

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from requests import PreparedRequest
 
 from kpstream.endpoints.hosted import MAX_RATE, credits_for, is_hosted
-from kpstream.endpoints.refusals import refusal, said
+from kpstream.endpoints.refusals import refusal, server_message
 from kpstream.endpoints.transport import NO_KEY, Access, Response, Transport
 from kpstream.endpoints.uploads import Body, Form, jpeg, shrunk
 from kpstream.endpoints.versions import SkeletonCache, SkeletonLookup
@@ -24,7 +24,7 @@ from kpstream.entities import Answer, Filters, Image, Pose
 from kpstream.errors import EndpointRejected, ResponseFormatError, UsageError
 from kpstream.redact import redact, remember_secrets
 from kpstream.skeleton import Skeleton
-from kpstream.wire.read import Reading, Vocabulary, read_answer, read_json, rescaled, without_secrets
+from kpstream.wire.read import ClassRegistry, Reading, read_answer, read_json, rescaled, without_secrets
 
 Output = Literal["json", "image", "image_and_json"]
 
@@ -97,14 +97,14 @@ class RoboflowEndpoint:
         self._transport = Transport()
         self._body = Body(body)
         self._multipart_stays = False
-        self._vocabulary = Vocabulary()
-        self._vocabulary.teach(skeletons or {})
+        self._classes = ClassRegistry()
+        self._classes.set_skeletons(skeletons or {})
         self._lookup = SkeletonLookup(
             model,
             _checked_url("api_url", api_url, key_in),
             self._access,
             self._transport,
-            self._vocabulary.teach,
+            self._classes.set_skeletons,
             hosted=is_hosted(api_url),
             cache=SkeletonCache(cache_folder),
         )
@@ -286,7 +286,7 @@ class RoboflowEndpoint:
         document = read_json(response.body)
         if self._look_up:
             self._lookup.look()
-        reading = read_answer(document, shown, self._vocabulary)
+        reading = read_answer(document, shown, self._classes)
         self._warn(reading)
         return document, filters.apply(reading.poses)
 
@@ -318,14 +318,14 @@ class RoboflowEndpoint:
         if reading.boxes_only:
             self._warn_once(f"{self._model} answers without keypoints: it seems to be an object detection model")
         for pose in reading.poses:
-            edges_unknown = len(pose.xy) and not pose.skeleton.edges and not self._vocabulary.is_told(pose.class_name)
+            edges_unknown = len(pose.xy) and not pose.skeleton.edges and not self._classes.is_known(pose.class_name)
             if edges_unknown and (why := self._why_unknown()):
                 self._warn_once(f"keypoints are drawn without edges: {why}; `skeleton` FILE.json gives the skeleton")
 
     def _why_unknown(self) -> str:
         if self._look_up:
             return self._lookup.trouble
-        return f"the skeleton that was given has only {', '.join(self._vocabulary.told)}"
+        return f"the skeleton that was given has only {', '.join(self._classes.known)}"
 
     def _warn_once(self, text: str) -> None:
         kind = text.partition(":")[0]
@@ -373,7 +373,9 @@ def _check_numbers(upload_size: int, jpeg_quality: int, timeout: float) -> None:
 
 
 def _refuses_multipart(response: Response) -> bool:
-    return response.status in {415, 422} or (response.status == 400 and bool(_WANTS_BASE64.search(said(response))))
+    return response.status in {415, 422} or (
+        response.status == 400 and bool(_WANTS_BASE64.search(server_message(response)))
+    )
 
 
 def _drawing(text: object) -> bytes:

@@ -22,7 +22,7 @@ from urllib.parse import SplitResult, urlsplit
 import requests
 import urllib3
 
-from kpstream.endpoints.connections import Adapter, ConnectTimeout, Lines
+from kpstream.endpoints.connections import Adapter, ConnectTimeout, SocketRegistry
 from kpstream.errors import EndpointError, EndpointRejected, EndpointUnavailable, UsageError
 from kpstream.redact import redact, remember
 
@@ -95,7 +95,7 @@ class Transport:
 
     def __init__(self, *, max_body: int = MAX_BODY) -> None:
         self._max_body = max_body
-        self._lines = Lines()
+        self._registry = SocketRegistry()
         self._local = threading.local()
         self._lock = threading.Lock()
         self._sessions: weakref.WeakSet[requests.Session] = weakref.WeakSet()  # a thread that ends takes its own along
@@ -112,19 +112,19 @@ class Transport:
             EndpointUnavailable: No answer came, or not all of it in time, or this transport is closed.
             EndpointRejected: The server's certificate is not to be trusted.
         """
-        if self._lines.closed:
+        if self._registry.closed:
             raise EndpointUnavailable("the endpoint is closed")
-        self._lines.start(timeout)
+        self._registry.start(timeout)
         try:
             return self._exchange(request, timeout)
         except (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
-            failure = _translated(error, urlsplit(request.url or ""), timeout, closed=self._lines.closed)
+            failure = _translated(error, urlsplit(request.url or ""), timeout, closed=self._registry.closed)
         # Raised out here: inside, it would carry the error with the URL and the key in its __context__.
         raise failure
 
     def close(self) -> None:
         """End every exchange at once, in whatever thread, and every later one before it starts. Idempotent."""
-        self._lines.close()
+        self._registry.close()
         with self._lock:
             sessions = list(self._sessions)
         for session in sessions:
@@ -148,8 +148,8 @@ class Transport:
         session: requests.Session | None = getattr(self._local, "session", None)
         if session is None:
             session = self._local.session = _Session()
-            session.mount("https://", Adapter(self._lines))
-            session.mount("http://", Adapter(self._lines))
+            session.mount("https://", Adapter(self._registry))
+            session.mount("http://", Adapter(self._registry))
             with self._lock:
                 self._sessions.add(session)
         return session

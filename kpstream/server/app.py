@@ -23,7 +23,7 @@ from kpstream.server.answers import Finder
 from kpstream.server.faults import Fault
 from kpstream.server.image_urls import ImageUrls
 from kpstream.server.inference import Inference
-from kpstream.server.keys import Door
+from kpstream.server.keys import ApiKeyCheck
 from kpstream.server.management import json_response, management_routes, project_route
 from kpstream.server.registry import Registry
 
@@ -54,14 +54,14 @@ def create_app(
         max_at_once: How many pictures are decoded, searched and drawn at once.
         max_waiting: How many requests may be under way; further ones are answered 503.
     """
-    door = Door(api_key)
+    key_check = ApiKeyCheck(api_key)
     fetching = image_urls or ImageUrls(allow_private=allow_private_images)
-    inference = Inference(find, door, fetching, project_route(door), max_waiting=max_waiting)
+    inference = Inference(find, key_check, fetching, project_route(key_check), max_waiting=max_waiting)
     routes = [
-        *Registry(door).routes(),
+        *Registry(key_check).routes(),
         Route("/infer/keypoints_detection", inference.by_json, methods=["POST"]),
         Route("/{first}/{second}", inference.by_path, methods=["GET", "POST"]),
-        *management_routes(door),
+        *management_routes(key_check),
     ]
     app = Starlette(
         routes=routes,
@@ -76,7 +76,7 @@ def create_app(
     )
     # A redirect would be made from the Host header, which is the sender's to choose.
     app.router.redirect_slashes = False
-    app.state.is_locked = door.is_locked
+    app.state.is_locked = key_check.is_locked
     return app
 
 

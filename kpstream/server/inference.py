@@ -15,7 +15,7 @@ from kpstream.server.answers import Answer, Finder, answer, as_json
 from kpstream.server.bodies import has_body, model_id_of, parse_object, read_body
 from kpstream.server.faults import invalid, refused, unreadable
 from kpstream.server.image_urls import ImageUrls
-from kpstream.server.keys import Door
+from kpstream.server.keys import ApiKeyCheck
 from kpstream.server.management import Answering
 from kpstream.server.parameters import Question, from_json, from_query
 from kpstream.server.request_picture import MALFORMED, UNDECODABLE, encoded_picture, from_base64
@@ -37,17 +37,17 @@ class Inference:
 
     Args:
         find: What finds the poses.
-        door: Who is let in.
+        key_check: Who is let in.
         image_urls: What fetches pictures.
         project: What answers a GET without a picture.
         max_waiting: How many requests may be under way; further ones are told to come again.
     """
 
     def __init__(
-        self, find: Finder, door: Door, image_urls: ImageUrls, project: Answering, *, max_waiting: int
+        self, find: Finder, key_check: ApiKeyCheck, image_urls: ImageUrls, project: Answering, *, max_waiting: int
     ) -> None:
         self._find = find
-        self._door = door
+        self._key_check = key_check
         self._image_urls = image_urls
         self._project = project
         self._max_waiting = max_waiting
@@ -58,7 +58,7 @@ class Inference:
         query = request.query_params
         if request.method != "POST" and "image" not in query and not has_body(request):
             return await self._project(request)
-        self._door.check(request)
+        self._key_check.check(request)
         question = from_query(query)
         if (kind := query.get("image_type", "base64").lower()) in _REFUSED_TYPES:
             raise unreadable(_REFUSED_TYPES[kind])
@@ -71,7 +71,7 @@ class Inference:
         """Answer ``POST /infer/keypoints_detection``, one picture or a list of them."""
         with self._place():
             body = await _compute(request, parse_object, await read_body(request))
-            self._door.check(request, body.get("api_key"))
+            self._key_check.check(request, body.get("api_key"))
             model_id = model_id_of(body)
             question = from_json(body)
             declared = body.get("image")

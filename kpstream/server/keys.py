@@ -9,7 +9,7 @@ from starlette.requests import Request
 from kpstream.server.faults import not_authorized
 
 
-class Door:
+class ApiKeyCheck:
     """Lets requests in by their key.
 
     Args:

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from kpstream.server.answers import as_json
-from kpstream.server.keys import Door
+from kpstream.server.keys import ApiKeyCheck
 from kpstream.skeleton import COCO, Skeleton
 
 Answering = Callable[[Request], Awaitable[Response]]
@@ -38,21 +38,21 @@ _TEMPLATE = (
 """Where the COCO vertices stand in a picture of the skeleton, as shares of its width and height."""
 
 
-def management_routes(door: Door) -> list[Route]:
+def management_routes(key_check: ApiKeyCheck) -> list[Route]:
     """All management routes but ``GET /{workspace}/{project}``, which shares its path with requests for inference."""
     return [
-        Route("/", _answering(door, _root), methods=["GET", "POST"]),
-        Route("/ort/{project}/{version}", _answering(door, _weights), methods=["GET"]),
-        Route("/{workspace}", _answering(door, _workspace), methods=["GET"]),
-        Route("/{workspace}/{project}/{version}", _answering(door, _version), methods=["GET"]),
-        Route("/{workspace}/{project}/{version}/v2/trainings", _answering(door, _trainings), methods=["GET"]),
-        Route("/{workspace}/{project}/{version}/v2/trainings/get", _answering(door, _training), methods=["GET"]),
+        Route("/", _answering(key_check, _root), methods=["GET", "POST"]),
+        Route("/ort/{project}/{version}", _answering(key_check, _weights), methods=["GET"]),
+        Route("/{workspace}", _answering(key_check, _workspace), methods=["GET"]),
+        Route("/{workspace}/{project}/{version}", _answering(key_check, _version), methods=["GET"]),
+        Route("/{workspace}/{project}/{version}/v2/trainings", _answering(key_check, _trainings), methods=["GET"]),
+        Route("/{workspace}/{project}/{version}/v2/trainings/get", _answering(key_check, _training), methods=["GET"]),
     ]
 
 
-def project_route(door: Door) -> Answering:
+def project_route(key_check: ApiKeyCheck) -> Answering:
     """What answers ``GET /{workspace}/{project}``; its path parameters are ``first`` and ``second``."""
-    return _answering(door, _project)
+    return _answering(key_check, _project)
 
 
 def json_response(content: object, status: int = 200) -> Response:
@@ -60,9 +60,9 @@ def json_response(content: object, status: int = 200) -> Response:
     return Response(as_json(content), status, media_type="application/json")
 
 
-def _answering(door: Door, describe: Callable[[dict[str, str]], dict[str, Any]]) -> Answering:
+def _answering(key_check: ApiKeyCheck, describe: Callable[[dict[str, str]], dict[str, Any]]) -> Answering:
     async def answer(request: Request) -> Response:
-        door.check(request)
+        key_check.check(request)
         return json_response(describe(request.path_params))
 
     return answer

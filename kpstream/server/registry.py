@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from kpstream.server.bodies import model_id_of, parse_object, read_body
-from kpstream.server.keys import Door
+from kpstream.server.keys import ApiKeyCheck
 from kpstream.server.management import TASK, json_response
 
 _MAX_IDS = 100
@@ -22,11 +22,11 @@ class Registry:
     """The ids by which clients know the model. They add theirs before they use it; it works without, too.
 
     Args:
-        door: Who is let in.
+        key_check: Who is let in.
     """
 
-    def __init__(self, door: Door) -> None:
-        self._door = door
+    def __init__(self, key_check: ApiKeyCheck) -> None:
+        self._key_check = key_check
         self._ids: dict[str, None] = {}
         self._uuid = str(uuid4())
 
@@ -56,12 +56,12 @@ class Registry:
         return json_response({"status": "ready"})
 
     async def _list(self, request: Request) -> Response:
-        self._door.check(request)
+        self._key_check.check(request)
         return self._known()
 
     async def _add(self, request: Request) -> Response:
         body = parse_object(await read_body(request))
-        self._door.check(request, body.get("api_key"))
+        self._key_check.check(request, body.get("api_key"))
         model_id = model_id_of(body)
         if len(self._ids) >= _MAX_IDS:
             self._ids.clear()  # nothing is lost: clients add again what they miss

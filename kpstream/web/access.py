@@ -42,7 +42,7 @@ _COOKIE_AGE = 30 * 24 * 3600
 """Seconds that a browser keeps the token."""
 
 
-class Gate:
+class AuthMiddleware:
     """Lets a request through to the application, or refuses it; puts what keeps a browser safe on every answer.
 
     Args:

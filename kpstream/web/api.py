@@ -11,7 +11,7 @@ from starlette.responses import FileResponse, JSONResponse, Response, StreamingR
 from kpstream import __version__
 from kpstream.errors import KpstreamError
 from kpstream.redact import redact
-from kpstream.web import states, streams
+from kpstream.web import health, streams
 from kpstream.web.browser_camera import BrowserCamera
 from kpstream.web.cameras import Cameras
 from kpstream.web.documents import camera_document, compact, scene_document
@@ -20,21 +20,13 @@ from kpstream.web.hub import Hub
 from kpstream.web.jpeg import for_keeping
 from kpstream.web.metrics import Metrics
 from kpstream.web.openapi import document as openapi_document
+from kpstream.web.payloads import ApiError, parse_recording, parse_settings, read_body
 from kpstream.web.recordings import TYPES, Recordings
-from kpstream.web.wishes import BadRequest, body_of, changed, recording_of
-
-
-class Refusal(Exception):
-    """A request that cannot be served: its status, and a line for whoever asked."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
 
 
 def refused(_: Request, error: Exception) -> Response:
     """The answer to what cannot be served."""
-    status = error.status if isinstance(error, Refusal | BadRequest) else 409
+    status = error.status if isinstance(error, ApiError) else 409
     return JSONResponse({"error": redact(error)}, status)
 
 
@@ -77,31 +69,31 @@ class Api:
         """The newest poses, as a JSON line has them."""
         shown = self._hub(request).feed.shown
         if shown is None:
-            raise Refusal(503, "no picture has come yet")
+            raise ApiError(503, "no picture has come yet")
         return _json(scene_document(shown.scene))
 
     async def change(self, request: Request) -> Response:
         """Change settings, or start and end the recording."""
-        hub, wishes = self._hub(request), await body_of(request)
+        hub, payload = self._hub(request), await read_body(request)
         controls = _controls(hub)
-        if "recording" in wishes:
-            wish = recording_of(wishes)
+        if "recording" in payload:
+            wanted = parse_recording(payload)
             if controls.recording is None:
-                raise Refusal(409, "this camera cannot be recorded: name where to, when you start kpstream")
-            await run_in_threadpool(controls.start_recording if wish else controls.stop_recording)
+                raise ApiError(409, "this camera cannot be recorded: name where to, when you start kpstream")
+            await run_in_threadpool(controls.start_recording if wanted else controls.stop_recording)
         else:
-            controls.apply(changed(controls.settings, wishes))
+            controls.apply(parse_settings(controls.settings, payload))
         return _json(camera_document(hub.feed, hub.viewers))
 
     async def keep_snapshot(self, request: Request) -> Response:
         """Save the drawn picture among the recordings."""
         hub = self._hub(request)
-        await body_of(request)
+        await read_body(request)
         shown = hub.feed.shown
         if self._recordings is None:
-            raise Refusal(409, "there is no folder for snapshots: name one, when you start kpstream")
+            raise ApiError(409, "there is no folder for snapshots: name one, when you start kpstream")
         if shown is None:
-            raise Refusal(503, "no picture has come yet")
+            raise ApiError(503, "no picture has come yet")
         name = await run_in_threadpool(self._recordings.keep_snapshot, hub.feed.name, shown.canvas)
         return JSONResponse({"name": name, "url": f"/recordings/{name}"}, 201)
 
@@ -117,7 +109,7 @@ class Api:
         """The newest drawn picture."""
         shown = self._hub(request).feed.shown
         if shown is None:
-            raise Refusal(503, "no picture has come yet")
+            raise ApiError(503, "no picture has come yet")
         return Response(await run_in_threadpool(for_keeping, shown.canvas), media_type="image/jpeg")
 
     async def recordings(self, _: Request) -> Response:
@@ -131,7 +123,7 @@ class Api:
         if self._recordings is not None:
             path = await run_in_threadpool(self._recordings.find, request.path_params["name"])
         if path is None:
-            raise Refusal(404, "there is no such recording")
+            raise ApiError(404, "there is no such recording")
         return FileResponse(path, media_type=TYPES[path.suffix.lower()])
 
     async def metrics(self, request: Request) -> Response:
@@ -141,15 +133,17 @@ class Api:
 
     async def health(self, _: Request) -> Response:
         """Whether it lives: 503 only where nothing but a restart helps."""
-        found = {hub.feed.name: hub.feed.state for hub in self._cameras}
-        word = states.overall(found)
-        return _json(_health(word, found), 503 if word == "dead" else 200)
+        found = {hub.feed.name: hub.feed.health for hub in self._cameras}
+        status = health.overall_status(found)
+        return _json(_health_document(status, found), 503 if status == "dead" else 200)
 
     async def readiness(self, _: Request) -> Response:
         """Whether there is something to see: 503 before the first picture, and where no camera lives."""
-        found = {hub.feed.name: hub.feed.state for hub in self._cameras}
-        ready = any(hub.feed.shown is not None and not hub.feed.state.dead for hub in self._cameras)
-        return _json(_health(states.overall(found) if ready else "not ready", found), 200 if ready else 503)
+        found = {hub.feed.name: hub.feed.health for hub in self._cameras}
+        ready = any(hub.feed.shown is not None and not hub.feed.health.dead for hub in self._cameras)
+        return _json(
+            _health_document(health.overall_status(found) if ready else "not ready", found), 200 if ready else 503
+        )
 
     async def openapi(self, _: Request) -> Response:
         """What all this is, for programs."""
@@ -158,30 +152,30 @@ class Api:
     def _hub(self, request: Request) -> Hub:
         hub = self._cameras.find(request.path_params["name"])
         if hub is None:
-            raise Refusal(404, "there is no such camera")
+            raise ApiError(404, "there is no such camera")
         return hub
 
     def _seat(self, request: Request) -> Hub:
         hub = self._hub(request)
         if self._cameras.full:
-            raise Refusal(503, "too many viewers")
+            raise ApiError(503, "too many viewers")
         return hub
 
 
 def _controls(hub: Hub) -> Controls:
     if hub.feed.controls is None:
-        raise Refusal(409, "nothing can be changed on this camera")
+        raise ApiError(409, "nothing can be changed on this camera")
     return hub.feed.controls
 
 
-def _health(word: str, found: dict[str, states.State]) -> dict[str, Any]:
-    cameras = {name: {"state": state.word, "text": state.text} for name, state in found.items()}
-    return {"status": word, "cameras": cameras}
+def _health_document(status: str, found: dict[str, health.Health]) -> dict[str, Any]:
+    cameras = {name: {"state": camera.status, "text": camera.text} for name, camera in found.items()}
+    return {"status": status, "cameras": cameras}
 
 
 def _json(document: Any, status: int = 200) -> Response:
     return Response(compact(document), status, media_type="application/json")
 
 
-ERRORS: dict[Any, Any] = {Refusal: refused, BadRequest: refused, KpstreamError: refused}
+ERRORS: dict[Any, Any] = {ApiError: refused, KpstreamError: refused}
 """What each of them is answered with."""

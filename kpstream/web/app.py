@@ -25,7 +25,7 @@ _TOO_MANY = 1013
 
 
 def create_app(cameras: Cameras, *, recordings: Recordings | None, browser_camera: BrowserCamera | None) -> Starlette:
-    """The application behind the gate.
+    """The application behind `AuthMiddleware`.
 
     Args:
         cameras: What is shown.

@@ -40,13 +40,13 @@ def stats_document(stats: Stats) -> dict[str, Any]:
 
 def camera_document(feed: Feed, viewers: int) -> dict[str, Any]:
     """Everything that is known of one camera but its picture."""
-    shown, stats, state, controls = feed.shown, feed.stats, feed.state, feed.controls
+    shown, stats, health, controls = feed.shown, feed.stats, feed.health, feed.controls
     picture_age, answer_age = ages(shown)
     return {
         "name": feed.name,
         "title": feed.title,
-        "state": state.word,
-        "text": state.text,
+        "state": health.status,
+        "text": health.text,
         "source_trouble": redact(stats.source_trouble),
         "endpoint_trouble": redact(stats.endpoint_trouble),
         "size": None if shown is None else list(shown.scene.frame.size),

@@ -20,7 +20,7 @@ import numpy as np
 from kpstream.entities import Image, Scene, Settings, Stats
 from kpstream.errors import SinkError
 from kpstream.redact import redact
-from kpstream.web.states import State, state_of
+from kpstream.web.health import Health, health_of
 
 HISTORY = 300
 """Seconds that the plots look back on."""
@@ -175,10 +175,10 @@ class Feed:
             return tuple(self._history)
 
     @property
-    def state(self) -> State:
+    def health(self) -> Health:
         """How the camera is doing right now, in words."""
         now = self._clock()
-        return state_of(
+        return health_of(
             closed=self._closed,
             picture_at=self._written_at,
             beat_at=self._beat_at,

@@ -43,7 +43,7 @@ def _recording(hub: Hub) -> float:
 
 
 _GAUGES: tuple[tuple[str, str, str, Callable[[Hub], float]], ...] = (
-    ("camera_up", "", "1 while pictures come.", lambda hub: hub.feed.state.word == "live"),
+    ("camera_up", "", "1 while pictures come.", lambda hub: hub.feed.health.status == "live"),
     ("requests_in_flight", "", "Requests that wait for their answer.", lambda hub: hub.feed.stats.in_flight),
     ("requests_left", "", "What is left of the budget of requests.", lambda hub: _or_nan(hub.feed.stats.requests_left)),
     ("request_latency_seconds", "seconds", "Median time to an answer.", lambda hub: hub.feed.stats.latency),

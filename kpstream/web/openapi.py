@@ -7,7 +7,7 @@ from typing import Any
 
 from kpstream import __version__
 from kpstream.entities import Stats
-from kpstream.web.wishes import LIMITS
+from kpstream.web.payloads import LIMITS
 
 Schema = dict[str, Any]
 

@@ -21,7 +21,7 @@ from kpstream.errors import UsageError
 from kpstream.redact import remember
 from kpstream.serving.listen import Options, listen
 from kpstream.serving.uvicorn_thread import QuietServer, UvicornThread, quiet_config
-from kpstream.web.access import Gate
+from kpstream.web.access import AuthMiddleware
 from kpstream.web.addresses import outward
 from kpstream.web.app import create_app
 from kpstream.web.browser_camera import MAX_BYTES, BrowserCamera
@@ -160,9 +160,10 @@ class Page:
         if self._token:
             remember(self._token)
         app = create_app(self._cameras, recordings=self._recordings, browser_camera=self._browser_camera)
-        gate = Gate(app, token=self._token, names=[self._host], port=self._address[1], tls=context is not None)
+        port, tls = self._address[1], context is not None
+        guarded = AuthMiddleware(app, token=self._token, names=[self._host], port=port, tls=tls)
         config = quiet_config(
-            gate,
+            guarded,
             ws=_WebSocket,
             ws_max_size=MAX_BYTES,
             ws_per_message_deflate=False,  # pictures do not get any smaller

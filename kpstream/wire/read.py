@@ -51,7 +51,7 @@ class _Point:
     name: str
 
 
-class Vocabulary:
+class ClassRegistry:
     """What is known of the object classes: their numbers, and the names and edges of their keypoints.
 
     It is told skeletons, and learns the names of keypoints from the answers as they pass. The skeleton of a class may
@@ -60,34 +60,34 @@ class Vocabulary:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._told: dict[str, Skeleton] = {}
+        self._known: dict[str, Skeleton] = {}
         self._seen: dict[str, list[str]] = {}  # names by slot, "" where a slot has not been seen
         self._skeletons: dict[str, Skeleton] = {}  # what follows from both
         self._class_ids: dict[str, int] = {}
 
-    def teach(self, skeletons: Mapping[str, Skeleton]) -> None:
+    def set_skeletons(self, skeletons: Mapping[str, Skeleton]) -> None:
         """Take in skeletons by class name; they count for more than what was learned."""
         with self._lock:
-            self._told.update(skeletons)
+            self._known.update(skeletons)
             for class_name in skeletons:
                 self._class_id(class_name, None)
                 self._derive(class_name)
 
-    def is_told(self, class_name: str) -> bool:
+    def is_known(self, class_name: str) -> bool:
         """Whether somebody gave the skeleton of this class, so that a lack of edges is meant."""
-        return class_name in self._told
+        return class_name in self._known
 
     @property
-    def told(self) -> tuple[str, ...]:
+    def known(self) -> tuple[str, ...]:
         """The classes whose skeletons were given."""
-        return tuple(self._told)
+        return tuple(self._known)
 
     def class_id(self, class_name: str, given: int | None) -> int:
         """The number of a class: as the service gives it, else one that stays the same from answer to answer."""
         with self._lock:
             return self._class_id(class_name, given)
 
-    def place(self, class_name: str, points: Sequence[tuple[int | None, str]]) -> tuple[Skeleton, list[int]]:
+    def assign_slots(self, class_name: str, points: Sequence[tuple[int | None, str]]) -> tuple[Skeleton, list[int]]:
         """Say where the keypoints of one object belong.
 
         Args:
@@ -134,8 +134,8 @@ class Vocabulary:
 
     def _derive(self, class_name: str) -> Skeleton:
         seen = self._seen.get(class_name, [])
-        told = self._told.get(class_name)
-        skeleton = known_by_names(seen) if told is None else told
+        given = self._known.get(class_name)
+        skeleton = known_by_names(seen) if given is None else given
         count = max(len(seen), len(self._skeletons.get(class_name, _NO_SKELETON).names))
         if len(skeleton.names) < count:  # what was once a keypoint stays one: poses of a class never shrink
             more = (*seen, *[""] * count)[len(skeleton.names) : count]
@@ -158,14 +158,14 @@ def read_json(body: bytes) -> Any:
     raise ResponseFormatError(f"the endpoint answered with {what}: check that `endpoint` is the address of its API")
 
 
-def read_answer(document: object, size: tuple[float, float] | None, vocabulary: Vocabulary) -> Reading:
+def read_answer(document: object, size: tuple[float, float] | None, registry: ClassRegistry) -> Reading:
     """Read the poses of one answer.
 
     Args:
         document: The decoded JSON.
         size: (width, height) of the picture that the poses are wanted for; the answer is scaled to it from the size
             that the answer names. None takes the answer's own.
-        vocabulary: Names and skeletons; it learns from the answer.
+        registry: Names and skeletons; it learns from the answer.
 
     Raises:
         EndpointRejected: The model's version was never trained.
@@ -174,7 +174,7 @@ def read_answer(document: object, size: tuple[float, float] | None, vocabulary: 
     predictions = _predictions(document)
     answered = _size(document) or size or (float(_MAX_SIDE), float(_MAX_SIDE))
     poses = tuple(
-        _pose(item, f"predictions[{index}]", answered, size or answered, vocabulary)
+        _pose(item, f"predictions[{index}]", answered, size or answered, registry)
         for index, item in enumerate(predictions)
     )
     return Reading(poses, bool(predictions) and not any("keypoints" in item for item in predictions))
@@ -254,7 +254,7 @@ def _size(document: Any) -> tuple[float, float] | None:
 
 
 def _pose(
-    item: dict[str, Any], path: str, answered: tuple[float, float], wanted: tuple[float, float], vocabulary: Vocabulary
+    item: dict[str, Any], path: str, answered: tuple[float, float], wanted: tuple[float, float], registry: ClassRegistry
 ) -> Pose:
     sx, sy = wanted[0] / answered[0], wanted[1] / answered[1]
     x, y = _position(item, path, answered)
@@ -264,11 +264,11 @@ def _pose(
     )
     confidence = _number(item.get("confidence"), f"{path}.confidence", 0, 1)
     class_name = _name(item.get("class"), f"{path}.class")
-    class_id = vocabulary.class_id(class_name, _index(item.get("class_id"), f"{path}.class_id", _MAX_CLASS_ID))
+    class_id = registry.class_id(class_name, _index(item.get("class_id"), f"{path}.class_id", _MAX_CLASS_ID))
     points = item.get("keypoints")
     xy, sure, skeleton = np.empty((0, 2), np.float32), np.empty(0, np.float32), _NO_SKELETON
     if points is not None:
-        skeleton, rows = _placed(_points(points, f"{path}.keypoints", answered), class_name, vocabulary)
+        skeleton, rows = _placed(_points(points, f"{path}.keypoints", answered), class_name, registry)
         table = np.array(rows, np.float32).reshape(-1, 3)
         xy, sure = table[:, :2] * np.array((sx, sy), np.float32), np.ascontiguousarray(table[:, 2])
     box = box_of((x * sx, y * sy, width * sx, height * sy))
@@ -291,11 +291,11 @@ def _points(points: object, path: str, answered: tuple[float, float]) -> Iterabl
 
 
 def _placed(
-    points: Iterable[_Point], class_name: str, vocabulary: Vocabulary
+    points: Iterable[_Point], class_name: str, registry: ClassRegistry
 ) -> tuple[Skeleton, list[tuple[float, float, float]]]:
     # A slot that the model did not fill may come as a point at (0, 0) with confidence 0: its name counts, it does not.
     points = list(points)
-    skeleton, slots = vocabulary.place(class_name, [(point.slot, point.name) for point in points])
+    skeleton, slots = registry.assign_slots(class_name, [(point.slot, point.name) for point in points])
     rows = [(nan, nan, 0.0)] * len(skeleton.names)
     for slot, point in zip(slots, points, strict=True):
         if point.confidence > max(rows[slot][2], _PHANTOM):

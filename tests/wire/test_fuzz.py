@@ -22,7 +22,7 @@ from kpstream.entities import Pose
 from kpstream.errors import EndpointError, EndpointRejected, EndpointUnavailable, ResponseFormatError, UsageError
 from kpstream.skeleton import MAX_KEYPOINTS
 from kpstream.testing import Recorded, Reply, ScriptedServer
-from kpstream.wire.read import Vocabulary, read_answer, read_json, rescaled, without_secrets
+from kpstream.wire.read import ClassRegistry, read_answer, read_json, rescaled, without_secrets
 
 DATA = Path(__file__).parents[1] / "data"
 ANSWERS = ["answer_real.json", "answer_documented.json", "answer_detection.json", "answer_empty.json"]
@@ -102,7 +102,7 @@ def assert_sound(pose: Pose) -> None:
 @given(damaged(ANSWERS))
 def test_a_damaged_answer_is_sound_poses_or_a_known_error(document: Any) -> None:
     try:
-        reading = read_answer(document, SIZE, Vocabulary())
+        reading = read_answer(document, SIZE, ClassRegistry())
     except (ResponseFormatError, EndpointRejected):
         return
     for pose in reading.poses:
@@ -113,21 +113,21 @@ def test_a_damaged_answer_is_sound_poses_or_a_known_error(document: Any) -> None
 @given(damaged(ANSWERS))
 def test_what_is_accepted_can_be_scaled_cleaned_and_printed(document: Any) -> None:
     try:
-        before = read_answer(document, None, Vocabulary()).poses
+        before = read_answer(document, None, ClassRegistry()).poses
     except (ResponseFormatError, EndpointRejected):
         return
     cleaned = without_secrets(rescaled(document, SIZE))
-    assert len(read_answer(json.loads(json.dumps(cleaned)), None, Vocabulary()).poses) == len(before)
+    assert len(read_answer(json.loads(json.dumps(cleaned)), None, ClassRegistry()).poses) == len(before)
 
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(damaged(ANSWERS), min_size=1, max_size=6))
 def test_what_was_damaged_does_not_spoil_what_comes_after(documents: list[Any]) -> None:
-    vocabulary, slots = Vocabulary(), 0
+    registry, slots = ClassRegistry(), 0
     for document in documents:
         with suppress(ResponseFormatError, EndpointRejected):
-            read_answer(document, SIZE, vocabulary)
-        person, dog = read_answer(recorded("answer_real.json"), SIZE, vocabulary).poses
+            read_answer(document, SIZE, registry)
+        person, dog = read_answer(recorded("answer_real.json"), SIZE, registry).poses
         for pose in (person, dog):
             assert_sound(pose)
         assert (person.class_name, dog.class_name) == ("person", "dog")
@@ -147,7 +147,7 @@ def test_damaged_bytes_are_sound_poses_or_a_known_error(data: st.DataObject) -> 
             | st.sampled_from([b"[" * 5000, b"1e999", b"NaN", b"-", b'"', b"\xff\xfe", b"{}", b","])
         )
     try:
-        poses = read_answer(read_json(bytes(body)), SIZE, Vocabulary()).poses
+        poses = read_answer(read_json(bytes(body)), SIZE, ClassRegistry()).poses
     except (ResponseFormatError, EndpointRejected):
         return
     for pose in poses:

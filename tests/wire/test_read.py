@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from kpstream.entities import Pose
 from kpstream.errors import EndpointRejected, ResponseFormatError
 from kpstream.skeleton import COCO, Skeleton
-from kpstream.wire.read import Vocabulary, read_answer, read_json, rescaled
+from kpstream.wire.read import ClassRegistry, read_answer, read_json, rescaled
 
 DATA = Path(__file__).parents[1] / "data"
 anything = st.recursive(
@@ -31,9 +31,9 @@ def recorded(name: str) -> Any:
 
 
 def poses_of(
-    document: object, size: tuple[float, float] | None = None, known: Vocabulary | None = None
+    document: object, size: tuple[float, float] | None = None, known: ClassRegistry | None = None
 ) -> tuple[Pose, ...]:
-    return read_answer(document, size, Vocabulary() if known is None else known).poses
+    return read_answer(document, size, ClassRegistry() if known is None else known).poses
 
 
 def answer(*keypoints: dict[str, Any], class_name: object = "person", **prediction: Any) -> dict[str, Any]:
@@ -75,21 +75,21 @@ def test_without_a_size_in_the_answer_it_speaks_of_what_was_sent() -> None:
 
 
 def test_nobody_there_is_an_answer() -> None:
-    reading = read_answer(recorded("answer_empty.json"), None, Vocabulary())
+    reading = read_answer(recorded("answer_empty.json"), None, ClassRegistry())
     assert reading.poses == ()
     assert not reading.boxes_only
 
 
 def test_boxes_without_keypoints_are_poses_without_keypoints() -> None:
-    reading = read_answer(recorded("answer_detection.json"), None, Vocabulary())
+    reading = read_answer(recorded("answer_detection.json"), None, ClassRegistry())
     assert reading.boxes_only
     assert reading.poses[0].xy.shape == (0, 2)
     assert reading.poses[0].xyxy.tolist() == [270, 140, 370, 340]
 
 
 def test_an_object_of_which_no_keypoint_is_seen_has_all_of_them_missing() -> None:
-    known = Vocabulary()
-    known.teach({"person": COCO})
+    known = ClassRegistry()
+    known.set_skeletons({"person": COCO})
     reading = read_answer(answer(), None, known)
     assert not reading.boxes_only
     assert reading.poses[0].xy.shape == (17, 2)
@@ -102,15 +102,15 @@ def test_an_untrained_version_is_refused() -> None:
 
 
 def test_keypoints_stand_where_their_id_says_else_their_name_else_their_turn() -> None:
-    known = Vocabulary()
-    known.teach({"person": Skeleton(("a", "b", "c"), ((0, 1),))})
+    known = ClassRegistry()
+    known.set_skeletons({"person": Skeleton(("a", "b", "c"), ((0, 1),))})
     document = answer({"class_id": 2, "x": 2.0}, {"class": "a", "x": 3.0})
     assert poses_of(document, known=known)[0].xy[[2, 0], 0].tolist() == [2, 3]
     assert poses_of(answer({"x": 4.0}, {"x": 5.0}))[0].xy[:, 0].tolist() == [4, 5]
 
 
 def test_a_new_name_without_an_id_gets_a_place_and_keeps_it() -> None:
-    known = Vocabulary()
+    known = ClassRegistry()
     poses_of(answer({"class": "left"}, {"class": "right"}), known=known)
     (pose,) = poses_of(answer({"class": "right", "x": 7.0}), known=known)
     assert pose.skeleton.names == ("left", "right")
@@ -131,7 +131,7 @@ def test_a_keypoint_without_confidence_is_a_phantom() -> None:
 
 
 def test_names_are_learned_answer_by_answer_and_keypoints_never_get_fewer() -> None:
-    known = Vocabulary()
+    known = ClassRegistry()
     first = poses_of(answer({"class_id": 3, "class": "tail"}), known=known)[0]
     assert first.skeleton.names == ("", "", "", "tail")
     second = poses_of(answer({"class_id": 1, "class": "neck"}), known=known)[0]
@@ -140,7 +140,7 @@ def test_names_are_learned_answer_by_answer_and_keypoints_never_get_fewer() -> N
 
 
 def test_a_model_taken_for_coco_stops_being_it_and_keeps_its_keypoints() -> None:
-    known = Vocabulary()
+    known = ClassRegistry()
     assert poses_of(answer({"class_id": 0, "class": "nose"}), known=known)[0].skeleton.edges == COCO.edges
     (pose,) = poses_of(answer({"class_id": 1, "class": "tail"}), known=known)
     assert pose.skeleton.names == ("nose", "tail", *[""] * 15)
@@ -148,16 +148,16 @@ def test_a_model_taken_for_coco_stops_being_it_and_keeps_its_keypoints() -> None
 
 
 def test_a_skeleton_that_was_told_counts_for_more_and_grows_with_what_it_lacks() -> None:
-    known = Vocabulary()
-    known.teach({"person": Skeleton(("a", "b"), ((0, 1),), ("#000000", "#FFFFFF"), ("#123456",))})
+    known = ClassRegistry()
+    known.set_skeletons({"person": Skeleton(("a", "b"), ((0, 1),), ("#000000", "#FFFFFF"), ("#123456",))})
     (pose,) = poses_of(answer({"class_id": 0, "class": "nose"}, {"class_id": 2, "class": "c"}), known=known)
     assert pose.skeleton == Skeleton(("a", "b", "c"), ((0, 1),), (), ("#123456",))
-    assert known.is_told("person")
-    assert not known.is_told("dog")
+    assert known.is_known("person")
+    assert not known.is_known("dog")
 
 
 def test_classes_without_numbers_keep_the_ones_they_got() -> None:
-    known = Vocabulary()
+    known = ClassRegistry()
     numbers = [poses_of(answer(class_name=name), known=known)[0].class_id for name in ("b", "a", "b", "c", "a")]
     assert numbers == [0, 1, 0, 2, 1]
     poses_of(answer(class_name="d", class_id=7), known=known)
@@ -199,7 +199,7 @@ def test_an_answer_of_another_form_is_refused(document: Any) -> None:
 
 
 def test_an_endpoint_that_invents_classes_for_ever_is_stopped() -> None:
-    known = Vocabulary()
+    known = ClassRegistry()
     for number in range(1000):
         poses_of(answer(class_name=f"class {number}"), known=known)
     with pytest.raises(ResponseFormatError, match="classes"):

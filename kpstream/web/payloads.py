@@ -21,62 +21,62 @@ LIMITS: dict[str, tuple[float, float]] = {
 """The smallest and the largest value of each setting."""
 
 
-class BadRequest(Exception):
-    """What was asked for cannot be read; its text is for whoever asked."""
+class ApiError(Exception):
+    """A request that cannot be served: its status, and a line for whoever asked."""
 
-    def __init__(self, message: str, status: int = 400) -> None:
+    def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
         self.status = status
 
 
-async def body_of(request: Request) -> dict[str, Any]:
+async def read_body(request: Request) -> dict[str, Any]:
     """The JSON object in a request's body; an empty one where there is none.
 
     Raises:
-        BadRequest: It is too long, or no JSON object.
+        ApiError: It is too long, or no JSON object.
     """
     data = b""
     async for chunk in request.stream():
         data += chunk
         if len(data) > MAX_BODY:
-            raise BadRequest(f"the body is longer than {MAX_BODY} bytes", 413)
+            raise ApiError(413, f"the body is longer than {MAX_BODY} bytes")
     if not data.strip():
         return {}
     try:
         document = json.loads(data)
     except (ValueError, RecursionError):
-        raise BadRequest("the body is not JSON") from None
+        raise ApiError(400, "the body is not JSON") from None
     if not isinstance(document, dict):
-        raise BadRequest("the body is not a JSON object")
+        raise ApiError(400, "the body is not a JSON object")
     return document
 
 
-def changed(settings: Settings, wishes: dict[str, Any]) -> Settings:
+def parse_settings(settings: Settings, payload: dict[str, Any]) -> Settings:
     """Settings with some of them changed.
 
     Raises:
-        BadRequest: There is no such setting, or its value is out of bounds.
+        ApiError: There is no such setting, or its value is out of bounds.
     """
     known = [field.name for field in fields(settings)]
-    if not wishes:
-        raise BadRequest(f"nothing to change: give one of {', '.join(known)}", 422)
-    for name, value in wishes.items():
+    if not payload:
+        raise ApiError(422, f"nothing to change: give one of {', '.join(known)}")
+    for name, value in payload.items():
         if name not in known:
-            raise BadRequest(f"there is no such setting; there are {', '.join(known)}", 422)
+            raise ApiError(422, f"there is no such setting; there are {', '.join(known)}")
         low, high = LIMITS[name]
         number = isinstance(value, int | float) and not isinstance(value, bool)
         if not number or not isfinite(value) or not low <= value <= high:
-            raise BadRequest(f"{name} is a number from {low:g} to {high:g}", 422)
-    return replace(settings, **{name: float(value) for name, value in wishes.items()})
+            raise ApiError(422, f"{name} is a number from {low:g} to {high:g}")
+    return replace(settings, **{name: float(value) for name, value in payload.items()})
 
 
-def recording_of(wishes: dict[str, Any]) -> bool:
+def parse_recording(payload: dict[str, Any]) -> bool:
     """Whether it is to be recorded from now on.
 
     Raises:
-        BadRequest: It does not say.
+        ApiError: It does not say.
     """
-    wish = wishes.get("recording")
-    if not isinstance(wish, bool) or len(wishes) > 1:
-        raise BadRequest('give {"recording": true} or {"recording": false}', 422)
-    return wish
+    wanted = payload.get("recording")
+    if not isinstance(wanted, bool) or len(payload) > 1:
+        raise ApiError(422, 'give {"recording": true} or {"recording": false}')
+    return wanted

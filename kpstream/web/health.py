@@ -11,14 +11,14 @@ SILENT_AFTER = 2.0
 STUCK_AFTER = 10.0
 """Seconds without a sign of life from a pipeline, which gives one twenty times a second even without a camera."""
 
-Word = Literal["live", "waiting", "silent", "stuck", "ended"]
+Status = Literal["live", "waiting", "silent", "stuck", "ended"]
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class Health:
     """How one camera is doing."""
 
-    word: Word
+    status: Status
     """``live``: pictures come; ``waiting``: none has come yet; ``silent``: they stopped, and it is tried again;
     ``stuck``: the pipeline itself gives no sign of life; ``ended``: nothing more will come."""
     text: str
@@ -27,10 +27,10 @@ class State:
     @property
     def dead(self) -> bool:
         """Whether nothing but a restart can help; a silent camera comes back by itself."""
-        return self.word in ("stuck", "ended")
+        return self.status in ("stuck", "ended")
 
 
-def state_of(*, closed: bool, picture_at: float, beat_at: float, now: float, trouble: str) -> State:
+def health_of(*, closed: bool, picture_at: float, beat_at: float, now: float, trouble: str) -> Health:
     """Judge a camera.
 
     Args:
@@ -41,16 +41,16 @@ def state_of(*, closed: bool, picture_at: float, beat_at: float, now: float, tro
         trouble: What the pipeline says is wrong with the source; empty where nothing is.
     """
     if closed:
-        return State("ended", "ended")
+        return Health("ended", "ended")
     if now - beat_at > STUCK_AFTER:
-        return State("stuck", f"no sign of life for {_seconds(now - beat_at)}")
+        return Health("stuck", f"no sign of life for {_seconds(now - beat_at)}")
     if isnan(picture_at):
-        return State("waiting", trouble or "waiting for the first picture")
+        return Health("waiting", trouble or "waiting for the first picture")
     silent = now - picture_at
     if silent < SILENT_AFTER and not trouble:
-        return State("live", "live")
+        return Health("live", "live")
     text = f"camera silent for {_seconds(silent)}"
-    return State("silent", f"{text}: {trouble}" if trouble else f"{text}, trying again")
+    return Health("silent", f"{text}: {trouble}" if trouble else f"{text}, trying again")
 
 
 def _seconds(seconds: float) -> str:
@@ -59,8 +59,8 @@ def _seconds(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"
 
 
-def overall(states: dict[str, State]) -> Literal["ok", "degraded", "dead"]:
-    """One word for several cameras: dead only where none of them lives any more."""
-    if states and all(state.dead for state in states.values()):
+def overall_status(cameras: dict[str, Health]) -> Literal["ok", "degraded", "dead"]:
+    """One status for several cameras: dead only where none of them lives any more."""
+    if cameras and all(health.dead for health in cameras.values()):
         return "dead"
-    return "ok" if all(state.word == "live" for state in states.values()) else "degraded"
+    return "ok" if all(health.status == "live" for health in cameras.values()) else "degraded"
