@@ -32,7 +32,7 @@ from kpstream.interfaces import Endpoint
 from kpstream.skeleton import COCO, Skeleton
 from kpstream.testing import Recorded, Reply, ScriptedServer, canned_answer
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parents[1] / "data"
 KEY = "rfKey0123456789"
 BLACK = np.zeros((480, 640, 3), np.uint8)
 

@@ -18,7 +18,7 @@ from kpstream.errors import UsageError
 from kpstream.skeleton import COCO_NAMES, Skeleton
 from kpstream.testing import ManualClock, Recorded, Reply, ScriptedServer
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parents[1] / "data"
 KEY = "rfKey0123456789"
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),

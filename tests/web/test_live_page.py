@@ -19,7 +19,7 @@ import requests
 
 from kpstream.testing import Reply, ScriptedServer
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 CLIP = ROOT / "samples" / "walkers.mp4"
 TOKEN = "correct-horse-battery"
 

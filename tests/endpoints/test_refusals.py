@@ -17,7 +17,7 @@ from kpstream.endpoints.transport import Access, Response
 from kpstream.errors import EndpointError, EndpointRejected, EndpointUnavailable
 from kpstream.options import on_command_line
 
-ERRORS: list[dict[str, Any]] = json.loads((Path(__file__).parent / "data/errors.json").read_text())
+ERRORS: list[dict[str, Any]] = json.loads((Path(__file__).parents[1] / "data/errors.json").read_text())
 
 
 def response(status: int, body: object = b"", headers: dict[str, str] | None = None) -> Response:
