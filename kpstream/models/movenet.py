@@ -163,12 +163,22 @@ def _fitted(image: Image, long_side: int) -> tuple[Image, Floats]:
     """The picture as the network takes it, black at the right and below, and the scale back to its pixels (x, y)."""
     height, width = image.shape[:2]
     scale = long_side / max(height, width)
-    inner_height, inner_width = max(1, round(height * scale)), max(1, round(width * scale))
-    sides = [max(_MIN_SIDE, ceil(side / _SIDE_STEP) * _SIDE_STEP) for side in (inner_height, inner_width)]
-    canvas = np.zeros((*sides, 3), np.uint8)
+    inner = max(1, round(height * scale)), max(1, round(width * scale))
+    shrunk, step = image, 1
+    # OpenCV takes the mean of two by two pixels far faster than of any other area: 1 ms of 1768x994 in place of 4.
+    while all(side >= 2 * least for side, least in zip(shrunk.shape, inner, strict=False)):
+        shrunk, step = _halved(shrunk), 2 * step
+    canvas = np.zeros((*(max(_MIN_SIDE, ceil(side / _SIDE_STEP) * _SIDE_STEP) for side in inner), 3), np.uint8)
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    canvas[:inner_height, :inner_width] = cv2.resize(image, (inner_width, inner_height), interpolation=method)
-    return canvas, np.array([width / inner_width, height / inner_height], np.float32)
+    canvas[: inner[0], : inner[1]] = cv2.resize(shrunk, inner[::-1], interpolation=method)
+    return canvas, np.array([step * shrunk.shape[1] / inner[1], step * shrunk.shape[0] / inner[0]], np.float32)
+
+
+def _halved(image: Image) -> Image:
+    """A picture of half the size; an odd row or column at the end is left out."""
+    height, width = image.shape[0] // 2, image.shape[1] // 2
+    halved = cv2.resize(image[: 2 * height, : 2 * width], (width, height), interpolation=cv2.INTER_AREA)
+    return np.asarray(halved, np.uint8)
 
 
 def decode(maps: HeadMaps) -> list[Person]:
