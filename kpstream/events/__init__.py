@@ -1,0 +1,60 @@
+"""What happens, told from poses: zones, lines and rules, and the events that they open and end.
+
+Pure without exception: no clock, no file, no thread. A `RuleEngine` is given observations in the order of their
+arrival and returns events; time is the source's pts, in seconds.
+"""
+
+from kpstream.events.engine import Observation, RuleEngine
+from kpstream.events.event import Event
+from kpstream.events.rules import (
+    Absence,
+    Angle,
+    Condition,
+    Count,
+    Custom,
+    Distance,
+    Fall,
+    HandsUp,
+    InZone,
+    KeypointInZone,
+    Line,
+    LineCrossing,
+    Lying,
+    Repetitions,
+    Rule,
+    RuleSet,
+    Schedule,
+    Speed,
+    Still,
+    Tilt,
+    Zone,
+    model_faults,
+)
+
+__all__ = [
+    "Absence",
+    "Angle",
+    "Condition",
+    "Count",
+    "Custom",
+    "Distance",
+    "Event",
+    "Fall",
+    "HandsUp",
+    "InZone",
+    "KeypointInZone",
+    "Line",
+    "LineCrossing",
+    "Lying",
+    "Observation",
+    "Repetitions",
+    "Rule",
+    "RuleEngine",
+    "RuleSet",
+    "Schedule",
+    "Speed",
+    "Still",
+    "Tilt",
+    "Zone",
+    "model_faults",
+]

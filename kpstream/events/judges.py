@@ -1,0 +1,165 @@
+"""Whom a rule is about, and what its condition says of each at one moment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from itertools import combinations
+from math import isnan
+from typing import Protocol
+
+import numpy as np
+
+from kpstream.events import conditions as judged_by
+from kpstream.events.machine import Truth
+from kpstream.events.moment import Moment
+from kpstream.events.rules import (
+    Absence,
+    Angle,
+    Count,
+    Custom,
+    Distance,
+    Fall,
+    HandsUp,
+    InZone,
+    KeypointInZone,
+    Lying,
+    Rule,
+    RuleSet,
+    Speed,
+    Still,
+    Tilt,
+)
+
+Subject = tuple[int, ...]
+"""Whom a rule is about: one identity, two, or none where it is about all together."""
+Verdict = tuple[Subject, Truth, float | None]
+"""Whom, what, and the value behind it."""
+
+
+class Judge(Protocol):
+    """Says for whom a rule holds."""
+
+    def judge(self, moment: Moment, others: Moment, known: Mapping[Subject, bool]) -> Iterator[Verdict]:
+        """The verdicts of one moment; who is not known and for whom it does not hold may be left out.
+
+        Args:
+            moment: The objects that were measured.
+            others: The objects that are only drawn.
+            known: For whom there was a verdict before, and whether an event is open for them.
+        """
+
+    def forget(self, body_id: int) -> None:
+        """Drop what is remembered of an object."""
+
+
+class ObjectJudge:
+    """Judges each object by itself."""
+
+    def __init__(self, condition: judged_by.ObjectCondition) -> None:
+        self._condition = condition
+
+    def judge(self, moment: Moment, others: Moment, known: Mapping[Subject, bool]) -> Iterator[Verdict]:  # noqa: ARG002
+        """One verdict an object."""
+        if not moment.ids:
+            return
+        is_open = np.array([known.get((body_id,), False) for body_id in moment.ids])
+        truths, values = self._condition.judge(moment, is_open)
+        for body_id, truth, value in zip(moment.ids, truths.tolist(), values.tolist(), strict=True):
+            subject = (body_id,)
+            if truth == 0.0 and subject not in known:
+                continue
+            yield subject, _truth(truth), None if isnan(value) else value
+
+    def forget(self, body_id: int) -> None:
+        """Drop what is remembered of an object."""
+        self._condition.forget(body_id)
+
+
+class PairJudge:
+    """Judges how far objects are apart, by their anchors."""
+
+    def __init__(self, condition: Distance) -> None:
+        self._condition = condition
+
+    def judge(self, moment: Moment, others: Moment, known: Mapping[Subject, bool]) -> Iterator[Verdict]:  # noqa: ARG002
+        """One verdict a pair."""
+        condition, places, ids = self._condition, moment.anchors(self._condition.anchor), moment.ids
+        if len(ids) < 2:
+            return
+        one, other = np.triu_indices(len(ids), 1)
+        heights = (moment.heights[one] + moment.heights[other]) / 2
+        apart = np.hypot(*(places[one] - places[other]).T) / heights
+        pairs = [(min(pair), max(pair)) for pair in combinations(ids, 2)]
+        is_open = np.array([known.get(pair, False) for pair in pairs])
+        truths = judged_by.relative_bounds(apart, condition.min, condition.max, is_open)
+        for pair, truth, value in zip(pairs, truths.tolist(), apart.tolist(), strict=True):
+            if truth or pair in known:
+                yield pair, _truth(truth), value
+
+    def forget(self, body_id: int) -> None:
+        """Nothing is remembered."""
+
+
+class SceneJudge:
+    """Judges how many objects there are, all together."""
+
+    def __init__(self, condition: Count | Absence, rules: RuleSet) -> None:
+        self._area = None if condition.zone is None else judged_by.ZoneArea(rules.zones[condition.zone])
+        self._counts = isinstance(condition, Count)
+        self._low, self._high = (condition.min, condition.max) if isinstance(condition, Count) else (0.0, 0.0)
+
+    def judge(self, moment: Moment, others: Moment, known: Mapping[Subject, bool]) -> Iterator[Verdict]:
+        """One verdict: unknown where those who are only drawn would turn it."""
+        is_open = known.get((), False)
+        certain = self._count(moment, is_open=is_open)
+        possible = certain + self._count(others, is_open=is_open)
+        truths = [self._in_bounds(number, is_open=is_open) for number in (certain, possible)]
+        yield (), truths[0] if truths[0] == truths[1] else None, float(certain) if self._counts else None
+
+    def _in_bounds(self, number: int, *, is_open: bool) -> bool:
+        low, high = self._low, self._high
+        if is_open:
+            low, high = low - judged_by.tenth(low), high + judged_by.tenth(high)
+        return low <= number <= high
+
+    def _count(self, moment: Moment, *, is_open: bool) -> int:
+        if self._area is None or not moment.poses:
+            return len(moment.poses)
+        rows = np.full(len(moment.poses), is_open)
+        return int((self._area.anchors(moment, "bottom_center", rows) >= 0).sum())
+
+    def forget(self, body_id: int) -> None:
+        """Nothing is remembered."""
+
+
+_CONDITIONS: dict[type, Callable[..., judged_by.ObjectCondition]] = {
+    Lying: judged_by.LyingCondition,
+    Fall: judged_by.FallCondition,
+    HandsUp: judged_by.HandsUpCondition,
+    Angle: judged_by.AngleCondition,
+    Tilt: judged_by.TiltCondition,
+    Distance: judged_by.KeypointDistanceCondition,
+    Still: judged_by.StillCondition,
+    Speed: judged_by.SpeedCondition,
+    Custom: judged_by.CustomCondition,
+}
+
+
+def judge_of(rule: Rule, rules: RuleSet) -> Judge:
+    """Who judges by a rule that is about something that lasts."""
+    condition = rule.condition
+    match condition:
+        case Count() | Absence():
+            return SceneJudge(condition, rules)
+        case Distance(keypoints=None):
+            return PairJudge(condition)
+        case InZone():
+            return ObjectJudge(judged_by.InZoneCondition(condition, rules.zones[condition.zone]))
+        case KeypointInZone():
+            return ObjectJudge(judged_by.KeypointInZoneCondition(condition, rules.zones[condition.zone]))
+        case _:
+            return ObjectJudge(_CONDITIONS[type(condition)](condition))
+
+
+def _truth(truth: float) -> Truth:
+    return None if isnan(truth) else bool(truth)
