@@ -150,9 +150,9 @@ class Result:
     frame_index: int
     pts: float
     poses: tuple[Pose, ...]
-    captured_at: float
-    sent_at: float
-    received_at: float
+    captured_at: float = nan
+    sent_at: float = nan
+    received_at: float = nan
 
     @property
     def latency(self) -> float:
@@ -242,6 +242,9 @@ class Scene:
     stale: bool = False
     """True when the poses are too old to be trusted."""
     rendered_at: float = nan
+    answers: tuple[Result, ...] | None = None
+    """Of a live source the answers that were used since the scene before, their poses with `tracker_id`; None of a
+    recorded one, whose poses themselves are measured or lie between two answers."""
     source: str = ""
     """The source's name, safe to show."""
     annotator: Draws | None = field(default=None, repr=False)

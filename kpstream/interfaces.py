@@ -118,8 +118,11 @@ class Tracker(Protocol):
     def has_unconfirmed(self) -> bool:
         """Whether an object is still drawn that the last answer did not confirm."""
 
-    def update(self, result: Result) -> None:
+    def update(self, result: Result) -> tuple[Pose, ...]:
         """Take in a measurement.
+
+        Returns:
+            Its poses, in their order, each with the `tracker_id` of the object that it is of.
 
         Raises:
             ValueError: ``result.pts`` is not after the last one.

@@ -33,6 +33,7 @@ PLAN: dict[str, set[str]] = {
     "wire": {"entities", "errors", "redact", "skeleton"},
     "endpoints": {"options", "entities", "errors", "interfaces", "skeleton", "redact", "models", "wire"},
     "sources": {"entities", "errors", "interfaces", "redact"},
+    "events": {"entities", "quantities", "skeleton"},
     "sinks": {"entities", "errors", "interfaces", "skeleton", "wire"},
     "testing": {"entities", "errors", "interfaces", "skeleton"},
     # threads: the only places that start one
@@ -107,7 +108,7 @@ LIBRARIES: dict[str, set[str]] = {
     "prometheus_client": {"web"},
     "cryptography": {"web"},
     "segno": {"web"},
-    "pydantic": {"site_file"},
+    "pydantic": {"events", "site_file"},
     "platformdirs": {"endpoints"},
     "typer": {"cli"},
     "rich": {"console"},

@@ -129,15 +129,14 @@ class Pipeline:
         self._last_was_lost = False
         self._capture_rate, self._sample_rate, self._render_rate = Rate(), Rate(), Rate()
         self._newest: Result | None = None
-        self._next_index = 0
-        self._captured = self._dropped = self._rendered = 0
+        self._answers: list[Result] = []
+        self._next_index = self._captured = self._dropped = self._rendered = 0
         self._stopped = False
 
     @property
     def stats(self) -> Stats:
         """How it is doing right now."""
-        now = self._clock()
-        capture, sampler = self._capture, self._sampler
+        now, capture, sampler = self._clock(), self._capture, self._sampler
         return Stats(
             capture_fps=self._capture_rate.per_second(now),
             render_fps=self._render_rate.per_second(now),
@@ -322,13 +321,13 @@ class Pipeline:
         self._reorder.settle(outcomes)
         for item in self._reorder.release(self._clock() if at is None else at):
             if isinstance(item, Result):
-                self._tracker.update(item)
+                self._answers.append(replace(item, poses=self._tracker.update(item)))
                 self._newest = item
             else:
                 yield self._show(item)
 
     def _show(self, frame: Frame) -> Scene:
-        newest = self._newest
+        newest, answers, self._answers = self._newest, tuple(self._answers), []
         age = nan if newest is None else frame.pts - newest.pts
         self._rendered += 1
         self._render_rate.tick(self._clock())
@@ -340,6 +339,7 @@ class Pipeline:
             result_age=age,
             stale=age > STALE_AFTER,
             rendered_at=self._clock(),
+            answers=answers if self._capture.is_live else None,
             source=self._capture.name,
             annotator=self._annotator,
         )

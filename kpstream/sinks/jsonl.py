@@ -12,7 +12,7 @@ from math import nan
 from pathlib import Path
 from typing import Any
 
-from kpstream.entities import Image, Pose, Scene
+from kpstream.entities import Image, Pose, Result, Scene
 from kpstream.errors import SourceOpenError, UsageError
 from kpstream.sinks.output import OutputFile
 from kpstream.skeleton import Skeleton
@@ -65,7 +65,7 @@ class JsonLinesSink:
 def scene_object(scene: Scene) -> dict[str, Any]:
     """What a line says of a scene."""
     frame = scene.frame
-    return {
+    line = {
         "source": scene.source,
         "frame_index": frame.index,
         "pts": seconds(frame.pts),
@@ -77,6 +77,14 @@ def scene_object(scene: Scene) -> dict[str, Any]:
         "stale": scene.stale,
         "poses": [write_pose(pose) for pose in scene.poses],
     }
+    if scene.answers:
+        line["answers"] = [_answer_object(answer) for answer in scene.answers]
+    return line
+
+
+def _answer_object(answer: Result) -> dict[str, Any]:
+    poses = [write_pose(pose) for pose in answer.poses]
+    return {"frame_index": answer.frame_index, "pts": seconds(answer.pts), "poses": poses}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +98,10 @@ class RecordedPoses:
     result_frame_index: int | None = None
     result_age: float = nan
     stale: bool = False
+    frame_size: tuple[int, int] | None = None
+    """(width, height) in pixels; None where the line does not say."""
+    answers: tuple[Result, ...] | None = None
+    """The answers that a live view used since the line before; None where the line is none of a live view."""
 
 
 def read_poses(path: str | Path, skeletons: Mapping[str, Skeleton] | None = None) -> Mapping[int, RecordedPoses]:
@@ -198,4 +210,28 @@ def _recorded(line: bytes, skeletons: ClassSkeletons) -> RecordedPoses:
         result_frame_index=None if answered is None else whole(item, "result_frame_index"),
         result_age=number(item, "result_age", nan),
         stale=item.get("stale") is True,
+        frame_size=_frame_size(item),
+        answers=_answers(item, skeletons),
+    )
+
+
+def _frame_size(item: dict[str, Any]) -> tuple[int, int] | None:
+    size = item.get("frame_size")
+    if size is None:
+        return None
+    if not isinstance(size, list) or len(size) != 2 or not all(type(side) is int and side > 0 for side in size):
+        raise ValueError("'frame_size' is not a width and a height")
+    return size[0], size[1]
+
+
+def _answers(item: dict[str, Any], skeletons: ClassSkeletons) -> tuple[Result, ...] | None:
+    if "answers" not in item and "captured_wall" not in item:
+        return None
+    return tuple(
+        Result(
+            frame_index=whole(answer, "frame_index"),
+            pts=number(answer, "pts"),
+            poses=tuple(read_pose(pose, skeletons) for pose in objects(answer, "poses")),
+        )
+        for answer in objects(item, "answers")
     )

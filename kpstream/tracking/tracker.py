@@ -38,8 +38,11 @@ class Tracker:
         """Take in a frame ahead of its `predict`; between two answers, its picture then shows the way."""
         self._memory.frames.add(frame)
 
-    def update(self, result: Result) -> None:
+    def update(self, result: Result) -> tuple[Pose, ...]:
         """Take in a measurement.
+
+        Returns:
+            Its poses, in their order, each with the number of the object that it is of.
 
         Raises:
             ValueError: ``result.pts`` is not after the last one.
@@ -52,15 +55,18 @@ class Tracker:
         memory.answered.append((result.pts, result.frame_index))
         number = memory.frames.number(result.frame_index)
         owners = self._association.owners(result, late=late)
+        measured = []
         for answered, track in zip(result.poses, owners, strict=True):
             pose = answered.but(tracker_id=track.tracker_id, origin="measured")
             keyframe = Keyframe(result.pts, result.frame_index, pose)
+            measured.append(pose)
             track.keyframes.append(keyframe)
             track.presence.confirm(result.pts)
             if late and number is not None:
                 track.correct(keyframe, number, memory.coordinate_step)
         if late and number is not None:
             self._forward.learn(owners, number)
+        return tuple(measured)
 
     def predict(self, frame: Frame) -> tuple[Pose, ...]:
         """The poses on ``frame``: before, between or after the measurements.

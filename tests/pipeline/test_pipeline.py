@@ -366,3 +366,34 @@ def test_a_person_at_rest_whom_an_answer_overlooks_stays_drawn_and_is_asked_abou
     assert endpoint.asked[:2] == [0, beat]
     assert beat < endpoint.asked[2] < beat + 60
     assert all(drawn[30:])
+
+
+def test_a_live_scene_tells_which_answers_were_used_since_the_one_before() -> None:
+    turn = threading.Semaphore()
+
+    class InTurn(SyntheticSource):
+        def read(self) -> Frame | None:
+            turn.acquire()
+            return super().read()
+
+    answers = []
+    with Pipeline(InTurn(90, is_live=True), FakeEndpoint(), clock=ManualClock()) as pipeline:
+        for scene in pipeline:
+            assert scene.answers is not None
+            answers += [(scene.frame.index, answer) for answer in scene.answers]
+            wait_until(lambda: not pipeline.stats.in_flight)
+            turn.release()
+
+    used = [answer.frame_index for _, answer in answers]
+    assert used == sorted(set(used))
+    assert len(used) >= 10
+    for shown, answer in answers:
+        assert answer.frame_index <= shown
+        (pose,) = answer.poses
+        assert (pose.origin, pose.tracker_id) == ("measured", 1)
+        assert np.allclose(pose.xy, truth(answer.frame_index).xy, atol=0.01)
+
+
+def test_a_recorded_scene_needs_no_answers_beside_its_poses() -> None:
+    with Pipeline(SyntheticSource(3), FakeEndpoint()) as pipeline:
+        assert [scene.answers for scene in pipeline] == [None] * 3

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kpstream.entities import Frame, Origin, Pose, Scene
+from kpstream.entities import Frame, Origin, Pose, Result, Scene
 from kpstream.errors import SinkError, SourceOpenError, UsageError
 from kpstream.interfaces import Sink
 from kpstream.sinks.jsonl import JsonLinesSink, read_poses
@@ -360,3 +360,19 @@ def test_writing_and_reading_gives_the_same(tmp_path_factory: pytest.TempPathFac
             assert got.confidence == pytest.approx(expected.confidence, abs=0.0006)
             assert (got.tracker_id, got.origin) == (expected.tracker_id, expected.origin)
             assert not any(isnan(value) for value in got.keypoint_confidence)
+
+
+def test_the_answers_of_a_live_view_stand_beside_what_is_drawn_and_are_read_again(tmp_path: Path) -> None:
+    path, pose, frames = tmp_path / "out.jsonl", person(7), [Frame(n, n / 30, 0.0, picture()) for n in (9, 10)]
+    with_answer = Scene(frames[0], (), answers=(Result(3, 0.1, (pose,)),))
+
+    first, second = write(path, with_answer, Scene(frames[1], (), answers=()))
+
+    (written,) = first["answers"]
+    assert (written["frame_index"], written["pts"], written["poses"][0]["tracker_id"]) == (3, 0.1, pose.tracker_id)
+    assert "answers" not in second
+    recorded = read_poses(path)[9]
+    (read,) = recorded.answers or ()
+    assert (read.frame_index, read.pts, read.poses[0].tracker_id) == (3, 0.1, pose.tracker_id)
+    assert np.allclose(read.poses[0].xy, pose.xy, atol=0.001, equal_nan=True)
+    assert recorded.frame_size == frames[0].size
