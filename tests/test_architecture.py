@@ -33,7 +33,7 @@ PLAN: dict[str, set[str]] = {
     "wire": {"entities", "errors", "redact", "skeleton"},
     "endpoints": {"options", "entities", "errors", "interfaces", "skeleton", "redact", "models", "wire"},
     "sources": {"entities", "errors", "interfaces", "redact"},
-    "events": {"entities", "quantities", "skeleton"},
+    "events": {"entities", "options", "skeleton"},
     "sinks": {"entities", "errors", "interfaces", "skeleton", "wire"},
     "testing": {"entities", "errors", "interfaces", "skeleton"},
     # threads: the only places that start one

@@ -36,7 +36,7 @@ from kpstream.events.rules import (
     Tilt,
     Zone,
 )
-from kpstream.quantities import duration
+from kpstream.options.units import parse_duration
 
 Resolve = Callable[[str], Callable[..., bool | None]]
 """Finds the function that ``package.module:function`` names; raises ValueError, in words, where there is none."""
@@ -83,7 +83,7 @@ def _clock(text: str) -> time:
 
 def _seconds(value: object) -> object:
     if isinstance(value, str | int | float) and not isinstance(value, bool):
-        return 0.0 if value in {0, "0", "0s"} else duration(value)
+        return 0.0 if value in {0, "0", "0s"} else parse_duration(value)
     return value
 
 
