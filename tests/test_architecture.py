@@ -26,7 +26,6 @@ PLAN: dict[str, set[str]] = {
     "options": {"entities", "errors"},
     # columns: one job each, no thread
     "interfaces": {"entities"},
-    "journal": {"entities", "errors", "skeleton", "wire"},
     "tracking": {"entities"},
     "render": {"interfaces", "entities", "skeleton", "redact"},
     "models": {"entities", "errors", "skeleton"},
@@ -43,25 +42,21 @@ PLAN: dict[str, set[str]] = {
     "web": {"entities", "errors", "interfaces", "redact", "serving", "sinks", "skeleton", "wire"},
     # beam: the loops
     "pipeline": {*_GROUND, "interfaces", "tracking", "render", "dispatch"},
-    "outputs": {*_GROUND, "interfaces", "pipeline", "sinks", "sources"},
+    "recorded": {*_GROUND, "interfaces", "pipeline", "sinks", "sources", "wire"},
     "camera": {*_GROUND, "interfaces", "controls", "options", "pipeline", "sinks"},
-    "annotate": {*_GROUND, "interfaces", "sinks"},
     "controls": {*_GROUND, "dispatch", "endpoints", "pipeline", "sinks", "web"},
     "site": {*_GROUND, "interfaces", "dispatch", "endpoints", "sources", "pipeline", "controls", "web"},
     "image": {*_GROUND, "interfaces", "endpoints", "sinks", "wire"},
     # roof: options to objects
-    "signals": set(),
     "site_file": {"camera", "dispatch", "endpoints", "errors", "options", "redact", "sources", "web"},
     "config": {
         "camera", "controls", "dispatch", "endpoints", "entities", "interfaces", "options", "render", "site_file",
         "sources",
     },
-    "console": {"entities", "options", "redact"},
-    "doctor": {"console", "endpoints", "entities", "errors", "options", "redact", "sinks", "sources"},
     "cli": {
-        "annotate", "camera", "config", "console", "controls", "dispatch", "doctor", "endpoints", "entities", "errors",
-        "image", "interfaces", "journal", "models", "options", "outputs", "pipeline", "redact", "render",
-        "server", "signals", "sinks", "site", "site_file", "skeleton", "sources", "tracking", "web",
+        "camera", "config", "controls", "dispatch", "endpoints", "entities", "errors", "image", "interfaces", "models",
+        "options", "pipeline", "recorded", "redact", "render", "server", "sinks", "site", "site_file", "skeleton",
+        "sources", "tracking", "web",
     },
 }  # fmt: skip
 
@@ -71,7 +66,7 @@ LIBRARIES: dict[str, set[str]] = {
         "controls",
         "dispatch",
         "endpoints",
-        "journal",
+        "recorded",
         "models",
         "pipeline",
         "server",
@@ -93,12 +88,11 @@ LIBRARIES: dict[str, set[str]] = {
         "server",
         "image",
         "cli",
-        "doctor",
         "web",
         "wire",
     },
     "onnxruntime": {"models"},
-    "av": {"sources", "sinks", "doctor"},
+    "av": {"sources", "sinks", "cli"},
     "requests": {"endpoints", "server"},
     "urllib3": {"endpoints", "server"},
     "supervision": {"entities", "render"},
@@ -111,7 +105,7 @@ LIBRARIES: dict[str, set[str]] = {
     "pydantic": {"events", "site_file"},
     "platformdirs": {"endpoints"},
     "typer": {"cli"},
-    "rich": {"console"},
+    "rich": {"cli"},
     "ctypes": {"pipeline"},
 }
 STARTS_THREADS = {"pipeline", "dispatch", "server", "serving", "site", "web", "testing"}

@@ -13,18 +13,18 @@ import typer
 
 from kpstream.cli.app import INTERRUPTED, app
 from kpstream.cli.options import takes
-from kpstream.console import estimate, say, summary, work_progress
+from kpstream.cli.signals import Signals, signals_handled
+from kpstream.cli.terminal import estimate, say, summary, work_progress
 from kpstream.errors import BudgetSpent, EndpointUnavailable, KpstreamError, UsageError
 from kpstream.interfaces import Annotator
 from kpstream.options import DrawOptions, ModelOptions, OutputOptions, PartOptions, RequestOptions
-from kpstream.signals import Signals, signals_handled
 from kpstream.skeleton import Skeleton
 
 if TYPE_CHECKING:
     from kpstream.dispatch.sampling import Sampling
     from kpstream.entities import Stats
-    from kpstream.journal import FileJournal
-    from kpstream.outputs import Job
+    from kpstream.recorded.journal import FileJournal
+    from kpstream.recorded.plan import Job
 
 
 @app.command()
@@ -46,7 +46,7 @@ def annotate(
     from kpstream.dispatch.sampling import EveryNth, make_sampling
     from kpstream.endpoints.opening import make_endpoint
     from kpstream.endpoints.versions import load_skeleton_file
-    from kpstream.outputs import Encoding, Outputs, plan
+    from kpstream.recorded.plan import Encoding, Outputs, plan
     from kpstream.render import PoseAnnotator
 
     _check_together(inputs, part, outputs, requests)
@@ -193,7 +193,7 @@ def _say_what_was_done(job: Job, stats: Stats) -> None:
 def _open_journal(job: Job, model: ModelOptions) -> FileJournal | None:
     """What an earlier run of the same command left; None where there is no file to put it beside."""
     from kpstream.endpoints.opening import answer_identity
-    from kpstream.journal import FileJournal, fingerprint
+    from kpstream.recorded.journal import FileJournal, fingerprint
 
     if job.journal is None:
         return None
@@ -204,7 +204,7 @@ def _open_journal(job: Job, model: ModelOptions) -> FileJournal | None:
 
 
 def _redraw(job: Job, span: Span, annotator: Annotator, poses: Path, skeletons: Mapping[str, Skeleton] | None) -> None:
-    from kpstream.annotate import recorded_source, redraw
+    from kpstream.recorded.redraw import recorded_source, redraw
     from kpstream.sinks.jsonl import read_poses
     from kpstream.sources.file import VideoFile
 

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from kpstream import __version__
-from kpstream.console import say, set_up_logging, stderr
+from kpstream.cli.terminal import say, set_up_logging, stderr
 from kpstream.errors import KpstreamError, UsageError, ViewerQuit
 from kpstream.pipeline.memory import share_heaps
 from kpstream.redact import redact

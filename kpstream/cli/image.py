@@ -11,7 +11,7 @@ import typer
 
 from kpstream.cli.app import app
 from kpstream.cli.options import takes
-from kpstream.console import say
+from kpstream.cli.terminal import say
 from kpstream.errors import UsageError
 from kpstream.options import DrawOptions, ModelOptions
 

@@ -14,7 +14,8 @@ from kpstream.camera.spec import CameraSpec, Recording
 from kpstream.cli.app import INTERRUPTED, app
 from kpstream.cli.options import takes
 from kpstream.cli.page import page_of, served
-from kpstream.console import LiveStatus, live_status, say, summary
+from kpstream.cli.signals import signals_handled
+from kpstream.cli.terminal import LiveStatus, live_status, say, summary
 from kpstream.errors import UsageError
 from kpstream.interfaces import Annotator, Endpoint, Opener, Sink, Source
 from kpstream.options import (
@@ -26,7 +27,6 @@ from kpstream.options import (
     SourceOptions,
     ViewOptions,
 )
-from kpstream.signals import signals_handled
 
 # Commands import what loads OpenCV when they run: `doctor` and `--help` work where it cannot be loaded.
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kpstream.console import say, show_link, stderr
+from kpstream.cli.terminal import say, show_link, stderr
 from kpstream.errors import UsageError
 from kpstream.options import TOKEN_VARIABLE, PageOptions, parse_listen
 

@@ -10,8 +10,8 @@ import typer
 
 from kpstream.cli.app import INTERRUPTED, app
 from kpstream.cli.page import own_token, served
-from kpstream.console import say, summary
-from kpstream.signals import hangups_call, signals_handled
+from kpstream.cli.signals import hangups_call, signals_handled
+from kpstream.cli.terminal import say, summary
 
 
 @app.command()

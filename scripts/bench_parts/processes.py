@@ -21,7 +21,7 @@ from typing import IO, Any
 SCRIPTS = Path(__file__).resolve().parents[1]
 ROOT = SCRIPTS.parent
 _BEGAN_AT = time.monotonic()
-_IMPORTS = "import kpstream.cli, kpstream.annotate, kpstream.pipeline, kpstream.endpoints.roboflow"
+_IMPORTS = "import kpstream.cli, kpstream.recorded.redraw, kpstream.pipeline, kpstream.endpoints.roboflow"
 
 
 def say(text: str) -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kpstream.annotate import recorded_source, redraw
 from kpstream.entities import Image, Scene
+from kpstream.recorded.redraw import recorded_source, redraw
 from kpstream.sinks.jsonl import RecordedPoses
 from kpstream.testing import ListSink, SyntheticSource, truth
 

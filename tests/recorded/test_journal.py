@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from kpstream.entities import Answer, Pose
 from kpstream.errors import SinkError, UsageError
-from kpstream.journal import FileJournal, fingerprint
+from kpstream.recorded.journal import FileJournal, fingerprint
 from kpstream.skeleton import COCO, Skeleton
 from kpstream.testing import truth
 

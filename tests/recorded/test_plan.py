@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from kpstream.errors import SinkError, SourceOpenError, UsageError
-from kpstream.outputs import Encoding, Job, Outputs, plan
+from kpstream.recorded.plan import Encoding, Job, Outputs, plan
 from tests.source_clips import write_video
 
 

@@ -8,7 +8,7 @@ import typer
 
 from kpstream.cli.app import app
 from kpstream.cli.options import takes
-from kpstream.console import show_finding
+from kpstream.cli.terminal import show_finding
 from kpstream.options import ModelOptions
 
 
@@ -20,7 +20,7 @@ def doctor(
     model: ModelOptions,
 ) -> None:
     """Say what works on this machine and what does not, with the remedy. Nothing is sent to a model."""
-    from kpstream.doctor import examine
+    from kpstream.cli.checks import examine
 
     exit_code = 0
     for finding in examine(source, model):

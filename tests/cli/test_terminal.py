@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from kpstream.console import estimate, idle_line, live_line, summary
+from kpstream.cli.terminal import estimate, idle_line, live_line, summary
 from kpstream.entities import Frame, Scene, Stats
 
 NARROW = 76

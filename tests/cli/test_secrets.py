@@ -31,7 +31,7 @@ from kpstream.sources import open_source
 from kpstream.testing import Recorded, Reply, ScriptedServer
 from tests.source_servers import MjpegCamera
 
-SAMPLE = Path(__file__).parents[1] / "samples" / "walkers.mp4"
+SAMPLE = Path(__file__).parents[2] / "samples" / "walkers.mp4"
 _numbers = itertools.count(1)
 
 
@@ -346,7 +346,7 @@ def test_a_process_of_its_own(debug: list[str], tmp_path: Path) -> None:
     password, key = marked("odd"), marked()
     camera = MjpegCamera(password=password, pictures=60)
     url = camera.url.replace("://", f"://admin:{quote(password, safe='')}@")
-    environment = {**os.environ, "ROBOFLOW_API_KEY": key, "PYTHONPATH": str(Path(__file__).parents[1])}
+    environment = {**os.environ, "ROBOFLOW_API_KEY": key, "PYTHONPATH": str(Path(__file__).parents[2])}
     with ScriptedServer(*FAULTS.values()) as server:
         at = ["--model", "my-pose/3", "--endpoint", server.url, "--api-url", server.url, "--rate", "30"]
         command = [sys.executable, "-m", "kpstream", "live", url, "--no-window", "--jsonl", "-", "--duration", "3"]
