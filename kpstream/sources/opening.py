@@ -79,7 +79,9 @@ def open_video(
     asked_at = time.monotonic()
     fault = ""
     try:
-        container = av.open(reference, "r", options=dict(options or {}), timeout=(timeout, timeout))
+        container = av.open(
+            reference, "r", options=dict(options or {}), timeout=(timeout, timeout), metadata_errors="replace"
+        )
     except (FFmpegError, OSError, ValueError) as error:
         gave_up = timeout is not None and time.monotonic() - asked_at >= NEARLY * timeout
         fault = _no_answer(timeout) if gave_up else explain(error, reference, timeout)

@@ -8,20 +8,24 @@ is still small, and they keep their buffers. A fresh buffer for each picture cos
 from __future__ import annotations
 
 import struct
-from typing import cast
+from math import cos, radians, sin
+from typing import Any, cast
 
 from av.error import FFmpegError
 from av.filter import Graph
 from av.filter.context import FilterContext
-from av.sidedata.sidedata import SideDataContainer
+from av.sidedata.sidedata import SideDataContainer, Type
 from av.video.frame import VideoFrame
 
 from kpstream.entities import Image
 from kpstream.errors import SourceReadError
 
-_CONVERTIBLE = {0, 1, 2, 4, 5, 6, 7, 9}
-"""Colour matrices (AVColorSpace) that FFmpeg's scaler knows."""
-_UNSPECIFIED = 2
+_MATRICES = {0, 1, 2, 4, 5, 6, 7, 9}
+_PRIMARIES = {1, 2, *range(4, 13), 22}
+_TRANSFERS = {1, 2, *range(4, 9), *range(11, 19)}
+_RANGES = {0, 1, 2}
+"""What FFmpeg's scaler knows of AVColorSpace, AVColorPrimaries, AVColorTransferCharacteristic and AVColorRange."""
+_UNSPECIFIED, _UNSPECIFIED_RANGE = 2, 0
 _Kind = tuple[int, int, str, int, int, int]
 
 
@@ -43,8 +47,7 @@ class Converter:
         Raises:
             SourceReadError: FFmpeg cannot convert this form of pixels.
         """
-        if picture.colorspace not in _CONVERTIBLE:
-            picture.colorspace = _UNSPECIFIED  # colours that are a little wrong are better than none
+        _forget_unknown_colours(picture)
         kind = (
             picture.width,
             picture.height,
@@ -82,12 +85,42 @@ class Converter:
         self._graph, self._entry, self._exit, self._kind = graph, entry, way_out, kind
 
 
+def _forget_unknown_colours(picture: VideoFrame) -> None:
+    """Colours that are a little wrong are better than none."""
+    if picture.colorspace not in _MATRICES:
+        picture.colorspace = _UNSPECIFIED
+    if picture.color_primaries not in _PRIMARIES:
+        picture.color_primaries = _UNSPECIFIED
+    if picture.color_trc not in _TRANSFERS:
+        picture.color_trc = _UNSPECIFIED
+    if picture.color_range not in _RANGES:
+        picture.color_range = _UNSPECIFIED_RANGE
+
+
 def upright(picture: VideoFrame) -> list[tuple[str, str]]:
     """The filters, each with its arguments, that undo how the camera was held, by the picture's display matrix."""
-    for data in cast(SideDataContainer, picture.side_data):
-        if data.type.name == "DISPLAYMATRIX":
-            return turns(struct.unpack("<9i", bytes(data)))
-    return []
+    try:
+        found = [bytes(data) for data in cast(SideDataContainer, picture.side_data) if data.type is Type.DISPLAYMATRIX]
+    except (ValueError, LookupError):  # the rotation is always there; only mirrors are not in it
+        return turns(_matrix_of(picture.rotation))
+    return turns(struct.unpack("<9i", found[0][:36])) if found and len(found[0]) >= 36 else []
+
+
+def _matrix_of(rotation: int) -> tuple[int, ...]:
+    """The display matrix of a picture that is turned by so many degrees, counter-clockwise."""
+    sine, cosine = round(sin(radians(rotation))), round(cos(radians(rotation)))
+    return cosine, -sine, 0, sine, cosine, 0, 0, 0, 1
+
+
+def _unnamed(kind: type[Type], number: Any) -> Type:
+    """A member for a kind of side data that PyAV has no name for."""
+    member = object.__new__(kind)
+    member._name_, member._value_ = f"UNNAMED_{number}", number
+    return member
+
+
+# PyAV wraps all side data of a picture at once, and fails at the first kind that only a newer FFmpeg knows.
+Type._missing_ = classmethod(_unnamed)  # type: ignore[assignment, method-assign]
 
 
 def turns(matrix: tuple[int, ...]) -> list[tuple[str, str]]:
