@@ -8,10 +8,10 @@ Every coordinate is in pixels of the source image, origin top left, x to the rig
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from fractions import Fraction
 from math import nan
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -171,31 +171,50 @@ class Lost:
 Outcome = Result | Lost
 
 
+def _counter(text: str, metric: str = "", *, unit: str = "", start: Any = 0) -> Any:
+    """A field of `Counts`.
+
+    Args:
+        text: What is counted, in a sentence.
+        metric: Its name in figures for Prometheus; empty where it stands in none.
+        unit: Of the metric.
+        start: Zero.
+    """
+    return field(default=start, metadata={"help": text, "metric": metric, "unit": unit})
+
+
 @dataclass(frozen=True, slots=True)
-class Stats:
-    """How the pipeline is doing: rates over the last seconds, counts since its start."""
+class Counts:
+    """What was counted since the start."""
+
+    captured: int = _counter("Frames that the source gave and the loop took.", "frames_captured")
+    rendered: int = _counter("Frames that were shown, with their poses.", "frames_shown")
+    dropped: int = _counter("Frames that the source gave and nobody took.", "frames_dropped")
+    requests: int = _counter("Requests that were sent to the endpoint.", "requests")
+    answered: int = _counter("Requests that were answered.", "requests_answered")
+    lost: int = _counter("Requests that got no answer.", "requests_lost")
+    stale: int = _counter("Answers that came after a newer one.", "answers_stale")
+    reconnects: int = _counter("Times that the source was lost and came back.", "source_reconnects")
+    bytes_sent: int = _counter("Bytes of request bodies that were sent.", "request_bytes", unit="bytes")
+    recalled: int = _counter("Answers that the journal of an earlier run had; they took no request.")
+    billed: float = _counter("Seconds of processing that the service said it bills.", start=0.0)
+    credits: float = _counter("Estimated credits of the hosted service that were spent.", "credits", start=0.0)
+
+    def __add__(self, earlier: Counts) -> Self:
+        """The same, with what was counted earlier on top."""
+        return replace(self, **{f.name: getattr(self, f.name) + getattr(earlier, f.name) for f in fields(Counts)})
+
+
+@dataclass(frozen=True, slots=True)
+class Stats(Counts):
+    """How the pipeline is doing: counts since its start, rates over the last seconds, and what is wrong right now."""
 
     capture_fps: float = nan
     render_fps: float = nan
     sample_fps: float = nan
     in_flight: int = 0
-    captured: int = 0
-    rendered: int = 0
-    dropped: int = 0
-    requests: int = 0
-    answered: int = 0
-    lost: int = 0
-    stale: int = 0
-    reconnects: int = 0
     latency: float = nan
     """Median of `Result.latency`; NaN before the first result."""
-    bytes_sent: int = 0
-    recalled: int = 0
-    """Answers that the journal of an earlier run had; they took no request."""
-    billed: float = 0.0
-    """Seconds of processing that the service said it bills."""
-    credits: float = 0.0
-    """Estimated credits of the hosted service for what was answered; 0 where the service has no price."""
     source_trouble: str = ""
     """What is wrong with the source right now, in words for the user; empty while frames come."""
     endpoint_trouble: str = ""

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import fields
 from math import nan
 
 import numpy as np
 
-from kpstream.entities import Frame, Image, Pose, Scene
+from kpstream.entities import Counts, Frame, Image, Pose, Scene, Stats
 from kpstream.skeleton import COCO, Skeleton
 
 
@@ -70,3 +71,12 @@ def test_coco_edges_are_indices_into_its_names() -> None:
     assert all(0 <= end < len(COCO.names) for edge in (*COCO.edges, *COCO.symmetries) for end in edge)
     assert COCO.index("left_wrist") == 9
     assert COCO.index("tail") is None
+
+
+def test_figures_go_on_from_earlier_ones_in_every_count_and_in_nothing_else() -> None:
+    ones, twos = (Counts(*[number] * len(fields(Counts))) for number in (1, 2))
+    later = Stats(render_fps=30.0, source_trouble="silent") + ones
+    earlier = Stats(render_fps=5.0, requests_left=3) + twos
+    together = later + earlier
+    assert {getattr(together, count.name) for count in fields(Counts)} == {3}
+    assert (together.render_fps, together.source_trouble, together.requests_left) == (30.0, "silent", None)

@@ -6,7 +6,6 @@ import logging
 import threading
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Generic, Protocol, TypeVar
 
@@ -26,10 +25,6 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 """Seconds before a loop that died begins again."""
 _STEADY = 60.0
 """Seconds after which a loop that dies has not been dying at once."""
-_COUNTED = (
-    *("captured", "rendered", "dropped", "requests", "answered", "lost", "stale"),
-    *("reconnects", "bytes_sent", "recalled", "billed", "credits"),
-)
 _log = logging.getLogger("kpstream")
 
 
@@ -119,7 +114,7 @@ class Loop(Generic[C]):
     def stats(self) -> Stats:
         """What it has done since its start, however often its pipeline began again; for when it has ended."""
         pipeline = self._pipeline
-        return self._earlier if pipeline is None else _together(self._earlier, pipeline.stats)
+        return self._earlier if pipeline is None else pipeline.stats + self._earlier
 
     @property
     def is_written(self) -> bool:
@@ -199,8 +194,3 @@ class Loop(Generic[C]):
 def _open(camera: Camera) -> Source:
     source = camera.open_source()
     return Masked(source, camera.masks) if camera.masks else source
-
-
-def _together(earlier: Stats, later: Stats) -> Stats:
-    """The later figures, with all that was counted before."""
-    return replace(later, **{name: getattr(earlier, name) + getattr(later, name) for name in _COUNTED})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import fields
 from math import isnan, nan
 
 from prometheus_client import CollectorRegistry
@@ -11,22 +12,9 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from prometheus_client.registry import Collector
 
 from kpstream import __version__
+from kpstream.entities import Counts
 from kpstream.web.feed import ages
 from kpstream.web.hub import Hub
-
-_COUNTERS: tuple[tuple[str, str, str, str], ...] = (
-    ("frames_captured", "", "Frames that the source gave and the loop took.", "captured"),
-    ("frames_shown", "", "Frames that were shown, with their poses.", "rendered"),
-    ("frames_dropped", "", "Frames that the source gave and nobody took.", "dropped"),
-    ("requests", "", "Requests that were sent to the endpoint.", "requests"),
-    ("requests_answered", "", "Requests that were answered.", "answered"),
-    ("requests_lost", "", "Requests that got no answer.", "lost"),
-    ("answers_stale", "", "Answers that came after a newer one.", "stale"),
-    ("source_reconnects", "", "Times that the source was lost and came back.", "reconnects"),
-    ("request_bytes", "bytes", "Bytes of request bodies that were sent.", "bytes_sent"),
-    ("credits", "", "Estimated credits of the hosted service that were spent.", "credits"),
-)
-"""Name, unit, help and the field of `Stats`."""
 
 
 def _or_nan(value: int | None) -> float:
@@ -79,10 +67,13 @@ class _Cameras(Collector):
     def collect(self) -> Iterator[Metric]:
         hubs = list(self._hubs())
         yield InfoMetricFamily("kpstream_build", "What runs here.", {"version": __version__})
-        for name, unit, text, field in _COUNTERS:
+        for field in fields(Counts):
+            if not (name := field.metadata["metric"]):
+                continue
+            unit, text = field.metadata["unit"], field.metadata["help"]
             counter = CounterMetricFamily(f"kpstream_{name}", text, labels=["camera"], unit=unit)
             for hub in hubs:
-                counter.add_metric([hub.feed.name], float(getattr(hub.feed.stats, field)))
+                counter.add_metric([hub.feed.name], float(getattr(hub.feed.stats, field.name)))
             yield counter
         for name, unit, text, read in _GAUGES:
             gauge = GaugeMetricFamily(f"kpstream_{name}", text, labels=["camera"], unit=unit)

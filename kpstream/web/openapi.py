@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import Any
+from typing import Any, get_type_hints
 
 from kpstream import __version__
 from kpstream.entities import Stats
@@ -35,8 +35,19 @@ def _settings() -> Schema:
 
 
 def _stats() -> Schema:
-    kinds: Schema = {"int": _COUNT, "float": _NUMBER, "int | None": {"type": ["integer", "null"]}}
-    return _object({field.name: kinds[str(field.type)] for field in fields(Stats) if field.type != "str"})
+    schemas: dict[Any, Schema] = {int: _COUNT, float: _NUMBER, int | None: {"type": ["integer", "null"]}}
+    types = get_type_hints(Stats)
+    return _object(
+        {
+            field.name: {**schemas[types[field.name]], **_description(field.metadata.get("help"))}
+            for field in fields(Stats)
+            if types[field.name] is not str
+        }
+    )
+
+
+def _description(text: str | None) -> Schema:
+    return {"description": text} if text else {}
 
 
 def _camera() -> Schema:

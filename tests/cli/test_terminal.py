@@ -16,7 +16,8 @@ def scene(stats: Stats) -> Scene:
 
 
 def test_a_narrow_terminal_shows_what_is_wrong_before_all_other_figures() -> None:
-    stats = Stats(29.9, 30.1, requests=4312, lost=128, endpoint_trouble="nothing listens at 192.168.100.200:9001")
+    trouble = "nothing listens at 192.168.100.200:9001"
+    stats = Stats(capture_fps=29.9, render_fps=30.1, requests=4312, lost=128, endpoint_trouble=trouble)
     shown = live_line(scene(stats))[:NARROW]
     assert "1:01" in shown
     assert "128 lost" in shown
@@ -24,7 +25,8 @@ def test_a_narrow_terminal_shows_what_is_wrong_before_all_other_figures() -> Non
 
 
 def test_where_all_is_well_there_is_no_word_of_trouble() -> None:
-    assert live_line(scene(Stats(29.9, 30.1, requests=7))).startswith("1:01  ·  30.1 of 29.9 frames/s  ·  ")
+    stats = Stats(capture_fps=29.9, render_fps=30.1, requests=7)
+    assert live_line(scene(stats)).startswith("1:01  ·  30.1 of 29.9 frames/s  ·  ")
 
 
 def test_without_pictures_the_reason_is_shown() -> None:
