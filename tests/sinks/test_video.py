@@ -3,28 +3,27 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
-from math import inf, nan
+from math import nan
 from pathlib import Path
 
 import av
 import cv2
 import numpy as np
 import pytest
-from av.audio.stream import AudioStream
-from av.video.stream import VideoStream
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kpstream.entities import Image, Scene
+from kpstream.entities import Scene
 from kpstream.errors import SinkError, UsageError
 from kpstream.interfaces import Sink
 from kpstream.sinks.timeline import TICKS, Timeline
-from kpstream.sinks.video import AudioSource, VideoSink
+from kpstream.sinks.video import VideoSink
 from tests.sink_contract import FileSinkContract, picture, scene
+from tests.sinks.videos import pictures_of, record, times_of
 
 
 class TestContract(FileSinkContract):
@@ -33,24 +32,6 @@ class TestContract(FileSinkContract):
     @pytest.fixture
     def make_at(self) -> Callable[[Path], Sink]:
         return lambda path: VideoSink(path, preset="ultrafast", frame_rate=30)
-
-
-def record(path: Path, times: list[float], *, size: tuple[int, int] = (64, 48), **options: object) -> VideoSink:
-    sink = VideoSink(path, **({"preset": "ultrafast"} | options))  # type: ignore[arg-type]
-    for index, pts in enumerate(times):
-        sink.write(scene(index, pts=pts), picture(index, size))
-    sink.close()
-    return sink
-
-
-def times_of(path: Path) -> list[float]:
-    with av.open(str(path)) as container:
-        return [frame.time for frame in container.decode(video=0) if frame.time is not None]
-
-
-def pictures_of(path: Path) -> list[Image]:
-    with av.open(str(path)) as container:
-        return [np.asarray(frame.to_ndarray(format="bgr24"), np.uint8) for frame in container.decode(video=0)]
 
 
 def boxes_of(path: Path) -> list[str]:
@@ -399,259 +380,3 @@ def test_a_check_leaves_nothing_behind_and_nothing_changed(tmp_path: Path) -> No
     (tmp_path / "a.mp4").write_bytes(b"what was there")
     VideoSink(tmp_path / "a.mp4").check()
     assert (tmp_path / "a.mp4").read_bytes() == b"what was there"
-
-
-# Sound
-
-
-@dataclass(frozen=True)
-class Clip:
-    """A clip whose picture flashes when its sound clicks: each full second of the container's time."""
-
-    path: Path
-    video_codec: str = "libx264"
-    audio_codec: str = "aac"
-    video_starts: float = 0.0
-    audio_starts: float = 0.0
-    video_ends: float = 3.5
-    audio_ends: float = 3.5
-    rate: int = 48_000
-
-    def make(self) -> Path:
-        with av.open(str(self.path), "w") as output:
-            video = output.add_stream(self.video_codec, rate=30, time_base=Fraction(1, 90_000))
-            audio = output.add_stream(self.audio_codec, rate=self.rate, layout="stereo")
-            assert isinstance(video, VideoStream)
-            assert isinstance(audio, AudioStream)
-            video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
-            video.options = {"bf": "0"} if self.video_codec == "libx264" else {}
-            blocks = [*self._pictures(), *self._sound()]
-            for block in sorted(blocks, key=lambda block: block.time or 0.0):
-                if isinstance(block, av.VideoFrame):
-                    output.mux(video.encode(block))
-                if isinstance(block, av.AudioFrame):
-                    output.mux(audio.encode(block))
-            output.mux(video.encode(None))
-            output.mux(audio.encode(None))
-        return self.path
-
-    def _pictures(self) -> Iterator[av.VideoFrame]:
-        for index in range(round((self.video_ends - self.video_starts) * 30)):
-            time = self.video_starts + index / 30
-            flash = abs(time - round(time)) < 0.01 and round(time) > 0
-            frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 255 * flash, np.uint8), format="bgr24")
-            frame.pts, frame.time_base = round(time * 90_000), Fraction(1, 90_000)
-            yield frame
-
-    def _sound(self) -> Iterator[av.AudioFrame]:
-        first, last = round(self.audio_starts * self.rate), round(self.audio_ends * self.rate)
-        samples = np.zeros(last, np.float32)
-        for second in range(1, int(self.audio_ends) + 1):
-            samples[second * self.rate : second * self.rate + 60] = 0.9
-        for start in range(first, last, 1000):
-            block = np.stack([samples[start : start + 1000]] * 2)
-            frame = av.AudioFrame.from_ndarray(block, format="fltp", layout="stereo")
-            frame.sample_rate, frame.pts, frame.time_base = self.rate, start, Fraction(1, self.rate)
-            yield frame
-
-
-def annotate(clip: Path, path: Path, *, start: float = 0.0, end: float = inf, **options: float) -> None:
-    """Write the clip's own pictures again, with its sound."""
-    sink = VideoSink(path, preset="ultrafast", audio=AudioSource(clip, **options), frame_rate=30)
-    with av.open(str(clip)) as container:
-        first: float | None = None
-        for index, frame in enumerate(container.decode(video=0)):
-            assert frame.time is not None
-            first = frame.time if first is None else first
-            if start <= frame.time - first < end:
-                image = np.asarray(frame.to_ndarray(format="bgr24"), np.uint8)
-                sink.write(scene(index, pts=frame.time - first, image=image), image)
-    sink.close()
-
-
-def flashes_of(path: Path) -> list[float]:
-    return [time for time, read in zip(times_of(path), pictures_of(path), strict=True) if read.mean() > 128]
-
-
-def clicks_of(path: Path) -> list[float]:
-    found: list[float] = []
-    with av.open(str(path)) as container:
-        resampler = av.AudioResampler(format="fltp", layout="mono")
-        for decoded in container.decode(audio=0):
-            for frame in resampler.resample(decoded):
-                loud = np.flatnonzero(np.abs(frame.to_ndarray()[0]) > 0.3)
-                assert frame.time is not None
-                if len(loud) and (not found or frame.time - found[-1] > 0.5):
-                    found.append(frame.time + float(loud[0]) / frame.sample_rate)
-    return found
-
-
-def audio_of(path: Path) -> tuple[str, float, float]:
-    """Codec, start and end of the sound, in seconds."""
-    with av.open(str(path)) as container:
-        stream = container.streams.audio[0]
-        frames = [(frame.time or 0.0, frame.samples / frame.sample_rate) for frame in container.decode(stream)]
-        return stream.codec_context.codec.canonical_name, frames[0][0], sum(frames[-1])
-
-
-CLIPS = {
-    "AAC in MP4": (Clip(Path("a.mp4")), "aac"),
-    "MP3 in MP4": (Clip(Path("a.mp4"), audio_codec="libmp3lame"), "mp3"),
-    "AC-3 in MP4": (Clip(Path("a.mp4"), audio_codec="ac3"), "ac3"),
-    "Opus in WebM": (Clip(Path("a.webm"), video_codec="libvpx", audio_codec="libopus"), "opus"),
-    "AAC in Matroska": (Clip(Path("a.mkv")), "aac"),
-    "FLAC in Matroska": (Clip(Path("a.mkv"), audio_codec="flac"), "flac"),
-    "PCM in QuickTime": (Clip(Path("a.mov"), audio_codec="pcm_s16le"), "aac"),
-    "PCM in Matroska": (Clip(Path("a.mkv"), audio_codec="pcm_s16le"), "aac"),
-    "AAC in a transport stream": (Clip(Path("a.ts")), "aac"),
-    "an odd rate": (Clip(Path("a.mov"), audio_codec="pcm_s16le", rate=37_800), "aac"),
-}
-
-
-@pytest.mark.parametrize(("clip", "codec"), CLIPS.values(), ids=CLIPS)
-@pytest.mark.parametrize(("start", "end"), [(0.0, inf), (0.5, 2.5), (1.517, inf)], ids=["whole", "part", "from 1.5 s"])
-def test_sound_and_picture_stay_together(clip: Clip, codec: str, start: float, end: float, tmp_path: Path) -> None:
-    source = Clip(**(vars(clip) | {"path": tmp_path / clip.path})).make()
-    annotate(source, tmp_path / "out.mp4", start=start, end=end)
-    flashes, clicks = flashes_of(tmp_path / "out.mp4"), clicks_of(tmp_path / "out.mp4")
-    assert len(clicks) == len(flashes) >= 1
-    assert clicks == pytest.approx(flashes, abs=0.005)
-    name, begins, ends = audio_of(tmp_path / "out.mp4")
-    assert name == codec
-    assert begins < 0.03
-    assert ends == pytest.approx(min(3.5, end) - start, abs=0.11)
-    assert times_of(tmp_path / "out.mp4")[0] == 0
-
-
-@pytest.mark.parametrize("audio_codec", ["aac", "pcm_s16le"])
-@pytest.mark.parametrize(
-    ("video_starts", "audio_starts", "clicks"), [(0.4, 0.0, 3), (0.0, 0.4, 3), (0.0, 1.5, 2), (0.0, 0.012, 3)]
-)
-@pytest.mark.parametrize("closed", [True, False], ids=["closed", "cut off"])
-def test_streams_that_do_not_begin_together_stay_together(
-    audio_codec: str, video_starts: float, audio_starts: float, clicks: int, closed: bool, tmp_path: Path
-) -> None:
-    source = Clip(tmp_path / "a.mov", "libx264", audio_codec, video_starts, audio_starts, 4.7, 4.7).make()
-    out = tmp_path / "out.mp4"
-    sink = VideoSink(out, preset="ultrafast", audio=AudioSource(source), frame_rate=30)
-    for index, (time, read) in enumerate(zip(times_of(source), pictures_of(source), strict=True)):
-        sink.write(scene(index, pts=time - video_starts, image=read), read)
-    if not closed:
-        (tmp_path / "copy.mp4").write_bytes(out.read_bytes())
-    sink.close()
-    out = out if closed else tmp_path / "copy.mp4"
-    heard, seen = clicks_of(out)[:clicks], flashes_of(out)[3 - clicks :][:clicks]
-    assert len(heard) == clicks
-    assert heard == pytest.approx(seen, abs=0.005)
-    assert times_of(out)[0] == 0
-
-
-def test_the_time_of_the_first_picture_may_be_told(tmp_path: Path) -> None:
-    source = Clip(tmp_path / "a.mov", video_starts=0.4).make()
-    annotate(source, tmp_path / "out.mp4", origin=0.9)
-    assert clicks_of(tmp_path / "out.mp4") == pytest.approx([0.1, 1.1, 2.1], abs=0.005)
-
-
-def test_sound_that_outlasts_the_picture_is_kept_to_its_end(tmp_path: Path) -> None:
-    annotate(Clip(tmp_path / "a.mp4", audio_ends=5.2).make(), tmp_path / "out.mp4")
-    assert audio_of(tmp_path / "out.mp4")[2] == pytest.approx(5.2, abs=0.05)
-
-
-def test_where_the_picture_is_broken_off_the_sound_is_too(tmp_path: Path) -> None:
-    annotate(Clip(tmp_path / "a.mp4", audio_ends=5.2).make(), tmp_path / "out.mp4", end=2.0)
-    assert audio_of(tmp_path / "out.mp4")[2] == pytest.approx(2.0, abs=0.05)
-
-
-def test_sound_that_ends_early_does_not_hold_back_the_picture(tmp_path: Path) -> None:
-    source = Clip(tmp_path / "a.mp4", audio_ends=1.0).make()
-    sink = VideoSink(tmp_path / "out.mp4", preset="ultrafast", audio=AudioSource(source), frame_rate=30)
-    for index in range(105):
-        sink.write(scene(index), picture(index))
-    (tmp_path / "copy.mp4").write_bytes((tmp_path / "out.mp4").read_bytes())
-    sink.close()
-    assert times_of(tmp_path / "copy.mp4")[-1] > 2.4
-    assert audio_of(tmp_path / "out.mp4")[2] == pytest.approx(1.0, abs=0.05)
-
-
-def test_sound_is_written_beside_the_picture_and_not_after_it(tmp_path: Path) -> None:
-    annotate(Clip(tmp_path / "a.mp4").make(), tmp_path / "out.mp4")
-    with av.open(str(tmp_path / "out.mp4")) as container:
-        packets = [
-            (packet.pos or 0, packet.stream.type, float(packet.pts * packet.time_base))
-            for packet in container.demux()
-            if packet.pts is not None
-        ]
-    newest = {"audio": 0.0, "video": 0.0}
-    for _, kind, time in sorted(packets):
-        newest[kind] = time
-        assert abs(newest["audio"] - newest["video"]) < 1.1
-
-
-def test_a_clip_without_sound_makes_a_silent_video(tmp_path: Path) -> None:
-    record(tmp_path / "silent.mp4", [index / 30 for index in range(10)])
-    annotate(tmp_path / "silent.mp4", tmp_path / "out.mp4")
-    with av.open(str(tmp_path / "out.mp4")) as container:
-        assert [stream.type for stream in container.streams] == ["video"]
-
-
-def test_a_part_that_begins_after_the_sound_is_silent(tmp_path: Path) -> None:
-    annotate(Clip(tmp_path / "a.mp4", audio_ends=1.0).make(), tmp_path / "out.mp4", start=2.0)
-    with av.open(str(tmp_path / "out.mp4")) as container:
-        assert [stream.type for stream in container.streams] == ["video"]
-
-
-@pytest.mark.parametrize("content", [None, b"no video at all" * 100])
-def test_sound_that_cannot_be_read_is_logged_and_the_picture_kept(
-    content: bytes | None, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    if content is not None:
-        (tmp_path / "a.mp4").write_bytes(content)
-    sink = record(tmp_path / "out.mp4", [0.0, 0.1], audio=AudioSource(tmp_path / "a.mp4"))
-    assert len(times_of(tmp_path / "out.mp4")) == sink.frames == 2
-    assert "the sound is left out" in caplog.text
-
-
-@pytest.mark.parametrize("audio_codec", ["aac", "pcm_s16le", "libmp3lame", "mp2"])
-def test_a_damaged_clip_costs_some_sound_and_no_picture(
-    audio_codec: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    source = Clip(tmp_path / "a.mkv", audio_codec=audio_codec).make()
-    data = bytearray(source.read_bytes())
-    for at in range(len(data) // 3, 2 * len(data) // 3, 7):
-        data[at] ^= 0x5A
-    source.write_bytes(data)
-    sink = record(tmp_path / "out.mp4", [index / 30 for index in range(105)], audio=AudioSource(source))
-    assert sink.frames == 105
-    assert len(times_of(tmp_path / "out.mp4")) == 105
-    assert all(record.levelname == "WARNING" for record in caplog.records)
-
-
-def test_a_packet_that_cannot_be_decoded_is_left_out(tmp_path: Path) -> None:
-    source = Clip(tmp_path / "a.mov", audio_codec="mp2").make()
-    with av.open(str(source)) as container:
-        places = [(packet.pos, packet.size) for packet in container.demux(audio=0) if packet.pos]
-    data = bytearray(source.read_bytes())
-    at, size = places[len(places) // 2]
-    data[at : at + size] = b"\xff" * size
-    source.write_bytes(data)
-    annotate(source, tmp_path / "out.mp4")
-    assert clicks_of(tmp_path / "out.mp4") == pytest.approx([1, 2, 3], abs=0.005)
-
-
-def test_times_that_wander_make_no_gaps_in_the_sound(tmp_path: Path) -> None:
-    """Matroska keeps whole milliseconds, and 1000 samples of 37800 a second are none."""
-    source = Clip(tmp_path / "a.mkv", audio_codec="pcm_s16le", rate=44_100).make()
-    annotate(source, tmp_path / "out.mp4")
-    with av.open(str(tmp_path / "out.mp4")) as container:
-        starts = [packet.pts for packet in container.demux(audio=0) if packet.pts is not None]
-    assert {after - before for before, after in pairwise(starts[:-1])} == {1024}
-
-
-def test_sound_that_begins_late_holds_nothing_back(tmp_path: Path) -> None:
-    source = Clip(tmp_path / "a.mp4", audio_starts=3.0).make()
-    sink = VideoSink(tmp_path / "out.mp4", preset="ultrafast", audio=AudioSource(source), frame_rate=30)
-    for index in range(60):
-        sink.write(scene(index), picture(index))
-    (tmp_path / "copy.mp4").write_bytes((tmp_path / "out.mp4").read_bytes())
-    sink.close()
-    assert times_of(tmp_path / "copy.mp4")[-1] > 1

@@ -1,0 +1,88 @@
+"""Sound in the form that MP4 takes, at its place on the time of the file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
+from av.container import OutputContainer
+
+AAC_RATES = frozenset({7350, 8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000})
+_BIT_RATE = 96_000
+"""Bits per second and channel of AAC that is encoded here."""
+_DRIFT = 0.01
+"""Seconds by which time stamps may wander (Matroska's are whole milliseconds) before they are a gap in the sound."""
+
+
+def add_aac(output: OutputContainer, rate: int, channels: int) -> AudioStream:
+    """Add a track of AAC that is encoded here; another rate or another number of channels is made one that AAC has.
+
+    Args:
+        output: A file whose header is not yet written.
+        rate: Samples per second of what it will be given.
+        channels: How many; what PCM's channels are is often not said, so their number decides.
+
+    Raises:
+        av.FFmpegError: The file does not take it.
+    """
+    layout, count = {1: ("mono", 1), 6: ("5.1", 6)}.get(channels, ("stereo", 2))
+    stream = output.add_stream(
+        "aac", rate=rate if rate in AAC_RATES else 48_000, layout=layout, bit_rate=_BIT_RATE * count
+    )
+    assert isinstance(stream, AudioStream)
+    return stream
+
+
+def placed(frames: Iterable[tuple[AudioFrame, float] | None]) -> Iterator[AudioFrame | None]:
+    """Give sound its place: it begins at 0, after silence where it comes later, and gaps stay gaps.
+
+    Args:
+        frames: Each with the time at which it is heard, in seconds of the output; None where nothing is known yet.
+
+    Yields:
+        The same sound, timed; None where nothing is known yet.
+    """
+    due: float | None = None
+    for item in frames:
+        if item is None:
+            yield None
+            continue
+        frame, time = item
+        parts: Iterable[AudioFrame] = (frame,)
+        if due is None:
+            if round(time * frame.sample_rate) + frame.samples <= 0:
+                continue
+            parts, due = _from_zero(frame, time), 0.0
+        elif abs(time - due) > _DRIFT:
+            due = max(time, due)
+        for part in parts:
+            part.time_base = Fraction(1, part.sample_rate)
+            part.pts = round(due * part.sample_rate)
+            due += part.samples / part.sample_rate
+            yield part
+
+
+def _from_zero(first: AudioFrame, time: float) -> Iterator[AudioFrame]:
+    """The first frame, cut or after silence, so that the sound begins at 0.
+
+    FFmpeg cuts off the whole padding of an encoder or none of it, and a header cannot wait for sound that is far off.
+    """
+    samples = first.to_ndarray()
+    step = 1 if first.format.is_planar else first.layout.nb_channels
+    shift = round(time * first.sample_rate)
+    rest = 128 if samples.dtype == np.uint8 else 0
+    for start in range(0, shift, first.sample_rate):
+        count = min(first.sample_rate, shift - start)
+        yield _like(first, np.full((samples.shape[0], count * step), rest, samples.dtype))
+    yield _like(first, samples[:, max(0, -shift) * step :])
+
+
+def _like(frame: AudioFrame, samples: npt.NDArray[Any]) -> AudioFrame:
+    made = AudioFrame.from_ndarray(np.ascontiguousarray(samples), frame.format.name, frame.layout.name)
+    made.sample_rate = frame.sample_rate
+    return made
