@@ -42,6 +42,10 @@ class Frame:
     """Width of a pixel of ``image`` by its height, as it is meant to be shown: not 1 where it is anamorphic."""
     decoded_index: int | None = None
     """How many pictures of the recording could be decoded before this one; None where that is ``index``."""
+    stamp: float = nan
+    """Its time as its container counts, in seconds: what the sound beside it is timed by. NaN where nothing is told."""
+    lap: int = 0
+    """How often that time has fallen before: it begins anew in each part of a file that was joined."""
     captured_wall: float = nan
     """When it was seen, in seconds since the epoch; NaN where nobody knows, as of a recording."""
 

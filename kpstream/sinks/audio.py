@@ -6,40 +6,42 @@ import logging
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from fractions import Fraction
 from itertools import chain
 from math import inf, isnan, nan
 from pathlib import Path
-from typing import Any
 
 import av
-import numpy as np
-import numpy.typing as npt
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 from av.stream import Stream
 
+from kpstream.entities import Frame
+from kpstream.sinks.sound import add_aac, placed
+
 _log = logging.getLogger(__name__)
 
 _COPIED = frozenset({"aac", "alac", "ac3", "eac3", "flac", "mp3", "opus"})
 """Codecs that MP4 takes as they are; every other one is encoded again, as AAC."""
-_AAC_RATES = frozenset({7350, 8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000})
 _PREROLL = 0.1
 """Seconds before the cut that are carried over and stay silent, for the file's edit list begins after them: decoders
 need what comes before, and FFmpeg cuts off no less than the padding that the codec declares (at most 0.05 s)."""
-_BIT_RATE = 96_000
-"""Bits per second and channel of AAC that is encoded here."""
 _TAIL = 1.0
 """Seconds that sound may go on after the last frame, where the container does not say how long its video is."""
 _CUT_FROM = 0.25
 """Seconds before the end of the video that still count as its end: declared durations are no more exact."""
 _SEEK_FROM = 5.0
+_INDEXED = frozenset({"mov", "mp4", "matroska", "webm", "avi", "flv", "asf", "ogg"})
+"""Containers in which a time is found again. Others may count anew in the middle, where recordings were joined."""
 _LATE = 0.4
 """Seconds after the first picture from which on sound is never copied, but encoded again after as much silence."""
-_DRIFT = 0.01
-"""Seconds by which time stamps may wander (Matroska's are whole milliseconds) before they are a gap in the sound."""
+_FALL = 0.25
+"""Seconds by which the container's time falls where recordings were joined; less is a fault of single packets."""
+_MOVED = 0.1
+"""Seconds by which pictures may wander over the container's time before the sound follows them."""
+_EARLY = 1.0
+"""Seconds before the picture's end at which sound may end without a word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,58 +51,106 @@ class AudioSource:
     path: str | Path
     """The video whose frames are written."""
     origin: float = nan
-    """The time in that container, in seconds, at which ``Frame.pts`` is 0; NaN for the start of its video stream."""
+    """The time in that container, in seconds, at which ``Frame.pts`` is 0, for frames that do not know their own
+    ``stamp``; NaN for the start of its video stream."""
+
+    def open(self, first: Frame) -> list[AudioTrack]:
+        """Find the sound from a frame on; blocks for the first packet of each track.
+
+        What is wrong with the sound is logged and never raised: it is no reason to lose the picture.
+
+        Args:
+            first: The first frame that is written.
+
+        Returns:
+            The tracks, in the order of the container. Who opened them closes them.
+        """
+        tracks: list[AudioTrack] = []
+        number, count = 0, 1
+        while number < count:
+            track = AudioTrack(self, number, first)
+            if track.open():
+                tracks.append(track)
+            count, number = track.count, number + 1
+        return tracks
 
 
 class AudioTrack:
-    """Packets of an `AudioSource`, moved to the time of the output: 0 is the first frame that is written.
+    """Packets of one track of an `AudioSource`, moved to the time of the output: 0 is the first frame that is written.
 
-    Copied where MP4 takes the codec, else encoded again. What is wrong with the sound is logged and never raised:
-    it is no reason to lose the picture. Used by the thread that writes the file; reads ahead by one packet.
+    Copied where MP4 takes the codec, else encoded again, with language and title. Used by the thread that writes the
+    file; reads ahead by one packet. Where recordings were joined and the container's time begins anew, sound waits for
+    the pictures to get there too: they say where it belongs.
 
     Args:
         source: What to read.
-        first_pts: ``Frame.pts`` of the first frame that is written, in seconds.
+        number: Which of its tracks, from 0.
+        first: The first frame that is written.
     """
 
-    def __init__(self, source: AudioSource, first_pts: float) -> None:
+    def __init__(self, source: AudioSource, number: int, first: Frame) -> None:
+        self.count = 0
+        """How many tracks there are, once it was opened."""
         self._source = source
-        self._first_pts = first_pts
+        self._number = number
+        self._first = first
         self._input: InputContainer | None = None
         self._found: AudioStream | None = None
         self._stream: AudioStream | None = None
-        self._packets: Iterator[Packet[AudioStream]] = iter(())
+        self._packets: Iterator[Packet[AudioStream] | None] = iter(())
         self._next: Packet[AudioStream] | None = None
         self._begins_at = nan
-        self._start = 0.0
+        self._origin = 0.0
+        self._shifts: dict[int, float] = {}
+        self._lap = 0
         self._video_end: float | None = None
         self._last_dts: int | None = None
+        self._ended_at = 0.0
+        self._is_whole = True
 
     def open(self) -> bool:
         """Find the sound; blocks for its first packet. False where there is none from the first frame on."""
         try:
-            return self._open()
+            is_there = self._open()
         except (av.FFmpegError, ValueError) as error:
-            _log.warning("the sound is left out: %s", _reason(error))
-            return False
+            _log.warning("%s is left out: %s", self._name, _reason(error))
+            is_there = False
+        if not is_there:
+            self.close()
+        return is_there
 
     def _open(self) -> bool:
         path = str(self._source.path)
         self._input = av.open(path if "://" in path else f"file:{path}", metadata_errors="replace")
-        found = self._input.streams.best("audio")
-        if not isinstance(found, AudioStream):
+        self.count = len(self._input.streams.audio)
+        if not self.count:
             return False
-        self._found = found
+        self._found = found = self._input.streams.audio[self._number]
+        if found.codec_context is None:
+            _log.warning("%s is left out: its codec is not known here", self._name)
+            return False
         self._locate(self._input)
-        if self._start > _SEEK_FROM and found.time_base:
-            self._input.seek(int((self._start - 1) / found.time_base), stream=found)
+        start = self._shifts[self._first.lap]
+        if start > _SEEK_FROM and found.time_base and self._is_indexed(self._input):
+            self._input.seek(int((start - 1) / found.time_base), stream=found)
         packets = self._read(self._input, found)
         first = next(packets, None)
         if first is None:
+            if self._first.pts > 0:
+                _log.warning("%s ends before %.1f s, where the picture begins", self._name, self._first.pts)
             return False
-        self._begins_at = _time_of(first) - self._start
+        self._begins_at = _time_of(first) - self._shifts.get(self._lap, -inf)
         self._packets = chain((first,), packets)
         return True
+
+    def _is_indexed(self, source: InputContainer) -> bool:
+        return not self._first.lap and not _INDEXED.isdisjoint(source.format.name.split(","))
+
+    @property
+    def _name(self) -> str:
+        """What to call it before users; of several tracks with its number and language."""
+        language = "" if self._found is None else self._found.metadata.get("language", "")
+        return "the sound" if self.count < 2 else f"sound track {self._number + 1}{language and f' ({language})'}"
 
     def add_to(self, output: OutputContainer) -> None:
         """Add the sound that `open` found to a file whose header is not yet written.
@@ -109,12 +159,15 @@ class AudioTrack:
             av.FFmpegError: The file does not take it.
         """
         assert self._found is not None
+        context = self._found.codec_context
         if _may_be_copied(self._found) and self._begins_at < _LATE:
             self._stream = output.add_stream_from_template(self._found)
             self._packets = self._moved(self._packets)
         else:
-            self._stream = _add_aac(output, self._found)
+            self._stream = add_aac(output, context.sample_rate, context.channels)
             self._packets = self._encoded(self._packets, self._stream)
+        self._stream.metadata.update(_names(self._found.metadata))
+        self._stream.disposition = self._found.disposition
         self._next = next(self._packets, None)
 
     def _locate(self, source: InputContainer) -> None:
@@ -124,61 +177,103 @@ class AudioTrack:
             if video.start_time is not None:
                 begins = float(video.start_time * video.time_base)
             self._video_end = _end_of(video, begins)
-        self._start = self._first_pts + (begins if isnan(self._source.origin) else self._source.origin)
+        self._origin = begins if isnan(self._source.origin) else self._source.origin
+        self._shifts[self._first.lap] = self._stamp_of(self._first)
+
+    def _stamp_of(self, frame: Frame) -> float:
+        return frame.pts + self._origin if isnan(frame.stamp) else frame.stamp
 
     def _read(self, source: InputContainer, stream: AudioStream) -> Iterator[Packet[AudioStream]]:
+        """The packets from the first frame on; notes in which lap they are."""
+        lap, newest = self._first.lap, -inf
+        start = self._shifts[lap] - _PREROLL
         try:
             for packet in source.demux(stream):
-                if packet.pts is not None and packet.dts is not None and _time_of(packet) >= self._start - _PREROLL:
+                if packet.pts is None or packet.dts is None:
+                    continue
+                time = _time_of(packet)
+                if time < newest - _FALL:
+                    self._lap += 1
+                    newest = time
+                newest = max(time, newest)
+                if self._lap > lap or (self._lap == lap and time >= start):
                     yield packet
         except av.FFmpegError as error:
-            _log.warning("the sound ends early, its file could not be read on: %s", _reason(error))
+            self._is_whole = False
+            _log.warning("%s ends early, its file could not be read on: %s", self._name, _reason(error))
 
-    def _moved(self, packets: Iterable[Packet[AudioStream]]) -> Iterator[Packet[AudioStream]]:
+    def _located(
+        self, packets: Iterable[Packet[AudioStream] | None]
+    ) -> Iterator[tuple[Packet[AudioStream], float] | None]:
+        """Each packet with the container's time that is 0 in the output; None while the pictures are not there yet."""
         for packet in packets:
+            assert packet is not None
+            lap = self._lap
+            while lap not in self._shifts:
+                yield None
+            yield packet, self._shifts[lap]
+
+    def _moved(self, packets: Iterable[Packet[AudioStream] | None]) -> Iterator[Packet[AudioStream] | None]:
+        for item in self._located(packets):
+            if item is None:
+                yield None
+                continue
+            packet, start = item
             assert packet.pts is not None
             assert packet.dts is not None
-            shift = round(self._start / packet.time_base)
+            shift = round(start / packet.time_base)
             packet.pts -= shift
             packet.dts -= shift
             yield packet
 
-    def _encoded(self, packets: Iterable[Packet[AudioStream]], stream: AudioStream) -> Iterator[Packet[AudioStream]]:
+    def _encoded(
+        self, packets: Iterable[Packet[AudioStream] | None], stream: AudioStream
+    ) -> Iterator[Packet[AudioStream] | None]:
         try:
-            for frame in self._placed(_decoded(packets)):
-                yield from stream.encode(frame)
+            for frame in placed(self._decoded(packets)):
+                if frame is None:
+                    yield None
+                else:
+                    yield from stream.encode(frame)
             yield from stream.encode(None)
         except (av.FFmpegError, ValueError) as error:
-            _log.warning("the sound ends early, it could not be encoded: %s", _reason(error))
+            self._is_whole = False
+            _log.warning("%s ends early, it could not be encoded: %s", self._name, _reason(error))
 
-    def _placed(self, frames: Iterable[AudioFrame]) -> Iterator[AudioFrame]:
-        due: float | None = None
-        for frame in frames:
-            time = (frame.time or 0.0) - self._start
-            parts: Iterable[AudioFrame] = (frame,)
-            if due is None:
-                if round(time * frame.sample_rate) + frame.samples <= 0:
-                    continue
-                parts, due = _from_zero(frame, time), 0.0
-            elif abs(time - due) > _DRIFT:
-                due = max(time, due)
-            for part in parts:
-                part.time_base = Fraction(1, part.sample_rate)
-                part.pts = round(due * part.sample_rate)
-                due += part.samples / part.sample_rate
-                yield part
+    def _decoded(self, packets: Iterable[Packet[AudioStream] | None]) -> Iterator[tuple[AudioFrame, float] | None]:
+        for item in self._located(packets):
+            if item is None:
+                yield None
+                continue
+            packet, start = item
+            try:
+                for frame in packet.decode():
+                    yield frame, (frame.time or 0.0) - start
+            except av.InvalidDataError:
+                continue  # a damaged packet is a click, not the end of the sound
 
-    def write_until(self, output: OutputContainer, time: float) -> None:
+    def write_until(self, output: OutputContainer, time: float, frame: Frame | None = None) -> None:
         """Write the packets that begin before ``time``, in seconds of the output; blocks.
+
+        Args:
+            output: The file.
+            time: When ``frame`` is shown.
+            frame: The frame that is shown then; None at the end.
 
         Raises:
             av.FFmpegError: The file could not be written.
         """
+        if frame is not None:
+            shift = self._stamp_of(frame) - time
+            if abs(shift - self._shifts.get(frame.lap, inf)) > _MOVED:
+                self._shifts[frame.lap] = shift
+        self._next = self._next or next(self._packets, None)
         while self._next is not None and _time_of(self._next) < time:
             packet, self._next = self._next, next(self._packets, None)
             if self._last_dts is not None and packet.dts is not None and packet.dts <= self._last_dts:
                 continue  # MP4 refuses time that stands still; a damaged file may say so
             self._last_dts = packet.dts
+            self._ended_at = _time_of(packet)
             assert self._stream is not None
             packet.stream = self._stream
             output.mux(packet)
@@ -193,11 +288,14 @@ class AudioTrack:
         Raises:
             av.FFmpegError: The file could not be written.
         """
-        if self._video_end is None:
+        if self._video_end is None or len(self._shifts) > 1:
             self.write_until(output, video_end + _TAIL)
         else:
-            whole = self._start + video_end >= self._video_end - _CUT_FROM
+            (start,) = self._shifts.values()
+            whole = start + video_end >= self._video_end - _CUT_FROM
             self.write_until(output, inf if whole else video_end)
+        if self._is_whole and self._ended_at < video_end - _EARLY:
+            _log.warning("%s ends at %.1f s, the picture goes on to %.1f s", self._name, self._ended_at, video_end)
 
     def close(self) -> None:
         """Release the source. Idempotent."""
@@ -222,43 +320,11 @@ def _may_be_copied(stream: AudioStream) -> bool:
     return name in _COPIED and (name != "aac" or bool(stream.codec_context.extradata))
 
 
-def _add_aac(output: OutputContainer, source: AudioStream) -> AudioStream:
-    context = source.codec_context
-    rate = context.sample_rate if context.sample_rate in _AAC_RATES else 48_000
-    # By their number: what PCM's channels are is often not said.
-    layout, channels = {1: ("mono", 1), 6: ("5.1", 6)}.get(context.channels, ("stereo", 2))
-    stream = output.add_stream("aac", rate=rate, layout=layout, bit_rate=_BIT_RATE * channels)
-    assert isinstance(stream, AudioStream)
-    return stream
-
-
-def _decoded(packets: Iterable[Packet[AudioStream]]) -> Iterator[AudioFrame]:
-    for packet in packets:
-        try:
-            yield from packet.decode()
-        except av.InvalidDataError:
-            continue  # a damaged packet is a click, not the end of the sound
-
-
-def _from_zero(first: AudioFrame, time: float) -> Iterator[AudioFrame]:
-    """The first frame, cut or after silence, so that the sound begins at 0.
-
-    FFmpeg cuts off the whole padding of an encoder or none of it, and a header cannot wait for sound that is far off.
-    """
-    samples = first.to_ndarray()
-    step = 1 if first.format.is_planar else first.layout.nb_channels
-    shift = round(time * first.sample_rate)
-    rest = 128 if samples.dtype == np.uint8 else 0
-    for start in range(0, shift, first.sample_rate):
-        count = min(first.sample_rate, shift - start)
-        yield _like(first, np.full((samples.shape[0], count * step), rest, samples.dtype))
-    yield _like(first, samples[:, max(0, -shift) * step :])
-
-
-def _like(frame: AudioFrame, samples: npt.NDArray[Any]) -> AudioFrame:
-    made = AudioFrame.from_ndarray(np.ascontiguousarray(samples), frame.format.name, frame.layout.name)
-    made.sample_rate = frame.sample_rate
-    return made
+def _names(tags: dict[str, str]) -> dict[str, str]:
+    """What a track says of itself: MP4 keeps its title as the name of its handler, too."""
+    title = tags.get("title") or tags.get("name")
+    names = {"language": tags.get("language"), "title": title, "handler_name": title}
+    return {name: text for name, text in names.items() if text}
 
 
 def _time_of(packet: Packet[AudioStream]) -> float:

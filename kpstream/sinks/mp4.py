@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from fractions import Fraction
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import av
@@ -15,7 +15,7 @@ from av.container import OutputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-from kpstream.entities import Image
+from kpstream.entities import Frame, Image
 from kpstream.sinks.audio import AudioTrack
 from kpstream.sinks.h264 import PictureEncoder, PictureForm, Quality
 from kpstream.sinks.output import WholeWrites
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _FLAGS = ("hybrid_fragmented", "use_metadata_tags")
 """The second one keeps the fractions of a second of when it was taken."""
+_NO_TAGS: Mapping[str, str] = MappingProxyType({})
 _FRAGMENT = 0.4
 """Seconds of video that reach the disk together. A fragment need not begin with a keyframe: one each half second
 makes the file 60 % larger (measured at 1768x994) and saves no frame from a kill."""
@@ -93,19 +94,19 @@ class Mp4File:
         self._file: _LateFile | None = None
         self._container: OutputContainer | None = None
         self._encoder: PictureEncoder | None = None
-        self._audio: AudioTrack | None = None
+        self._audio: Sequence[AudioTrack] = ()
         self._header_end: int | None = None
         self._whole = 0
 
     def begin(
-        self, form: PictureForm, quality: Quality, audio: AudioTrack | None, tags: Mapping[str, str] | None = None
+        self, form: PictureForm, quality: Quality, audio: Sequence[AudioTrack] = (), tags: Mapping[str, str] = _NO_TAGS
     ) -> None:
         """Make ready; the file is created with its first fragment.
 
         Args:
             form: That of the first picture.
             quality: What x264 is asked for.
-            audio: Opened; closed with the file.
+            audio: Tracks that are open; closed with the file.
             tags: What the file says of itself, under FFmpeg's names.
 
         Raises:
@@ -114,24 +115,24 @@ class Mp4File:
         self._audio = audio
         options = {
             # Sound in blocks begins a little before 0: only a header that waits for the first fragment can say so.
-            "movflags": "+".join(_FLAGS if audio is None else (*_FLAGS, "delay_moov")),
+            "movflags": "+".join((*_FLAGS, "delay_moov") if audio else _FLAGS),
             "frag_duration": str(round(_FRAGMENT * 1e6)),
             "max_interleave_delta": str(round(_INTERLEAVE * 1e6)),
         }
         # A file of Python's own: its faults arrive as they are, and `abandon` can take back half a fragment.
         self._file = _LateFile(self._path)
         self._container = av.open(self._file, "w", format="mp4", container_options=options)
-        self._container.metadata.update(tags or {})
+        self._container.metadata.update(tags)
         self._encoder = PictureEncoder(self._container, form, quality)
-        if audio is not None:
-            audio.add_to(self._container)
+        for track in audio:
+            track.add_to(self._container)
 
-    def write(self, picture: Image, pixel_aspect: Fraction, ticks: int, interval: int) -> None:
+    def write(self, frame: Frame, picture: Image, ticks: int, interval: int) -> None:
         """Encode one picture and write what is finished; blocks.
 
         Args:
+            frame: What it is a picture of.
             picture: BGR, shape ``(height, width, 3)``.
-            pixel_aspect: Width of its pixels by their height.
             ticks: When it is shown, after the one before.
             interval: How long it is shown, as far as that is known.
 
@@ -142,9 +143,9 @@ class Mp4File:
         assert self._file is not None
         assert self._container is not None
         assert self._encoder is not None
-        if self._audio is not None:
-            self._audio.write_until(self._container, ticks / TICKS)
-        self._mux(self._container, self._encoder.encode(picture, pixel_aspect, ticks), interval)
+        for track in self._audio:
+            track.write_until(self._container, ticks / TICKS, frame)
+        self._mux(self._container, self._encoder.encode(picture, frame.pixel_aspect, ticks), interval)
         if self._header_end is not None and self._file.tell() > self._header_end:
             self._file.create()
         self._whole = self._file.tell()
@@ -164,9 +165,9 @@ class Mp4File:
         assert self._container is not None
         assert self._encoder is not None
         self._mux(self._container, self._encoder.finish(), interval)
-        if self._audio is not None:
-            self._audio.write_rest(self._container, end / TICKS)
-            self._audio.close()
+        for track in self._audio:
+            track.write_rest(self._container, end / TICKS)
+            track.close()
         self._whole = self._file.tell()
         # FFmpeg appends the index and then, with one write of 8 bytes, hides the fragments: at any moment it plays.
         self._container.close()
@@ -179,8 +180,8 @@ class Mp4File:
         Returns:
             Whether it is there, and plays.
         """
-        if self._audio is not None:
-            self._audio.close()
+        for track in self._audio:
+            track.close()
         playable = self._header_end is not None and self._whole > self._header_end
         if self._file is not None:
             with suppress(OSError):

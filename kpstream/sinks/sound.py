@@ -39,7 +39,7 @@ def add_aac(output: OutputContainer, rate: int, channels: int) -> AudioStream:
 
 
 def placed(frames: Iterable[tuple[AudioFrame, float] | None]) -> Iterator[AudioFrame | None]:
-    """Give sound its place: it begins at 0, after silence where it comes later, and gaps stay gaps.
+    """Give sound its place: it begins at 0, after silence where it comes later; gaps stay gaps, and overlaps go.
 
     Args:
         frames: Each with the time at which it is heard, in seconds of the output; None where nothing is known yet.
@@ -58,8 +58,10 @@ def placed(frames: Iterable[tuple[AudioFrame, float] | None]) -> Iterator[AudioF
             if round(time * frame.sample_rate) + frame.samples <= 0:
                 continue
             parts, due = _from_zero(frame, time), 0.0
-        elif abs(time - due) > _DRIFT:
-            due = max(time, due)
+        elif time > due + _DRIFT:
+            due = time
+        elif time < due - _DRIFT:  # where recordings were joined, they may overlap by a little
+            parts = _without(frame, round((due - time) * frame.sample_rate))
         for part in parts:
             part.time_base = Fraction(1, part.sample_rate)
             part.pts = round(due * part.sample_rate)
@@ -79,7 +81,14 @@ def _from_zero(first: AudioFrame, time: float) -> Iterator[AudioFrame]:
     for start in range(0, shift, first.sample_rate):
         count = min(first.sample_rate, shift - start)
         yield _like(first, np.full((samples.shape[0], count * step), rest, samples.dtype))
-    yield _like(first, samples[:, max(0, -shift) * step :])
+    yield from _without(first, max(0, -shift))
+
+
+def _without(frame: AudioFrame, count: int) -> Iterator[AudioFrame]:
+    """The frame less so many samples at its beginning, where any are left."""
+    if count < frame.samples:
+        step = 1 if frame.format.is_planar else frame.layout.nb_channels
+        yield _like(frame, frame.to_ndarray()[:, count * step :])
 
 
 def _like(frame: AudioFrame, samples: npt.NDArray[Any]) -> AudioFrame:

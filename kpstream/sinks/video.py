@@ -11,7 +11,7 @@ import av
 
 from kpstream.entities import Image, Scene, Taken
 from kpstream.errors import SinkError, UsageError
-from kpstream.sinks.audio import AudioSource, AudioTrack
+from kpstream.sinks.audio import AudioSource
 from kpstream.sinks.h264 import LOOKAHEAD, PictureForm, Quality
 from kpstream.sinks.mp4 import Mp4File
 from kpstream.sinks.output import check_writable, sink_error
@@ -108,7 +108,7 @@ class VideoSink:
             return
         try:
             mp4 = self._mp4 or self._open(scene, canvas)
-            mp4.write(canvas, scene.frame.pixel_aspect, ticks, self._timeline.interval)
+            mp4.write(scene.frame, canvas, ticks, self._timeline.interval)
         except (av.FFmpegError, OSError) as error:
             raise self._failed(error) from None
         self._frames += 1
@@ -137,7 +137,8 @@ class VideoSink:
         self._mp4 = Mp4File(self._path)
         form = PictureForm((width, height), scene.frame.pixel_aspect, self._rate)
         tags = tags_of(self._taken, scene.frame, self._rate)
-        self._mp4.begin(form, self._quality, _sound(self._audio, scene.frame.pts), tags)
+        audio = [] if self._audio is None else self._audio.open(scene.frame)
+        self._mp4.begin(form, self._quality, audio, tags)
         return self._mp4
 
     def _leave_out(self, scene: Scene) -> None:
@@ -154,13 +155,3 @@ class VideoSink:
     def __repr__(self) -> str:
         state = "closed" if self._closed else "open" if self._mp4 is not None else "not started"
         return f"<VideoSink {self._path} {state}, {self._frames} frames, {self._dropped} dropped>"
-
-
-def _sound(source: AudioSource | None, first_pts: float) -> AudioTrack | None:
-    if source is None:
-        return None
-    track = AudioTrack(source, first_pts)
-    if track.open():
-        return track
-    track.close()
-    return None

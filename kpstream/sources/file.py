@@ -32,6 +32,8 @@ _MAX_FRAME_RATE = 1000.0
 """Declared at or above this, it is the rate of a clock that counts milliseconds."""
 _USUAL_INTERVAL = 0.04
 _SAME_TIME = 1e-6
+_FALL = 0.25
+"""Seconds by which the container's time falls where files were joined; less is a fault of a single picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,10 @@ class _Picture:
     decoded_index: int
     """As many could be decoded before it."""
     pts: float
+    stamp: float
+    """Seconds of the container's time; NaN where it does not say."""
+    lap: int
+    """How often that time has fallen before."""
     decoded: VideoFrame
 
 
@@ -99,6 +105,7 @@ class VideoFile:
         self._decoder: Decoder | None = None
         self._convert = Converter()
         self._timeline = Timeline()
+        self._stamp, self._lap = nan, 0
         self._given = 0
         self._pending: _Picture | None = None
         self._open_at(start)
@@ -135,6 +142,8 @@ class VideoFile:
             self._convert(picture.decoded),
             self._decoder.pixel_aspect(picture.decoded),
             picture.decoded_index,
+            picture.stamp,
+            picture.lap,
         )
 
     def close(self) -> None:
@@ -163,6 +172,7 @@ class VideoFile:
         self._declare(decoder.container, decoder.stream)
         self._convert = Converter()
         self._timeline = Timeline()
+        self._stamp, self._lap = nan, 0
         first = decoder.next()
         if first is None:
             self.close()
@@ -194,8 +204,14 @@ class VideoFile:
     def _placed(self, decoded: VideoFrame) -> _Picture:
         assert self._decoder is not None
         interval = _USUAL_INTERVAL if isnan(self.frame_rate) else 1 / self.frame_rate
-        pts = self._timeline.pts(_seconds(decoded), (self._timeline.last or 0.0) + interval)
-        picture = _Picture(self._given + self._decoder.broken, self._given, pts, decoded)
+        seconds = _seconds(decoded)
+        pts = self._timeline.pts(seconds, (self._timeline.last or 0.0) + interval)
+        stamp = nan if seconds is None else seconds
+        if stamp < self._stamp - _FALL:
+            self._lap += 1
+        if not isnan(stamp):
+            self._stamp = stamp
+        picture = _Picture(self._given + self._decoder.broken, self._given, pts, stamp, self._lap, decoded)
         self._given += 1
         return picture
 
@@ -219,6 +235,7 @@ class VideoFile:
         """Go on from a key picture; False where the file cannot be entered there, at or before ``position``."""
         assert self._decoder is not None
         self._timeline = Timeline(self.start_pts)
+        self._stamp, self._lap = nan, 0
         self._pending = self._next() if self._decoder.seek(entry) else None
         return self._pending is not None and self._pending.pts <= position + _SAME_TIME
 

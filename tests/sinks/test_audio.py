@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from itertools import pairwise
 from math import inf
 from pathlib import Path
 
 import av
 import pytest
+from av.stream import Disposition
 
+from kpstream.entities import Scene
 from kpstream.sinks.video import AudioSource, VideoSink
+from kpstream.sources.file import VideoFile
 from tests.sink_contract import picture, scene
 from tests.sinks.videos import Clip, annotate, audio_of, clicks_of, flashes_of, pictures_of, record, times_of
 
@@ -172,3 +176,178 @@ def test_sound_that_begins_late_holds_nothing_back(tmp_path: Path) -> None:
     (tmp_path / "copy.mp4").write_bytes((tmp_path / "out.mp4").read_bytes())
     sink.close()
     assert times_of(tmp_path / "copy.mp4")[-1] > 1
+
+
+# Several tracks
+
+
+@dataclass(frozen=True)
+class Track:
+    """A track of sound, with a click each full second and a tone of its own between them."""
+
+    codec: str = "aac"
+    tags: dict[str, str] = field(default_factory=dict)
+    is_default: bool = False
+    ends: float = 3.5
+
+
+def with_tracks(path: Path, *tracks: Track) -> Path:
+    """Write a video whose picture flashes when all its tracks click."""
+    picture_only = Clip(path.with_name("picture.mkv")).make()
+    sounds = [
+        Clip(path.with_name(f"{number}.mkv"), audio_codec=track.codec, audio_ends=track.ends).make()
+        for number, track in enumerate(tracks)
+    ]
+    with av.open(str(path), "w") as output:
+        inputs = [av.open(str(each)) for each in (picture_only, *sounds)]
+        streams = [inputs[0].streams.video[0], *(each.streams.audio[0] for each in inputs[1:])]
+        outputs = [output.add_stream_from_template(stream) for stream in streams]
+        for stream, track in zip(outputs[1:], tracks, strict=True):
+            stream.metadata.update(track.tags)
+            stream.disposition = Disposition.default if track.is_default else Disposition(0)
+        packets = [
+            (float(packet.dts * packet.time_base), number, packet)
+            for number, (each, stream) in enumerate(zip(inputs, streams, strict=True))
+            for packet in each.demux(stream)
+            if packet.dts is not None
+        ]
+        for _, number, packet in sorted(packets, key=lambda item: item[:2]):
+            packet.stream = outputs[number]
+            output.mux(packet)
+        for each in inputs:
+            each.close()
+    return path
+
+
+def write(source: Path, path: Path, *, start: float = 0.0, end: float = inf) -> None:
+    """Write a file again, as a job does."""
+    video = VideoFile(source, start=start, end=end)
+    sink = VideoSink(path, preset="ultrafast", audio=AudioSource(source, video.start_pts), frame_rate=video.frame_rate)
+    while (frame := video.read()) is not None:
+        sink.write(Scene(frame, ()), frame.image)
+    sink.close()
+
+
+def tracks_of(path: Path) -> list[tuple[str, str | None, str | None, bool]]:
+    """Codec, language, title and whether it is the default one, of each track of sound."""
+    with av.open(str(path)) as container:
+        return [
+            (
+                stream.codec_context.codec.canonical_name,
+                stream.metadata.get("language"),
+                stream.metadata.get("title", stream.metadata.get("name")),
+                bool(stream.disposition & Disposition.default),
+            )
+            for stream in container.streams.audio
+        ]
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4", ".mov"])
+def test_every_track_is_kept_with_its_language_and_title(suffix: str, tmp_path: Path) -> None:
+    source = with_tracks(
+        tmp_path / f"a{suffix}",
+        Track("aac", {"language": "eng", "title": "Director"}),
+        Track("ac3", {"language": "fra", "title": "Ton für Hörende 例"}, is_default=True),
+        Track("aac"),
+    )
+    write(source, tmp_path / "out.mp4")
+    english, french, other = tracks_of(tmp_path / "out.mp4")
+    assert (english, french) == (("aac", "eng", "Director", False), ("ac3", "fra", "Ton für Hörende 例", True))
+    assert (other[0], other[1] in (None, "und"), other[3]) == ("aac", True, False)
+
+
+@pytest.mark.parametrize("codecs", [("aac", "aac"), ("pcm_s16le", "ac3"), ("flac", "pcm_s16le", "libopus", "mp2")])
+@pytest.mark.parametrize(("start", "end"), [(0.0, inf), (0.5, 2.5), (1.517, inf)])
+def test_every_track_stays_with_the_picture(codecs: tuple[str, ...], start: float, end: float, tmp_path: Path) -> None:
+    source = with_tracks(tmp_path / "a.mkv", *map(Track, codecs))
+    write(source, tmp_path / "out.mp4", start=start, end=end)
+    flashes = flashes_of(tmp_path / "out.mp4")
+    assert len(flashes) >= 1
+    assert len(tracks_of(tmp_path / "out.mp4")) == len(codecs)
+    for number in range(len(codecs)):
+        assert clicks_of(tmp_path / "out.mp4", number) == pytest.approx(flashes, abs=0.005)
+
+
+def test_a_track_that_ends_early_holds_back_none_of_the_others(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = with_tracks(tmp_path / "a.mkv", Track(), Track(tags={"language": "deu"}, ends=1.3))
+    write(source, tmp_path / "out.mp4")
+    assert clicks_of(tmp_path / "out.mp4") == pytest.approx(flashes_of(tmp_path / "out.mp4"), abs=0.005)
+    assert len(clicks_of(tmp_path / "out.mp4", 1)) == 1
+    assert [record.message for record in caplog.records] == [
+        "sound track 2 (deu) ends at 1.3 s, the picture goes on to 3.5 s"
+    ]
+
+
+def test_a_track_that_cannot_be_used_costs_none_of_the_others(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    source = with_tracks(tmp_path / "a.mkv", Track(), Track("pcm_s16le"), Track())
+    source.write_bytes(source.read_bytes().replace(b"A_PCM/INT/LIT", b"A_UNKNOWN/LIT"))
+    write(source, tmp_path / "out.mp4")
+    assert len(tracks_of(tmp_path / "out.mp4")) == 2
+    for number in range(2):
+        assert clicks_of(tmp_path / "out.mp4", number) == pytest.approx(flashes_of(tmp_path / "out.mp4"), abs=0.005)
+    assert [record.message for record in caplog.records] == ["sound track 2 is left out: its codec is not known here"]
+
+
+# Sound that ends
+
+
+@pytest.mark.parametrize(
+    ("ends", "start", "message"),
+    [
+        (1.0, 0.0, "the sound ends at 1.0 s, the picture goes on to 3.5 s"),
+        (2.0, 0.5, "the sound ends at 1.5 s, the picture goes on to 3.0 s"),
+        (1.0, 2.0, "the sound ends before 2.0 s, where the picture begins"),
+        (3.2, 0.0, ""),
+        (3.5, 0.0, ""),
+        (5.0, 0.0, ""),
+    ],
+)
+@pytest.mark.parametrize("audio_codec", ["aac", "pcm_s16le"])
+def test_sound_that_ends_before_the_picture_is_told(
+    audio_codec: str, ends: float, start: float, message: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write(Clip(tmp_path / "a.mov", "libx264", audio_codec, audio_ends=ends).make(), tmp_path / "out.mp4", start=start)
+    assert [record.message for record in caplog.records] == [message] * bool(message)
+
+
+# Recordings that were joined
+
+
+def joined(path: Path, *ends: float, video_codec: str = "libx264", audio_codec: str = "aac") -> Path:
+    """Clips one after the other in one file, each with times of its own."""
+    parts = [path.with_name(f"part{number}{path.suffix}") for number in range(len(ends))]
+    for part, end in zip(parts, ends, strict=True):
+        Clip(part, video_codec, audio_codec, video_ends=end, audio_ends=end).make()
+    path.write_bytes(b"".join(part.read_bytes() for part in parts))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("suffix", "video_codec", "audio_codec"),
+    [(".ts", "libx264", "aac"), (".ts", "mpeg2video", "mp2"), (".mpg", "mpeg2video", "mp2")],
+)
+@pytest.mark.parametrize("ends", [(3.5, 3.5), (2.5, 4.5), (4.5, 2.5), (2.5, 2.5, 2.5)])
+def test_sound_stays_with_the_picture_across_a_join(
+    suffix: str, video_codec: str, audio_codec: str, ends: tuple[float, ...], tmp_path: Path
+) -> None:
+    source = joined(tmp_path / f"a{suffix}", *ends, video_codec=video_codec, audio_codec=audio_codec)
+    write(source, tmp_path / "out.mp4")
+    flashes, clicks = flashes_of(tmp_path / "out.mp4"), clicks_of(tmp_path / "out.mp4")
+    assert len(flashes) == sum(map(int, ends))
+    assert clicks == pytest.approx(flashes, abs=0.02)
+
+
+@pytest.mark.parametrize("start", [0.5, 1.7, 3.6, 4.2, 5.3])
+def test_a_part_of_a_joined_recording_has_its_own_sound(start: float, tmp_path: Path) -> None:
+    source = joined(tmp_path / "a.ts", 3.5, 3.5)
+    video = VideoFile(source)
+    sink = VideoSink(tmp_path / "out.mp4", preset="ultrafast", audio=AudioSource(source), frame_rate=30)
+    while (frame := video.read()) is not None:
+        if frame.pts >= start:
+            sink.write(Scene(frame, ()), frame.image)
+    sink.close()
+    flashes = flashes_of(tmp_path / "out.mp4")
+    assert len(flashes) >= 1
+    assert clicks_of(tmp_path / "out.mp4") == pytest.approx(flashes, abs=0.02)

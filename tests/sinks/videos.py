@@ -51,7 +51,8 @@ class Clip:
 
     def make(self) -> Path:
         with av.open(str(self.path), "w") as output:
-            video = output.add_stream(self.video_codec, rate=30, time_base=Fraction(1, 90_000))
+            tick = Fraction(1, 30 if self.video_codec == "mpeg2video" else 90_000)  # it knows a few rates only
+            video = output.add_stream(self.video_codec, rate=30, time_base=tick)
             audio = output.add_stream(self.audio_codec, rate=self.rate, layout="stereo")
             assert isinstance(video, VideoStream)
             assert isinstance(audio, AudioStream)
@@ -105,11 +106,11 @@ def flashes_of(path: Path) -> list[float]:
     return [time for time, read in zip(times_of(path), pictures_of(path), strict=True) if read.mean() > 128]
 
 
-def clicks_of(path: Path) -> list[float]:
+def clicks_of(path: Path, track: int = 0) -> list[float]:
     found: list[float] = []
     with av.open(str(path)) as container:
         resampler = av.AudioResampler(format="fltp", layout="mono")
-        for decoded in container.decode(audio=0):
+        for decoded in container.decode(container.streams.audio[track]):
             for frame in resampler.resample(decoded):
                 loud = np.flatnonzero(np.abs(frame.to_ndarray()[0]) > 0.3)
                 assert frame.time is not None
