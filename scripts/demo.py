@@ -7,6 +7,7 @@ Makes the environment ``.venv``, annotates the sample clip with the embedded mod
 
 from __future__ import annotations
 
+import json
 import sys
 
 from environment import ROOT, enter
@@ -28,7 +29,7 @@ Next:
 
 def main() -> None:
     enter()
-    from overlay_score import score_files
+    from scoring import lines_of, score
 
     from kpstream.cli import run
 
@@ -37,12 +38,12 @@ def main() -> None:
     code = run(["annotate", str(CLIP), "-o", str(video), "--jsonl", str(poses), "--overwrite"])
     if code:
         sys.exit(code)
-    score = score_files(poses, TRUTH, skip=0)
+    found = score(lines_of(poses), json.loads(TRUTH.read_text()), skip=0)
     print(f"\nThe annotated video: {video}")
     print(f"The poses:           {poses}")
     print(
-        f"Against the truth:   every person in view has a skeleton in {score.all_found:.1%} of the frames, "
-        f"somebody in {score.any_found:.1%}; keypoints are off by {score.error:.1f} % of a person's size."
+        f"Against the truth:   every person in view has a skeleton in {found.all_found:.1%} of the frames, "
+        f"somebody in {found.any_found:.1%}; keypoints are off by {found.error:.1f} % of a person's size."
     )
     print(NEXT)
 

@@ -12,14 +12,12 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
+from scoring import SURE, Array, Person, errors, pair, people_in_view
 
 from kpstream.entities import Image, Pose, box_of
 from kpstream.skeleton import COCO
 
-Array = npt.NDArray[np.float64]
-SIGMA = np.array([26, 25, 25, 35, 35, 79, 79, 72, 72, 62, 62, 107, 107, 87, 87, 89, 89]) / 1000
 SIDE = 640
-SURE = 0.3
 _AT_REST = 0.9  # the share of somebody's keypoints that rest
 
 
@@ -104,21 +102,16 @@ def assess(clip: Clip, drawn: Sequence[tuple[Pose, ...]], late: int, step: int, 
         newest = (index - late) // step * step
         if newest < 0 or index < skip * clip.rate:
             continue
-        reference = [person for person in clip.people[index] if is_sure(person).sum() >= 6]
-        held = [np.array(p["keypoints"])[:, :2] for p in clip.people[newest]]
-        score.extra += sum(_is_stranger(pose, clip.people[index]) for pose in poses)
-        left = {i: pose.xy.astype(float) for i, pose in enumerate(poses)}
-        rest = dict(enumerate(held))
-        for person in reference:
-            number, error, similarity = _take(left, person)
-            score.error.append(error)
-            score.oks.append(similarity)
-            score.hold.append(_take(rest, person)[1])
-            if number is None:
-                continue
-            sure = is_sure(person)
-            score.sure += int(sure.sum())
-            score.dropped += int(np.isnan(poses[number].xy[sure, 0]).sum())
+        everybody, people = [Person.of(entry) for entry in clip.people[index]], people_in_view(clip.people[index])
+        middles = [(pose.xyxy[:2] + pose.xyxy[2:]) / 2 for pose in poses]
+        score.extra += sum(not any(person.surrounds(*middle) for person in everybody) for middle in middles)
+        shown = [pose.xy.astype(float) for pose in poses]
+        pairs = pair(shown, people, reach=1.0)
+        score.error += [off / 100 for off in errors(shown, people)]
+        score.hold += [off / 100 for off in errors([Person.of(entry).xy for entry in clip.people[newest]], people)]
+        score.oks += [person.similarity(shown[pairs[i]]) if i in pairs else 0.0 for i, person in enumerate(people)]
+        score.sure += sum(int(people[row].sure.sum()) for row in pairs)
+        score.dropped += sum(int(np.isnan(shown[at][people[row].sure, 0]).sum()) for row, at in pairs.items())
     score.jitter = _jitter(clip, drawn, step)
     score.changes = _changes(clip, drawn)
     return score
@@ -132,28 +125,8 @@ def size_of(person: dict[str, Any]) -> float:
     return math.hypot(person["width"], person["height"])
 
 
-def _take(drawn: dict[int, Array], person: dict[str, Any]) -> tuple[int | None, float, float]:
-    """The drawn pose that fits a person best, taken out of those that are left; its error and similarity."""
-    sure, keypoints = is_sure(person), np.array(person["keypoints"])[:, :2]
-    best, error = None, 1.0
-    for number, xy in drawn.items():
-        apart = np.hypot(*(xy[sure] - keypoints[sure]).T)
-        if np.isfinite(apart).sum() >= 0.5 * sure.sum() and np.nanmean(apart) / size_of(person) < error:
-            best, error = number, float(np.nanmean(apart)) / size_of(person)
-    if best is None:
-        return None, math.nan, 0.0
-    squared = ((drawn.pop(best)[sure] - keypoints[sure]) ** 2).sum(1)
-    similarity = np.exp(-squared / (2 * (2 * SIGMA[sure]) ** 2 * person["width"] * person["height"]))
-    return best, error, float(np.nan_to_num(similarity).mean())
-
-
-def _is_stranger(pose: Pose, people: list[dict[str, Any]]) -> bool:
-    x, y = (pose.xyxy[:2] + pose.xyxy[2:]) / 2
-    return not any(abs(x - p["x"]) < 0.75 * p["width"] and abs(y - p["y"]) < 0.75 * p["height"] for p in people)
-
-
 def _sure_people(clip: Clip) -> list[list[Array]]:
-    return [[np.array(p["keypoints"])[:, :2] for p in people if is_sure(p).sum() >= 6] for people in clip.people]
+    return [[person.xy for person in people_in_view(people)] for people in clip.people]
 
 
 def _paths(frames: Sequence[list[Array]]) -> Iterator[list[tuple[int, Array]]]:

@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from bench_parts import journal, report, scoring, strip
+from bench_parts import journal, live_score, report, strip
 from bench_parts.adaptive import judge
 from bench_parts.case import Case, cases_in
-from bench_parts.endpoint import picture_of
 from bench_parts.live import Row
 from bench_parts.recorded import Possible
 from bench_parts.results import Results
+from endpoint import picture_of
+from scoring import errors, lines_of, mean, people_in_view
 
 RATE = 30.0
 WIDTH, HEIGHT = 60.0, 80.0  # the diagonal is 100: a pixel is a percent
@@ -39,7 +40,7 @@ def camera(frames: int, sent: int) -> list[tuple[int, float]]:
     return [(number % frames, number / RATE) for number in range(sent)]
 
 
-def shown(x_of: Any, log: scoring.Log, age: float) -> list[dict[str, Any]]:
+def shown(x_of: Any, log: live_score.Log, age: float) -> list[dict[str, Any]]:
     """Every picture, so many seconds after it was sent, with somebody drawn where `x_of` says."""
     return [{"frame_index": f, "rendered_at": at + age, "poses": [pose(x_of(f))]} for f, at in log]
 
@@ -68,48 +69,48 @@ class TestStrip:
 
 class TestNumbered:
     def test_a_clip_that_repeats_goes_on_counting(self) -> None:
-        assert scoring.numbered([0, 2, 3, 1, 2], camera(4, 8)) == [0, 2, 3, 5, 6]
+        assert live_score.numbered([0, 2, 3, 1, 2], camera(4, 8)) == [0, 2, 3, 5, 6]
 
     def test_a_picture_shown_twice_is_the_same_picture(self) -> None:
-        assert scoring.numbered([1, 1, 2], camera(4, 8)) == [1, 1, 2]
+        assert live_score.numbered([1, 1, 2], camera(4, 8)) == [1, 1, 2]
 
     def test_what_cannot_be_read_is_nobodys(self) -> None:
-        assert scoring.numbered([0, None, 2], camera(4, 4)) == [0, -1, 2]
+        assert live_score.numbered([0, None, 2], camera(4, 4)) == [0, -1, 2]
 
 
 class TestErrors:
     def test_they_are_percent_of_the_box_diagonal(self) -> None:
-        drawn = scoring.drawn_of({"poses": [pose(107.0)]})
-        assert scoring.errors(drawn, scoring.people_of([person(100.0)])) == pytest.approx([7.0])
+        drawn = live_score.drawn_poses({"poses": [pose(107.0)]})
+        assert errors(drawn, people_in_view([person(100.0)])) == pytest.approx([7.0])
 
     def test_people_get_the_poses_that_fit_best_together(self) -> None:
-        drawn = scoring.drawn_of({"poses": [pose(160.0), pose(104.0)]})
-        assert scoring.errors(drawn, scoring.people_of([person(100.0), person(150.0)])) == pytest.approx([4.0, 10.0])
+        drawn = live_score.drawn_poses({"poses": [pose(160.0), pose(104.0)]})
+        assert errors(drawn, people_in_view([person(100.0), person(150.0)])) == pytest.approx([4.0, 10.0])
 
     def test_who_has_none_within_a_diagonal_has_none(self) -> None:
-        people = scoring.people_of([person(100.0)])
-        assert math.isnan(scoring.errors([], people)[0])
-        assert math.isnan(scoring.errors(scoring.drawn_of({"poses": [pose(210.0)]}), people)[0])
+        people = people_in_view([person(100.0)])
+        assert math.isnan(errors([], people)[0])
+        assert math.isnan(errors(live_score.drawn_poses({"poses": [pose(210.0)]}), people)[0])
 
     def test_people_hardly_in_view_do_not_count(self) -> None:
-        assert scoring.people_of([person(100.0, sure=5), person(100.0, seen=0.3)]) == []
+        assert people_in_view([person(100.0, sure=5), person(100.0, seen=0.3)]) == []
 
 
 class TestNewestAnswer:
     def test_it_is_a_sampled_frame_that_is_old_enough(self) -> None:
-        assert scoring.newest_answer(60, RATE, latency=0.4) == 48
-        assert scoring.newest_answer(59, RATE, latency=0.4) == 42
+        assert live_score.newest_answer(60, RATE, latency=0.4) == 48
+        assert live_score.newest_answer(59, RATE, latency=0.4) == 42
 
     def test_there_is_none_at_first(self) -> None:
-        assert scoring.newest_answer(11, RATE, latency=0.4) < 0
+        assert live_score.newest_answer(11, RATE, latency=0.4) < 0
 
 
 class TestLive:
     latency = 0.4
 
-    def score(self, lines: list[dict[str, Any]], log: scoring.Log, truth: dict[str, Any]) -> scoring.Live:
-        numbers = scoring.numbered([line["frame_index"] for line in lines], log)
-        return scoring.live(lines, numbers, log, truth, self.latency)
+    def score(self, lines: list[dict[str, Any]], log: live_score.Log, truth: dict[str, Any]) -> live_score.Live:
+        numbers = live_score.numbered([line["frame_index"] for line in lines], log)
+        return live_score.live(lines, numbers, log, truth, self.latency)
 
     def test_one_who_shows_everything_at_once_and_right(self) -> None:
         log = camera(90, 90)
@@ -122,7 +123,7 @@ class TestLive:
 
     def test_the_ideal_client_that_holds_has_ratio_one(self) -> None:
         log = camera(90, 90)
-        held = shown(lambda frame: 100 + scoring.newest_answer(frame, RATE, self.latency), log, age=0.01)
+        held = shown(lambda frame: 100 + live_score.newest_answer(frame, RATE, self.latency), log, age=0.01)
         score = self.score(held, log, walking(90))
         assert score.ratio == pytest.approx(1)
         assert score.lag_ratio == pytest.approx(1)
@@ -149,7 +150,7 @@ class TestLive:
     def test_so_is_one_whose_camera_ended_with_it(self) -> None:
         log = camera(90, 30)
         lines = shown(lambda frame: 100 + frame, log, age=0.01)
-        assert scoring.live(lines, range(30), log, walking(90), self.latency, seconds=10).shown == pytest.approx(2.9)
+        assert live_score.live(lines, range(30), log, walking(90), self.latency, seconds=10).shown == pytest.approx(2.9)
 
     def test_people_without_a_pose_are_missing_and_not_wrong(self) -> None:
         log = camera(90, 90)
@@ -220,15 +221,15 @@ def test_base64_bodies_are_read_in_each_form(body: bytes) -> None:
 
 
 def test_percentiles_and_means_leave_out_what_is_no_number() -> None:
-    assert scoring.percentile([1.0, 2.0, 3.0], 50) == 2
-    assert math.isnan(scoring.percentile([], 50))
-    assert scoring.mean([1.0, math.nan, 3.0]) == 2
-    assert math.isnan(scoring.mean([]))
+    assert live_score.percentile([1.0, 2.0, 3.0], 50) == 2
+    assert math.isnan(live_score.percentile([], 50))
+    assert mean([1.0, math.nan, 3.0]) == 2
+    assert math.isnan(mean([]))
 
 
 def test_a_line_that_was_cut_off_is_left_out(tmp_path: Path) -> None:
     (tmp_path / "out.jsonl").write_text('{"a": 1}\n{"a": 2}\n{"a"')
-    assert scoring.lines_of(tmp_path / "out.jsonl") == [{"a": 1}, {"a": 2}]
+    assert lines_of(tmp_path / "out.jsonl") == [{"a": 1}, {"a": 2}]
 
 
 def test_a_folder_gives_the_clips_that_have_a_truth(tmp_path: Path) -> None:
@@ -239,7 +240,7 @@ def test_a_folder_gives_the_clips_that_have_a_truth(tmp_path: Path) -> None:
 
 
 def test_the_table_has_a_row_a_program_and_its_faults_below() -> None:
-    score = scoring.Live(29.8, (0.012, 0.03), 5.0, 20.0, 6.0, 20.0, math.nan, 900)
+    score = live_score.Live(29.8, (0.012, 0.03), 5.0, 20.0, 6.0, 20.0, math.nan, 900)
     rows = [
         Row("walk", name, latency, score, None, 5.0, 36.4, fault, [])
         for name, fault in (("kpstream", ""), ("other", "ended at frame 19: 500"))

@@ -10,13 +10,14 @@ from typing import Any
 from unittest.mock import patch
 
 from draw_walkers import FRAME_RATE, Truth, encode, write_truth
+from scoring import lines_of
 from walkers import sound
 from walkers.camera import camera_at
 from walkers.cast import BEN
 from walkers.film import Film, Image
 
-from bench_parts import scoring
 from bench_parts.case import LATENCIES, Case
+from bench_parts.live_score import RATE
 from bench_parts.processes import Part, kpstream, run, say
 
 STILL = 10.0
@@ -57,7 +58,7 @@ def measure(folder: Path, seconds: float = STILL) -> Iterator[Adaptive]:
             out.unlink(missing_ok=True)
             words = ("--no-window", "--sampling", "adaptive", "--rate", 5, "--jsonl", out)
             ended = run(kpstream(endpoint.url, "live", case.clip, *words), seconds + _PLAYED + 30)
-            lines = scoring.lines_of(out) if out.exists() else []
+            lines = lines_of(out) if out.exists() else []
             asked = endpoint.get("_stats")["asked"]
             yield judge(lines, asked, enters=enters, still=seconds, latency=latency, fault=ended.fault)
 
@@ -106,4 +107,4 @@ def judge(
     entered_at = next((line["captured_at"] for line in lines if line["frame_index"] >= enters), float("nan"))
     answered = (line for line in lines if (line["result_frame_index"] or 0) >= enters and line["poses"])
     wait = next((line["rendered_at"] - entered_at for line in answered), float("nan"))
-    return Adaptive(latency, quiet, round((still - _SETTLING) * scoring.RATE), moving, wait, fault)
+    return Adaptive(latency, quiet, round((still - _SETTLING) * RATE), moving, wait, fault)

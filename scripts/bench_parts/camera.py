@@ -5,7 +5,7 @@
 Prints ``READY http://127.0.0.1:PORT``. GET /video is MJPEG, each connection from the clip's first frame on, with the
 frame's number drawn into the picture (see `strip`); a frame that the network has no room for is dropped, as cameras do.
 GET /sent gives the connections since the last GET /forget, each a list of ``[frame, seconds]``: when a frame was due to
-leave, on the machine's monotonic clock. Ends when its stdin does.
+leave, on the machine's monotonic clock.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ import cv2
 import numpy as np
 
 from bench_parts import strip
-from bench_parts.parent import end_with_parent
 
 _SEND_BUFFER = (socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 18)
 """What a camera keeps for a slow reader, in bytes; the reader has buffers of its own."""
@@ -91,7 +90,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("clip", type=Path)
     options = parser.parse_args()
-    end_with_parent()
     _Handler.jpegs, _Handler.frame_rate = encoded(options.clip)
     server = _Server(("127.0.0.1", 0), _Handler)
     print(f"READY http://127.0.0.1:{server.server_address[1]}", flush=True)

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import av
+from scoring import lines_of
 
-from bench_parts import scoring
 from bench_parts.case import Case
 from bench_parts.processes import Part, kpstream, run, say, started, starting
 
@@ -164,7 +164,7 @@ def differing(expected: Sequence[Any], found: Sequence[Any]) -> int:
 
 def _poses(place: Path) -> list[Any]:
     out = place / "out.jsonl"
-    return [(line["frame_index"], line["poses"]) for line in scoring.lines_of(out)] if out.exists() else []
+    return [(line["frame_index"], line["poses"]) for line in lines_of(out)] if out.exists() else []
 
 
 def _pictures(place: Path) -> int:

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import av
+from scoring import errors, lines_of, mean, people_in_view
 
-from bench_parts import scoring, strip
+from bench_parts import live_score, strip
 from bench_parts.case import LATENCIES, OURS, Case
 from bench_parts.processes import Ended, Part, kpstream, run, say
 from bench_parts.programs import Peer
@@ -26,7 +27,7 @@ class Row:
     clip: str
     program: str
     latency: float
-    score: scoring.Live
+    score: live_score.Live
     own_age: tuple[float, float] | None
     """p50 and p95 of what the program itself says about the age; None where it does not."""
     requests: float
@@ -42,7 +43,7 @@ def measure(case: Case, peers: Sequence[Peer], seconds: float, folder: Path) -> 
     """Run everything on one clip."""
     truth = case.truth()
     with ExitStack() as stack:
-        camera = stack.enter_context(Part("camera", case.clip))
+        camera = stack.enter_context(Part("bench_parts.camera", case.clip))
         endpoint = stack.enter_context(Part("endpoint", case.clip, case.poses))
         for latency in LATENCIES:
             endpoint.get(f"_latency/{latency}")
@@ -54,11 +55,9 @@ def measure(case: Case, peers: Sequence[Peer], seconds: float, folder: Path) -> 
                 out = folder / "live.jsonl"
                 out.write_bytes(b"")
                 ended = _play(peer, camera.url, endpoint.url, seconds, out)
-                log: scoring.Log = max(camera.get("sent"), key=len, default=[])
+                log: live_score.Log = max(camera.get("sent"), key=len, default=[])
                 recording = None if peer else out.with_suffix(".mp4")
-                shown = _Shown(
-                    [line for line in scoring.lines_of(out) if "poses" in line], log, truth, latency, seconds
-                )
+                shown = _Shown([line for line in lines_of(out) if "poses" in line], log, truth, latency, seconds)
                 yield shown.row(case.name, name, ended, endpoint.get("_stats"), recording=recording)
 
 
@@ -75,7 +74,7 @@ class _Shown:
     """What one program showed."""
 
     lines: list[dict[str, Any]]
-    log: scoring.Log
+    log: live_score.Log
     truth: dict[str, Any]
     latency: float
     seconds: float
@@ -89,14 +88,14 @@ class _Shown:
             numbers = [min(line["frame_index"], len(self.log) - 1) for line in self.lines]
             fault = fault or _mismatch(recording, [self.log[n][0] for n in numbers])
             ages = [line["rendered_at"] - line["captured_at"] for line in self.lines]
-            own = (scoring.percentile(ages, 50), scoring.percentile(ages, 95))
+            own = (live_score.percentile(ages, 50), live_score.percentile(ages, 95))
         else:
-            numbers = scoring.numbered([line["frame_index"] for line in self.lines], self.log)
+            numbers = live_score.numbered([line["frame_index"] for line in self.lines], self.log)
         if fault:
             fault = f"ended at frame {numbers[-1] if numbers else 0}: {fault}"
         span = self.log[-1][1] - self.log[0][1] if len(self.log) > 1 else 1.0
         lasting = self.seconds if fault else 0.0
-        score = scoring.live(self.lines, numbers, self.log, self.truth, self.latency, seconds=lasting)
+        score = live_score.live(self.lines, numbers, self.log, self.truth, self.latency, seconds=lasting)
         return Row(
             clip=clip,
             program=name,
@@ -114,9 +113,9 @@ class _Shown:
         points = []
         for number, line in zip(numbers, self.lines, strict=True):
             if number < len(self.truth["frames"]) and self.log[number][0] == number:
-                people = scoring.people_of(self.truth["frames"][number])
-                ours = scoring.mean(scoring.errors(scoring.drawn_of(line), people))
-                held = scoring.mean(scoring.held_errors(self.truth, number, self.latency))
+                people = people_in_view(self.truth["frames"][number])
+                ours = mean(errors(live_score.drawn_poses(line), people))
+                held = mean(live_score.held_errors(self.truth, number, self.latency))
                 points.append((number / self.truth["frame_rate"], ours, held))
         return points
 

@@ -56,22 +56,29 @@ class Ended:
         return "did not end in time" if self.code is None else self.last_words or f"exit {self.code}"
 
 
+def _end_with_us() -> None:
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: also where the bench itself is killed
+
+
+_ENDS_WITH_US = _end_with_us if sys.platform == "linux" else None
+
+
 class Part:
     """The endpoint or the camera in a process of its own, asked over HTTP; a context manager."""
 
     def __init__(self, module: str, *arguments: str | Path) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", f"bench_parts.{module}", *map(str, arguments)],
-            stdin=subprocess.PIPE,
+            [sys.executable, "-m", module, *map(str, arguments)],
             stdout=subprocess.PIPE,
             text=True,
             env=environment(),
+            preexec_fn=_ENDS_WITH_US,  # noqa: PLW1509 - the bench has no threads
         )
         assert self._process.stdout is not None
         word, *rest = self._process.stdout.readline().split() or ["nothing"]
         if word != "READY":
             self.close()
-            raise RuntimeError(f"bench_parts.{module} said {word}")
+            raise RuntimeError(f"{module} said {word}")
         self.url: str = rest[0]
 
     def get(self, path: str) -> Any:
@@ -83,9 +90,8 @@ class Part:
         """End it."""
         self._process.kill()
         self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            assert pipe is not None
-            pipe.close()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
 
     def __enter__(self) -> Part:
         return self
@@ -107,16 +113,12 @@ def started(
         env=environment(),
         cwd=ROOT,
         start_new_session=True,
-        preexec_fn=_end_with_us if sys.platform == "linux" else None,  # noqa: PLW1509 - the bench has no threads
+        preexec_fn=_ENDS_WITH_US,  # noqa: PLW1509 - the bench has no threads
     )
     try:
         yield process
     finally:
         kill(process)
-
-
-def _end_with_us() -> None:
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: also where the bench itself is killed
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:

@@ -8,9 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from overlay_score import score
+from scoring import lines_of, score
 
-from bench_parts import scoring
 from bench_parts.case import LATENCIES, OURS, Case
 from bench_parts.processes import Part, kpstream, run, say, starting
 from bench_parts.programs import Peer
@@ -78,7 +77,7 @@ class _Bench:
         out = self.folder / "file.jsonl"
         out.write_bytes(b"")
         ended = run([*_annotate(self.case, self.endpoint.url, self.folder), "--jsonl", str(out), *words], _LIMIT)
-        return self._row(name, latency, ended.fault, scoring.lines_of(out), ended.wall - start)
+        return self._row(name, latency, ended.fault, lines_of(out), ended.wall - start)
 
     def peer(self, peer: Peer, latency: float, seconds: float) -> Row:
         """Run another program for so long."""
@@ -87,7 +86,7 @@ class _Bench:
         out = self.folder / "peer.jsonl"
         command = peer.command(self.case.clip, self.endpoint.url, seconds, self.folder / "peer.mp4")
         ended = run(command, seconds + 30, out)
-        said = scoring.lines_of(out)
+        said = lines_of(out)
         lines = [line for line in said if "poses" in line]
         span = lines[-1]["rendered_at"] - said[0]["began_at"] if lines else math.nan
         return self._row(peer.name, latency, ended.fault, lines, span)

@@ -25,7 +25,7 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 class Endpoint:
-    """``replay_endpoint.py`` with the sample's poses; a context manager.
+    """``endpoint.py`` with the sample's poses; a context manager.
 
     Args:
         latency: Seconds from request to answer.
@@ -56,7 +56,7 @@ class Endpoint:
 
     def begin(self) -> subprocess.Popen[str]:
         """Begin, and answer as soon as the clip is read."""
-        script = str(ROOT / "scripts" / "replay_endpoint.py")
+        script = str(ROOT / "scripts" / "endpoint.py")
         options = ["--port", str(self._port), "--latency", str(self._latency), "--seed", str(self._seed)]
         self._process = subprocess.Popen(
             [sys.executable, script, str(CLIP), str(POSES), *options],
@@ -75,7 +75,7 @@ class Endpoint:
         self._process = None
 
     def fail(self, faults: str) -> None:
-        """Fail in this way from now on (see `wire_faults.Faults`); empty for not at all."""
+        """Fail in this way from now on (see `endpoint.Faults`); empty for not at all."""
         self._get(f"/_fault/{faults}")
 
     def asked(self) -> int:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from wire_faults import NAMES
+from endpoint import FAULTS
 
 JOINTS: dict[str, tuple[str, ...]] = {
     "camera": ("freeze", "kill"),
     "camera network": ("stall", "reset", "blackhole", "delay", "cut"),
-    "endpoint": (*sorted(NAMES - {"400", "401", "402", "403", "404", "413", "redirect"}), "kill"),
+    "endpoint": (*sorted(FAULTS - {"400", "401", "402", "403", "404", "413", "redirect"}), "kill"),
     "endpoint network": ("stall", "reset", "blackhole", "refuse", "delay"),
 }
 """What each may do; nothing that ends a live view for good."""

@@ -24,7 +24,7 @@ KILLS = 5
 
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
-    command = [sys.executable, str(ROOT / "scripts" / "replay_endpoint.py"), str(CLIP), str(POSES), "--latency", "0.1"]
+    command = [sys.executable, str(ROOT / "scripts" / "endpoint.py"), str(CLIP), str(POSES), "--latency", "0.1"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         yield process.stdout.readline().split()[1]
@@ -33,8 +33,7 @@ def endpoint() -> Iterator[str]:
 
 def asked(endpoint: str) -> list[int]:
     with urllib.request.urlopen(f"{endpoint}/_stats", timeout=10) as answer:
-        frames: list[int] = json.load(answer)["frames"]
-    return frames
+        return [frame for frame, *_ in json.load(answer)["asked"]]
 
 
 def annotate(endpoint: str, output: Path, *more: str) -> subprocess.Popen[bytes]:

@@ -1,36 +1,21 @@
-"""What was shown against what was there: pure arithmetic over lines, the camera's log and the truth."""
+"""What a live view showed against what was there: pure arithmetic over lines, the camera's log and the truth."""
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-from scipy.optimize import linear_sum_assignment
+from scoring import Array, Line, drawn_pose, errors, mean, people_in_view
 
-Array = npt.NDArray[np.float64]
-Line = Mapping[str, Any]
 Log = Sequence[tuple[int, float]]
 """What the camera sent: ``(frame, seconds)``, in order; a position in it is a picture's number."""
 RATE = 5.0
 """Requests per second of video of the ideal client that merely holds its newest answer."""
-_SURE, _MIN_SURE, _MIN_SEEN = 0.3, 6, 0.5
 _SKIP = 1.0
 """Seconds at the start of a run that are not scored; one latency more until an answer can be there."""
-
-
-@dataclass(frozen=True)
-class Person:
-    """Somebody of the truth who can be scored."""
-
-    xy: Array
-    sure: npt.NDArray[np.bool_]
-    diagonal: float
 
 
 @dataclass(frozen=True)
@@ -64,58 +49,9 @@ class Live:
         return self.lag / self.held_lag if self.held_lag else math.nan
 
 
-def lines_of(path: Path) -> list[dict[str, Any]]:
-    """The lines of JSON in a file; a last one that was cut off is left out."""
-    lines = []
-    for text in path.read_text().splitlines():
-        try:
-            lines.append(json.loads(text))
-        except ValueError:
-            break
-    return lines
-
-
-def people_of(frame: Iterable[Mapping[str, Any]]) -> list[Person]:
-    """The people of one frame of the truth who are in view."""
-    found = []
-    for one in frame:
-        keypoints = np.array(one["keypoints"], float)
-        sure = keypoints[:, 2] > _SURE
-        if sure.sum() >= _MIN_SURE and float(one.get("seen", 1.0)) >= _MIN_SEEN:
-            found.append(Person(keypoints[:, :2], sure, math.hypot(one["width"], one["height"])))
-    return found
-
-
-def drawn_of(line: Line) -> list[Array]:
+def drawn_poses(line: Line) -> list[Array]:
     """The keypoints of each pose of a line, shape ``(17, 2)``, NaN where not drawn."""
-    drawn = []
-    for pose in line["poses"]:
-        xy = np.full((17, 2), np.nan)
-        for keypoint in pose["keypoints"]:
-            if keypoint["class_id"] < len(xy):
-                xy[keypoint["class_id"]] = keypoint["x"], keypoint["y"]
-        drawn.append(xy)
-    return drawn
-
-
-def errors(drawn: Sequence[Array], people: Sequence[Person]) -> list[float]:
-    """How far off each person's pose is, in percent of the box diagonal; NaN where it has none within a diagonal."""
-    found = [math.nan] * len(people)
-    if not drawn or not people:
-        return found
-    costs = np.array([[_distance(xy, person) for xy in drawn] for person in people])
-    for row, column in zip(*linear_sum_assignment(costs), strict=True):
-        if costs[row, column] < 1.0:
-            found[row] = 100 * float(costs[row, column])
-    return found
-
-
-def _distance(xy: Array, person: Person) -> float:
-    """In box diagonals; a large number where less than half of the sure keypoints are drawn."""
-    apart = np.hypot(*(xy[person.sure] - person.xy[person.sure]).T)
-    if np.isfinite(apart).sum() < 0.5 * len(apart):
-        return 1e3
-    return float(np.nanmean(apart)) / max(person.diagonal, 1e-9)
+    return [drawn_pose(pose) for pose in line["poses"]]
 
 
 def newest_answer(index: int, frame_rate: float, latency: float, rate: float = RATE) -> int:
@@ -127,13 +63,7 @@ def held_errors(truth: Mapping[str, Any], index: int, latency: float) -> list[fl
     """`errors` of the ideal client that holds its newest answer."""
     newest = newest_answer(index, truth["frame_rate"], latency)
     was = [np.array(one["keypoints"], float)[:, :2] for one in truth["frames"][newest]] if newest >= 0 else []
-    return errors(was, people_of(truth["frames"][index]))
-
-
-def mean(values: Iterable[float]) -> float:
-    """The mean of what is a number; NaN where nothing is."""
-    known = [value for value in values if not math.isnan(value)]
-    return float(np.mean(known)) if known else math.nan
+    return errors(was, people_in_view(truth["frames"][index]))
 
 
 def percentile(values: Sequence[float], which: float) -> float:
@@ -192,8 +122,8 @@ def live(
     ages = [line["rendered_at"] - log[n][1] for n, line in shown if line["rendered_at"] >= first + _SKIP]
     settled = (_SKIP + latency) * truth["frame_rate"]
     passed = _first_pass(log)
-    people = [people_of(frame) for frame in truth["frames"]]
-    scored = [(log[n][0], drawn_of(line)) for n, line in shown if n < passed and log[n][0] >= settled]
+    people = [people_in_view(frame) for frame in truth["frames"]]
+    scored = [(log[n][0], drawn_poses(line)) for n, line in shown if n < passed and log[n][0] >= settled]
     scene = [(f, drawn) for f, drawn in _on_display(shown, log[:passed], 1 / truth["frame_rate"]) if f >= settled]
     found = [error for frame, drawn in scored for error in errors(drawn, people[frame])]
     return Live(
@@ -220,4 +150,4 @@ def _on_display(shown: Sequence[tuple[int, Line]], log: Log, interval: float) ->
         while at + 1 < len(shown) and shown[at + 1][1]["rendered_at"] <= sent_at + interval:
             at += 1
         if at >= 0:
-            yield frame, drawn_of(shown[at][1])
+            yield frame, drawn_poses(shown[at][1])
