@@ -42,7 +42,7 @@ PLAN: dict[str, set[str]] = {
     "web": {"entities", "errors", "interfaces", "redact", "serving", "sinks", "skeleton", "wire"},
     # beam: the loops
     "pipeline": {*_GROUND, "interfaces", "tracking", "render", "dispatch"},
-    "recorded": {*_GROUND, "interfaces", "pipeline", "sinks", "sources", "wire"},
+    "recorded": {*_GROUND, "dispatch", "interfaces", "pipeline", "render", "sinks", "sources", "wire"},
     "camera": {*_GROUND, "interfaces", "controls", "options", "pipeline", "sinks"},
     "controls": {*_GROUND, "dispatch", "endpoints", "pipeline", "sinks", "web"},
     "site": {*_GROUND, "interfaces", "dispatch", "endpoints", "sources", "pipeline", "controls", "web"},

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass, replace
-from math import ceil, isfinite, nan
+from dataclasses import replace
+from math import nan
 from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,15 +14,13 @@ from kpstream.cli.app import INTERRUPTED, app
 from kpstream.cli.options import takes
 from kpstream.cli.signals import Signals, signals_handled
 from kpstream.cli.terminal import estimate, say, summary, work_progress
-from kpstream.errors import BudgetSpent, EndpointUnavailable, KpstreamError, UsageError
+from kpstream.errors import BudgetSpent, UsageError
 from kpstream.interfaces import Annotator
 from kpstream.options import DrawOptions, ModelOptions, OutputOptions, PartOptions, RequestOptions
-from kpstream.skeleton import Skeleton
 
 if TYPE_CHECKING:
-    from kpstream.dispatch.sampling import Sampling
     from kpstream.entities import Stats
-    from kpstream.recorded.journal import FileJournal
+    from kpstream.recorded.job import RecordedJob, Span
     from kpstream.recorded.plan import Job
 
 
@@ -44,9 +41,9 @@ def annotate(
     """
     from kpstream.cli.cores import draw_on_one_core
     from kpstream.dispatch.sampling import EveryNth, make_sampling
-    from kpstream.endpoints.opening import make_endpoint
-    from kpstream.endpoints.versions import load_skeleton_file
-    from kpstream.recorded.plan import Encoding, Outputs, plan
+    from kpstream.endpoints.opening import answer_identity, make_endpoint
+    from kpstream.recorded.job import Asking, RecordedJob, Span
+    from kpstream.recorded.plan import Encoding, Outputs, plan_jobs
     from kpstream.render import PoseAnnotator
 
     _check_together(inputs, part, outputs, requests)
@@ -54,7 +51,7 @@ def annotate(
     annotator = PoseAnnotator(draw=drawing.parts, thickness=drawing.thickness)
     if poses is None:
         make_endpoint(model).close()  # what would refuse it is told before anything is opened or made
-    jobs = plan(
+    jobs = plan_jobs(
         inputs,
         Outputs(outputs.output, outputs.jsonl, outputs.coco, outputs.csv),
         Encoding(outputs.crf, outputs.preset, audio=outputs.audio),
@@ -63,17 +60,20 @@ def annotate(
     )
     if not model.embedded:
         draw_on_one_core()
-    left = requests.max_requests
+    if poses is not None:
+        _redraw(jobs[0], span, annotator, poses, model.skeleton)
+        return
+    left, done = requests.max_requests, []
     for job in jobs:
-        if poses is not None:
-            _redraw(job, span, annotator, poses, None if model.skeleton is None else load_skeleton_file(model.skeleton))
-            continue
         sampling = EveryNth(part.every) if part.every else make_sampling(requests)
-        used = _annotate(job, span, annotator, model, Asking(sampling, requests.max_in_flight, left))
-        left = None if left is None else left - used
-    for job in jobs:  # not before: the same command is to go on where the last of them was interrupted
-        if job.journal is not None and poses is None:
-            job.journal.unlink(missing_ok=True)
+        asking = Asking(sampling, model.filters, requests.max_in_flight, left)
+        endpoint, made_of = make_endpoint(model), answer_identity(model)
+        work = RecordedJob(job, endpoint, asking, made_of=made_of, span=span, annotator=annotator)
+        _annotate(work, job, span)
+        left = None if left is None else left - work.stats.requests
+        done.append(work)
+    for work in done:  # not before: the same command is to go on where the last of them was interrupted
+        work.discard_journal()
 
 
 def _check_together(inputs: list[Path], part: PartOptions, outputs: OutputOptions, requests: RequestOptions) -> None:
@@ -91,95 +91,28 @@ def _check_together(inputs: list[Path], part: PartOptions, outputs: OutputOption
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Asking:
-    """How one video is asked about."""
-
-    sampling: Sampling
-    max_in_flight: int | None
-    max_requests: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """The part of a video that is wanted, in seconds."""
-
-    start: float
-    end: float
-
-    def of(self, duration: float) -> float:
-        """How much of a video of this duration that is; NaN where nobody knows."""
-        return max(0.0, min(self.end, duration) - self.start) if isfinite(duration) else self.end - self.start
-
-    def check(self, name: str, frames: int, duration: float) -> None:
-        """See that something was in it, once it was read: what a file declares is no proof.
-
-        Raises:
-            UsageError: No frame was.
-        """
-        if not frames:
-            lasts = f": it lasts {duration:.4g} s" if isfinite(duration) else ""
-            until = f" and before `end` {self.end:g}" if isfinite(self.end) else ""
-            raise UsageError(f"{name} has no frame from `start` {self.start:g} on{until}{lasts}")
-
-
-def _annotate(job: Job, span: Span, annotator: Annotator, model: ModelOptions, asking: Asking) -> int:
-    """Annotate one video; how many requests it took."""
-    from kpstream.endpoints.opening import make_endpoint
-    from kpstream.pipeline import Pipeline, held_frames
-    from kpstream.sources.file import VideoFile
-
-    video = VideoFile(job.path, start=span.start, end=span.end)
-    journal = _open_journal(job, model)
-    endpoint = make_endpoint(model)
-    duration = span.of(video.duration)
-    expected = asking.sampling.expected(duration, video.frame_rate)
-    least = ceil(duration * video.frame_rate / held_frames(video.frame_size)) if isfinite(expected) else nan
-    if least > expected:
-        say(f"{video.name}: so few samples would fill the memory with pictures: it takes about {least}")
-        expected = least
-    known = 0 if journal is None else journal.answers
-    if duration:  # with no frame to come, the error says it all
-        cost = estimate(duration, expected, known, credits_per_request=endpoint.credits_per_request)
-        say(f"{video.name} with {endpoint.name}: {cost}")
-    with work_progress(video.name, duration, expected) as bar:
-        pipeline = Pipeline(
-            video,
-            endpoint,
-            sinks=job.make_sinks(video),
-            annotator=None if job.outputs.video is None else annotator,
-            sampling=asking.sampling,
-            filters=model.filters,
-            max_in_flight=asking.max_in_flight,
-            max_requests=asking.max_requests,
-            journal=journal,
-            on_idle=bar.idle,
+def _annotate(work: RecordedJob, job: Job, span: Span) -> None:
+    """Annotate one video, and tell of it."""
+    prospect = work.open()
+    if prospect.changed:
+        say(f"{job.journal} is of another run (changed: {', '.join(prospect.changed)}): begins anew")
+    if prospect.short_of_memory:
+        few = "so few samples would fill the memory with pictures"
+        say(f"{prospect.name}: {few}: it takes about {prospect.samples:.0f}")
+    if prospect.duration:  # with no frame to come, the error says it all
+        cost = estimate(
+            prospect.duration, prospect.samples, prospect.answers, credits_per_request=work.endpoint.credits_per_request
         )
+        say(f"{prospect.name} with {work.endpoint.name}: {cost}")
+    with work_progress(prospect.name, prospect.duration, prospect.samples) as bar, signals_handled() as signals:
+        signals.stop = work.stop
         try:
-            with signals_handled() as signals, pipeline:
-                signals.stop = pipeline.stop
-                for scene in pipeline:
-                    bar.show(scene.frame.pts - span.start, scene.stats)
+            work.run(lambda scene: bar.show(scene.frame.pts - span.start, scene.stats), bar.idle)
         except BudgetSpent as error:
-            raise _short_of_requests(error, pipeline.stats, video.name) from None
+            raise BudgetSpent(f"{error}; the same command goes on from there") from None
         finally:
-            if journal:
-                journal.close()
-            _say_what_was_done(job, pipeline.stats)
-    _check_not_interrupted(signals, hint="; the same command goes on" if journal else "")
-    span.check(video.name, pipeline.stats.captured, video.duration)
-    return pipeline.stats.requests
-
-
-def _short_of_requests(error: BudgetSpent, stats: Stats, name: str) -> KpstreamError:
-    """What ends a job whose requests are spent: the want of them only where the endpoint answers at all."""
-    trouble = stats.endpoint_trouble
-    if stats.requests and not stats.answered:
-        return EndpointUnavailable(f"{trouble or error}; {stats.requests} requests were sent, none was answered")
-    why = f" (the last that failed: {trouble})" if trouble else ""
-    return BudgetSpent(
-        f"{error}{why}: {name} is done up to {stats.rendered} frames; the same command goes on from there"
-    )
+            _say_what_was_done(job, work.stats)
+    _check_not_interrupted(signals, hint="; the same command goes on" if job.journal else "")
 
 
 def _say_what_was_done(job: Job, stats: Stats) -> None:
@@ -190,25 +123,13 @@ def _say_what_was_done(job: Job, stats: Stats) -> None:
         say(f"{job.outputs if stats.rendered else job.path.name}: {summary(told)}")
 
 
-def _open_journal(job: Job, model: ModelOptions) -> FileJournal | None:
-    """What an earlier run of the same command left; None where there is no file to put it beside."""
-    from kpstream.endpoints.opening import answer_identity
-    from kpstream.recorded.journal import FileJournal, fingerprint
-
-    if job.journal is None:
-        return None
-    journal = FileJournal(job.journal, {"input": fingerprint(job.path), **answer_identity(model)})
-    if changed := journal.open():
-        say(f"{job.journal} is of another run (changed: {', '.join(changed)}): begins anew")
-    return journal
-
-
-def _redraw(job: Job, span: Span, annotator: Annotator, poses: Path, skeletons: Mapping[str, Skeleton] | None) -> None:
+def _redraw(job: Job, span: Span, annotator: Annotator, poses: Path, skeleton: Path | None) -> None:
+    from kpstream.endpoints.versions import load_skeleton_file
     from kpstream.recorded.redraw import recorded_source, redraw
     from kpstream.sinks.jsonl import read_poses
     from kpstream.sources.file import VideoFile
 
-    recorded = read_poses(poses, skeletons)
+    recorded = read_poses(poses, None if skeleton is None else load_skeleton_file(skeleton))
     video, frames, found = VideoFile(job.path, start=span.start, end=span.end), 0, 0
     said = recorded_source(poses)
     if said and _file_name(said) != _file_name(video.name):

@@ -106,7 +106,7 @@ class Job:
 _SUFFIXES = {"video": ".mp4", "jsonl": ".jsonl", "coco": ".json", "csv": ".csv"}
 
 
-def plan(
+def plan_jobs(
     inputs: Sequence[Path], wanted: Outputs, encoding: Encoding, *, overwrite: bool, reads: Iterable[Path] = ()
 ) -> list[Job]:
     """What is made of each input, checked as a whole.

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from kpstream.errors import SinkError, SourceOpenError, UsageError
-from kpstream.recorded.plan import Encoding, Job, Outputs, plan
+from kpstream.recorded.plan import Encoding, Job, Outputs, plan_jobs
 from tests.source_clips import write_video
 
 
 def planned(inputs: list[Path], wanted: Outputs, *, overwrite: bool = False) -> list[Job]:
-    return plan(inputs, wanted, Encoding(), overwrite=overwrite)
+    return plan_jobs(inputs, wanted, Encoding(), overwrite=overwrite)
 
 
 def clips(folder: Path, *names: str) -> list[Path]:
@@ -54,7 +54,7 @@ def test_nothing_is_planned_that_would_destroy_something(tmp_path: Path) -> None
     with pytest.raises(UsageError, match="is read"):
         planned([there], Outputs(there), overwrite=True)
     with pytest.raises(UsageError, match="is read"):
-        plan([Path("a.mp4")], Outputs(None, there), Encoding(), overwrite=True, reads=[there])
+        plan_jobs([Path("a.mp4")], Outputs(None, there), Encoding(), overwrite=True, reads=[there])
     with pytest.raises(UsageError, match="twice"):
         planned([Path("x/a.mp4"), Path("y/a.mp4")], Outputs(tmp_path / "out"))
     with pytest.raises(UsageError, match="names a folder"):
@@ -73,4 +73,4 @@ def test_an_output_that_cannot_be_written_is_refused_before_work_begins(tmp_path
     with pytest.raises(UsageError, match="mp4"):
         planned([Path("a.mp4")], Outputs(tmp_path / "out.avi"))
     with pytest.raises(UsageError, match="warp"):
-        plan([Path("a.mp4")], Outputs(tmp_path / "out.mp4"), Encoding(preset="warp"), overwrite=False)
+        plan_jobs([Path("a.mp4")], Outputs(tmp_path / "out.mp4"), Encoding(preset="warp"), overwrite=False)
