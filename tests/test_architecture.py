@@ -42,19 +42,20 @@ PLAN: dict[str, set[str]] = {
     "web": {"entities", "errors", "interfaces", "redact", "serving", "sinks", "skeleton", "wire"},
     # beam: the loops
     "pipeline": {*_GROUND, "interfaces", "tracking", "render", "dispatch"},
-    "recorded": {*_GROUND, "dispatch", "interfaces", "pipeline", "render", "sinks", "sources", "wire"},
+    "recorded": {*_GROUND, "dispatch", "events", "interfaces", "pipeline", "render", "sinks", "sources", "wire"},
     "camera": {*_GROUND, "interfaces", "controls", "options", "pipeline", "sinks"},
     "controls": {*_GROUND, "dispatch", "endpoints", "pipeline", "sinks", "web"},
     "site": {*_GROUND, "interfaces", "dispatch", "endpoints", "sources", "pipeline", "controls", "web"},
     "image": {*_GROUND, "interfaces", "endpoints", "sinks", "wire"},
     # roof: options to objects
-    "site_file": {"camera", "dispatch", "endpoints", "errors", "options", "redact", "sources", "web"},
+    "site_file": {"camera", "events", "dispatch", "endpoints", "errors", "options", "redact", "sources", "web"},
     "config": {
         "camera", "controls", "dispatch", "endpoints", "entities", "interfaces", "options", "render", "site_file",
         "sources",
     },
     "cli": {
-        "camera", "config", "controls", "dispatch", "endpoints", "entities", "errors", "image", "interfaces", "models",
+        "camera", "config", "controls", "dispatch", "endpoints", "entities", "errors", "events", "image", "interfaces",
+        "models",
         "options", "pipeline", "recorded", "redact", "render", "server", "sinks", "site", "site_file", "skeleton",
         "sources", "tracking", "web",
     },

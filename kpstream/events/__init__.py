@@ -4,8 +4,10 @@ Pure without exception: no clock, no file, no thread. A `RuleEngine` is given ob
 arrival and returns events; time is the source's pts, in seconds.
 """
 
-from kpstream.events.engine import Observation, RuleEngine
+from kpstream.events.engine import Observation, Reading, RuleEngine
 from kpstream.events.event import Event
+from kpstream.events.machine import Truth
+from kpstream.events.observations import observations_of
 from kpstream.events.rules import (
     Absence,
     Angle,
@@ -28,8 +30,10 @@ from kpstream.events.rules import (
     Still,
     Tilt,
     Zone,
+    bounds_of,
     model_faults,
 )
+from kpstream.events.tables import read_tables
 
 __all__ = [
     "Absence",
@@ -47,6 +51,7 @@ __all__ = [
     "LineCrossing",
     "Lying",
     "Observation",
+    "Reading",
     "Repetitions",
     "Rule",
     "RuleEngine",
@@ -55,6 +60,10 @@ __all__ = [
     "Speed",
     "Still",
     "Tilt",
+    "Truth",
     "Zone",
+    "bounds_of",
     "model_faults",
+    "observations_of",
+    "read_tables",
 ]

@@ -50,11 +50,15 @@ class Reading(NamedTuple):
     """What a rule sees right now of those whom it is about."""
 
     rule: str
+    subject: Subject
+    """Whom it is about: numbers that stay the same when a `tracker_id` changes."""
     tracker_ids: tuple[int, ...]
     truth: Truth
     since_pts: float
     """Since when it has been so."""
     is_open: bool
+    value: float | None
+    """What the rule compares with its bounds; None where it compares nothing."""
 
 
 @dataclass(slots=True)
@@ -66,6 +70,7 @@ class _Watch:
     machines: dict[Subject, Machine] = field(default_factory=dict)
     events: dict[Subject, Event] = field(default_factory=dict)
     updated_pts: dict[Subject, float] = field(default_factory=dict)
+    values: dict[Subject, float | None] = field(default_factory=dict)
 
 
 class RuleEngine:
@@ -116,7 +121,15 @@ class RuleEngine:
     def readings(self) -> tuple[Reading, ...]:
         """What each rule sees right now, of everybody for whom it has seen anything."""
         return tuple(
-            Reading(watch.rule.name, self._tracker_ids(subject), machine.truth, machine.truth_since, machine.is_open)
+            Reading(
+                rule=watch.rule.name,
+                subject=subject,
+                tracker_ids=self._tracker_ids(subject),
+                truth=machine.truth,
+                since_pts=machine.truth_since,
+                is_open=machine.is_open,
+                value=watch.values.get(subject),
+            )
             for watch in self._watches
             for subject, machine in watch.machines.items()
         )
@@ -174,6 +187,7 @@ class RuleEngine:
         machine = watch.machines.get(subject)
         if machine is None:
             machine = watch.machines[subject] = Machine(rule.for_seconds, rule.clear, rule.cooldown)
+        watch.values[subject] = value
         may_open = truth is True and not machine.is_open and self._may_open(rule, pts)
         change = machine.step(pts, observation.frame_index, truth, may_open=may_open)
         if change == "opened":
@@ -252,6 +266,7 @@ class RuleEngine:
         for watch in self._watches:
             for subject in [subject for subject in watch.machines if body_id in subject]:
                 machine = watch.machines.pop(subject)
+                watch.values.pop(subject, None)
                 if subject in watch.events:
                     ids = numbers if len(subject) == 1 else watch.events[subject].tracker_ids
                     yield self._ended(watch, subject, machine.last_true, machine.last_true_index, tracker_ids=ids)

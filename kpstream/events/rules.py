@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, time
-from math import inf
+from math import inf, isfinite
 from typing import TYPE_CHECKING, Literal
 
 from kpstream.skeleton import Skeleton
@@ -276,6 +276,11 @@ class RuleSet:
     zones: Mapping[str, Zone] = field(default_factory=dict)
     lines: Mapping[str, Line] = field(default_factory=dict)
 
+    @property
+    def needs_frame_size(self) -> bool:
+        """Whether it matters how large the picture is."""
+        return bool(self.zones or self.lines)
+
     def of_camera(self, camera: str) -> RuleSet:
         """What of it one camera of a site has."""
         return RuleSet(
@@ -283,6 +288,21 @@ class RuleSet:
             {name: zone for name, zone in self.zones.items() if not zone.cameras or camera in zone.cameras},
             {name: line for name, line in self.lines.items() if not line.cameras or camera in line.cameras},
         )
+
+
+def bounds_of(condition: Condition) -> tuple[float, ...]:
+    """The numbers with which a condition compares its value, in the value's unit; empty where it has none."""
+    match condition:
+        case Lying() | Fall():
+            return (condition.angle,)
+        case Angle() | Tilt() | Distance() | Count():
+            return tuple(bound for bound in (condition.min, condition.max) if isfinite(bound))
+        case Still():
+            return (condition.move,)
+        case Speed():
+            return (condition.min,)
+        case _:
+            return ()
 
 
 def keypoints_of(condition: Condition) -> Iterator[tuple[str, ...]]:

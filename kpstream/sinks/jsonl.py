@@ -137,31 +137,9 @@ class _Recording(Mapping[int, RecordedPoses]):
         self._offsets = array("q")
 
     def index(self) -> None:
-        number = 0
-        try:
-            with self._path.open("rb") as file:
-                offset = 0
-                while line := file.readline(_MAX_LINE):
-                    number += 1
-                    if line.strip():
-                        self._add(line, offset)
-                    offset += len(line)
-        except OSError as error:
-            raise SourceOpenError(f"{self._path}: cannot be read: {error.strerror}") from None
-        except ValueError as error:
-            if line.endswith(b"\n") or not self._offsets:
-                raise UsageError(f"{self._path}, line {number}: {error}") from None
-            _log.warning("%s: its last line was cut short and is left out", self._path)
-
-    def _add(self, line: bytes, offset: int) -> None:
-        recorded = _recorded(line, self._skeletons)
-        if self._frame_indices and recorded.frame_index <= self._frame_indices[-1]:
-            raise ValueError(
-                f"frame_index {recorded.frame_index} comes after {self._frame_indices[-1]}: "
-                "the lines of more than one run are in this file, keep one of them"
-            )
-        self._frame_indices.append(recorded.frame_index)
-        self._offsets.append(offset)
+        for offset, recorded in _lines(self._path, self._skeletons):
+            self._frame_indices.append(recorded.frame_index)
+            self._offsets.append(offset)
 
     def __contains__(self, frame_index: object) -> bool:
         """Whether a frame has a line; reads none."""
@@ -192,6 +170,45 @@ class _Recording(Mapping[int, RecordedPoses]):
 
     def __repr__(self) -> str:
         return f"<poses of {len(self)} frames in {self._path}>"
+
+
+def stream_poses(path: str | Path) -> Iterator[RecordedPoses]:
+    """The lines of a file one after the other, for those who need each once.
+
+    Raises:
+        SourceOpenError: The file cannot be read.
+        UsageError: A line is not of the form; the text names it.
+    """
+    return (recorded for _, recorded in _lines(Path(path), ClassSkeletons({})))
+
+
+def _lines(path: Path, skeletons: ClassSkeletons) -> Iterator[tuple[int, RecordedPoses]]:
+    """Where each line begins in the file, and what it says."""
+    number, offset, newest, line = 0, 0, -1, b""
+    try:
+        with path.open("rb") as file:
+            while line := file.readline(_MAX_LINE):
+                number += 1
+                if line.strip():
+                    recorded = _recorded(line, skeletons)
+                    _check_order(recorded.frame_index, newest)
+                    newest = recorded.frame_index
+                    yield offset, recorded
+                offset += len(line)
+    except OSError as error:
+        raise SourceOpenError(f"{path}: cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        if line.endswith(b"\n") or newest < 0:
+            raise UsageError(f"{path}, line {number}: {error}") from None
+        _log.warning("%s: its last line was cut short and is left out", path)
+
+
+def _check_order(frame_index: int, newest: int) -> None:
+    if frame_index <= newest:
+        raise ValueError(
+            f"frame_index {frame_index} comes after {newest}: "
+            "the lines of more than one run are in this file, keep one of them"
+        )
 
 
 def _recorded(line: bytes, skeletons: ClassSkeletons) -> RecordedPoses:

@@ -35,17 +35,26 @@ def read_sections(path: Path) -> dict[str, Any]:
     Raises:
         UsageError: The file is faulty; the text has a line for each fault.
     """
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{path}: this is not TOML: {error}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: {getattr(error, 'strerror', None) or 'it is not text'}") from None
+    document = read_document(path)
     try:
         return _SITE.model_validate(document).model_dump(exclude_unset=True)
     except ValidationError as error:
         found = error.errors(include_url=False, include_context=False)
     raise faulty(path, [_fault(details, document) for details in found])
+
+
+def read_document(path: Path) -> dict[str, Any]:
+    """The tables of a TOML file.
+
+    Raises:
+        UsageError: It is none, or cannot be read.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{path}: this is not TOML: {error}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: {getattr(error, 'strerror', None) or 'it is not text'}") from None
 
 
 def faulty(path: Path, faults: list[str]) -> UsageError:

@@ -1,0 +1,37 @@
+"""What a scene or a recorded line shows to the rules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kpstream.entities import Pose, Result
+from kpstream.events.engine import Observation
+
+
+def observations_of(
+    *,
+    pts: float,
+    frame_index: int,
+    frame_size: tuple[int, int],
+    poses: tuple[Pose, ...],
+    stale: bool,
+    answers: tuple[Result, ...] | None,
+    is_answered: bool,
+) -> Iterator[Observation]:
+    """The observations of one picture, in the order in which the rules take them.
+
+    Args:
+        pts: Of the picture, in seconds.
+        frame_index: The picture's own.
+        frame_size: (width, height) in pixels.
+        poses: Those that are drawn on it.
+        stale: Whether they are too old to be trusted.
+        answers: Of a live view those that were used since the picture before; None of recorded video.
+        is_answered: Whether there was an answer at all so far.
+    """
+    for answer in answers or ():
+        yield Observation(answer.pts, answer.frame_index, frame_size, measured=answer.poses, is_all=False)
+    trusted = () if stale else tuple(pose for pose in poses if pose.origin != "predicted")
+    others = poses if stale else tuple(pose for pose in poses if pose.origin == "predicted")
+    certain = answers is None and is_answered and not stale
+    yield Observation(pts, frame_index, frame_size, measured=trusted, drawn=others, is_answered=certain)

@@ -1,0 +1,57 @@
+"""A file of zones, lines and rules."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Self
+
+from kpstream.events import RuleSet, read_tables
+from kpstream.site_file.sections import faulty, read_document
+
+_TABLES = {"zone", "line", "rule", "events", "mqtt", "webhook", "notify", "run"}
+
+
+@dataclass(frozen=True, slots=True)
+class Rules(RuleSet):
+    """The rules of one camera, from a file or made by hand."""
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read a rules file.
+
+        Functions that it names are looked for beside it, too.
+
+        Raises:
+            UsageError: The file is faulty; the text has a line for each fault.
+        """
+        path = Path(path)
+        document = read_document(path)
+        faults = [f"there is no [{name}] in a file of rules" for name in document.keys() - _TABLES]
+        rules, found = read_tables(document, lambda name: function_named(name, path.absolute().parent))
+        if not rules.rules and not (faults or found):
+            found.append("there is no rule in it: write a [[rule]]")
+        if faults or found:
+            raise faulty(path, [*sorted(faults), *found])
+        return cls(rules.rules, rules.zones, rules.lines)
+
+
+def function_named(name: str, folder: Path) -> Callable[..., bool | None]:
+    """The function ``package.module:function``, from a module that is installed or lies in a folder.
+
+    Raises:
+        ValueError: There is none; the text says what is wrong.
+    """
+    module_name, _, function_name = name.partition(":")
+    if str(folder) not in sys.path:
+        sys.path.append(str(folder))
+    try:
+        function = getattr(import_module(module_name), function_name, None)
+    except Exception as error:  # noqa: BLE001 - whatever the user's module does is the user's fault
+        raise ValueError(f"{module_name} cannot be imported: {type(error).__name__}: {error}") from None
+    if not callable(function):
+        raise ValueError(f"{module_name} has no function {function_name}")  # noqa: TRY004 - a fault of the file
+    return function  # type: ignore[no-any-return]
