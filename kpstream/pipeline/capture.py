@@ -16,6 +16,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from math import inf
 
 from kpstream.channel import Channel, Closed, Deadline
@@ -25,6 +26,7 @@ from kpstream.interfaces import Opener, Reopenable, Source
 from kpstream.pipeline.freeze import FreezeDetector
 from kpstream.pipeline.memory import give_back
 from kpstream.pipeline.splice import Splice
+from kpstream.pipeline.wall_clock import WallClock
 
 READ_AHEAD = 4
 """Frames of recorded video that are decoded before they are asked for: enough to keep both sides busy."""
@@ -111,21 +113,30 @@ class Capture:
             the first one is opened by the thread, too. A lost source that is `Reopenable` tells itself how another
             one is opened.
         clock: Monotonic seconds.
+        wall_clock: Seconds since the epoch; frames of a live source are dated by it.
     """
 
-    def __init__(self, source: Source | Opener, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        source: Source | Opener,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
         first, opener = (None, source) if isinstance(source, Opener) else (source, None)
         self.name = source.name
         """What the source is called before users, whichever one is open."""
         self.is_live = first is None or first.is_live
         """Whether the newest frame wins."""
         self._clock = clock
+        self._wall_clock = wall_clock
         self._lock = threading.Lock()
         self._turn = _Turn(first, opener, _LONGEST_STALL_TIMEOUT, clock(), lost=False)
         self._left: list[_Turn] = []
         self._watcher = threading.Thread(target=self._watch, name="kpstream-watch", daemon=True)
         self._freeze = FreezeDetector()
         self._splice = Splice()
+        self._dates = WallClock()
         self._picture_at = clock()
         self._fault = ""
         self.frames: Channel[Frame] = Channel(1, drop_oldest=True) if self.is_live else Channel(READ_AHEAD)
@@ -224,7 +235,13 @@ class Capture:
             turn.lost, turn.is_new, self._fault = False, False, ""
             self._picture_at = turn.waits_since = self._clock()
             # Of a live source it never waits; of a recorded one nobody else wants the lock.
-            self.frames.put(self._splice.join(frame))
+            self.frames.put(self._dated(self._splice.join(frame)))
+
+    def _dated(self, frame: Frame) -> Frame:
+        if not self.is_live:
+            return frame
+        offset = self._wall_clock() - self._clock()
+        return replace(frame, captured_wall=self._dates.date(frame.pts, frame.captured_at, offset))
 
     def _lose(self, turn: _Turn, fault: str) -> None:
         with self._lock:

@@ -8,7 +8,7 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from math import nan
+from math import isfinite, nan
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from kpstream.errors import SourceOpenError, UsageError
 from kpstream.sinks.output import OutputFile
 from kpstream.skeleton import Skeleton
 from kpstream.wire.lines import ClassSkeletons, number, objects, read_pose, whole, write_pose
-from kpstream.wire.numbers import decimals, seconds
+from kpstream.wire.numbers import decimals, seconds, utc
 
 _log = logging.getLogger(__name__)
 
@@ -77,6 +77,8 @@ def scene_object(scene: Scene) -> dict[str, Any]:
         "stale": scene.stale,
         "poses": [write_pose(pose) for pose in scene.poses],
     }
+    if isfinite(frame.captured_wall):
+        line["captured_wall"] = utc(frame.captured_wall)
     if scene.answers:
         line["answers"] = [_answer_object(answer) for answer in scene.answers]
     return line

@@ -102,11 +102,13 @@ def _poses() -> Schema:
             "captured_at": _NUMBER,
             "rendered_at": _NUMBER,
             "frame_size": _list({"type": "integer"}),
+            "captured_wall": _TEXT,
             "result_frame_index": {"type": ["integer", "null"]},
             "result_age": _NUMBER,
             "stale": _FLAG,
             "poses": _list(pose),
-        }
+        },
+        optional=("captured_wall",),
     )
 
 

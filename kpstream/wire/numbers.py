@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from math import isfinite
 
 import numpy as np
@@ -23,6 +24,11 @@ def seconds(value: float) -> float | None:
     Milliseconds would give neighbouring frames of 240 a second steps that are off by a fifth.
     """
     return round(float(value), 6) if isfinite(value) else None
+
+
+def utc(at: float) -> str:
+    """Seconds since the epoch as UTC, ISO 8601 with milliseconds."""
+    return datetime.fromtimestamp(round(at, 3), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def centre_box(pose: Pose) -> tuple[float | None, float | None, float | None, float | None]:

@@ -82,6 +82,25 @@ def test_the_object_is_the_documented_one(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("at", "text"),
+    [
+        (1795846801.25, "2026-11-28T06:20:01.250Z"),
+        (1795846801.9996, "2026-11-28T06:20:02.000Z"),
+        (1795846801.0, "2026-11-28T06:20:01.000Z"),
+    ],
+)
+def test_a_live_picture_has_its_date(at: float, text: str, tmp_path: Path) -> None:
+    frame = Frame(0, 0.0, 0.0, picture(), captured_wall=at)
+    (line,) = write(tmp_path / "a.jsonl", Scene(frame, ()))
+    assert line["captured_wall"] == text
+
+
+def test_a_recorded_picture_has_no_date(tmp_path: Path) -> None:
+    (line,) = write(tmp_path / "a.jsonl", scene(0))
+    assert "captured_wall" not in line
+
+
 def test_what_is_not_known_is_null(tmp_path: Path) -> None:
     unknown = Scene(Frame(0, 0.0, 0.0, picture()), (person(None),))
     (line,) = write(tmp_path / "a.jsonl", unknown)
