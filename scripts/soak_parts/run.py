@@ -17,9 +17,9 @@ from typing import Any
 import av
 from av.error import FFmpegError
 
-from soak_parts.processes import CLIP, KEY, Endpoint, Live, Usage
 from soak_parts.schedule import Fault
 from tests.rig.parts.processes import FaultyNetwork, RtspCamera
+from tests.rig.parts.programs import CLIP, KEY, Endpoint, Live, Usage
 
 _LATENCY = 0.15
 _GLANCE = 0.25
@@ -119,7 +119,7 @@ class _Stage:
             return self.camera.kill, self.camera.restart
         if fault.joint == "endpoint":
             if fault.kind == "kill":
-                return self.endpoint.stop, self.endpoint.begin
+                return self.endpoint.kill, self.endpoint.restart
             return (lambda: self._fail(fault.kind)), (lambda: self._fail(""))
         network = self.camera_network if fault.joint == "camera network" else self.endpoint_network
         sets = _NETWORK.get(fault.kind, {fault.kind: 1.0})

@@ -22,7 +22,6 @@ from typing import Any
 import av
 import cv2
 import pytest
-from soak_parts.processes import CLIP, KEY, Endpoint, Live
 
 from kpstream.entities import Answer, Stats
 from kpstream.interfaces import Source
@@ -31,6 +30,7 @@ from kpstream.sinks.video import VideoSink
 from kpstream.sources import open_source
 from kpstream.testing import FakeEndpoint, ScriptedServer
 from tests.rig.parts.processes import FaultyNetwork, RtspCamera
+from tests.rig.parts.programs import CLIP, KEY, Endpoint, Live
 from tests.source_clips import picture
 from tests.source_servers import MjpegCamera
 
@@ -342,7 +342,7 @@ def test_an_endpoint_that_fails_costs_no_frame(fault: str, endpoint: Endpoint, l
 
 @pytest.mark.xdist_group("one live view")
 def test_an_endpoint_that_is_gone_costs_no_frame(endpoint: Endpoint, live: Live, table: Table) -> None:
-    back = suffer(table, "is gone: connections are refused", live, endpoint.stop, endpoint.start)
+    back = suffer(table, "is gone: connections are refused", live, endpoint.kill, endpoint.restart)
     assert back <= 1 + LATENCY + SLACK
 
 

@@ -17,7 +17,7 @@ _DEBIAN_PYTHON = "/usr/bin/python3"
 """The only interpreter that has GStreamer's bindings."""
 
 
-class _Part:
+class Part:
     """A process that says READY and something more, and is killed at the end."""
 
     def __init__(self, *command: str) -> None:
@@ -60,11 +60,8 @@ class _Part:
         self.kill()
 
 
-class RtspCamera(_Part):
-    """`rtsp_server.py` with its options, for instance ``RtspCamera("--codec", "h265")``."""
-
-    def __init__(self, *options: str) -> None:
-        super().__init__(_DEBIAN_PYTHON, str(_PARTS / "rtsp_server.py"), *options)
+class Server(Part):
+    """A part that says READY and its address, and takes ``--port``."""
 
     @property
     def url(self) -> str:
@@ -84,7 +81,14 @@ class RtspCamera(_Part):
         self._process = self._begin()
 
 
-class FaultyNetwork(_Part):
+class RtspCamera(Server):
+    """`rtsp_server.py` with its options, for instance ``RtspCamera("--codec", "h265")``."""
+
+    def __init__(self, *options: str) -> None:
+        super().__init__(_DEBIAN_PYTHON, str(_PARTS / "rtsp_server.py"), *options)
+
+
+class FaultyNetwork(Part):
     """`fault_proxy.py` before a port."""
 
     def __init__(self, target: int) -> None:

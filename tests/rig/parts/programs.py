@@ -1,4 +1,4 @@
-"""The programs of a soak, each in a process of its own: ``kpstream live``, and an endpoint that fails on request."""
+"""Programs in processes of their own: ``kpstream live``, and an endpoint that fails on request."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import urlsplit
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.rig.parts.processes import Server
+
+ROOT = Path(__file__).resolve().parents[3]
 CLIP = ROOT / "samples" / "walkers.mp4"
 POSES = ROOT / "samples" / "walkers.poses.json"
 KEY = "marked-api-key"
@@ -24,8 +25,8 @@ KEY = "marked-api-key"
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
-class Endpoint:
-    """``endpoint.py`` with the sample's poses; a context manager.
+class Endpoint(Server):
+    """``scripts/endpoint.py`` with the sample's poses.
 
     Args:
         latency: Seconds from request to answer.
@@ -33,46 +34,8 @@ class Endpoint:
     """
 
     def __init__(self, latency: float, *, seed: int = 0) -> None:
-        self._latency = latency
-        self._seed = seed
-        self._port = 0
-        self._process: subprocess.Popen[str] | None = None
-
-    @property
-    def url(self) -> str:
-        """Its address; the same after a restart."""
-        return f"http://127.0.0.1:{self._port}"
-
-    @property
-    def port(self) -> int:
-        """Where it listens."""
-        return self._port
-
-    def start(self) -> None:
-        """Begin to answer; blocks until it does."""
-        process = self.begin()
-        assert process.stdout is not None
-        self._port = urlsplit(process.stdout.readline().split()[1]).port or 0
-
-    def begin(self) -> subprocess.Popen[str]:
-        """Begin, and answer as soon as the clip is read."""
-        script = str(ROOT / "scripts" / "endpoint.py")
-        options = ["--port", str(self._port), "--latency", str(self._latency), "--seed", str(self._seed)]
-        self._process = subprocess.Popen(
-            [sys.executable, script, str(CLIP), str(POSES), *options],
-            stdout=subprocess.PIPE,
-            text=True,
-            stderr=subprocess.DEVNULL,  # of clients that hang up
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-        )
-        return self._process
-
-    def stop(self) -> None:
-        """End it as a power cut does."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.communicate()
-        self._process = None
+        options = ("--latency", str(latency), "--seed", str(seed))
+        super().__init__(sys.executable, str(ROOT / "scripts" / "endpoint.py"), str(CLIP), str(POSES), *options)
 
     def fail(self, faults: str) -> None:
         """Fail in this way from now on (see `endpoint.Faults`); empty for not at all."""
@@ -85,15 +48,6 @@ class Endpoint:
     def _get(self, path: str) -> Any:
         with urllib.request.urlopen(self.url + path, timeout=10) as reply:
             return json.load(reply)
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,15 +68,12 @@ class Live:
         endpoint: The endpoint's address.
         folder: Where ``out.jsonl``, ``out.mp4`` and ``stderr.txt`` go.
         options: Further options.
-        record: Whether it records.
     """
 
-    def __init__(
-        self, source: str, endpoint: str, folder: Path, options: Sequence[str] = (), *, record: bool = True
-    ) -> None:
+    def __init__(self, source: str, endpoint: str, folder: Path, options: Sequence[str] = ()) -> None:
         self.jsonl, self.video, self._said = folder / "out.jsonl", folder / "out.mp4", folder / "stderr.txt"
         at = ["--model", "my-pose/3", "--endpoint", endpoint, "--api-url", endpoint]
-        outputs = ["--no-window", "--jsonl", str(self.jsonl), *(["--record", str(self.video)] if record else [])]
+        outputs = ["--no-window", "--jsonl", str(self.jsonl), "--record", str(self.video)]
         command = [sys.executable, "-m", "kpstream", "live", source, *outputs, *at, *options]
         environment = {**os.environ, "ROBOFLOW_API_KEY": KEY, "XDG_CACHE_HOME": str(folder), "PYTHONPATH": str(ROOT)}
         with self._said.open("w") as said:
@@ -131,7 +82,7 @@ class Live:
         self._read_to = 0
 
     def lines(self) -> list[dict[str, Any]]:
-        """The whole lines so far; ``poses`` of each is a count, which is what a soak can hold in memory."""
+        """The whole lines so far; ``poses`` of each is a count, so that half an hour of them fits into memory."""
         if self.jsonl.exists():
             with self.jsonl.open("rb") as file:
                 file.seek(self._read_to)
