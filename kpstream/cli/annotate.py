@@ -58,8 +58,7 @@ def annotate(
         overwrite=outputs.overwrite,
         reads=[] if poses is None else [poses],
     )
-    if not model.embedded:
-        draw_on_one_core()
+    draw_on_one_core()
     if poses is not None:
         _redraw(jobs[0], span, annotator, poses, model.skeleton)
         return

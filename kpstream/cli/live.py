@@ -106,8 +106,7 @@ def _show(spec: CameraSpec, endpoint: Endpoint, page: Page | None, device: Brows
     settings = Settings(sampling.rate, filters.confidence, filters.keypoint_confidence)
     controls = CameraControls(settings, recording=is_recorded)
     annotator = _annotator(spec.drawing)
-    if not spec.model.embedded:
-        draw_on_one_core()
+    draw_on_one_core()
     with signals_handled() as signals, live_status() as status, served(page):
         terminal = Terminal(status)
         camera = device.opener if device else _open(spec)

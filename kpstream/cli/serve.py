@@ -23,9 +23,14 @@ def serve(
     ] = False,
 ) -> None:
     """Run a local endpoint that speaks the hosted service's wire, with the embedded model behind it."""
+    from kpstream.cli.cores import draw_on_one_core
     from kpstream.models.movenet import MoveNet
+    from kpstream.models.runtime import usable_cores
     from kpstream.server import Server, create_app
 
+    draw_on_one_core()
     key = None if api_key_file is None else read_key(api_key_file)
-    server = Server(create_app(MoveNet().find, api_key=key, allow_private_images=allow_private_images), host, port)
+    find, at_once = MoveNet().find, max(2, usable_cores())
+    application = create_app(find, api_key=key, allow_private_images=allow_private_images, max_at_once=at_once)
+    server = Server(application, host, port)
     server.serve_forever(lambda url: typer.echo(f"READY {url}"))

@@ -24,8 +24,7 @@ def run(file: Annotated[Path, typer.Argument(metavar="SITE.toml", help="Describe
     from kpstream.site_file import load
 
     plan = load(file)
-    if not any(camera.model.embedded for camera in plan.cameras):
-        draw_on_one_core()
+    draw_on_one_core()
     page = None if plan.web is None else plan.web.make_page(own_token())
     feeds = Feeds(page, Camera.make_controls)
 

@@ -6,6 +6,7 @@ from math import inf
 
 from kpstream.entities import Answer, Filters, Image
 from kpstream.models.movenet import MoveNet
+from kpstream.models.runtime import usable_cores
 
 
 class EmbeddedEndpoint:
@@ -30,8 +31,11 @@ class EmbeddedEndpoint:
 
     @property
     def max_in_flight(self) -> int:
-        """One: the network uses all cores by itself, and a second picture in flight only waits for it."""
-        return 1
+        """As many as there are cores: one picture leaves some of them idle before and after the network computes.
+
+        Source: measured on two cores, pictures a second: one at a time 56, two 80, three 78.
+        """
+        return usable_cores()
 
     @property
     def credits_per_request(self) -> float:
@@ -39,7 +43,7 @@ class EmbeddedEndpoint:
         return 0.0
 
     def infer(self, image: Image, filters: Filters = Filters()) -> Answer:
-        """Find the people in a picture; blocks while the network computes, and while another thread's does.
+        """Find the people in a picture; blocks while the network computes.
 
         Args:
             image: BGR, shape ``(height, width, 3)``.
@@ -47,7 +51,7 @@ class EmbeddedEndpoint:
 
         Raises:
             ValueError: ``image`` is no BGR picture, or an empty one.
-            KpstreamError: The model's weights are missing or damaged.
+            KpstreamError: The model's weights are missing or damaged, or onnxruntime cannot be loaded.
         """
         return Answer(filters.apply(self._model.find(image, overlap=filters.overlap)))
 

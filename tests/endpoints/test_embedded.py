@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from math import inf
 
 import numpy as np
@@ -19,11 +20,12 @@ def model() -> MoveNet:
     return MoveNet()
 
 
-def test_it_is_an_endpoint_without_limits_but_its_own() -> None:
+def test_it_is_an_endpoint_that_only_the_machine_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 2, 3}, raising=False)
     endpoint: Endpoint = EmbeddedEndpoint()
     assert endpoint.name == "embedded (MoveNet MultiPose Lightning)"
     assert endpoint.max_rate == inf
-    assert endpoint.max_in_flight == 1
+    assert endpoint.max_in_flight == 3
 
 
 def test_a_person_is_answered_and_nothing_sent_or_billed() -> None:
