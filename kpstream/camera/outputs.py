@@ -15,7 +15,8 @@ from kpstream.interfaces import Sink
 from kpstream.options import RecordingOptions
 from kpstream.pipeline.background import Background
 from kpstream.sinks.jsonl import JsonLinesSink
-from kpstream.sinks.output import STDOUT, check_apart, check_writable, set_aside
+from kpstream.sinks.output import STDOUT, check_apart, check_writable, is_stream, set_aside
+from kpstream.sinks.pausing import PausingJsonLines
 from kpstream.sinks.segments import SegmentedVideo
 from kpstream.sinks.switched import SwitchedRecording
 
@@ -89,7 +90,7 @@ def make_outputs(spec: CameraSpec, controls: CameraControls, frame_rate: float =
         controls.record_with(video)
         sinks.append(Background.dropping(video, name=f"the recording{of}", capacity=capacity))
     if spec.jsonl is not None:
-        lines = JsonLinesSink(spec.jsonl)
+        lines = JsonLinesSink(spec.jsonl) if is_stream(spec.jsonl) else PausingJsonLines(spec.jsonl)
         sinks.append(Background.dropping(lines, name=f"the JSON lines{of}", capacity=capacity))
     return sinks
 

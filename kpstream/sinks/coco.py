@@ -13,7 +13,7 @@ from typing import IO, Any
 
 from kpstream.entities import Frame, Image, Pose, Scene
 from kpstream.errors import SinkError
-from kpstream.sinks.output import STDOUT, OutputFile, check_writable, sink_error
+from kpstream.sinks.output import OutputFile, check_writable, is_stream, sink_error
 from kpstream.skeleton import Skeleton
 from kpstream.wire.numbers import decimals, keypoints, seconds
 
@@ -74,7 +74,7 @@ class CocoSink:
     def _spool(self, scene: Scene) -> None:
         if self._images is None or self._annotations is None:
             check_writable(self._path)
-            folder = None if self._is_stream() else self._path.resolve().parent
+            folder = None if is_stream(self._path) else self._path.resolve().parent
             self._images = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - `close` and `_discard` close them
             self._annotations = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
         index, (width, height) = scene.frame.index, scene.frame.size
@@ -133,12 +133,8 @@ class CocoSink:
         finally:
             self._discard()
 
-    def _is_stream(self) -> bool:
-        """Whether it is no file that another can take the place of: stdout, a pipe, a device."""
-        return str(self._path) == STDOUT or (self._path.exists() and not self._path.is_file())
-
     def _assemble(self) -> None:
-        if self._is_stream():
+        if is_stream(self._path):
             file = OutputFile(self._path)
             self._write_all(file)
             file.close()

@@ -47,8 +47,7 @@ class JsonLinesSink:
         Raises:
             SinkError: It could not be written; of stdout also when its reader has gone.
         """
-        line = _dumps(scene_object(scene)) + "\n"
-        self._file.write(line.encode("utf-8", "replace"))
+        self._file.write(line_of(scene))
 
     def close(self) -> None:
         """Release the file. Idempotent.
@@ -60,6 +59,11 @@ class JsonLinesSink:
 
     def __repr__(self) -> str:
         return f"<JsonLinesSink {self._file!r}>"
+
+
+def line_of(scene: Scene) -> bytes:
+    """The line of a scene, with its end."""
+    return (_dumps(scene_object(scene)) + "\n").encode("utf-8", "replace")
 
 
 def scene_object(scene: Scene) -> dict[str, Any]:

@@ -48,6 +48,11 @@ def sink_error(path: str | Path, error: Exception) -> SinkError:
     return SinkError(f"{what}: {reason or getattr(error, 'strerror', None) or type(error).__name__}")
 
 
+def is_stream(path: str | Path) -> bool:
+    """Whether it is no file that another can take the place of: stdout, a pipe, a device."""
+    return str(path) == STDOUT or (Path(path).exists() and not Path(path).is_file())
+
+
 def check_writable(path: str | Path) -> None:
     """Find out now whether a file can be written later, and leave nothing behind; a file that is there keeps its bytes.
 

@@ -11,32 +11,19 @@ from contextlib import suppress
 from itertools import count
 from math import inf, isfinite, nan
 from pathlib import Path
-from typing import Protocol
 
 from kpstream.entities import Image, Scene
 from kpstream.errors import SinkError, UsageError
 from kpstream.sinks.output import sink_error
 from kpstream.sinks.retention import Segment, outdated, read_segment_name, segment_name, stem_of
+from kpstream.sinks.room import LOOK_EVERY, DiskUsage, check_room
 from kpstream.sinks.video import VideoSink
 
 _log = logging.getLogger(__name__)
 
-_LOOK_EVERY = 2.0
-"""Seconds after which the disk is looked at again, while it serves and while it does not."""
-_RESERVE = 200_000_000
-_RESERVE_SHARE = 0.01
 _SILENCE = 1.0
 """Seconds without a picture that are no frame rate."""
 _STEP_BACK = 1.0
-
-
-class _Usage(Protocol):
-    """What `shutil.disk_usage` tells, in bytes."""
-
-    @property
-    def total(self) -> int: ...
-    @property
-    def free(self) -> int: ...
 
 
 class SegmentedVideo:
@@ -82,7 +69,7 @@ class SegmentedVideo:
         preset: str = "veryfast",
         frame_rate: float = nan,
         wall_clock: Callable[[], float] = time.time,
-        disk_usage: Callable[[Path], _Usage] = shutil.disk_usage,
+        disk_usage: DiskUsage = shutil.disk_usage,
     ) -> None:
         self._folder = Path(folder)
         self._stem = stem_of(name)
@@ -168,7 +155,7 @@ class SegmentedVideo:
         pts, form = scene.frame.pts, (*canvas.shape, scene.frame.pixel_aspect)
         if self._video is not None and self._is_over(pts, form):
             self._end_file()
-        if abs(now - self._looked_at) >= _LOOK_EVERY:
+        if abs(now - self._looked_at) >= LOOK_EVERY:
             self._looked_at = now
             self._look_after_the_disk(now)
             if self._trouble and self._video is not None and self._path.exists():
@@ -222,12 +209,7 @@ class SegmentedVideo:
     def _look_after_the_disk(self, now: float) -> None:
         if min(self._keep, self._keep_size) < inf:
             self._remove_outdated(now)
-        disk = self._disk_usage(self._folder)
-        reserve = min(_RESERVE, _RESERVE_SHARE * disk.total)
-        # Twice as much before it goes on, or it would stop again at once.
-        if disk.free < (2 * reserve if self._trouble else reserve):
-            left = f"only {disk.free / 1e6:.1f} MB are free"
-            raise SinkError(f"{self._folder}: the disk is full ({left}): free some space")
+        check_room(self._folder, reserves=2 if self._trouble else 1, disk_usage=self._disk_usage)
 
     def _remove_outdated(self, now: float) -> None:
         if not self._outdated(now):
