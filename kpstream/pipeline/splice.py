@@ -14,11 +14,13 @@ class Splice:
     """Lets index and pts run on where a source was lost and another one opened in its place.
 
     The frames of the first source stay as they are. The first frame of each later one follows the last frame before
-    it by one in index, and in pts by the time that passed between the two captures.
+    it by one in index. Its pts is the time that passed from the very first capture to its own: a camera sends its
+    first pictures late and catches up, and measured from the last capture every outage would add that delay.
     """
 
     def __init__(self) -> None:
-        self._last = nan, nan, nan  # index, pts and capture of the last frame; NaN before the first
+        self._origin = nan  # the capture that has pts 0.0; NaN before the first frame
+        self._last = nan, nan  # index and pts of the last frame
         self._is_cut = False
         self._shift = 0, 0.0
 
@@ -35,12 +37,14 @@ class Splice:
         Returns:
             The frame with its index and pts in the whole.
         """
-        last_index, last_pts, last_captured_at = self._last
-        if self._is_cut and not isnan(last_pts):
-            passed = max(_SHORTEST_STEP, frame.captured_at - last_captured_at)
-            self._shift = int(last_index) + 1 - frame.index, last_pts + passed - frame.pts
+        last_index, last_pts = self._last
+        if isnan(self._origin):
+            self._origin = frame.captured_at - frame.pts
+        elif self._is_cut:
+            pts = max(last_pts + _SHORTEST_STEP, frame.captured_at - self._origin)
+            self._shift = int(last_index) + 1 - frame.index, pts - frame.pts
         self._is_cut = False
         index_shift, pts_shift = self._shift
         joined = replace(frame, index=frame.index + index_shift, pts=frame.pts + pts_shift)
-        self._last = joined.index, joined.pts, joined.captured_at
+        self._last = joined.index, joined.pts
         return joined

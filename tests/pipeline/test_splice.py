@@ -48,10 +48,11 @@ def test_index_and_pts_grow_in_true_time_whatever_the_sources_count(
             assert after.pts - before.pts == pytest.approx(then.pts - was.pts, abs=1e-6)
         runs.append(run)
     assert places(runs[0]) == places(frames_of(*sources[0][:2], 0.0, sources[0][3]))
+    start = runs[0][0]
     for earlier, later in pairwise(runs):
-        passed = later[0].captured_at - earlier[-1].captured_at
+        passed = later[0].captured_at - start.captured_at
         assert later[0].index == earlier[-1].index + 1
-        assert later[0].pts - earlier[-1].pts == pytest.approx(max(0.001, passed), abs=1e-6)
+        assert later[0].pts == pytest.approx(max(earlier[-1].pts + 0.001, start.pts + passed), abs=1e-6)
 
 
 def test_after_an_outage_the_time_of_the_outage_has_passed() -> None:
@@ -60,6 +61,15 @@ def test_after_an_outage_the_time_of_the_outage_has_passed() -> None:
     splice.cut()
     run += [splice.join(Frame(0, 0.0, 18.5, PICTURE)), splice.join(Frame(2, 0.6, 19.2, PICTURE))]
     assert places(run) == [(0, 0.0), (1, 0.5), (2, 8.5), (4, pytest.approx(9.1))]
+
+
+def test_first_pictures_that_come_late_add_nothing_to_an_outage() -> None:
+    splice = Splice()
+    for outage in range(10):
+        splice.cut()
+        began_at = 100.0 * outage  # each camera holds its first picture back for half a second, and then catches up
+        last = [splice.join(Frame(i, i / 10, began_at + max(0.5, i / 10), PICTURE)) for i in range(20)][-1]
+    assert last.pts == pytest.approx(last.captured_at)
 
 
 def test_a_source_that_opened_and_gave_nothing_changes_nothing() -> None:
