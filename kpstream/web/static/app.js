@@ -6,7 +6,7 @@ import { Device } from "./device.js";
 import { icon, make, put } from "./dom.js";
 import { Panel } from "./panel.js";
 import { RecordingsView } from "./recordings.js";
-import { read } from "./service.js";
+import { addressOf, read } from "./service.js";
 import { texts } from "./texts.js";
 
 const REFRESH = 3000; // ms between looks at which cameras there are
@@ -97,7 +97,7 @@ function buildTop() {
     make("span", {}, texts.useCamera),
   );
   document.getElementById("top").append(
-    make("a", { className: "brand", href: "#/" }, make("img", { src: "/static/icon.svg", alt: "", width: 24, height: 24 }), texts.title),
+    make("a", { className: "brand", href: "#/" }, make("img", { src: addressOf("/static/icon.svg"), alt: "", width: 24, height: 24 }), texts.title),
     make("nav", {}, link("#/", texts.cameras, "cameras"), link("#/recordings", texts.recordings, "recordings")),
     share,
     make("button", { type: "button", className: "icon", id: "keys", title: texts.help, "aria-label": texts.help, onclick: showKeys }, icon("keys")),

@@ -4,7 +4,7 @@ import { choices } from "./choices.js";
 import { Connection } from "./connection.js";
 import { drawPoses, prepared } from "./drawing.js";
 import { button, make, put, relabel } from "./dom.js";
-import { change, keepSnapshot, read } from "./service.js";
+import { addressOf, change, keepSnapshot, read } from "./service.js";
 import { texts } from "./texts.js";
 
 const GIVE_UP = 4; // attempts without a WebSocket after which the server's drawing is shown meanwhile
@@ -120,7 +120,7 @@ export class CameraView extends EventTarget {
     const answer = await keepSnapshot(this.camera.name);
     if (answer.ok) this.#note(texts.saved(answer.body.name));
     else if (answer.status === 409) {
-      make("a", { href: `/cameras/${this.camera.name}/snapshot.jpg`, download: `${this.camera.name}.jpg` }).click();
+      make("a", { href: addressOf(`/cameras/${this.camera.name}/snapshot.jpg`), download: `${this.camera.name}.jpg` }).click();
       this.#note(texts.downloaded);
     } else this.#note(texts.failed(answer.why));
   }
@@ -275,12 +275,12 @@ export class CameraView extends EventTarget {
 
   #showServer(shown) {
     this.server.hidden = !shown;
-    if (shown && !this.paused) this.server.src = `/cameras/${this.camera.name}/stream.mjpg?at=${Date.now()}`;
+    if (shown && !this.paused) this.server.src = addressOf(`/cameras/${this.camera.name}/stream.mjpg?at=${Date.now()}`);
     else if (!shown) this.server.removeAttribute("src");
   }
 
   #freezeServer() {
-    if (!this.server.hidden) this.server.src = `/cameras/${this.camera.name}/snapshot.jpg?at=${Date.now()}`;
+    if (!this.server.hidden) this.server.src = addressOf(`/cameras/${this.camera.name}/snapshot.jpg?at=${Date.now()}`);
   }
 
   #measure() {

@@ -1,5 +1,7 @@
 // One camera's WebSocket: pictures when they are wanted, status all the time, and back by itself after anything.
 
+import { socketOf } from "./service.js";
+
 const WANTED = 3; // pictures under way or not yet drawn
 const SILENCE = 4000; // ms; status comes twice a second
 const PAUSES = [300, 700, 1500, 2500];
@@ -60,8 +62,7 @@ export class Connection extends EventTarget {
   #connect() {
     clearTimeout(this.#timer);
     this.#timer = 0;
-    const address = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws/cameras/${encodeURIComponent(this.#name)}`;
-    const socket = new WebSocket(address);
+    const socket = new WebSocket(socketOf(`/ws/cameras/${encodeURIComponent(this.#name)}`));
     socket.binaryType = "arraybuffer";
     this.#socket = socket;
     this.#heardAt = performance.now();

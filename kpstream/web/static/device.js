@@ -1,5 +1,6 @@
 // This device's camera as the source: its pictures go to the server, one each time that it asks for one.
 
+import { socketOf } from "./service.js";
 import { texts } from "./texts.js";
 
 const WANTED = { video: { width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { ideal: 30 } }, audio: false };
@@ -40,7 +41,7 @@ export class Device extends EventTarget {
   }
 
   #connect() {
-    const socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws/device`);
+    const socket = new WebSocket(socketOf("/ws/device"));
     this.#socket = socket;
     const canvas = document.createElement("canvas");
     socket.onmessage = () => this.#send(socket, canvas);

@@ -1,7 +1,7 @@
 // Videos and snapshots, with players.
 
 import { icon, make, put } from "./dom.js";
-import { read } from "./service.js";
+import { addressOf, read } from "./service.js";
 import { texts } from "./texts.js";
 
 export class RecordingsView {
@@ -57,11 +57,11 @@ export class RecordingsView {
     const why = make("p", { className: "hint", role: "status" });
     const shown =
       file.kind === "video"
-        ? make("video", { src: file.url, controls: true, autoplay: true, playsInline: true, muted: true, onerror: () => put(why, texts.cannotPlay) })
-        : make("img", { src: file.url, alt: file.name });
+        ? make("video", { src: addressOf(file.url), controls: true, autoplay: true, playsInline: true, muted: true, onerror: () => put(why, texts.cannotPlay) })
+        : make("img", { src: addressOf(file.url), alt: file.name });
     this.player.replaceChildren(
       shown,
-      make("p", { className: "caption" }, make("span", {}, file.name), make("a", { href: file.url, download: file.name.split("/").at(-1) }, texts.download)),
+      make("p", { className: "caption" }, make("span", {}, file.name), make("a", { href: addressOf(file.url), download: file.name.split("/").at(-1) }, texts.download)),
       why,
     );
     if (matchMedia("(max-width: 800px)").matches) this.player.scrollIntoView({ block: "nearest" });

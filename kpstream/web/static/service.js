@@ -2,9 +2,13 @@
 
 import { texts } from "./texts.js";
 
-async function ask(address, options) {
+// The page may lie anywhere below its host, behind a proxy that takes the first part of the path away.
+export const addressOf = (path) => new URL(`.${path}`, document.baseURI).href;
+export const socketOf = (path) => addressOf(path).replace(/^http/, "ws");
+
+async function ask(path, options) {
   try {
-    const response = await fetch(address, { credentials: "same-origin", cache: "no-store", ...options });
+    const response = await fetch(addressOf(path), { credentials: "same-origin", cache: "no-store", ...options });
     if (response.status === 401) return { ok: false, status: 401, why: texts.unauthorized };
     const body = await response.json();
     return { ok: response.ok, status: response.status, body, why: body?.error ?? String(response.status) };
@@ -13,10 +17,10 @@ async function ask(address, options) {
   }
 }
 
-export const read = (address) => ask(address, {});
+export const read = (path) => ask(path, {});
 
-const send = (method, address, body) =>
-  ask(address, { method, headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
+const send = (method, path, body) =>
+  ask(path, { method, headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
 
-export const change = (name, wishes) => send("PATCH", `/api/cameras/${name}`, wishes);
+export const change = (name, settings) => send("PATCH", `/api/cameras/${name}`, settings);
 export const keepSnapshot = (name) => send("POST", `/api/cameras/${name}/snapshot`, {});
