@@ -5,6 +5,7 @@ from __future__ import annotations
 import string
 from collections.abc import Callable, Iterator
 from dataclasses import fields
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -83,7 +84,15 @@ def test_the_sample_is_right_with_all_that_it_shows(tmp_path: Path, monkeypatch:
     assert yard.recording.keep == 86400
     assert desk.source.picture_size == (1280, 720)
     assert plan.limits == Limits(10, 100000, 8)
-    assert plan.web == Web("127.0.0.1", 8080, "marked-kpstream_token", recordings=tmp_path / "recordings")
+    assert plan.web == Web(
+        "127.0.0.1",
+        8080,
+        "marked-kpstream_token",
+        names=("cams.example.org",),
+        embed=("https://dashboard.example.org",),
+        proxies=(ip_network("127.0.0.1"),),
+        recordings=tmp_path / "recordings",
+    )
 
 
 def test_every_option_of_the_model_is_a_key_of_the_endpoint(told: Callable[[str], list[str]]) -> None:
@@ -115,6 +124,10 @@ def test_every_option_of_the_model_is_a_key_of_the_endpoint(told: Callable[[str]
         ('[web]\ntls_cert = "a.pem"', "[web] tls: give tls_cert and tls_key"),
         ('[web]\ntoken_env = "NOT_THERE"', "[web] token_env: the environment variable NOT_THERE is not set"),
         ('[web]\ntoken_env = "SHORT"', "[web]: the page's token needs 12 plain characters"),
+        ('[web]\nnames = "x.org"', "[web] names: it must be a list"),
+        ('[web]\nnames = ["x.org", "https://x.org"]', "[web] names[1]: https://x.org is no host name"),
+        ("[web]\nembed = [5]", "[web] embed[0]: it must be a text in quotes"),
+        ('[web]\nproxy = ["nginx"]', "[web] proxy[0]: nginx is no IP address or network"),
         ("[web]\nlisten = true", "[web] listen: it must be a text in quotes"),
         ("web = 3", "web: it must be a section (the page)"),
     ],
@@ -279,6 +292,19 @@ def test_listening_is_host_and_port_or_a_port_alone(write: Write) -> None:
     assert web_of("9000") == Web("127.0.0.1", 9000)
     assert web_of('"0.0.0.0:80"') == Web("0.0.0.0", 80)
     assert web_of('"[::1]:8080"') == Web("::1", 8080)
+
+
+def test_the_page_has_names_sites_and_proxies(write: Write) -> None:
+    text = """
+        [web]
+        names = ["Cams.example.org"]
+        embed = ["https://dashboard.example.org/"]
+        proxy = ["127.0.0.1", "10.0.0.0/24"]
+    """
+    web = load(write(text + CAMERA)).web
+    assert web is not None
+    assert (web.names, web.embed) == (("cams.example.org",), ("https://dashboard.example.org",))
+    assert [str(network) for network in web.proxies] == ["127.0.0.1/32", "10.0.0.0/24"]
 
 
 words = st.text(string.ascii_lowercase + "_", min_size=1, max_size=12)

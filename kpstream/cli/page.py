@@ -47,6 +47,9 @@ def page_of(
         port=port,
         token=own_token(),
         tls=Certificate(options.tls_cert, options.tls_key) if options.tls or options.tls_cert else None,
+        names=options.web_name,
+        embed=options.web_embed,
+        proxies=options.web_proxy,
         recordings=recordings,
         beginning=name_prefix,
         browser_camera=browser_camera,
@@ -76,3 +79,11 @@ def served(page: Page | None) -> Iterator[None]:
         yield
     finally:
         page.close()
+
+
+def renew_certificate(page: Page) -> None:
+    """Read the page's certificate again, where it has one of the user's; one that cannot be used is told."""
+    try:
+        page.renew_certificate()
+    except UsageError as error:
+        say(f"warning: {error} - the page keeps the certificate that it has")

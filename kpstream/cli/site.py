@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from kpstream.cli.app import INTERRUPTED, app
-from kpstream.cli.page import own_token, served
+from kpstream.cli.page import own_token, renew_certificate, served
 from kpstream.cli.signals import hangups_call, signals_handled
 from kpstream.cli.terminal import say, summary
 
@@ -29,6 +29,8 @@ def run(file: Annotated[Path, typer.Argument(metavar="SITE.toml", help="Describe
     feeds = Feeds(page, Camera.make_controls)
 
     def read_again() -> Plan:
+        if page is not None:
+            renew_certificate(page)
         new = load(file)
         if new.web != plan.web:
             say("what [web] says holds from the next start")

@@ -11,7 +11,7 @@ from kpstream.options.drawing import DRAWN, DrawOptions
 from kpstream.options.model import EMBEDDED, HOSTED, HOSTED_API, KEY_VARIABLE, ModelOptions
 from kpstream.options.naming import in_file, on_command_line
 from kpstream.options.outputs import OutputOptions, PartOptions
-from kpstream.options.page import TOKEN_VARIABLE, PageOptions, parse_listen
+from kpstream.options.page import TOKEN_VARIABLE, Network, PageOptions, parse_listen
 from kpstream.options.recording import RecordingOptions
 from kpstream.options.requests import LiveRequestOptions, RequestOptions
 from kpstream.options.source import SourceOptions
@@ -28,6 +28,7 @@ __all__ = [
     "DrawOptions",
     "LiveRequestOptions",
     "ModelOptions",
+    "Network",
     "Option",
     "OutputOptions",
     "PageOptions",

@@ -19,6 +19,7 @@ from kpstream.options import (
     DrawOptions,
     LiveRequestOptions,
     ModelOptions,
+    Network,
     SourceOptions,
     ViewOptions,
     declared_options,
@@ -52,6 +53,12 @@ class Web:
     """Whether a certificate is made on the spot."""
     certificate: Path | None = None
     certificate_key: Path | None = None
+    names: tuple[str, ...] = ()
+    """Host names that it is called by, beside this machine's own and those of its certificate."""
+    embed: tuple[str, ...] = ()
+    """Origins of pages that may show it."""
+    proxies: tuple[Network, ...] = ()
+    """Who may say how it is reached."""
     recordings: Path | None = None
     """The folder whose videos it lists."""
 
@@ -68,7 +75,16 @@ class Web:
 
         tls = Certificate(self.certificate, self.certificate_key) if self.own_certificate or self.certificate else None
         token = self.token or own_token
-        return Page(host=self.host, port=self.port, token=token, tls=tls, recordings=self.recordings)
+        return Page(
+            host=self.host,
+            port=self.port,
+            token=token,
+            tls=tls,
+            names=self.names,
+            embed=self.embed,
+            proxies=self.proxies,
+            recordings=self.recordings,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +263,9 @@ class _Reading:
             own_certificate=tls == "self",
             certificate=self._path(certificate) if certificate else None,
             certificate_key=self._path(key) if key else None,
+            names=tuple(written.get("names", ())),
+            embed=tuple(written.get("embed", ())),
+            proxies=tuple(written.get("proxy", ())),
             recordings=self._path(record["folder"]) if record and record.get("folder") else None,
         )
         try:

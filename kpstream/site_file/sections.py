@@ -107,6 +107,18 @@ def _type_in_file(declared: DeclaredOption) -> Any:
     return Annotated[kind, BeforeValidator(parsed)]
 
 
+def _several(group: type, name: str) -> Any:
+    """An option that may be given several times, as a list of the file."""
+    (option,) = (each.option for each in declared_options(group) if each.name == name)
+
+    def parsed(value: object) -> object:
+        if not isinstance(value, str):
+            raise ValueError("it must be a text in quotes")  # noqa: TRY004 - pydantic takes this kind alone
+        return value if option.parse is None else option.parse(value)
+
+    return _key(list[Annotated[Any, BeforeValidator(parsed)]], option.meaning)
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False, hide_input_in_errors=True)
 
@@ -128,10 +140,13 @@ _RECORD = _section(
     folder=_key(str, "where the recordings go"),
     **_keys_of(RecordingOptions, leave_out={"record", "jsonl"}),
 )
+_WEB_LISTS = {"web_name": "names", "web_embed": "embed", "web_proxy": "proxy"}
+"""Options that may be given several times, and the lists that they are in the file."""
 _WEB = _section(
     listen=_key(_Reference, "[HOST:]PORT that the page is served at"),
     token_env=_key(_Variable, "name of the environment variable that holds the page's token"),
-    **_keys_of(PageOptions, leave_out={"web"}),
+    **_keys_of(PageOptions, leave_out={"web", *_WEB_LISTS}),
+    **{key: _several(PageOptions, name) for name, key in _WEB_LISTS.items()},
 )
 _CAMERA = _section(
     name=(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hmac
-import ipaddress
+import logging
 import socket
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs, urlsplit
 
@@ -13,6 +15,9 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
+
+from kpstream.redact import redact
+from kpstream.web.names import Network, PublicAddress, in_networks, is_address, is_called, is_own_origin, public_address
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _POLICY = "; ".join(
@@ -26,20 +31,54 @@ _POLICY = "; ".join(
         "manifest-src 'self'",
         "base-uri 'none'",
         "form-action 'none'",
-        "frame-ancestors 'none'",
     )
 )
 _HEADERS = {
-    "content-security-policy": _POLICY,
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
-    "x-frame-options": "DENY",
     "cross-origin-opener-policy": "same-origin",
-    "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(self), microphone=(), geolocation=()",
 }
 _COOKIE_AGE = 30 * 24 * 3600
 """Seconds that a browser keeps the token."""
+_TOLD_AGAIN_AFTER = 3600.0
+"""Seconds after which the same refusal gets another line in the log."""
+_MOST_TOLD = 64
+"""Refusals that are remembered: whoever makes up names fills neither the memory nor the log."""
+_log = logging.getLogger("kpstream")
+
+
+@dataclass(frozen=True, slots=True)
+class AccessRules:
+    """What a request needs to be let in."""
+
+    token: str = field(repr=False)
+    """What has to be shown; empty lets everybody in, which is for loopback alone."""
+    port: int
+    """Where the page listens; sets the cookies of two pages of one machine apart."""
+    tls: bool
+    """Whether the page itself is served by https."""
+    host: str = ""
+    """The host that it was told to listen at."""
+    names: tuple[str, ...] = ()
+    """Further names that the page is called by."""
+    embed: tuple[str, ...] = ()
+    """Origins of pages that may show this one, or its pictures."""
+    proxies: tuple[Network, ...] = ()
+    """Who may say in ``X-Forwarded-*`` how the page is reached."""
+
+
+class _Refusal(Exception):
+    """A request that is not let in.
+
+    Args:
+        response: What it is answered.
+        reason: A line for the log.
+    """
+
+    def __init__(self, response: Response, reason: str) -> None:
+        super().__init__(reason)
+        self.response = response
 
 
 class AuthMiddleware:
@@ -47,18 +86,27 @@ class AuthMiddleware:
 
     Args:
         app: What is behind it.
-        token: What has to be shown; empty lets everybody in, which is for loopback alone.
-        names: Host names that the page may be called by, beside this machine's own. An address is always good.
-        port: Where it listens; sets the cookies of two pages of one machine apart.
-        tls: Whether it is reached by https.
+        rules: Who is let in.
+        certificate_names: Gives the names that the page's certificate is for.
+        clock: Monotonic seconds.
     """
 
-    def __init__(self, app: ASGIApp, *, token: str, names: Iterable[str], port: int, tls: bool) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        rules: AccessRules,
+        certificate_names: Callable[[], Collection[str]] = tuple,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        machine = socket.gethostname().lower().removesuffix(".local")
         self._app = app
-        self._token = token
-        self._names = {"localhost", _this_machine(), f"{_this_machine()}.local", *(name.lower() for name in names)}
-        self._cookie = f"kpstream-{port}"
-        self._tls = tls
+        self._rules = rules
+        self._own_names = {"localhost", machine, f"{machine}.local", rules.host.lower()}
+        self._certificate_names = certificate_names
+        self._cookie = f"kpstream-{rules.port}"
+        self._clock = clock
+        self._told: dict[str, float] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection, as ASGI has it."""
@@ -66,22 +114,21 @@ class AuthMiddleware:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        query = parse_qs(scope["query_string"].decode("latin-1"))
-        by_query = self._is_token(query.get("token", [""])[0])
-        if self._token and not (
-            by_query or self._is_token(_bearer(headers)) or self._is_token(self._in_cookie(headers))
-        ):
-            await _answer(Response(status_code=401, headers={"www-authenticate": "Bearer"}), scope, receive, send)
+        try:
+            by_query = self._check_token(scope, headers)
+            address = self._check_name(scope, headers)
+            self._check_origin(scope, headers, address)
+        except _Refusal as refusal:
+            self._tell(str(refusal))
+            await _answer(refusal.response, scope, receive, send)
             return
-        if (refusal := self._refusal(scope, headers)) is not None:
-            await _answer(refusal, scope, receive, send)
-            return
-        cookie = self._new_cookie() if by_query and self._token else ""
+        added = self._headers(headers)
+        cookie = self._new_cookie(address) if by_query and self._rules.token else ""
 
         async def send_safely(message: Message) -> None:
             if message["type"] == "http.response.start":
                 given = MutableHeaders(scope=message)
-                for name, value in _HEADERS.items():
+                for name, value in added.items():
                     given[name] = value
                 given.setdefault("cache-control", "no-store")
                 if cookie:
@@ -90,8 +137,74 @@ class AuthMiddleware:
 
         await self._app(scope, receive, send_safely)
 
+    def _check_token(self, scope: Scope, headers: Headers) -> bool:
+        """Whether the token stands in the address."""
+        query = parse_qs(scope["query_string"].decode("latin-1"))
+        by_query = self._is_token(query.get("token", [""])[0])
+        if by_query or not self._rules.token:
+            return by_query
+        if not self._is_token(_bearer(headers)) and not self._is_token(self._in_cookie(headers)):
+            response = Response(status_code=401, headers={"www-authenticate": "Bearer"})
+            raise _Refusal(response, f"{_sender(scope)} asked for the page without its token, or with a wrong one")
+        return False
+
+    def _check_name(self, scope: Scope, headers: Headers) -> PublicAddress:
+        """No name that somebody else may point at this machine: that is how foreign sites get at local ones."""
+        rules = self._rules
+        trusts_sender = in_networks(_sender(scope), rules.proxies)
+        address = public_address(headers, tls=rules.tls, trusts_sender=trusts_sender)
+        if address is None or not (
+            is_address(address.host)
+            or address.host in self._own_names
+            or is_called(address.host, (*rules.names, *self._certificate_names()))
+        ):
+            host = headers.get("host", "") if address is None else address.host
+            reason = (
+                f"{_sender(scope)} asked for the page by the name {_shown(host)}, which it is not known to have: "
+                "if it is right, give it with --web-name, or in names of [web]"
+            )
+            raise _Refusal(JSONResponse({"error": "this page is not called by that name"}, 421), reason)
+        return address
+
+    def _check_origin(self, scope: Scope, headers: Headers, address: PublicAddress) -> None:
+        origin = headers.get("origin")
+        changes = scope["type"] == "websocket" or scope["method"] not in _SAFE
+        rules = self._rules
+        if changes and origin is not None and not is_own_origin(origin, address, tls=rules.tls, names=rules.names):
+            reason = (
+                f"{_sender(scope)} came from the site {_shown(origin)} to the page at {_shown(address.host)}: if a "
+                "proxy stands between them, name it with --web-proxy, or in proxy of [web]"
+            )
+            raise _Refusal(JSONResponse({"error": "another site may not do that"}, 403), reason)
+
+    def _headers(self, request: Headers) -> dict[str, str]:
+        """What is put on an answer; who may embed depends on who asks."""
+        embed = self._rules.embed
+        if not embed:
+            policy = f"{_POLICY}; frame-ancestors 'none'"
+            return {
+                "content-security-policy": policy, "x-frame-options": "DENY",
+                "cross-origin-resource-policy": "same-origin", **_HEADERS,
+            }  # fmt: skip
+        policy = f"{_POLICY}; frame-ancestors 'self' {' '.join(embed)}"
+        site = request.get("sec-fetch-site", "")
+        referrer = urlsplit(request.get("referer", ""))
+        known = f"{referrer.scheme}://{referrer.netloc}".lower() in embed if referrer.netloc else not site
+        resource = "cross-origin" if known or site in ("same-origin", "none") else "same-origin"
+        return {"content-security-policy": policy, "cross-origin-resource-policy": resource, **_HEADERS}
+
+    def _tell(self, reason: str) -> None:
+        now = self._clock()
+        if now - self._told.get(reason, -_TOLD_AGAIN_AFTER) < _TOLD_AGAIN_AFTER:
+            return
+        self._told = {text: at for text, at in self._told.items() if now - at < _TOLD_AGAIN_AFTER}
+        if len(self._told) < _MOST_TOLD:
+            self._told[reason] = now
+            _log.warning("refused: %s", redact(reason))
+
     def _is_token(self, shown: str) -> bool:
-        return bool(self._token) and hmac.compare_digest(shown.encode("utf-8", "replace"), self._token.encode())
+        token = self._rules.token
+        return bool(token) and hmac.compare_digest(shown.encode("utf-8", "replace"), token.encode())
 
     def _in_cookie(self, headers: Headers) -> str:
         try:
@@ -100,41 +213,12 @@ class AuthMiddleware:
             return ""
         return found.value if found else ""
 
-    def _new_cookie(self) -> str:
-        secure = "; Secure" if self._tls else ""
-        return f"{self._cookie}={self._token}; Path=/; Max-Age={_COOKIE_AGE}; HttpOnly; SameSite=Strict{secure}"
-
-    def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
-        host = headers.get("host", "")
-        if not self._is_ours(host):
-            return JSONResponse({"error": "this page is not called by that name"}, 421)
-        origin = headers.get("origin")
-        changes = scope["type"] == "websocket" or scope["method"] not in _SAFE
-        if changes and origin is not None and not self._is_same(origin, host):
-            return JSONResponse({"error": "another site may not do that"}, 403)
-        return None
-
-    def _is_ours(self, host: str) -> bool:
-        """No name that somebody else may point at this machine: that is how foreign sites get at local ones."""
-        try:
-            name = urlsplit(f"//{host}").hostname or ""
-        except ValueError:
-            return False
-        try:
-            ipaddress.ip_address(name)
-        except ValueError:
-            return name.lower() in self._names
-        return True
-
-    def _is_same(self, origin: str, host: str) -> bool:
-        default = 443 if self._tls else 80
-        try:
-            theirs, ours = urlsplit(origin), urlsplit(f"//{host}")
-            same_port = (theirs.port or default) == (ours.port or default)
-        except ValueError:
-            return False
-        scheme = "https" if self._tls else "http"
-        return theirs.scheme == scheme and theirs.hostname == ours.hostname and same_port
+    def _new_cookie(self, address: PublicAddress) -> str:
+        secure = self._rules.tls or address.scheme == "https"
+        # Inside of another site's page a browser gives back only what says so, and keeps it for that page alone.
+        reach = "SameSite=None; Secure; Partitioned" if self._rules.embed and secure else "SameSite=Strict"
+        kept = f"Path={address.path}/; Max-Age={_COOKIE_AGE}; HttpOnly; {reach}"
+        return f"{self._cookie}={self._rules.token}; {kept}" + ("; Secure" if secure and "Secure" not in reach else "")
 
 
 async def _answer(response: Response, scope: Scope, receive: Receive, send: Send) -> None:
@@ -154,5 +238,10 @@ def _bearer(headers: Headers) -> str:
     return shown.strip() if kind.lower() == "bearer" else ""
 
 
-def _this_machine() -> str:
-    return socket.gethostname().lower().removesuffix(".local")
+def _sender(scope: Scope) -> str:
+    return str((scope.get("client") or ("somebody",))[0])
+
+
+def _shown(text: str) -> str:
+    """What a stranger sent, as it may stand in a log."""
+    return repr(redact(text[:100]))

@@ -7,8 +7,7 @@ import io
 import ipaddress
 import secrets
 import socket
-import ssl
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,14 +20,15 @@ from kpstream.errors import UsageError
 from kpstream.redact import remember
 from kpstream.serving.listen import Options, listen
 from kpstream.serving.uvicorn_thread import QuietServer, UvicornThread, quiet_config
-from kpstream.web.access import AuthMiddleware
+from kpstream.web.access import AccessRules, AuthMiddleware
 from kpstream.web.addresses import outward
 from kpstream.web.app import create_app
 from kpstream.web.browser_camera import MAX_BYTES, BrowserCamera
 from kpstream.web.cameras import Cameras
 from kpstream.web.feed import Feed
+from kpstream.web.names import Network
 from kpstream.web.recordings import Recordings
-from kpstream.web.tls import Certificate
+from kpstream.web.tls import Certificate, RenewableTls
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGISendEvent
@@ -54,6 +54,9 @@ class Page:
         port: 0 takes a free one.
         token: What everybody has to show. None: none on loopback, else one is made.
         tls: How it is served by https; None serves by http.
+        names: Further host names that it is called by, beside this machine's own and those of its certificate.
+        embed: Origins of pages that may show this one, or its pictures, as in ``https://dashboard.example.org``.
+        proxies: Networks of the proxies that may say in ``X-Forwarded-*`` how the page is reached.
         recordings: The folder whose videos and snapshots are listed, and where snapshots go; None has neither.
         beginning: Only files whose names begin like this are listed, right in that folder; empty lists all.
         browser_camera: What a device's camera goes to, where the page is to offer it.
@@ -70,6 +73,9 @@ class Page:
         *,
         token: str | None = None,
         tls: Certificate | None = None,
+        names: Sequence[str] = (),
+        embed: Sequence[str] = (),
+        proxies: Sequence[Network] = (),
         recordings: Path | None = None,
         beginning: str = "",
         browser_camera: BrowserCamera | None = None,
@@ -81,7 +87,9 @@ class Page:
         self._token = token
         self.has_made_token = False
         """Whether a token was made, which nobody knows before they see `link`."""
-        self._tls = tls
+        self._certificate = tls
+        self._tls: RenewableTls | None = None
+        self._names, self._embed, self._proxies = tuple(names), tuple(embed), tuple(proxies)
         self._recordings = None if recordings is None else Recordings(recordings, beginning)
         self._browser_camera = browser_camera
         self._encoder = ThreadPoolExecutor(_ENCODERS, "kpstream-web-jpeg")
@@ -138,8 +146,10 @@ class Page:
         listening = listen(*self._address, _OPTIONS, send_buffer=_SEND_BUFFER)
         self._address = listening.getsockname()[:2]
         try:
-            context = None if self._tls is None else self._tls.context([self._host, self._address[0], outward()])
-            server = self._make_server(context)
+            if self._certificate is not None:
+                hosts = [self._host, self._address[0], outward(), *self._names]
+                self._tls = RenewableTls(self._certificate, hosts)
+            server = self._make_server()
         except BaseException:
             listening.close()
             raise
@@ -153,15 +163,32 @@ class Page:
             self._thread = None
         self._encoder.shutdown(cancel_futures=True)
 
-    def _make_server(self, context: ssl.SSLContext | None) -> _PageServer:
+    def renew_certificate(self) -> None:
+        """Read the certificate's files again, where they were renewed. Any thread.
+
+        Raises:
+            UsageError: They cannot be used; the certificate that was read before goes on to be used.
+        """
+        if self._tls is not None:
+            self._tls.renew()
+
+    def _make_server(self) -> _PageServer:
         if self._token is None:
             self._token = "" if self.is_local else secrets.token_urlsafe(24)
             self.has_made_token = bool(self._token)
         if self._token:
             remember(self._token)
         app = create_app(self._cameras, recordings=self._recordings, browser_camera=self._browser_camera)
-        port, tls = self._address[1], context is not None
-        guarded = AuthMiddleware(app, token=self._token, names=[self._host], port=port, tls=tls)
+        rules = AccessRules(
+            token=self._token,
+            port=self._address[1],
+            tls=self._tls is not None,
+            host=self._host,
+            names=self._names,
+            embed=self._embed,
+            proxies=self._proxies,
+        )
+        guarded = AuthMiddleware(app, rules, lambda: () if self._tls is None else self._tls.names)
         config = quiet_config(
             guarded,
             ws=_WebSocket,
@@ -173,11 +200,12 @@ class Page:
             timeout_graceful_shutdown=_GRACE,
         )
         config.load()
-        config.ssl = context  # uvicorn would make one of files, and those of a self-signed certificate are gone
+        # Uvicorn would make one of files, and those of a self-signed certificate are gone.
+        config.ssl = None if self._tls is None else self._tls.context
         return _PageServer(config, self._cameras)
 
     def _url(self, host: str, port: int) -> str:
-        scheme = "http" if self._tls is None else "https"
+        scheme = "http" if self._certificate is None else "https"
         return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
     def __repr__(self) -> str:

@@ -55,6 +55,52 @@ class Certificate:
             raise UsageError(f"{self.certificate}: {_reason(error)}", option="tls_cert") from None
         return context
 
+    def names(self) -> frozenset[str]:
+        """The host names that a certificate of the user's own is for, in small letters; ``*.`` stands as it is there.
+
+        Nothing of one that is made on the spot, nor of one that cannot be read.
+        """
+        if self.certificate is None:
+            return frozenset()
+        try:
+            certificate = x509.load_pem_x509_certificate(self.certificate.read_bytes())
+            subject = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+        except (OSError, ValueError, x509.ExtensionNotFound):
+            return frozenset()
+        return frozenset(name.lower() for name in subject.value.get_values_for_type(x509.DNSName))
+
+
+class RenewableTls:
+    """What the server speaks TLS with, whose certificate can be renewed while it runs.
+
+    Args:
+        certificate: Where it is.
+        hosts: Names and addresses that the page is called by, for a certificate made on the spot.
+
+    Raises:
+        UsageError: The files cannot be used.
+    """
+
+    def __init__(self, certificate: Certificate, hosts: Iterable[str]) -> None:
+        self._certificate = certificate
+        self._newest = self.context = certificate.context(hosts)
+        self.names = certificate.names()
+        """The host names that the certificate is for."""
+        self.context.sni_callback = self._choose
+
+    def renew(self) -> None:
+        """Read the files again; connections from now on get the new certificate. Nothing for one made on the spot.
+
+        Raises:
+            UsageError: The files cannot be used; what holds goes on to hold.
+        """
+        if self._certificate.certificate is not None:
+            self._newest = self._certificate.context(())
+            self.names = self._certificate.names()
+
+    def _choose(self, connection: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
+        connection.context = self._newest
+
 
 def _reason(error: OSError) -> str:
     if isinstance(error, ssl.SSLError):

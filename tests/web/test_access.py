@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -90,6 +92,69 @@ def test_a_name_that_somebody_else_may_point_here_is_refused() -> None:
         for host in ("localhost:1", "127.0.0.1", "[::1]:80", "192.168.1.7:8080", "LOCALHOST"):
             assert client.get("/api/cameras", headers={"host": host}).status_code == 200, host
         assert status_of_socket(page, "/ws/cameras/front-door", host="evil.example") in (400, 421)
+
+
+def test_a_name_that_was_given_is_one_of_the_page_s() -> None:
+    with served(Camera(), names=["cams.example.org"]) as page, client_of(page) as client:
+        for host, status in {"cams.example.org": 200, "Cams.Example.Org:81": 200, "example.org": 421}.items():
+            assert client.get("/api/cameras", headers={"host": host}).status_code == status, host
+
+
+def test_a_proxy_is_believed_only_where_it_was_named() -> None:
+    forwarded = {"x-forwarded-host": "cams.example.org", "x-forwarded-proto": "https", "x-forwarded-prefix": "/cam"}
+    own = {"origin": "https://cams.example.org"}
+    options: dict[str, Any] = {"names": ["cams.example.org"], "token": TOKEN}
+    for proxies, status in ((["127.0.0.0/8"], 200), (["10.0.0.0/8"], 403), ([], 403)):
+        networks = [ipaddress.ip_network(text) for text in proxies]
+        with served(Camera(), proxies=networks, **{**options, "names": []}) as page, client_of(page) as client:
+            asked = {**forwarded, "x-forwarded-host": "192.0.2.9", "origin": "https://192.0.2.9"}
+            answer = client.patch(f"/api/cameras/front-door?token={TOKEN}", json={"rate": 9}, headers=asked)
+            assert answer.status_code == status
+        with served(Camera(), proxies=networks, **options) as page, client_of(page) as client:
+            answer = client.get("/", params={"token": TOKEN}, headers=forwarded | own)
+            assert answer.status_code == 200
+            trusted = status == 200
+            cookie = set(answer.headers["set-cookie"].split("; "))
+            assert ({"Path=/cam/", "Secure"} <= cookie) == trusted
+            assert ({"Path=/"} <= cookie) != trusted
+    with served(Camera(), proxies=[ipaddress.ip_network("127.0.0.1")]) as page, client_of(page) as client:
+        assert client.get("/", headers=forwarded).status_code == 421  # rebinding works through a proxy, too
+
+
+def test_a_site_that_may_embed_the_page_does_and_no_other() -> None:
+    camera, dashboard = Camera(), "https://dashboard.example.org"
+    camera.show()
+    picture = "/cameras/front-door/snapshot.jpg"
+
+    def policy(**headers: str) -> str:
+        return client.get(picture, headers={k.replace("_", "-"): v for k, v in headers.items()}).headers[
+            "cross-origin-resource-policy"
+        ]
+
+    with served(camera, embed=[dashboard]) as page, client_of(page) as client:
+        whole = client.get("/").headers
+        assert f"frame-ancestors 'self' {dashboard}" in whole["content-security-policy"]
+        assert "x-frame-options" not in whole
+        assert policy() == "cross-origin"
+        assert policy(referer=f"{dashboard}/", sec_fetch_site="cross-site") == "cross-origin"
+        assert policy(referer="https://evil.example/", sec_fetch_site="cross-site") == "same-origin"
+        assert policy(sec_fetch_site="cross-site") == "same-origin"  # a page may hide where it is
+    with served(camera) as page, client_of(page) as client:
+        assert policy(referer=f"{dashboard}/") == "same-origin"
+        assert client.get("/").headers["x-frame-options"] == "DENY"
+
+
+def test_what_is_refused_stands_in_the_log_once_with_the_remedy(caplog: pytest.LogCaptureFixture) -> None:
+    with served(Camera()) as page, client_of(page) as client:
+        for _ in range(3):
+            client.get("/", headers={"host": "cams.example.org"})
+            client.patch("/api/cameras/front-door", headers={"origin": "https://cams.example.org"})
+        for number in range(200):
+            client.get("/", headers={"host": f"{number}.example.org"})
+    lines = [record.getMessage() for record in caplog.records if "refused" in record.getMessage()]
+    assert sum("'cams.example.org'" in line and "--web-name" in line for line in lines) == 1
+    assert sum("'https://cams.example.org'" in line and "--web-proxy" in line for line in lines) == 1
+    assert len(lines) <= 64  # whoever makes up names does not fill the log
 
 
 def test_another_site_changes_nothing_and_gets_no_socket() -> None:

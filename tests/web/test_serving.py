@@ -93,6 +93,27 @@ def test_a_certificate_of_ones_own_is_used(tmp_path: Path) -> None:
             assert httpx.get(f"{page.url}/healthz", verify=trusting(pem), trust_env=False).status_code == 200
 
 
+def test_a_renewed_certificate_is_used_from_the_next_connection_on(tmp_path: Path) -> None:
+    path, first, second = tmp_path / "page.pem", self_signed(["first.example"]), self_signed(["second.example"])
+    path.write_bytes(first)
+    with served(tls=Certificate(path)) as page, httpx.Client(verify=trusting(first), trust_env=False) as open_before:
+        address = f"{page.url}/healthz"
+
+        def status(pem: bytes, host: str) -> int:
+            return httpx.get(address, verify=trusting(pem), trust_env=False, headers={"host": host}).status_code
+
+        assert open_before.get(address).status_code == 200
+        assert [status(first, name) for name in ("first.example", "second.example")] == [200, 421]
+        path.write_bytes(second[:-40])
+        with pytest.raises(UsageError, match="not PEM"):
+            page.renew_certificate()
+        assert status(first, "first.example") == 200
+        path.write_bytes(second)
+        page.renew_certificate()
+        assert [status(second, name) for name in ("first.example", "second.example")] == [421, 200]
+        assert open_before.get(address).status_code == 200  # what is connected goes on
+
+
 def test_a_certificate_that_cannot_be_used_is_told_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "cert.pem").write_text("nothing")
     (tmp_path / "other.pem").write_bytes(self_signed([]))
