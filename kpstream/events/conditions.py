@@ -156,7 +156,7 @@ class LyingCondition(_Stateless):
         """True where the torso leans by the angle and the legs do not stand under it."""
         torso = moment.torso
         with np.errstate(invalid="ignore"):
-            lies = (torso >= self._angle - ANGLE_SLACK * is_open) & low_hips(moment)
+            lies = (torso >= self._angle - ANGLE_SLACK * is_open) & _is_low(moment)
         return truth_of(lies, torso), torso
 
 
@@ -172,13 +172,13 @@ def above_feet(moment: Moment, names: tuple[str, str]) -> Array:
     return (ground - moment.middle(names)[:, 1]) / moment.heights
 
 
-def low_hips(moment: Moment) -> Rows:
-    """Whether the hips are near the ground; where no leg is seen, whether the box is wider than tall."""
-    height = above_feet(moment, HIPS)
+def _is_low(moment: Moment) -> Rows:
+    """Whether hips and shoulders are near the ground; where no leg is seen, whether the box is wider than tall."""
+    hips, shoulders = above_feet(moment, HIPS), above_feet(moment, SHOULDERS)
     boxes = moment.boxes
     wide = boxes[:, 2] - boxes[:, 0] > boxes[:, 3] - boxes[:, 1]
     with np.errstate(invalid="ignore"):
-        low: Rows = np.where(np.isnan(height), wide, height <= _LOW_HIPS)
+        low: Rows = np.where(np.isnan(hips), wide, (hips <= _LOW_HIPS) & (shoulders <= _LOW_SHOULDERS))
     return low
 
 
