@@ -1,23 +1,113 @@
-"""How many requests may be out at once, and how close they may follow each other.
+"""Whether a request may be sent now: one gate, which asks its rules, each of which knows one reason.
 
-Pure: it is told the time and never asks for it.
+Told the time, never asking for it; nothing here waits.
 """
 
 from __future__ import annotations
 
-from math import ceil, inf, isnan
+import threading
+from collections import deque
+from collections.abc import Sequence
+from math import ceil, exp, inf, isnan
 
-from kpstream.meters import Percentiles
+from kpstream.dispatch.rule import RequestsOut, Rule
+from kpstream.errors import EndpointUnavailable
 
 
-class ConcurrencyLimit:
-    """How many requests at once are worth while, without anybody choosing a number.
-
-    To be answered ``rate`` times a second at a latency of L seconds, ``rate * L`` requests must be under way
-    (Little's law); one more covers the jitter. A service that says "too much" halves the number, and
-    answers win it back one by one.
+class RequestGate:
+    """Hands out leases: one for each request, as long as every rule allows it. Any thread; never waits.
 
     Args:
+        rules: Asked in this order; the first that says no is the last that is asked.
+    """
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self._rules = tuple(rules)
+        self._lock = threading.Lock()
+
+    @property
+    def requests_left(self) -> int | None:
+        """What is left of the budget; None where there is none."""
+        with self._lock:
+            return min((left for rule in self._rules if (left := rule.requests_left) is not None), default=None)
+
+    def trouble(self, now: float) -> str:
+        """Why no request is sent, in words for the user, where that is worth telling; empty otherwise."""
+        with self._lock:
+            return next((text for rule in self._rules if (text := rule.trouble(now))), "")
+
+    def wait(self, now: float) -> float:
+        """Seconds for which the service asked to be left alone; 0 where it did not."""
+        with self._lock:
+            return max((rule.wait(now) for rule in self._rules), default=0.0)
+
+    def try_acquire(self, frame_index: int, now: float) -> Lease | None:
+        """The lease of a request about a frame; None where none may be sent now.
+
+        Args:
+            frame_index: Which frame; no other lease is out for it.
+            now: Seconds.
+        """
+        with self._lock:
+            if not all(rule.allows(now) for rule in self._rules):
+                return None
+            for rule in self._rules:
+                rule.sent(frame_index, now)
+            return Lease(self._rules, self._lock, frame_index, now)
+
+    def close(self) -> None:
+        """Give back what the rules hold for requests to come. Idempotent."""
+        with self._lock:
+            for rule in self._rules:
+                rule.close()
+
+
+class Lease:
+    """Leave to send one request. Whoever holds it ends it, once the request is over: with one of three calls.
+
+    Args:
+        rules: Told of the end.
+        lock: Held while they are told.
+        frame_index: The frame that is asked about.
+        sent_at: Seconds.
+    """
+
+    def __init__(self, rules: Sequence[Rule], lock: threading.Lock, frame_index: int, sent_at: float) -> None:
+        self._rules = rules
+        self._lock = lock
+        self.frame_index = frame_index
+        self.sent_at = sent_at
+
+    def answered(self, now: float) -> None:
+        """End it: the request was answered."""
+        with self._lock:
+            for rule in self._rules:
+                rule.answered(self.frame_index, self.sent_at, now)
+
+    def failed(self, fault: Exception, now: float) -> None:
+        """End it: the request got no answer that is of use."""
+        with self._lock:
+            for rule in self._rules:
+                rule.failed(self.frame_index, self.sent_at, now, fault)
+
+    def unsent(self) -> None:
+        """End it: no request was sent."""
+        with self._lock:
+            for rule in self._rules:
+                rule.unsent(self.frame_index)
+
+    def __repr__(self) -> str:
+        return f"<Lease for frame {self.frame_index}>"
+
+
+class ConcurrencyLimit(Rule):
+    """As many requests at once as are of use, without anybody choosing a number.
+
+    To be answered ``rate`` times a second at a latency of L seconds, ``rate * L`` requests must be out (Little's law);
+    one more covers the jitter. What is late does not count, nor in an outage anything: none waits behind what is stuck.
+
+    Args:
+        out: The account of the requests that are out.
         rate: Answers per second that are wanted; infinite wants as many as are of use.
         most: Never more than this.
         fixed: A number that the user chose, which nothing changes; None follows the latency.
@@ -26,53 +116,137 @@ class ConcurrencyLimit:
     UNPACED_RATE = 60.0
     """What 'as fast as possible' means on one machine: more pictures a second are hardly decoded and encoded."""
 
-    def __init__(self, rate: float, most: int, fixed: int | None = None) -> None:
+    def __init__(self, out: RequestsOut, rate: float, most: int, fixed: int | None = None) -> None:
+        self._out = out
         self.rate = rate
         """Answers per second that are wanted; may be changed at any time, from any thread."""
         self._most = most
         self._fixed = fixed
-        self._ceiling = float(most)
-        self._halved_at = -inf
-        self._latencies = Percentiles(50)
 
     @property
-    def now(self) -> int:
-        """The number of requests that may be under way at this moment, at least 1."""
+    def limit(self) -> int:
+        """The number of requests that may be out, at least 1."""
         if self._fixed is not None:
             return self._fixed
-        latency = self._latencies.at(0.75)
+        latency = self._out.latency(0.75)
         wanted = 4 if isnan(latency) else ceil(min(self.rate, self.UNPACED_RATE) * latency * 1.1) + 1
-        return max(1, min(wanted, int(self._ceiling)))
+        return max(1, min(wanted, self._most))
+
+    def allows(self, now: float) -> bool:
+        """Whether fewer are out than are of use."""
+        return self._out.expected(now) < self.limit
+
+
+class RateLimiter(Rule):
+    """So many requests a second and no more: what the endpoint's owner asks for, and less once it says "too much".
+
+    After an answer of "too much" (429, 503) the rate falls below what was sent in the second before, and grows from
+    there by a sixth a second. Where nobody was answered since it last fell, the endpoint has an outage, which fewer
+    requests do not mend.
+
+    Args:
+        max_rate: The most requests a second; infinite for no limit but what the service says.
+    """
+
+    BURST = 2.0
+    """Requests that may follow each other at once after a pause, so that nobody need come on the dot. One where the
+    service said "too much"."""
+    FALLS_TO = 0.8
+    GROWS = 0.15
+    """A second, as the logarithm of the rate."""
+    LEAST = 0.5
+    """Requests a second that are sent whatever the service says."""
+
+    def __init__(self, max_rate: float = inf) -> None:
+        self._max_rate = max_rate
+        self._rate = max_rate
+        self._tokens = self.BURST
+        self._now = -inf
+        self._sent_at: deque[float] = deque()
+        self._fell_at = -inf
+        self._answered = False  # since the rate last fell
 
     @property
-    def latency(self) -> float:
-        """Median seconds from sending to answer; NaN before the first answer."""
-        return self._latencies.at(0.5)
+    def rate(self) -> float:
+        """Requests a second that may be sent; infinite where nothing limits them."""
+        return self._rate
 
-    def answered(self, latency: float) -> None:
-        """Take in the latency of an answer, in seconds."""
-        self._latencies.add(latency)
-        self._ceiling = min(self._most, self._ceiling + 0.1)
+    def allows(self, now: float) -> bool:
+        """Whether the next request keeps to the rate."""
+        self._advance(now)
+        return self._tokens >= 1 - 1e-9
 
-    def refused(self, sent_at: float, now: float) -> None:
-        """Take in that the service said 'too much' (429, 503) to a request that was sent at ``sent_at``.
+    def sent(self, frame_index: int, now: float) -> None:  # noqa: ARG002
+        """Take a token."""
+        self._advance(now)
+        self._sent_at.append(now)
+        if self._rate < inf:
+            self._tokens -= 1
 
-        Requests that were under way when the number was halved say nothing about the half.
+    def unsent(self, frame_index: int) -> None:  # noqa: ARG002
+        """Give the token back."""
+        if self._rate < inf:
+            self._tokens += 1
+
+    def answered(self, frame_index: int, sent_at: float, now: float) -> None:  # noqa: ARG002
+        """Note that the service lets requests through."""
+        self._answered = True
+
+    def failed(self, frame_index: int, sent_at: float, now: float, fault: Exception) -> None:  # noqa: ARG002
+        """Let the rate fall where the service says "too much".
+
+        Requests that were out when it last fell say nothing about the lower rate.
         """
-        if sent_at >= self._halved_at:
-            self._halved_at = now
-            self._ceiling = max(1.0, min(self.now, self._ceiling) / 2)
+        if not (isinstance(fault, EndpointUnavailable) and fault.slow_down):
+            return
+        if self._answered and sent_at >= self._fell_at:
+            self._advance(now)
+            self._rate = max(self.LEAST, self.FALLS_TO * min(self._rate, float(len(self._sent_at))))
+            self._tokens = min(0.0, self._tokens)
+            self._fell_at, self._answered = now, False
+
+    def _advance(self, now: float) -> None:
+        passed, self._now = max(0.0, now - self._now), max(now, self._now)
+        while self._sent_at and self._sent_at[0] <= now - 1.0:
+            self._sent_at.popleft()
+        if self._rate == inf:
+            return
+        burst = self.BURST if self._rate == self._max_rate else 1.0
+        self._tokens = min(burst, self._tokens + passed * self._rate)
+        if self._rate < self._max_rate:
+            self._rate = min(self._max_rate, self._rate * exp(min(100.0, passed) * self.GROWS))
+            if self._rate > 1000.0:
+                self._rate, self._tokens = self._max_rate, self.BURST
 
 
-class RateLimiter:
-    """Keeps requests apart, so that no more than ``rate`` a second are sent."""
+class RequestBudget(Rule):
+    """So many requests in all, and no more; one that failed counts.
 
-    def __init__(self, rate: float) -> None:
-        self._gap = 1 / rate
-        self._next_at = -inf
+    Args:
+        max_requests: How many.
+    """
 
-    def reserve(self, now: float) -> float:
-        """Book the next free moment; seconds to wait until then, 0 for at once."""
-        at = max(now, self._next_at)
-        self._next_at = at + self._gap
-        return at - now
+    def __init__(self, max_requests: int) -> None:
+        self._max_requests = max_requests
+        self._spent = 0
+
+    @property
+    def requests_left(self) -> int:
+        """How many may still be sent."""
+        return self._max_requests - self._spent
+
+    def trouble(self, now: float) -> str:  # noqa: ARG002
+        """That none is left."""
+        return "" if self.requests_left else f"all {self._max_requests} requests are spent: no new answers"
+
+    def allows(self, now: float) -> bool:  # noqa: ARG002
+        """Whether one is left."""
+        return self.requests_left > 0
+
+    def sent(self, frame_index: int, now: float) -> None:  # noqa: ARG002
+        """Book it."""
+        self._spent += 1
+
+    def unsent(self, frame_index: int) -> None:  # noqa: ARG002
+        """Take it off the books."""
+        self._spent -= 1

@@ -1,7 +1,6 @@
 """One loop: frame in, scene out. Opens the house and shuts it.
 
-Live and recorded video run the same loop; they differ in the reorder buffer between frames and tracker
-(`kpstream.pipeline.reorder`): it waits for nothing, a steady while, or for the answers on both sides of a frame.
+Live and recorded video run the same loop; what they differ in is said by `kpstream.pipeline.pacing`.
 """
 
 from __future__ import annotations
@@ -15,15 +14,16 @@ from types import TracebackType
 from typing import Self
 
 from kpstream.channel import Closed, Deadline
-from kpstream.dispatch.gate import ConcurrencyLimit
+from kpstream.dispatch.endpoint_gate import EndpointGate
 from kpstream.dispatch.requester import Requester
-from kpstream.dispatch.sampling import LIVE_RATE, FixedRate, Sampling
+from kpstream.dispatch.sampling import FixedRate, Sampling
 from kpstream.entities import Filters, Frame, Lost, Outcome, Result, Scene, Stats
 from kpstream.errors import BudgetSpent
 from kpstream.interfaces import Annotator, Endpoint, Journal, Opener, Sink, Source, Tracker
 from kpstream.meters import Rate
 from kpstream.pipeline.capture import Capture
-from kpstream.pipeline.reorder import PassThrough, PlayoutBuffer, ReorderBuffer, WaitForAll
+from kpstream.pipeline.pacing import Live, Pacing, Recorded
+from kpstream.pipeline.reorder import ReorderBuffer
 from kpstream.render import PoseAnnotator
 from kpstream.tracking import Tracker as PoseTracker
 
@@ -44,13 +44,6 @@ def held_frames(size: tuple[int, int]) -> int:
     """
     width, height = size
     return max(8, HELD_BYTES // (3 * width * height))
-
-
-def _reorder_buffer(size: tuple[int, int], is_live: bool, delay: float | None) -> ReorderBuffer:
-    capacity = held_frames(size)
-    if not is_live:
-        return WaitForAll(capacity)
-    return PassThrough() if delay is None else PlayoutBuffer(delay, capacity)
 
 
 class Pipeline:
@@ -99,11 +92,9 @@ class Pipeline:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._capture = Capture(source, clock=clock)
-        live = self._capture.is_live
+        self._pacing: Pacing = Live() if self._capture.is_live else Recorded()
         if rate is None:
-            rate = LIVE_RATE if live else inf
-        # recorded video is asked for as fast as answers come, however sparse its samples are
-        limit = ConcurrencyLimit(min(rate if live else inf, endpoint.max_rate), endpoint.max_in_flight, max_in_flight)
+            rate = self._pacing.default_rate
         self.filters = filters
         """Which poses of the answers are used, from the next request on. May be set by any thread."""
         self._sinks = tuple(sinks)
@@ -113,17 +104,17 @@ class Pipeline:
         self._duration = duration
         self._on_idle = on_idle
         self._clock = clock
-        self._sampler = Requester(
+        self._gate = EndpointGate(
             endpoint,
-            limit,
-            filters=lambda: self.filters,
-            patient=not live,
+            rate=self._pacing.answers_wanted(rate),
+            max_in_flight=max_in_flight,
             max_requests=max_requests,
-            journal=journal,
-            clock=clock,
+            loading=self._pacing.loading,
+            max_probe_gap=self._pacing.max_probe_gap,
         )
-        self._limit = limit
-        self._max_rate = endpoint.max_rate
+        self._requester = Requester(
+            endpoint, self._gate, self._pacing.retry, filters=lambda: self.filters, journal=journal, clock=clock
+        )
         self._delay = delay
         self._reorder: ReorderBuffer | None = None
         self._last_was_lost = False
@@ -136,38 +127,39 @@ class Pipeline:
     @property
     def stats(self) -> Stats:
         """How it is doing right now."""
-        now, capture, sampler = self._clock(), self._capture, self._sampler
+        now = self._clock()
+        capture, requester = self._capture, self._requester
         return Stats(
             capture_fps=self._capture_rate.per_second(now),
             render_fps=self._render_rate.per_second(now),
             sample_fps=self._sample_rate.per_second(now),
-            in_flight=sampler.in_flight,
+            in_flight=requester.in_flight,
             captured=self._captured,
             rendered=self._rendered,
             dropped=self._dropped,
-            requests=sampler.requests,
-            answered=sampler.answered,
-            recalled=sampler.recalled,
-            lost=sampler.lost,
+            requests=requester.requests,
+            answered=requester.answered,
+            recalled=requester.recalled,
+            lost=requester.lost,
             stale=self._reorder.stale if self._reorder else 0,
             reconnects=capture.reconnects,
-            latency=self._limit.latency,
-            bytes_sent=sampler.bytes_sent,
-            billed=sampler.billed,
-            credits=sampler.credits,
+            latency=self._gate.latency,
+            bytes_sent=requester.bytes_sent,
+            billed=requester.billed,
+            credits=requester.credits,
             source_trouble=capture.trouble,
-            endpoint_trouble=sampler.trouble,
-            requests_left=sampler.requests_left,
+            endpoint_trouble=requester.trouble,
+            requests_left=self._gate.requests_left,
         )
 
     @property
     def rate(self) -> float:
         """Answers per second that a live source is to get; what the requests in flight follow. Any thread."""
-        return self._limit.rate
+        return self._gate.rate
 
     @rate.setter
     def rate(self, rate: float) -> None:
-        self._limit.rate = min(rate, self._max_rate)
+        self._gate.rate = self._pacing.answers_wanted(rate)
 
     def run(self) -> Stats:
         """Run to the end of the source; for those who need the sinks alone.
@@ -182,7 +174,7 @@ class Pipeline:
     def stop(self) -> None:
         """End early, with everything written whole: what is answered is still written. Any thread, signal handlers."""
         self._stopped = True
-        self._sampler.hurry()
+        self._requester.stop_retrying()
         self._capture.frames.close()
 
     def close(self) -> None:
@@ -195,7 +187,7 @@ class Pipeline:
         self._capture.frames.close()
         with ExitStack() as stack:  # everything is closed, whatever the others say; files are whole before threads end
             stack.callback(self._capture.close, deadline)
-            stack.callback(self._sampler.close, deadline)
+            stack.callback(self._requester.close, deadline)
             for sink in reversed(self._sinks):
                 stack.callback(sink.close)
 
@@ -214,7 +206,7 @@ class Pipeline:
                 if frame is None:
                     yield from self._settle_and_release()
                 else:
-                    self._reorder = self._reorder or _reorder_buffer(frame.size, self._capture.is_live, self._delay)
+                    self._reorder = self._reorder or self._pacing.reorder_buffer(held_frames(frame.size), self._delay)
                     yield from self._take(frame, self._reorder)
             yield from self._finish()
         except Closed:  # by `close`, from the body of the loop
@@ -262,10 +254,10 @@ class Pipeline:
 
     def _take(self, frame: Frame, reorder: ReorderBuffer) -> Iterator[Scene]:
         due = self._sampling.due(frame, unsure=self._tracker.has_unconfirmed or self._last_was_lost)
-        if self._capture.is_live:
-            sampled = due and self._sampler.offer(frame)
-        else:
+        if self._pacing.frames_wait:
             sampled = yield from self._ask_in_turn(frame, reorder, due=due)
+        else:
+            sampled = due and self._requester.offer(frame)
         if sampled:
             self._sampling.taken(frame)
             self._sample_rate.tick(self._clock())
@@ -274,44 +266,40 @@ class Pipeline:
         yield from self._settle_and_release()
 
     def _ask_in_turn(self, frame: Frame, reorder: ReorderBuffer, *, due: bool) -> Generator[Scene, None, bool]:
-        """Wait for a free request, and for room in the reorder buffer; what is answered meanwhile is shown."""
+        """Wait until a request may be sent, and for room in the reorder buffer; what is answered meanwhile is shown."""
         while not self._stopped:
-            while self._sampler.in_flight and (reorder.full or (due and self._sampler.busy)):
-                yield from self._release(self._wait())
-            # With no room left and no answer on its way, only another sample can let frames go.
             if not (due or reorder.full):
                 return False
-            if self._sampler.offer(frame):  # the limit may have shrunk since it was looked at
+            # With no room left and no answer on its way, only another sample can let frames go.
+            if not (reorder.full and self._requester.pending) and self._requester.offer(frame):
                 return True
+            yield from self._release(self._wait())
         return False
 
     def _finish(self) -> Iterator[Scene]:
-        if self._stopped and self._capture.is_live:
-            yield from self._release(self._sampler.ready(), at=inf)
-            return
         if not self._stopped and self._reorder is not None:
             self._reorder.finish()
         yield from self._settle_the_rest()
-        if self._sampler.short:
-            raise self._sampler.budget_spent()
+        if self._requester.short:
+            raise self._requester.budget_spent()
 
     def _settle_the_rest(self) -> Iterator[Scene]:
         yield from self._settle_and_release()
-        while self._reorder is not None and (self._sampler.in_flight or self._reorder.wakes_at < inf):
-            if self._stopped and self._capture.is_live:
-                yield from self._release(self._sampler.ready(), at=inf)
+        while self._reorder is not None and (self._requester.pending or self._reorder.wakes_at < inf):
+            if self._stopped and not self._pacing.frames_wait:
+                yield from self._release(self._requester.ready(), at=inf)
                 return
             yield from self._release(self._wait(self._reorder.wakes_at - self._clock()))
 
     def _wait(self, within: float = inf) -> list[Outcome]:
         """Wait for an outcome, but not so long that nobody hears how it goes, or that it should end."""
-        outcomes = self._sampler.wait(min(max(0.0, within), _IDLE_TICK))
+        outcomes = self._requester.wait(min(max(0.0, within), _IDLE_TICK))
         if not outcomes:
             self._on_idle(self.stats)
         return outcomes
 
     def _settle_and_release(self) -> Iterator[Scene]:
-        yield from self._release(self._sampler.ready())
+        yield from self._release(self._requester.ready())
 
     def _release(self, outcomes: list[Outcome], *, at: float | None = None) -> Iterator[Scene]:
         if self._reorder is None:
@@ -352,4 +340,6 @@ class Pipeline:
         return scene
 
     def __repr__(self) -> str:
-        return f"<Pipeline {self._captured} captured, {self._rendered} rendered, {self._capture!r}, {self._sampler!r}>"
+        return (
+            f"<Pipeline {self._captured} captured, {self._rendered} rendered, {self._capture!r}, {self._requester!r}>"
+        )

@@ -8,6 +8,9 @@ from itertools import count, pairwise
 import pytest
 
 from kpstream.dispatch.breaker import CircuitBreaker
+from kpstream.dispatch.gate import ConcurrencyLimit, Lease, RequestGate
+from kpstream.dispatch.rule import RequestsOut
+from kpstream.errors import EndpointUnavailable
 
 LIMIT = 4
 RATE = 5.0
@@ -21,16 +24,19 @@ class Service:
         latency: Seconds to an answer.
         fault: What happens to a request that is sent at a time: None answers, ``"hang"`` fails after ten seconds,
             a number fails after a latency, with that Retry-After (0 for none).
+        max_gap: Of the breaker.
     """
 
-    def __init__(self, latency: float, fault: Callable[[float], str | float | None]) -> None:
-        self.breaker = CircuitBreaker()
+    def __init__(self, latency: float, fault: Callable[[float], str | float | None], *, max_gap: float = 0.5) -> None:
+        out = RequestsOut()
+        self.breaker = CircuitBreaker(out, max_gap)
         self.sent: list[float] = []
         self.answers: list[float] = []
         self.most = 0
+        self._gate = RequestGate([out, ConcurrencyLimit(out, RATE, 32, LIMIT), self.breaker])
         self._latency = latency
         self._fault = fault
-        self._due: dict[int, tuple[float, str | float | None]] = {}
+        self._due: dict[int, tuple[float, str | float | None, Lease]] = {}
         self._numbers = count()
 
     def run(self, until: float) -> None:
@@ -39,26 +45,26 @@ class Service:
         for frame in range(frames):
             now = frame * STEP
             self._settle(now)
-            if int(now * RATE + 1e-6) > slot and self.breaker.allows(LIMIT, now):
+            if int(now * RATE + 1e-6) > slot and (lease := self._gate.try_acquire(next(self._numbers), now)):
                 slot = int(now * RATE + 1e-6)
-                self._send(now)
+                self._send(now, lease)
 
-    def _send(self, now: float) -> None:
-        number, fault = next(self._numbers), self._fault(now)
-        self._due[number] = (now + (10.0 if fault == "hang" else self._latency), fault)
-        self.breaker.sent(number, now)
+    def _send(self, now: float, lease: Lease) -> None:
+        fault = self._fault(now)
+        self._due[lease.frame_index] = (now + (10.0 if fault == "hang" else self._latency), fault, lease)
         self.sent.append(now)
         self.most = max(self.most, len(self._due))
 
     def _settle(self, now: float) -> None:
-        for number, (at, fault) in sorted(self._due.items()):
+        for number, (at, fault, lease) in sorted(self._due.items()):
             if at <= now:
                 del self._due[number]
                 if fault is None:
-                    self.breaker.answered(number, at)
+                    lease.answered(at)
                     self.answers.append(at)
                 else:
-                    self.breaker.failed(number, at, fault if isinstance(fault, float) and fault else None)
+                    retry_after = fault if isinstance(fault, float) and fault else None
+                    lease.failed(EndpointUnavailable("it fails", retry_after=retry_after), at)
 
     def between(self, start: float, end: float) -> list[float]:
         """When requests were sent in a span of time."""
@@ -73,7 +79,7 @@ def test_all_is_well_and_every_sample_goes_out() -> None:
     service = Service(0.4, lambda _: None)
     service.run(20)
     assert len(service.sent) == pytest.approx(100, abs=1)
-    assert not service.breaker.is_open
+    assert not service.breaker.is_open(service.sent[-1])
 
 
 @pytest.mark.parametrize("fault", ["hang", 0.0])
@@ -94,7 +100,7 @@ def test_answers_are_back_a_second_and_one_latency_after_an_outage(
 def test_an_outage_is_probed_twice_a_second(fault: str | float) -> None:
     service = Service(0.4, outage(5, 25, fault))
     service.run(25)
-    assert service.breaker.is_open
+    assert service.breaker.is_open(service.sent[-1])
     assert len(service.between(10, 25)) == pytest.approx(30, abs=3)
     assert service.most <= 25
 
@@ -108,14 +114,45 @@ def test_retry_after_is_kept_to() -> None:
     assert 0 < service.breaker.wait(service.sent[-1] + 0.2) <= 4
 
 
+def test_where_the_video_waits_an_outage_is_probed_less_and_less_often() -> None:
+    service = Service(0.1, outage(5, 60, 0.0), max_gap=4.0)
+    service.run(80)
+    probes = service.between(7, 60)
+    gaps = [after - before for before, after in pairwise(probes)]
+    assert gaps == sorted(gaps, key=round)
+    assert gaps[-1] == pytest.approx(4.0, abs=0.1)
+    assert len(service.between(65, 80)) >= 0.9 * 15 * RATE, "and as often as before once it answers"
+
+
+class Endpoint:
+    """A breaker and the account it rests on, told by hand."""
+
+    def __init__(self) -> None:
+        self.out = RequestsOut()
+        self.breaker = CircuitBreaker(self.out)
+
+    def sends(self, *frames: int, at: float) -> None:
+        for rule in (self.out, self.breaker):
+            for frame in frames:
+                rule.sent(frame, at)
+
+    def answers(self, frame: int, sent_at: float, at: float) -> None:
+        for rule in (self.out, self.breaker):
+            rule.answered(frame, sent_at, at)
+
+    def fails(self, frame: int, sent_at: float, at: float, retry_after: float | None = None) -> None:
+        for rule in (self.out, self.breaker):
+            rule.failed(frame, sent_at, at, EndpointUnavailable("it fails", retry_after=retry_after))
+
+
 def test_a_service_that_asks_to_wait_for_an_hour_is_asked_every_minute() -> None:
-    breaker = CircuitBreaker()
+    endpoint = Endpoint()
     for number in range(5):
-        breaker.sent(number, 0.0)
-        breaker.failed(number, 0.1, retry_after=3600)
-    assert not breaker.allows(LIMIT, 60)
-    assert breaker.wait(0.1) == 60
-    assert breaker.allows(LIMIT, 60.2)
+        endpoint.sends(number, at=0.0)
+        endpoint.fails(number, 0.0, 0.1, retry_after=3600)
+    assert not endpoint.breaker.allows(60)
+    assert endpoint.breaker.wait(0.1) == 60
+    assert endpoint.breaker.allows(60.2)
 
 
 def test_a_few_failures_between_answers_change_nothing() -> None:
@@ -126,55 +163,50 @@ def test_a_few_failures_between_answers_change_nothing() -> None:
 
 
 def test_one_answer_ends_the_probing() -> None:
-    breaker = CircuitBreaker()
+    endpoint = Endpoint()
     for number in range(5):
-        breaker.sent(number, 0.0)
-        breaker.failed(number, 0.1)
-    assert not breaker.allows(LIMIT, 0.2)
-    breaker.sent(5, 0.5)
-    assert not breaker.allows(LIMIT, 0.6)
-    breaker.answered(5, 0.7)
-    assert breaker.allows(LIMIT, 0.7)
+        endpoint.sends(number, at=0.0)
+        endpoint.fails(number, 0.0, 0.1)
+    assert not endpoint.breaker.allows(0.2)
+    endpoint.sends(5, at=0.5)
+    assert not endpoint.breaker.allows(0.6)
+    endpoint.answers(5, 0.5, 0.7)
+    assert endpoint.breaker.allows(0.7)
 
 
-def test_what_is_late_takes_no_room_and_its_end_is_no_second_failure() -> None:
-    breaker = CircuitBreaker()
-    breaker.sent(0, 0.0)
-    breaker.answered(0, 0.4)
+def test_what_is_late_has_failed_and_its_end_is_no_second_failure() -> None:
+    endpoint = Endpoint()
+    endpoint.sends(0, at=0.0)
+    endpoint.answers(0, 0.0, 0.4)
+    endpoint.sends(1, 2, 3, 4, at=1.0)
+    assert endpoint.breaker.allows(2.1)
     for number in range(1, 5):
-        breaker.sent(number, 1.0)
-    assert not breaker.allows(LIMIT, 1.9)
-    assert breaker.allows(LIMIT, 2.1)
-    assert breaker.silence(2.1) == pytest.approx(1.1)
-    for number in range(1, 5):
-        breaker.failed(number, 11.0)
-    assert not breaker.is_open
-    assert breaker.silence(11.0) == 0
+        endpoint.fails(number, 1.0, 11.0)
+    assert not endpoint.breaker.is_open(11.0)
+    assert not endpoint.breaker.trouble(11.0)
+
+
+def test_silence_is_told_where_nobody_is_answered() -> None:
+    endpoint = Endpoint()
+    endpoint.sends(*range(5), at=0.0)
+    assert not endpoint.breaker.trouble(2.9)
+    assert endpoint.breaker.trouble(7.2) == "no answer from the endpoint for 7 s, trying again"
 
 
 def test_a_model_may_take_its_time_to_load() -> None:
-    breaker = CircuitBreaker()
-    for number in range(4):
-        breaker.sent(number, 0.0)
-    assert not breaker.allows(LIMIT, 2.9)
-    assert breaker.allows(LIMIT, 3.1)
+    endpoint = Endpoint()
+    endpoint.sends(*range(5), at=0.0)
+    assert not endpoint.breaker.is_open(2.9)
+    assert endpoint.breaker.is_open(3.1)
 
 
 def test_an_endpoint_that_became_slow_is_asked_as_often_as_before() -> None:
-    breaker, numbers = CircuitBreaker(), count()
+    endpoint, numbers = Endpoint(), count()
     for latency in (0.2, 5.0):
         for _ in range(30):
             number = next(numbers)
-            breaker.sent(number, 100.0 * number)
-            breaker.answered(number, 100.0 * number + latency)
-    number = next(numbers)
-    breaker.sent(number, 100.0 * number)
-    assert not breaker.allows(1, 100.0 * number + 6)
-
-
-def test_requests_without_an_end_are_no_more_than_there_is_room_for() -> None:
-    breaker = CircuitBreaker()
-    for number in range(1000):
-        if breaker.allows(LIMIT, number / 2):
-            breaker.sent(number, number / 2)
-    assert repr(breaker) == "<CircuitBreaker only probes, 64 under way, 64 of them late>"
+            endpoint.sends(number, at=100.0 * number)
+            endpoint.answers(number, 100.0 * number, 100.0 * number + latency)
+    late = 100.0 * next(numbers)
+    endpoint.sends(*range(1000, 1005), at=late)
+    assert endpoint.breaker.allows(late + 6)

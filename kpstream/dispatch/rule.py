@@ -1,0 +1,129 @@
+"""What a rule of the gate is, and the account of the requests that are out, on which some rules rest. Pure."""
+
+from __future__ import annotations
+
+from math import inf, isnan
+
+from kpstream.meters import Percentiles
+
+MAX_OUT = 64
+"""Requests that are out at once, whatever else allows more: each has a thread and a connection of its own."""
+OUTAGE = 5
+"""Failures in a row: of an endpoint that fails every third request, one run of five in 240 fails as a whole."""
+LOADING = 3.0
+"""Seconds that a model may take to be loaded, before it first answers."""
+_SOON = 1.0
+
+
+class Rule:
+    """One reason to send no request now. The gate calls it under its lock, so a rule needs none.
+
+    A rule overrides what concerns it. `allows` is asked first; `sent` follows where every rule allowed the request,
+    and then exactly one of `answered`, `failed` and `unsent`, at any time and for the requests in any order.
+    """
+
+    @property
+    def requests_left(self) -> int | None:
+        """How many requests may still be sent; None where the rule counts none."""
+        return None
+
+    def trouble(self, now: float) -> str:  # noqa: ARG002 - for those that override it
+        """Why no request may be sent, in words for the user, where that is worth telling; empty otherwise."""
+        return ""
+
+    def wait(self, now: float) -> float:  # noqa: ARG002
+        """Seconds for which the service asked to be left alone; 0 where it did not."""
+        return 0.0
+
+    def allows(self, now: float) -> bool:  # noqa: ARG002
+        """Whether a request may be sent now, as far as this rule goes."""
+        return True
+
+    def sent(self, frame_index: int, now: float) -> None:
+        """Note that a request about a frame goes out."""
+
+    def answered(self, frame_index: int, sent_at: float, now: float) -> None:
+        """Note that the request was answered."""
+
+    def failed(self, frame_index: int, sent_at: float, now: float, fault: Exception) -> None:
+        """Note that the request ended without an answer."""
+
+    def unsent(self, frame_index: int) -> None:
+        """Note that the request was not sent after all."""
+
+    def close(self) -> None:
+        """Give back what is held for requests to come."""
+
+
+class RequestsOut(Rule):
+    """The account of the requests: which are out, since when, which are late, and how many failed in a row.
+
+    A request is late that takes twice as long as nine in ten do, and more than a second; it counts as failed. At most
+    `MAX_OUT` are out.
+
+    Args:
+        loading: Seconds after which a request is late as long as none was answered; infinite where none is ever late.
+    """
+
+    def __init__(self, loading: float = LOADING) -> None:
+        self._loading = loading
+        self._sent_at: dict[int, float] = {}
+        self._late: set[int] = set()  # of those that are out: counted as failed already
+        self._failures = 0
+        self._latencies = Percentiles(50)
+
+    def latency(self, share: float = 0.5) -> float:
+        """The seconds to an answer that ``share`` (0 to 1) of the last requests kept to; NaN before the first."""
+        return self._latencies.at(share)
+
+    def failures(self, now: float) -> int:
+        """How many requests failed, or are late, since one was answered."""
+        self._find_late(now)
+        return self._failures
+
+    def expected(self, now: float) -> int:
+        """How many requests are out whose answers may still be expected soon."""
+        if self._loading == inf:
+            return len(self._sent_at)
+        if self.failures(now) >= OUTAGE:
+            return 0
+        return len(self._sent_at) - len(self._late)
+
+    def silence(self, now: float) -> float:
+        """Seconds since the oldest request that is late was sent; 0 while none is."""
+        self._find_late(now)
+        return max((now - self._sent_at[number] for number in self._late), default=0.0)
+
+    def allows(self, now: float) -> bool:  # noqa: ARG002
+        """Whether fewer than `MAX_OUT` are out."""
+        return len(self._sent_at) < MAX_OUT
+
+    def sent(self, frame_index: int, now: float) -> None:
+        """Open its account."""
+        self._sent_at[frame_index] = now
+
+    def answered(self, frame_index: int, sent_at: float, now: float) -> None:
+        """Take in its latency: all is well, whatever was before."""
+        self._latencies.add(now - sent_at)
+        self._failures = 0
+        self.unsent(frame_index)
+
+    def failed(self, frame_index: int, sent_at: float, now: float, fault: Exception) -> None:  # noqa: ARG002
+        """Count it, unless it was counted when it was late."""
+        self._failures += frame_index not in self._late
+        self.unsent(frame_index)
+
+    def unsent(self, frame_index: int) -> None:
+        """Close its account."""
+        del self._sent_at[frame_index]
+        self._late.discard(frame_index)
+
+    def _find_late(self, now: float) -> None:
+        usual = self._latencies.at(0.9)
+        limit = self._loading if isnan(usual) or self._loading == inf else max(_SOON, 2 * usual)
+        late = {number for number, at in self._sent_at.items() if now - at > limit} - self._late
+        self._failures += len(late)
+        self._late |= late
+
+    def __repr__(self) -> str:
+        return f"<RequestsOut {len(self._sent_at)} out, {len(self._late)} of them late>"
