@@ -17,7 +17,6 @@ import argparse
 import json
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +26,8 @@ import numpy as np
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Colorspace
 from walkers import sound
-from walkers.camera import SIZE
-from walkers.cast import CAST, DURATION
+from walkers.camera import SIZE, camera_at
+from walkers.cast import BEN, CAST, DURATION
 from walkers.film import Film, Image
 
 FRAME_RATE = 30
@@ -36,19 +35,44 @@ _STILL = 9.5
 """Seconds: the moment of ``street.jpg``."""
 
 
-@dataclass
-class Truth:
-    """What `draw` has collected beside the pictures."""
-
-    frames: list[list[dict[str, Any]]]
+_ENTRANCE = 1.2
+"""Seconds: the moment before Ben comes into the picture, when the street is empty."""
+Truth = list[list[dict[str, Any]]]
+"""The people of each frame."""
 
 
 def draw(film: Film, duration: float, truth: Truth) -> Iterator[Image]:
-    """Yield the pictures, and collect the truth about each."""
+    """Yield the pictures, and add the truth about each."""
     for index in range(round(duration * FRAME_RATE)):
         picture, people = film.frame(index / FRAME_RATE)
-        truth.frames.append(people)
+        truth.append(people)
         yield picture
+
+
+def draw_entrance(clip: Path, poses: Path, *, still: float, played: float, seed: int = 7) -> Truth:
+    """Draw an empty street before a camera on a tripod, which stands still, and then somebody enters.
+
+    Args:
+        clip: The video to write.
+        poses: The truth to write.
+        still: Seconds in which nothing moves.
+        played: Seconds that are played on after them.
+        seed: Of the textures, the grain and the sound.
+    """
+    tripod = camera_at(_ENTRANCE)
+    film, truth = Film((BEN,), seed, lambda _: tripod), Truth()
+    empty = film.frame(_ENTRANCE)
+
+    def pictures() -> Iterator[Image]:
+        for index in range(round((still + played) * FRAME_RATE)):
+            passed = index - round(still * FRAME_RATE) + 1
+            picture, people = empty if passed <= 0 else film.frame(_ENTRANCE + passed / FRAME_RATE)
+            truth.append(people)
+            yield picture
+
+    encode(clip, pictures(), sound.track((BEN,), still + played, seed), 20)
+    write_truth(poses, clip.name, truth)
+    return truth
 
 
 def encode(path: Path, pictures: Iterator[Image], samples: sound.Samples, crf: int) -> None:
@@ -78,7 +102,7 @@ def write_truth(path: Path, video: str, truth: Truth) -> None:
     """Write the truth, one frame a line."""
     head = {"video": video, "frame_rate": FRAME_RATE, "width": SIZE[0], "height": SIZE[1]}
     head |= {"keypoint_names": "COCO-17 order"}
-    lines = ",\n".join(json.dumps(people, separators=(",", ":")) for people in truth.frames)
+    lines = ",\n".join(json.dumps(people, separators=(",", ":")) for people in truth)
     path.write_text(f'{json.dumps(head, separators=(",", ":"))[:-1]},"frames":[\n{lines}\n]}}\n', encoding="utf-8")
 
 
@@ -92,13 +116,13 @@ def main() -> None:
     options = parser.parse_args()
     started = time.monotonic()
     options.folder.mkdir(parents=True, exist_ok=True)
-    film, truth = Film(CAST, options.seed), Truth([])
+    film, truth = Film(CAST, options.seed), Truth()
     still, _ = film.frame(_STILL)
     cv2.imwrite(str(options.folder / "street.jpg"), still, [cv2.IMWRITE_JPEG_QUALITY, 90])
     samples = sound.track(CAST, options.duration, options.seed)
     encode(options.folder / "walkers.mp4", draw(film, options.duration, truth), samples, options.crf)
     write_truth(options.folder / "walkers.poses.json", "walkers.mp4", truth)
-    print(f"{len(truth.frames)} frames in {time.monotonic() - started:.0f} s, in {options.folder}")
+    print(f"{len(truth)} frames in {time.monotonic() - started:.0f} s, in {options.folder}")
 
 
 if __name__ == "__main__":

@@ -4,17 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
-from draw_walkers import FRAME_RATE, Truth, encode, write_truth
+from draw_walkers import draw_entrance
 from scoring import lines_of
-from walkers import sound
-from walkers.camera import camera_at
-from walkers.cast import BEN
-from walkers.film import Film, Image
 
 from bench_parts.case import LATENCIES, Case
 from bench_parts.live_score import RATE
@@ -22,8 +16,8 @@ from bench_parts.processes import Part, kpstream, run, say
 
 STILL = 10.0
 """Seconds."""
-_FROM, _PLAYED = 1.2, 3.0
-"""The walker's film is stopped there, where the street is empty, and then played on for so long; seconds."""
+_PLAYED = 3.0
+"""Seconds that are played on after them."""
 _SEEN = 0.1
 """The share of somebody's body in the picture from which on they are there."""
 _SETTLING = 1.0
@@ -66,22 +60,9 @@ def measure(folder: Path, seconds: float = STILL) -> Iterator[Adaptive]:
 def draw(folder: Path, seconds: float) -> tuple[Case, int]:
     """An empty street that stands still, and then somebody enters; gives the frame in which they do, too."""
     say("adaptive: drawing the clip")
-    film, duration = Film((BEN,), 7), seconds + _PLAYED
-    played = (film.frame(_FROM + number / FRAME_RATE) for number in range(1, round(_PLAYED * FRAME_RATE)))
-    truth = Truth([])
-
-    def pictures() -> Iterator[Image]:
-        before = film.frame(_FROM)
-        for picture, people in chain(repeat(before, round(seconds * FRAME_RATE)), played):
-            truth.frames.append(people)
-            yield picture
-
-    clip, tripod = folder / "still.mp4", camera_at(_FROM)
-    with patch("walkers.film.camera_at", lambda _: tripod):  # the film's own is held by hand
-        encode(clip, pictures(), sound.track((BEN,), duration, 7), 20)
-    write_truth(folder / "still.poses.json", clip.name, truth)
-    case = Case(clip, folder / "still.poses.json")
-    return case, next(i for i, people in enumerate(truth.frames) if any(one["seen"] >= _SEEN for one in people))
+    case = Case(folder / "still.mp4", folder / "still.poses.json")
+    truth = draw_entrance(case.clip, case.poses, still=seconds, played=_PLAYED)
+    return case, next(i for i, people in enumerate(truth) if any(one["seen"] >= _SEEN for one in people))
 
 
 def judge(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,10 +41,17 @@ class Actor:
 
 
 class Film:
-    """A clip that can be asked for any moment; the same seed gives the same pictures."""
+    """A clip that can be asked for any moment; the same seed gives the same pictures.
 
-    def __init__(self, cast: Sequence[Person], seed: int) -> None:
+    Args:
+        cast: Who walks.
+        seed: Of the textures and the grain.
+        camera: The camera at a moment; by default it is held by hand.
+    """
+
+    def __init__(self, cast: Sequence[Person], seed: int, camera: Callable[[float], Camera] = camera_at) -> None:
         self.cast = cast
+        self.camera = camera
         self.street = street.build(seed)
         self.creases = raster.folds(seed)
         self.grain = np.random.default_rng(seed).normal(0, 1, (SIZE[1] + 64, SIZE[0] + 64, 1)).astype(np.float32)
@@ -53,7 +60,7 @@ class Film:
 
     def frame(self, seconds: float) -> tuple[Image, list[dict[str, Any]]]:
         """The picture, BGR, and the true people of one moment."""
-        camera = camera_at(seconds)
+        camera = self.camera(seconds)
         actors = [actor for person in self.cast if (actor := self._act(person, camera, seconds)) is not None]
         picture = self.street.backdrop(camera, [blot for actor in actors for blot in actor.blots])
         things: list[tuple[float, street.Quad | Actor]] = [*self.street.props]
