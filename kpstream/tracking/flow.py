@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kpstream.tracking.geometry import Mask, Points, Weights, zeroed
-from kpstream.tracking.settings import DEFAULT, TrackerSettings
+from kpstream.tracking.settings import DEFAULT, FlowReach, TrackerSettings
 
 Grey = npt.NDArray[np.uint8]
 
@@ -31,14 +31,17 @@ _NEIGHBOURS = np.array([[0, 1, -1, 0, 0], [0, 0, 0, 1, -1]], np.float32)[..., No
 _FLOW_ENDS = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 10, 0.03)
 
 
-def lucas_kanade(before: Grey, after: Grey, points: Points, settings: TrackerSettings = DEFAULT) -> tuple[Points, Mask]:
+def lucas_kanade(
+    before: Grey, after: Grey, points: Points, settings: TrackerSettings = DEFAULT, reach: FlowReach = DEFAULT.flow
+) -> tuple[Points, Mask]:
     """Move points by pyramidal Lucas-Kanade flow, there and back.
 
     Args:
         before: The picture that the points are in.
         after: The next one, of the same size.
         points: Shape ``(P, 2)``, all known.
-        settings: Window, levels, and how exactly a point must come back.
+        settings: How exactly a point must come back.
+        reach: How far it looks.
 
     Returns:
         Displacements, shape ``(P, 2)``, and which of them lead back to where they began, shape ``(P,)``.
@@ -46,8 +49,8 @@ def lucas_kanade(before: Grey, after: Grey, points: Points, settings: TrackerSet
     if not len(points):
         return points, np.zeros(0, bool)
     start = np.ascontiguousarray(points, np.float32).reshape(-1, 1, 2)
-    options = {"winSize": (settings.flow_window, settings.flow_window), "criteria": _FLOW_ENDS}
-    there, found, _ = cv2.calcOpticalFlowPyrLK(before, after, start, None, maxLevel=settings.flow_levels, **options)  # type: ignore[call-overload]
+    options = {"winSize": (reach.window, reach.window), "criteria": _FLOW_ENDS}
+    there, found, _ = cv2.calcOpticalFlowPyrLK(before, after, start, None, maxLevel=reach.levels, **options)  # type: ignore[call-overload]
     # on the way back it is known where it should end: the full picture alone says whether it does
     known = {"maxLevel": 0, "flags": cv2.OPTFLOW_USE_INITIAL_FLOW}
     back, again, _ = cv2.calcOpticalFlowPyrLK(after, before, there, start.copy(), **known, **options)  # type: ignore[call-overload]
@@ -79,6 +82,9 @@ class Mesh:
             ends[0, number, a, a] = ends[1, number, b, b] = ends[2, number, a, b] = ends[2, number, b, a] = 1
         self._blocks = ends[[0, 2, 1]].reshape(3 * len(self._edges), points * points)
         self._from, self._to = ends[0].sum(2), ends[1].sum(2)
+        touches = self._from + self._to
+        beside = ((touches @ touches.T) @ touches > 0) & (touches == 0)
+        self._nearness = touches + np.float32(0.5) * beside  # (E, K): edges at a point count, those beside them half
 
     @property
     def edges(self) -> npt.NDArray[np.int_]:
@@ -106,43 +112,76 @@ class Mesh:
         before: Grey,
         after: Grey,
         points: Points,
-        velocity: Points,
+        steady: Points,
         *,
+        guesses: Sequence[Points] = (),
         hidden: Mask | None = None,
-        guess: Points | None = None,
+        steps: float = 1.0,
+        rounds: int | None = None,
+        reach: FlowReach | None = None,
     ) -> Points:
         """Where the points of N objects have gone from one picture to the next.
 
-        There are two first guesses, flow (or what is given) and a steady motion; for each object the better one is
-        followed up.
+        Flow, a steady motion and what the caller gives are first guesses. Each point starts at the guess that the
+        edges around it bear out best, and all are then registered together.
 
         Args:
             before: The picture that the points are in.
             after: The next one, of the same size.
             points: Shape ``(N, K, 2)``.
-            velocity: How far each point moved one picture earlier, shape ``(N, K, 2)``; zero where nobody knows.
+            steady: How far each point moved one picture earlier, shape ``(N, K, 2)``; zero where nobody knows.
+            guesses: How far the points may have gone, each of shape ``(N, K, 2)``; the last one stands for an object
+                whose steady motion is not known.
             hidden: Edges with something else before them, shape ``(N, E)``: they go with the rest of the object.
-            guess: How far the points may have gone, shape ``(N, K, 2)``, from who followed them from places nearby.
-                It takes the place of the flow, in half of the time.
+            steps: Time between the pictures, in thirtieths of a second.
+            rounds: Steps of Gauss-Newton; None for as many as the settings say.
+            reach: How far flow looks; None for as far as the time between the pictures asks for.
 
         Returns:
             Displacements, shape ``(N, K, 2)``, zero where a point is not known.
         """
-        known = ~np.isnan(points[..., 0])
+        settings = self._settings
+        known = ~np.isnan(points[..., :1])
         hidden = np.zeros((len(points), len(self._edges)), bool) if hidden is None else hidden
-        rounds = self._settings.rounds if guess is None else self._settings.rounds_retracked
-        flow = self._flow(before, after, points, velocity, self._uncovered(points, hidden)) if guess is None else guess
-        flow = np.where(known[..., None], flow, np.float32(0))
-        moves = (np.abs(flow) > self._settings.moves_beyond).any((1, 2)) | hidden.any(1)
-        chosen = _largest(points, np.flatnonzero(moves), self._settings.max_registered)
+        flow = self._flow(
+            before,
+            after,
+            points,
+            steady,
+            uncovered=self._uncovered(points, hidden),
+            reach=reach or (settings.flow if steps < settings.slow_beyond else settings.slow_flow),
+        )
+        ways = np.where(known, np.stack([flow, *guesses, steady]), np.float32(0)).astype(np.float32)
+        moves = (np.abs(ways[:-1]) > settings.moves_beyond).any((0, 2, 3)) | hidden.any(1)
+        chosen = _largest(points, np.flatnonzero(moves), settings.max_registered)
         if not len(self._edges) or not len(chosen):
-            return flow
-        strips = _Strips(before, after, points[chosen], self._edges, hidden=hidden[chosen], settings=self._settings)
-        steady = np.where(known[..., None], velocity, 0).astype(np.float32)[chosen]
-        better = strips.cost(strips.differences(steady)) < strips.cost(strips.differences(flow[chosen]))
-        flow[chosen] = self._register(strips, np.where(better[:, None, None], steady, flow[chosen]), rounds)
-        flow[~known] = 0
-        return flow
+            return np.asarray(ways[0])
+        strips = _Strips(
+            before, after, points[chosen], self._edges, hidden=hidden[chosen], settings=settings, steps=steps
+        )
+        start = self._best(strips, points[chosen], ways[:, chosen])
+        moved = ways[0]
+        moved[chosen] = self._register(strips, start, settings.rounds if rounds is None else rounds)
+        return np.where(known, moved, np.float32(0))
+
+    def _best(self, strips: _Strips, points: Points, ways: Points) -> Points:
+        """For each point the guess that the edges around it bear out best, shape ``(N, K, 2)``.
+
+        Args:
+            strips: What the pictures show.
+            points: Shape ``(N, K, 2)``.
+            ways: The guesses, shape ``(G, N, K, 2)``; the last is the steady motion, the last but one stands for it.
+        """
+        steady = np.where((ways[-1] != 0).any((1, 2), keepdims=True), ways[-1], ways[-2])
+        corners = np.stack([np.fmin.reduce(points, axis=1), np.fmax.reduce(points, axis=1)])
+        size = np.maximum(np.nan_to_num(np.hypot(*(corners[1] - corners[0]).T)), 1)
+        away = np.hypot(*np.moveaxis(ways - steady, -1, 0)).mean(2) / size
+        misfits, weights = np.stack([strips.misfits(strips.differences(way)) for way in ways]), strips.weights
+        whole = (misfits * weights).sum(2) / np.maximum(weights.sum(1), 1) + self._settings.guess_prior * away
+        near = (misfits * weights) @ self._nearness / np.maximum(weights @ self._nearness, 1)
+        choice = np.argmin(near + self._settings.guess_whole * whole[..., None], axis=0)
+        start: Points = np.take_along_axis(ways, choice[None, ..., None], axis=0)[0]
+        return start
 
     def _uncovered(self, points: Points, hidden: Mask) -> Mask:
         """Which points are known, and no more of their edges hidden than seen; shape ``(N, K)``."""
@@ -152,12 +191,14 @@ class Mesh:
         uncovered: Mask = ~np.isnan(points[..., 0]) & (balance >= 0)
         return uncovered
 
-    def _flow(self, before: Grey, after: Grey, points: Points, velocity: Points, uncovered: Mask) -> Points:
+    def _flow(
+        self, before: Grey, after: Grey, points: Points, velocity: Points, *, uncovered: Mask, reach: FlowReach
+    ) -> Points:
         """Each point's own flow; where it fails that of its neighbours, of the object, or the object's last motion."""
         known = ~np.isnan(points[..., 0])
         moved = np.zeros_like(points)
         sound = np.zeros(known.shape, bool)
-        moved[uncovered], sound[uncovered] = lucas_kanade(before, after, points[uncovered], self._settings)
+        moved[uncovered], sound[uncovered] = lucas_kanade(before, after, points[uncovered], self._settings, reach)
         moved[~sound] = 0
         lost = known & ~sound
         if not lost.any():
@@ -225,6 +266,7 @@ class _Strips:
         points: Shape ``(N, K, 2)``.
         edges: Shape ``(E, 2)``, indices of points.
         hidden: Edges that say nothing, shape ``(N, E)``.
+        steps: Time between the pictures, in thirtieths of a second.
         settings: How stiff the edges are, how much pictures differ.
     """
 
@@ -238,6 +280,7 @@ class _Strips:
         edges: npt.NDArray[np.int_],
         *,
         hidden: Mask,
+        steps: float,
         settings: TrackerSettings,
     ) -> None:
         self._edges, self._settings = edges, settings
@@ -249,10 +292,10 @@ class _Strips:
         self._length = np.maximum(np.hypot(along[0], along[1]), 1)
         across: Points = np.stack([-along[1], along[0]])
         self._places = ends @ _SHARES + across[..., None] * _W
-        self._target = after.astype(np.float32)
-        self._shown, x, y = _values_and_slopes(before.astype(np.float32), self._places)
+        self._target = _blurred(after, settings.blur)
+        self._shown, x, y = _values_and_slopes(_blurred(before, settings.blur), self._places)
         self._slopes, self._curves = np.stack([x, y]), np.stack([x * x, x * y, y * y])
-        self.stiffness = _stiffness(along, self._length, present, settings)
+        self.stiffness = _stiffness(along, self._length, present, max(1.0, steps) ** settings.softening, settings)
         """How hard each edge is to deform, shape ``(3, N, E)``: xx, xy, yy."""
 
     def differences(self, moved: Points) -> Weights:
@@ -263,13 +306,17 @@ class _Strips:
         shown -= self._shown
         return shown
 
-    def cost(self, differences: Weights) -> Weights:
-        """How much differs on each object, from 0 to 1, shape ``(N,)``."""
+    @property
+    def weights(self) -> Weights:
+        """What each edge counts: its length, or nothing; shape ``(N, E)``."""
+        weights: Weights = self._length * self._telling
+        return weights
+
+    def misfits(self, differences: Weights) -> Weights:
+        """How much differs along each edge, from 0 to 1, shape ``(N, E)``."""
         squares = differences**2
-        weight = self._length * self._telling
-        misfit = ((squares / (squares + self._settings.grey_outlier**2)).mean(2) * weight).sum(1)
-        cost: Weights = misfit / np.maximum(weight.sum(1), 1)
-        return cost
+        misfits: Weights = (squares / (squares + self._settings.grey_outlier**2)).mean(2)
+        return misfits
 
     def slopes(self, differences: Weights) -> tuple[Points, Points]:
         """How what differs changes with the two ends of each edge.
@@ -283,15 +330,22 @@ class _Strips:
         return (self._slopes * (differences * weight)) @ _SHARES.T, (self._curves * weight) @ _SQUARES.T
 
 
+def _blurred(picture: Grey, side: int) -> Weights:
+    return np.asarray(cv2.GaussianBlur(picture, (side, side), 0), np.float32)
+
+
 def _planes(points: Points, edges: npt.NDArray[np.int_]) -> Points:
     """The ends of the edges of N objects, shape ``(2, N, E, 2)``: x and y of (from, to)."""
     return np.ascontiguousarray(points[:, edges].transpose(3, 0, 1, 2))
 
 
-def _stiffness(along: Points, length: Weights, present: Mask, settings: TrackerSettings) -> Points:
+def _stiffness(along: Points, length: Weights, present: Mask, softer: float, settings: TrackerSettings) -> Points:
     """How hard edges are to stretch and to turn, shape ``(3, N, E)``: xx, xy and yy."""
     x, y = along / length
-    stretch, turn = present / (settings.stretch * length) ** 2, present / (settings.turn * length) ** 2
+    stretch, turn = (
+        present / (settings.stretch * softer * length) ** 2,
+        present / (settings.turn * softer * length) ** 2,
+    )
     stiffness = [stretch * x * x + turn * y * y, (stretch - turn) * x * y, stretch * y * y + turn * x * x]
     return np.stack(stiffness).astype(np.float32)
 

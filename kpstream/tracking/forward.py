@@ -54,7 +54,7 @@ class Forward:
             return None
         if frame.pts in unseen and not track.motion.was_drawn(number - 1):
             return None  # every picture is answered: there is nothing to be seen but what the answers say
-        state = track.motion.glide(number)
+        state = track.motion.glide(number, memory.frames.seconds(number))
         if state is None:
             return None
         if frame.pts - memory.answered[-1][0] > memory.fresh_for:
@@ -88,17 +88,24 @@ class Forward:
             for track, _ in batch:
                 track.motion.drop()
             return
+        seconds = frames.seconds(number)
         for (mesh, is_known), members in self._by_mesh(batch, number).items():
             tracks, trajectories, ways = zip(*members, strict=True)
             points = np.stack([trajectory.states[-1].xy for trajectory in trajectories])
+            hidden = self._hidden(mesh, tracks, points, number - 1)
+            steady = np.stack([trajectory.velocity(number - 1) for trajectory in trajectories])
+            for row in np.flatnonzero(hidden.all(1) & bool(len(mesh.edges))):
+                steady[row] = trajectories[row].drift(round(self._settings.hidden_drift / max(seconds, 1e-3)))
+            answered = np.stack([track.answered_motion(points.shape[1], seconds) for track in tracks])
             moved = frames.move(
                 mesh,
                 number - 1,
                 number,
                 points=points,
-                velocity=np.stack([trajectory.velocity(number - 1) for trajectory in trajectories]),
-                hidden=self._hidden(mesh, tracks, points, number - 1),
-                guess=np.stack(ways) if is_known else None,
+                steady=steady,
+                guesses=[np.stack(ways), answered] if is_known else [answered],
+                hidden=hidden,
+                rounds=self._settings.rounds_retracked if is_known else self._settings.rounds,
             )
             for track, trajectory, xy in zip(tracks, trajectories, moved, strict=True):
                 trajectory.extend(xy, track.size, self._settings)

@@ -12,8 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from kpstream.entities import Frame
+from kpstream.tracking.camera import CameraMotion, camera_motion
+from kpstream.tracking.detail import Pyramid, level_of, make_atlas
 from kpstream.tracking.flow import Grey, Mesh
-from kpstream.tracking.geometry import Mask, Points, Weights, zeroed
+from kpstream.tracking.geometry import Mask, Points, Weights, shift, zeroed
 from kpstream.tracking.settings import DEFAULT, TrackerSettings
 
 _THUMB, _FLAT = (32, 18), 4.0
@@ -43,7 +45,7 @@ def correlation(before: Grey, after: Grey) -> float:
     return float((one * other).mean()) / spread
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Picture:
     """One picture, and whether it goes on from the one before it."""
 
@@ -54,6 +56,8 @@ class Picture:
     """Small pixels per source pixel, to the right and downwards."""
     is_scene_cut: bool
     """True where nothing of the picture before is seen any more: another scene, another size."""
+    pyramid: Pyramid | None = None
+    """The full picture, while it is kept."""
 
 
 class FrameHistory:
@@ -64,6 +68,9 @@ class FrameHistory:
         self._kept: deque[Picture] = deque(maxlen=settings.max_frames)
         self._numbers: dict[int, int] = {}
         self._next = 0
+        self._cameras: dict[int, CameraMotion] = {}
+        self.keeps_detail = False
+        """Whether the full pictures are kept for a while: where an object is small in the small ones."""
 
     def __repr__(self) -> str:
         return f"<FrameHistory {self._next - len(self._kept)} to {self._next - 1}>"
@@ -82,10 +89,23 @@ class FrameHistory:
         if len(self._kept) == self._settings.max_frames:
             del self._numbers[self._kept[0].frame_index]
         scale = (grey.shape[1] / width, grey.shape[0] / height)
-        self._kept.append(Picture(frame.index, frame.pts, grey, scale, is_scene_cut))
+        pyramid = Pyramid(frame.image, self._settings) if self.keeps_detail else None
+        self._kept.append(Picture(frame.index, frame.pts, grey, scale, is_scene_cut, pyramid))
         self._numbers[frame.index] = self._next
         self._next += 1
+        self._forget(frame.pts)
         return self._next - 1
+
+    def _forget(self, pts: float) -> None:
+        """Let the full pictures go that are too old, and the cameras that nobody needs."""
+        for picture in reversed(self._kept):
+            if picture.pts < pts - self._settings.detail_seconds:
+                if picture.pyramid is None:
+                    break
+                picture.pyramid = None
+        if len(self._cameras) > 2 * self._settings.max_frames:
+            oldest = self._next - len(self._kept)
+            self._cameras = {number: motion for number, motion in self._cameras.items() if number > oldest}
 
     def number(self, frame_index: int) -> int | None:
         """The number of a frame's picture; None where it is not kept."""
@@ -100,7 +120,7 @@ class FrameHistory:
 
     def sample_edges(self, mesh: Mesh, number: int, points: Points) -> Weights:
         """How the edges of N objects look on a kept picture; see `Mesh.sample_edges`. In pixels of the source."""
-        picture = self._kept[number - self._next + len(self._kept)]
+        picture = self._picture(number)
         return mesh.sample_edges(picture.grey, (points + 0.5) * np.array(picture.scale, np.float32) - 0.5)
 
     def move(
@@ -110,9 +130,10 @@ class FrameHistory:
         end: int,
         *,
         points: Points,
-        velocity: Points,
+        steady: Points,
+        guesses: Sequence[Points] = (),
         hidden: Mask | None = None,
-        guess: Points | None = None,
+        rounds: int | None = None,
     ) -> Points:
         """Move the points of N objects from one picture to the next one or to the one before.
 
@@ -121,20 +142,115 @@ class FrameHistory:
             start: The number of the picture that the points are in.
             end: The number of a neighbouring picture; `is_continuous` between the two.
             points: Shape ``(N, K, 2)``, in pixels of the source.
-            velocity: How far they moved from the picture before, in the same pixels.
+            steady: How far they moved from the picture before, in the same pixels.
+            guesses: How far they may have gone, in the same pixels; see `Mesh.move`.
             hidden: Edges with something else before them, shape ``(N, E)``.
-            guess: How far they may have gone, in the same pixels, if somebody knows.
+            rounds: Steps of Gauss-Newton.
 
         Returns:
             The points in the other picture, shape ``(N, K, 2)``, in pixels of the source.
         """
-        oldest = self._next - len(self._kept)
-        before, after = self._kept[start - oldest], self._kept[end - oldest]
+        before, after = self._picture(start), self._picture(end)
+        steps = max(1.0, 30 * abs(after.pts - before.pts))
+        levels = [level_of(xy, self._settings) for xy in points]
+        fine = np.array([self._shows_more(before, after, level) for level in levels], bool)
+        moved = np.zeros_like(points)
         scale = np.array(before.scale, np.float32)
-        small = (points + 0.5) * scale - 0.5
-        guess = None if guess is None else guess * scale
-        moved = mesh.move(before.grey, after.grey, small, velocity * scale, hidden=hidden, guess=guess)
-        return points + moved / scale
+        if not fine.all():
+            rest = ~fine
+            moved[rest] = (
+                mesh.move(
+                    before.grey,
+                    after.grey,
+                    (points[rest] + 0.5) * scale - 0.5,
+                    steady[rest] * scale,
+                    guesses=[guess[rest] * scale for guess in guesses],
+                    hidden=None if hidden is None else hidden[rest],
+                    steps=steps,
+                    rounds=rounds,
+                )
+                / scale
+            )
+        if fine.any():
+            moved[fine] = self._move_fine(
+                mesh,
+                (start, end),
+                points[fine],
+                steady[fine],
+                guesses=[guess[fine] for guess in guesses],
+                hidden=None if hidden is None else hidden[fine],
+                levels=[level for level, is_fine in zip(levels, fine, strict=True) if is_fine],
+                rounds=rounds,
+            )
+        return points + moved
+
+    def _move_fine(
+        self,
+        mesh: Mesh,
+        numbers: tuple[int, int],
+        points: Points,
+        steady: Points,
+        *,
+        guesses: Sequence[Points],
+        hidden: Mask | None,
+        levels: Sequence[int],
+        rounds: int | None,
+    ) -> Points:
+        """Displacements of N objects in the full pictures, in pixels of the source."""
+        before, after = self._picture(numbers[0]), self._picture(numbers[1])
+        assert before.pyramid is not None
+        assert after.pyramid is not None
+        steady = self._with_camera(points, steady, *numbers)
+        guess = guesses[0] if guesses else steady
+        moves = np.stack([shift(np.zeros_like(way), way) for way in np.where(np.isnan(points), np.nan, guess)])
+        atlas = make_atlas((before.pyramid, after.pyramid), points, moves, levels, self._settings)
+        moved = mesh.move(
+            atlas.before,
+            atlas.after,
+            atlas.points(points),
+            atlas.ways(steady),
+            guesses=[atlas.ways(guess) for guess in guesses],
+            hidden=hidden,
+            steps=max(1.0, 30 * abs(after.pts - before.pts)),
+            rounds=rounds,
+            reach=self._settings.detail_flow,
+        )
+        return np.where(np.isnan(points), np.float32(0), atlas.source_ways(moved))
+
+    def _with_camera(self, points: Points, steady: Points, start: int, end: int) -> Points:
+        """The steady motion of N objects in the world, as the camera shows it from one picture to the next."""
+        now = self._camera(start, end)
+        before = self._camera(2 * start - end, start)
+        is_known = (steady != 0).any((1, 2), keepdims=True)
+        by_camera = now.displacement(zeroed(points)) - before.displacement(zeroed(points - steady))
+        return np.where(is_known, steady + by_camera, now.displacement(zeroed(points)))
+
+    def _camera(self, start: int, end: int) -> CameraMotion:
+        """The camera's motion between neighbouring pictures, in pixels of the source; none where one is not kept."""
+        later, oldest = max(start, end), self._next - len(self._kept)
+        if min(start, end) < oldest or later >= self._next or self._picture(later).is_scene_cut:
+            return CameraMotion()
+        if later not in self._cameras:
+            first, second = self._picture(later - 1), self._picture(later)
+            found = camera_motion(first.grey, second.grey, self._settings)
+            self._cameras[later] = found.scaled(1 / first.scale[0])
+        motion = self._cameras[later]
+        return motion if end > start else motion.inverse()
+
+    def _shows_more(self, before: Picture, after: Picture, level: int) -> bool:
+        """Whether both full pictures are kept, and show an object larger than the small ones do."""
+        if before.pyramid is None or after.pyramid is None:
+            return False
+        return bool(0.5**level > self._settings.detail_gain * before.scale[0])
+
+    def _picture(self, number: int) -> Picture:
+        return self._kept[number - self._next + len(self._kept)]
+
+    def seconds(self, number: int) -> float:
+        """The time from the picture before to this one; 0 for the first."""
+        if number <= self._next - len(self._kept):
+            return 0.0
+        return self._picture(number).pts - self._picture(number - 1).pts
 
     def follow(self, mesh: Mesh, points: Points, numbers: Sequence[int]) -> list[Points]:
         """Move the points of N objects through neighbouring pictures.
@@ -150,6 +266,6 @@ class FrameHistory:
         spots = [points]
         velocity = np.zeros_like(points)
         for start, end in pairwise(numbers):
-            spots.append(self.move(mesh, start, end, points=spots[-1], velocity=velocity))
+            spots.append(self.move(mesh, start, end, points=spots[-1], steady=velocity))
             velocity = zeroed(spots[-1] - spots[-2])
         return spots

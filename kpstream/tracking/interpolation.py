@@ -156,7 +156,7 @@ class Interpolation:
             rows = min(len(begun.xy), len(state.xy))
             track.residual = zeroed(widen(state.xy[:rows] - begun.xy[:rows], len(begun.xy)))
         track.motion.last_drawn = None
-        return self._eased(track, pose)
+        return self._eased(track, pose, 0.0 if last is None else frame.pts - last[0])
 
     def entering(self, track: Track, after: Keyframe, frame: Frame, number: int) -> Pose | None:
         """Before the first answer that finds an object: from where it enters, or half of the way back."""
@@ -171,11 +171,11 @@ class Interpolation:
             return None
         return pose_at_entry(after.pose, track.path, number)
 
-    def _eased(self, track: Track, pose: Pose) -> Pose:
+    def _eased(self, track: Track, pose: Pose, seconds: float) -> Pose:
         """The pose, on its way from where it was drawn last to where it should be."""
         if track.residual is None:
             return pose
-        residual = track.residual = (self._settings.glide * track.residual).astype(np.float32)
+        residual = track.residual = (self._settings.glide_after(seconds) * track.residual).astype(np.float32)
         moved = np.tile(np.median(residual, axis=0), 2).astype(np.float32)
         return pose.but(xy=pose.xy + residual, xyxy=pose.xyxy + moved)
 

@@ -86,10 +86,14 @@ class Motion:
         """Whether the object was drawn on this picture where its trajectory led."""
         return self.last_drawn is not None and self.last_drawn.last == number
 
-    def glide(self, number: int) -> PointState | None:
+    def glide(self, number: int, seconds: float) -> PointState | None:
         """Where to draw the points on the newest picture: what answers correct is made good step by step.
 
         The motion since the last picture is drawn in full, so that nothing lags.
+
+        Args:
+            number: The number of the newest picture.
+            seconds: The time since the one before.
         """
         trajectory = self.trajectory or self.retracked
         if trajectory is None:
@@ -97,7 +101,9 @@ class Motion:
         state, before = trajectory.states[-1], trajectory.at(number - 1)
         last = None if self.last_drawn is None else self.last_drawn.at(number - 1)
         if before is not None and last is not None and before.xy.shape == last.xy.shape:
-            state = PointState(state.xy + self.settings.glide * zeroed(last.xy - before.xy), state.variance)
+            state = PointState(
+                state.xy + np.float32(self.settings.glide_after(seconds)) * zeroed(last.xy - before.xy), state.variance
+            )
         self.last_drawn = Trajectory(number, [state]) if trajectory.last == number else None
         return state
 

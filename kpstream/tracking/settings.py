@@ -6,6 +6,16 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
+class FlowReach:
+    """How far optical flow looks."""
+
+    window: int
+    """Side of the patch that it compares, in pixels."""
+    levels: int
+    """Halvings of the picture in which it looks first."""
+
+
+@dataclass(frozen=True)
 class TrackerSettings:
     """How the tracker follows objects. Chosen by the mean error over several clips, never on one.
 
@@ -21,21 +31,43 @@ class TrackerSettings:
     """Pictures that are kept: twelve seconds at 30 a second, longer than any answer is waited for; 21 MB."""
     same_scene: float = 0.5
     """Correlation of two coarse pictures; below it the scene was cut, and nothing is followed across."""
+    detail_object: float = 160
+    """Pixels; the larger side of an object in the picture in which it is tracked is at most that, and half of it."""
+    detail_gain: float = 1.15
+    """An object is tracked in the full picture only where that shows it so much larger than the small one."""
+    detail_side: float = 1920
+    """Longer side of the finest picture that is kept, in pixels; what is larger is halved."""
+    detail_seconds: float = 1.2
+    """Seconds for which full pictures are kept, only while somebody is small: 2.7 MB each at 1080p, as at 4K."""
+    detail_margin: float = 0.2
+    """What is cut out around an object on each side, in shares of its larger side."""
+    detail_flow: FlowReach = FlowReach(9, 2)
+    """In pieces of the full picture, which move along with their object."""
+    camera_flow: FlowReach = FlowReach(9, 3)
+    """For the camera's motion, in the small picture."""
+    min_camera_points: int = 8
+    """Points of the background that must be found again; with fewer, the camera is taken to stand still."""
+    camera_outlier: float = 2.0
+    """Small pixels; a point that moves otherwise than the camera by more hardly counts, and later even less."""
     upload_side: float = 640
     """Pixels of a picture's longer side at the endpoint, whose answers are whole pixels of it."""
 
     # from one picture to the next
 
-    flow_window: int = 9
-    """Side of the patch that optical flow compares, in small pixels."""
-    flow_levels: int = 3
-    """Halvings of the picture in which optical flow looks first: how far it reaches."""
+    flow: FlowReach = FlowReach(9, 3)
+    """In the small picture."""
+    slow_flow: FlowReach = FlowReach(13, 4)
+    """The same where an object may go far between two pictures."""
+    slow_beyond: float = 1.5
+    """Thirtieths of a second between two pictures, from which on that is so."""
     flow_returns_within: float = 1.5
     """Small pixels; a point that flow does not bring back as near as this is followed by its neighbours' flow."""
     rounds: int = 2
     """Steps of Gauss-Newton on the edges of an object."""
     rounds_retracked: int = 3
     """The same for an object that is tracked again from a newer answer."""
+    blur: int = 3
+    """Side of the kernel, in pixels, that blurs what the edges see: the noise that small limbs drown in. 1: none."""
     grey_noise: float = 8.0
     """Grey values by which two pictures of the same thing differ."""
     grey_outlier: float = 15.0
@@ -44,6 +76,14 @@ class TrackerSettings:
     """Share of its length by which an edge stretches from one picture to the next."""
     turn: float = 0.15
     """The same across the edge: by how much it turns."""
+    softening: float = 0.5
+    """Power of the time between two pictures by which an edge stretches and turns more; at 30 a second it is one."""
+    guess_prior: float = 4.0
+    """What a guess costs for each diagonal by which it differs from a steady motion; a misfit costs up to 1."""
+    guess_whole: float = 0.3
+    """What the misfit of the whole object counts for a point, beside that of the edges around it."""
+    max_answer_gap: float = 0.8
+    """Seconds between two answers, up to which the way between them is a guess at the motion."""
     hold: float = 0.01
     """What keeps a point at its first guess while nothing else says otherwise: inverse variance, in small pixels."""
     moves_beyond: float = 0.3
@@ -68,7 +108,10 @@ class TrackerSettings:
     max_fast_forward: int = 28
     """Cost of the fast-forwarding within one frame: 3 for each picture and 1 for each object in it."""
     glide: float = 0.7
-    """What is left of a correction one picture later."""
+    """What is left of a correction a thirtieth of a second later."""
+    glide_time: float = 0.5
+    """Power of the time between two pictures: at fewer pictures a second less is left in the next one, but not as
+    much less as time alone would have it, for smoothing is what takes out the answers' jitter."""
 
     # lattice: points for an object without keypoints
 
@@ -113,6 +156,8 @@ class TrackerSettings:
     """Grey values by which a hidden edge differs from what it looked like, on average."""
     mostly_hidden: float = 0.4
     """Share of its edges; an object that is hidden by more moves on as it did before."""
+    hidden_drift: float = 0.25
+    """Seconds; an object that is mostly hidden goes on as it did as a whole over this time before."""
     edge_learning_rate: float = 0.3
     """Weight of the newest picture in how an object's edges look."""
 
@@ -124,6 +169,10 @@ class TrackerSettings:
     """Diagonals; no path through the pictures is trusted to be better."""
     straight_weight: float = 0.1
     """Weight of the straight line beside the paths through the pictures."""
+
+    def glide_after(self, seconds: float) -> float:
+        """What is left of a correction in the next picture."""
+        return float(self.glide ** (max(1.0, 30 * seconds) ** self.glide_time))
 
 
 DEFAULT = TrackerSettings()

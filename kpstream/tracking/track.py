@@ -13,7 +13,7 @@ import numpy as np
 from kpstream.entities import Pose
 from kpstream.tracking.appearance import Appearance
 from kpstream.tracking.frames import FrameHistory
-from kpstream.tracking.geometry import Points, box_around, diagonal
+from kpstream.tracking.geometry import Points, box_around, diagonal, shift
 from kpstream.tracking.motion import Motion
 from kpstream.tracking.presence import Presence
 from kpstream.tracking.settings import TrackerSettings
@@ -79,6 +79,18 @@ class Track:
                 return before, keyframe
             before = keyframe
         return before, None
+
+    def answered_motion(self, rows: int, seconds: float) -> Points:
+        """How far its points go in so many seconds, by the last two answers; shape ``(rows, 2)``, zero if unknown."""
+        motion = np.zeros((rows, 2), np.float32)
+        before, last = (self.keyframes[-2], self.keyframes[-1]) if len(self.keyframes) > 1 else (None, None)
+        if before is None or last is None or last.pts - before.pts > self.presence.settings.max_answer_gap:
+            return motion
+        shared = min(rows, len(before.pose.xy), len(last.pose.xy))
+        motion[:] = np.nan
+        motion[:shared] = last.pose.xy[:shared] - before.pose.xy[:shared]
+        motion = np.where(np.isnan(motion), shift(before.pose.xy[:shared], last.pose.xy[:shared]), motion)
+        return np.asarray(motion * np.float32(seconds / (last.pts - before.pts)))
 
     def forget(self, pts: float) -> None:
         """Drop the keyframes that no later frame needs."""

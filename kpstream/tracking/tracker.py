@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from kpstream.entities import Frame, Pose, Result
 from kpstream.tracking.association import Association
+from kpstream.tracking.detail import level_of
 from kpstream.tracking.forward import Forward
 from kpstream.tracking.interpolation import Interpolation
 from kpstream.tracking.settings import DEFAULT, TrackerSettings
@@ -74,6 +75,7 @@ class Tracker:
         Called once for every frame, in order: the picture itself carries the points on.
         """
         memory = self._memory
+        memory.frames.keeps_detail = any(self._is_small(track, frame) for track in memory.tracks)
         last, number = memory.shown, memory.frames.add(frame)
         memory.coordinate_step = max(1.0, max(frame.size) / memory.settings.upload_side)
         memory.shown = (frame.pts, number)
@@ -83,6 +85,12 @@ class Tracker:
         drawn = [(track, pose) for track, pose in zip(memory.tracks, poses, strict=True) if pose is not None]
         self.has_unconfirmed = any(track.presence.misses for track, _ in drawn)
         return tuple(pose for _, pose in drawn)
+
+    def _is_small(self, track: Track, frame: Frame) -> bool:
+        """Whether the full picture shows an object larger than the small one."""
+        settings = self._memory.settings
+        scale = min(1.0, settings.small_side / max(frame.size))
+        return bool(0.5 ** level_of(track.pose.xy, settings) > settings.detail_gain * scale)
 
     def _pose(self, track: Track, frame: Frame, number: int, last: tuple[float, int] | None) -> Pose | None:
         before, after = track.neighbours(frame.pts)

@@ -60,6 +60,11 @@ class Trajectory:
         moved = self.displacement(number)
         return np.zeros_like(self.states[0].xy) if moved is None else moved
 
+    def drift(self, steps: int) -> Points:
+        """How far the object as a whole moved in a step, over the last ones, shape ``(2,)``."""
+        states = self.states[-1 - steps :]
+        return shift(states[0].xy, states[-1].xy) / np.float32(max(1, len(states) - 1))
+
     def narrowed(self, rows: int) -> Trajectory:
         """The same trajectory of the first ``rows`` points alone."""
         return Trajectory(self.first, [PointState(state.xy[:rows], state.variance[:rows]) for state in self.states])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -140,13 +142,14 @@ def arm(background: Grey, cloth: Grey, way: float) -> Grey:
 def test_mesh_takes_an_end_along_that_its_background_holds_back() -> None:
     background = texture(200, 160, 6, grain=1.2)
     cloth = np.asarray(texture(200, 160, 7) // 3, np.uint8)
+    mesh = Mesh(3, CHAIN, replace(DEFAULT, blur=1))  # nothing is noisy here, and the arm is thin
     joints = points((100, 34), (100, 66), (100, 99))
     xy = joints[None]
     velocity = np.zeros_like(xy)
     alone = joints.copy()
     for step in range(8):
         before, after = arm(background, cloth, 2.0 * step), arm(background, cloth, 2.0 * step + 2)
-        velocity = Mesh(3, CHAIN).move(before, after, xy, velocity)
+        velocity = mesh.move(before, after, xy, velocity)
         xy = xy + velocity
         way, sound = lucas_kanade(before, after, alone)
         alone[sound] += way[sound]
@@ -173,7 +176,7 @@ def test_mesh_begins_where_a_guess_says_and_not_where_flow_would() -> None:
     nowhere, guess = np.zeros_like(start), points((59.5, 0.5), (59.5, 0.5), (59.5, 0.5))[None]
     lost = Mesh(3, CHAIN).move(picture, moved, start, nowhere)
     assert np.abs(lost - [60, 1]).max() > 5
-    way = Mesh(3, CHAIN).move(picture, moved, start, nowhere, guess=guess)
+    way = Mesh(3, CHAIN).move(picture, moved, start, nowhere, guesses=[guess])
     np.testing.assert_allclose(way, np.broadcast_to(np.array([60, 1]), way.shape), atol=0.3)
 
 

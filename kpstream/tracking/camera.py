@@ -1,0 +1,73 @@
+"""The motion of the camera between two pictures, by what most of the background does."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from kpstream.tracking.flow import Grey, lucas_kanade
+from kpstream.tracking.geometry import Points
+from kpstream.tracking.settings import TrackerSettings
+
+_COLUMNS, _ROWS = 12, 8
+_ROUNDS = 6
+_NARROWS = 0.7  # by which the residual that still counts shrinks from round to round
+_PRIOR = np.array([1e2, 1e2, 1e-3, 1e-3])  # no rotation and no zoom, unless most points say otherwise
+
+
+class CameraMotion(NamedTuple):
+    """A similarity: ``(x, y)`` goes to ``(x + a x - b y + left, y + b x + a y + down)``."""
+
+    a: float = 0.0
+    b: float = 0.0
+    right: float = 0.0
+    down: float = 0.0
+
+    def displacement(self, points: Points) -> Points:
+        """How far points of the background move, shape ``(..., 2)``."""
+        x, y = points[..., 0], points[..., 1]
+        moved = np.stack([self.a * x - self.b * y + self.right, self.b * x + self.a * y + self.down], axis=-1)
+        return np.asarray(moved, np.float32)
+
+    def inverse(self) -> CameraMotion:
+        """The motion from the second picture back to the first."""
+        scale, turn = 1 + self.a, self.b
+        norm = scale**2 + turn**2
+        c, d = scale / norm, -turn / norm
+        return CameraMotion(c - 1, d, -(c * self.right - d * self.down), -(d * self.right + c * self.down))
+
+    def scaled(self, factor: float) -> CameraMotion:
+        """The same motion in pixels that are this much smaller."""
+        return self._replace(right=self.right * factor, down=self.down * factor)
+
+
+def camera_motion(before: Grey, after: Grey, settings: TrackerSettings) -> CameraMotion:
+    """Estimate the camera's motion from a grid of points, robustly: people are the outliers.
+
+    Args:
+        before: A small picture.
+        after: The next one, of the same size.
+        settings: How far flow looks, and what is an outlier.
+    """
+    height, width = before.shape
+    columns, rows = (np.arange(_COLUMNS) + 0.5) * width / _COLUMNS, (np.arange(_ROWS) + 0.5) * height / _ROWS
+    grid = np.stack(np.meshgrid(columns, rows), axis=-1).reshape(-1, 2).astype(np.float32)
+    moved, sound = lucas_kanade(before, after, grid, settings, settings.camera_flow)
+    points, moved = grid[sound].astype(float), moved[sound].astype(float)
+    if len(points) < settings.min_camera_points:
+        return CameraMotion()
+    design = np.zeros((len(points), 2, 4))
+    design[:, 0, 0] = design[:, 1, 1] = points[:, 0]
+    design[:, 0, 1], design[:, 1, 0] = -points[:, 1], points[:, 1]
+    design[:, 0, 2] = design[:, 1, 3] = 1
+    found = np.concatenate([[0, 0], np.median(moved, axis=0)])
+    within = settings.camera_outlier
+    for _ in range(_ROUNDS):
+        off = ((design @ found - moved) ** 2).sum(1)
+        weight = 1 / (1 + off / within**2) ** 2
+        normal = np.einsum("n,nik,nil->kl", weight, design, design) + np.diag(_PRIOR)
+        found = np.linalg.solve(normal, np.einsum("n,nik,ni->k", weight, design, moved))
+        within = max(0.5, within * _NARROWS)
+    a, b, right, down = found.tolist()
+    return CameraMotion(a, b, right, down)

@@ -1,0 +1,144 @@
+"""Objects at their own scale: pieces of the full picture for those that are small in the small one.
+
+A person who is 130 pixels tall on 1080p is 22 pixels tall in the small picture, with limbs of two pixels. Such an
+object is tracked in a piece of the full picture, halved as often as it takes to make the object of middling size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil, log2
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from kpstream.tracking.flow import Grey
+from kpstream.tracking.geometry import Points
+from kpstream.tracking.settings import TrackerSettings
+
+
+class Pyramid:
+    """The grey picture at full size, or a half or quarter of it where that is too large, and its halves."""
+
+    def __init__(self, image: npt.NDArray[np.uint8], settings: TrackerSettings) -> None:
+        height, width = image.shape[:2]
+        self._first = max(0, ceil(log2(max(height, width) / settings.detail_side)))
+        if self._first:
+            size = (width >> self._first, height >> self._first)
+            image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_NEAREST), np.uint8)
+        self._planes: list[Grey] = [np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)]
+
+    def plane(self, level: int) -> tuple[int, Grey]:
+        """The picture halved ``level`` times, or the finest that there is; and how often it was halved."""
+        level = max(level, self._first)
+        while len(self._planes) <= level - self._first:
+            height, width = self._planes[-1].shape
+            even = self._planes[-1][: height & ~1, : width & ~1]
+            half = cv2.resize(even, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+            self._planes.append(np.asarray(half, np.uint8))
+        return level, self._planes[level - self._first]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Atlas:
+    """Pieces of two pictures, one below the other: N objects can be tracked in one stroke."""
+
+    before: Grey
+    after: Grey
+    scale: Points
+    """Pixels of the atlas per pixel of the source, shape ``(N, 1, 1)``."""
+    origin: Points
+    """What is added after scaling, shape ``(N, 1, 2)``."""
+    shift: Points
+    """How far each piece of the second picture was moved along with its object, shape ``(N, 1, 2)``."""
+
+    def points(self, points: Points) -> Points:
+        """Points of the source, shape ``(N, K, 2)``, in pixels of the atlas."""
+        return (points + np.float32(0.5)) * self.scale - np.float32(0.5) + self.origin
+
+    def ways(self, ways: Points) -> Points:
+        """Displacements in the source, shape ``(N, K, 2)``, in pixels of the atlas."""
+        return ways * self.scale - self.shift
+
+    def source_ways(self, ways: Points) -> Points:
+        """Displacements in the atlas in pixels of the source."""
+        return (ways + self.shift) / self.scale
+
+
+def level_of(points: Points, settings: TrackerSettings) -> int:
+    """How often the picture is halved for an object, so that it is of middling size; 0 for a small one.
+
+    Args:
+        points: Shape ``(K, 2)``, in pixels of the source.
+        settings: What middling is.
+    """
+    known = points[~np.isnan(points[:, 0])]
+    side = float(np.ptp(known, axis=0).max()) if len(known) else 0.0
+    return max(0, ceil(log2(max(side, 1.0) / settings.detail_object)))
+
+
+def make_atlas(
+    pyramids: tuple[Pyramid, Pyramid],
+    points: Points,
+    moves: Points,
+    levels: Sequence[int],
+    settings: TrackerSettings,
+) -> Atlas:
+    """Cut out N objects.
+
+    Args:
+        pyramids: The picture that the points are in, and the next one.
+        points: Shape ``(N, K, 2)``, in pixels of the source; of each object at least one is known.
+        moves: About how far each object goes, shape ``(N, 2)``, in the same pixels.
+        levels: How often the picture is halved for each.
+        settings: How much there is around each object.
+    """
+    pieces, scales, origins, shifts = [], [], [], []
+    row = 0
+    for xy, move, wanted in zip(points, moves, levels, strict=True):
+        level, plane = pyramids[0].plane(wanted)
+        _, target = pyramids[1].plane(wanted)
+        scale = 0.5**level
+        low, high = np.nanmin(xy, axis=0) * scale, np.nanmax(xy, axis=0) * scale
+        margin = settings.detail_margin * float((high - low).max()) + 8
+        corner, size = np.floor(low - margin).astype(int), np.ceil(high - low + 2 * margin).astype(int) + 1
+        shift = np.round(move * scale).astype(int)
+        pieces.append((_cut(plane, corner, size), _cut(target, corner + shift, size)))
+        scales.append(scale)
+        origins.append(np.array([0, row]) - corner)
+        shifts.append(shift)
+        row += int(size[1])
+    width = max(piece.shape[1] for piece, _ in pieces)
+    sides = [np.concatenate([_widened(pair[side], width) for pair in pieces]) for side in (0, 1)]
+    return Atlas(
+        sides[0],
+        sides[1],
+        np.array(scales, np.float32)[:, None, None],
+        np.array(origins, np.float32)[:, None],
+        np.array(shifts, np.float32)[:, None],
+    )
+
+
+def _widened(piece: Grey, width: int) -> Grey:
+    if piece.shape[1] == width:
+        return piece
+    return np.asarray(cv2.copyMakeBorder(piece, 0, 0, 0, width - piece.shape[1], cv2.BORDER_REPLICATE), np.uint8)
+
+
+def _cut(plane: Grey, corner: npt.NDArray[np.int_], size: npt.NDArray[np.int_]) -> Grey:
+    """A piece of a picture; at the picture's border it goes on."""
+    (x, y), (width, height) = corner.tolist(), size.tolist()
+    left, right = min(max(0, x), plane.shape[1] - 1), max(min(x + width, plane.shape[1]), 1)
+    top, bottom = min(max(0, y), plane.shape[0] - 1), max(min(y + height, plane.shape[0]), 1)
+    right, bottom = max(right, left + 1), max(bottom, top + 1)
+    piece = plane[top:bottom, left:right]
+    if piece.shape == (height, width):
+        return piece
+    before = max(0, top - y), max(0, left - x)
+    after = height - before[0] - piece.shape[0], width - before[1] - piece.shape[1]
+    if min(*before, *after) < 0:  # wholly outside: one pixel's worth of border, everywhere
+        return np.full((height, width), piece[0, 0], np.uint8)
+    bordered = cv2.copyMakeBorder(piece, before[0], after[0], before[1], after[1], cv2.BORDER_REPLICATE)
+    return np.asarray(bordered, np.uint8)

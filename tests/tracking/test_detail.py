@@ -1,0 +1,81 @@
+"""Objects that are small in the picture: they are tracked in the full one."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kpstream.entities import Frame, Image, Pose, Result
+from kpstream.tracking import DEFAULT, Tracker
+from kpstream.tracking.detail import Pyramid, level_of, make_atlas
+from tests.tracking.test_tracker import ARM, texture
+
+SIZE = (1280, 720)
+STREET = texture(3, SIZE, grain=12)
+COAT = texture(4, (44, 44), grain=1.5)
+
+
+def scene(x: float, y: float, camera: float = 0.0) -> Image:
+    """A street with a piece of cloth of 44 pixels on it; the camera looks ``camera`` pixels further to the left."""
+    image = np.asarray(np.roll(STREET, round(camera), axis=1).copy(), np.uint8)
+    matrix = np.array([[1, 0, x - 10], [0, 1, y - 10]], np.float32)
+    cv2.warpAffine(COAT, matrix, SIZE, dst=image, borderMode=cv2.BORDER_TRANSPARENT)
+    return image
+
+
+def small(x: float, y: float) -> Pose:
+    xy = np.array([[x, y], [x + 12, y + 4], [x + 24, y + 20]], np.float32)
+    box = np.array([x - 4, y - 4, x + 28, y + 24], np.float32)
+    return Pose(xy, np.full(3, 0.9, np.float32), box, 0.8, 0, "person", ARM)
+
+
+def worst(speed: float, *, shake: float = 0.0) -> float:
+    """The largest error on one who is 24 pixels tall, live, in pixels."""
+    random = np.random.default_rng(1)
+    camera = np.cumsum(random.uniform(-shake, shake, 60)).round()
+    places = [(400 + speed * index + camera[index], 300.0) for index in range(60)]
+    tracker, off = Tracker(), [0.0]
+    for index, (x, y) in enumerate(places):
+        asked = index - 12
+        if asked >= 0 and asked % 6 == 0:
+            tracker.update(Result(asked, asked / 30, (small(*places[asked]),), 0, 0, 0))
+        poses = tracker.predict(Frame(index, index / 30, 0, scene(x, y, camera[index])))
+        off += [float(np.abs(pose.xy - small(x, y).xy).max()) for pose in poses if index >= 30]
+    assert len(off) == 31
+    return max(off)
+
+
+def test_small_object_is_followed_to_the_pixel() -> None:
+    assert worst(1.5) < 1
+
+
+def test_small_object_is_not_lost_while_the_camera_shakes() -> None:
+    assert worst(1.5, shake=15) < 3
+
+
+@given(st.floats(1, 4000))
+def test_object_is_of_middling_size_or_as_it_is(side: float) -> None:
+    level = level_of(np.array([[5, 7], [5 + side / 3, 7 + side]], np.float32), DEFAULT)
+    assert side * 0.5**level <= DEFAULT.detail_object * 1.001
+    assert level == 0 or side * 0.5**level > DEFAULT.detail_object / 2.001
+
+
+def test_what_is_finer_than_4k_needs_is_never_kept() -> None:
+    level, plane = Pyramid(np.zeros((2160, 3840, 3), np.uint8), DEFAULT).plane(0)
+    assert (level, plane.shape) == (1, (1080, 1920))
+
+
+@pytest.mark.parametrize("place", [(100, 100), (-30, 20), (1270, 715), (-500, -500)])
+def test_atlas_gives_points_and_ways_back(place: tuple[float, float]) -> None:
+    pyramid = Pyramid(STREET, DEFAULT)
+    one = np.array([[0, 0], [30, 40]], np.float32) + np.array(place, np.float32)
+    both = np.stack([one, one * 1.5 + 7])
+    atlas = make_atlas((pyramid, pyramid), both, np.array([[3, 0], [-8, 5]], np.float32), [0, 1], DEFAULT)
+    height, width = atlas.before.shape
+    inside = atlas.points(both)
+    assert ((inside > 0) & (inside < (width, height))).all()
+    ways = np.full_like(both, 2.5)
+    assert atlas.source_ways(atlas.ways(ways)) == pytest.approx(ways)
