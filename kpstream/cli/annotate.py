@@ -53,7 +53,9 @@ def annotate(
         make_endpoint(model).close()  # what would refuse it is told before anything is opened or made
     jobs = plan_jobs(
         inputs,
-        Outputs(outputs.output, outputs.jsonl, outputs.coco, outputs.csv),
+        Outputs(
+            outputs.output, outputs.jsonl, outputs.coco, outputs.csv, outputs.frames, coco_frames=outputs.coco_frames
+        ),
         Encoding(outputs.crf, outputs.preset, audio=outputs.audio),
         overwrite=outputs.overwrite,
         reads=[] if poses is None else [poses],
@@ -76,8 +78,8 @@ def annotate(
 
 
 def _check_together(inputs: list[Path], part: PartOptions, outputs: OutputOptions, requests: RequestOptions) -> None:
-    if outputs.output is None and not (outputs.jsonl or outputs.coco or outputs.csv):
-        raise UsageError("nothing would be written: add -o OUT.mp4, or `jsonl`, `coco` or `csv`")
+    if outputs.output is None and not (outputs.jsonl or outputs.coco or outputs.csv or outputs.frames):
+        raise UsageError("nothing would be written: add -o OUT.mp4, or `jsonl`, `coco`, `frames` or `csv`")
     if part.every is not None and requests.rate is not None:
         raise UsageError("`every` and `rate` say the same thing in two ways: give one of them")
     if part.every is not None and requests.sampling == "adaptive":

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from kpstream.errors import UsageError
 from kpstream.interfaces import Sink
@@ -14,6 +15,8 @@ from kpstream.sinks.coco import CocoSink
 from kpstream.sinks.csv_file import CsvSink
 from kpstream.sinks.jsonl import JsonLinesSink
 from kpstream.sinks.output import STDOUT, check_apart, check_writable, sink_error
+from kpstream.sinks.pictures import PictureFolder
+from kpstream.sinks.sampled import SampledOnly
 from kpstream.sinks.video import VideoSink
 from kpstream.sources.file import VideoFile
 
@@ -28,14 +31,22 @@ class Outputs:
     jsonl: Path | None = None
     coco: Path | None = None
     csv: Path | None = None
+    frames: Path | None = None
+    """A folder for the pictures that COCO names."""
+    coco_frames: Literal["all", "sampled"] = "all"
+    """Which ones those are."""
 
     def paths(self) -> list[Path]:
         """The files, without stdout."""
-        found = [getattr(self, field.name) for field in fields(self)]
+        found = (self.video, self.jsonl, self.coco, self.csv)
         return [path for path in found if path is not None and str(path) != STDOUT]
 
+    def places(self) -> list[Path]:
+        """The files, and the folder of pictures."""
+        return [*self.paths(), *([] if self.frames is None else [self.frames])]
+
     def __str__(self) -> str:
-        return ", ".join(map(str, self.paths())) or "standard output"
+        return ", ".join(map(str, self.places())) or "standard output"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +71,7 @@ class Job:
     @property
     def journal(self) -> Path | None:
         """Where its answers are kept until it is done: beside the first output; None where all goes to stdout."""
-        first = next(iter(self.outputs.paths()), None)
+        first = next(iter(self.outputs.places()), None)
         return None if first is None else first.with_name(first.name + JOURNAL_SUFFIX)
 
     def check(self) -> None:
@@ -74,6 +85,8 @@ class Job:
             VideoSink(self.outputs.video, crf=self.encoding.crf, preset=self.encoding.preset).check()
         for path in self.outputs.paths():
             check_writable(path)
+        if self.outputs.frames is not None:
+            PictureFolder(self.outputs.frames).check()
 
     def make_sinks(self, video: VideoFile) -> list[Sink]:
         """The sinks; none of them has written anything yet.
@@ -96,14 +109,13 @@ class Job:
             sinks.append(Background.waiting(sink, name="video"))
         if outputs.jsonl is not None:
             sinks.append(JsonLinesSink(outputs.jsonl))
-        if outputs.coco is not None:
-            sinks.append(CocoSink(outputs.coco))
+        named: list[Sink] = [] if outputs.coco is None else [CocoSink(outputs.coco)]
+        if outputs.frames is not None:
+            named.append(Background.waiting(PictureFolder(outputs.frames), name="pictures"))
+        sinks += named if outputs.coco_frames == "all" else map(SampledOnly, named)
         if outputs.csv is not None:
             sinks.append(CsvSink(outputs.csv))
         return sinks
-
-
-_SUFFIXES = {"video": ".mp4", "jsonl": ".jsonl", "coco": ".json", "csv": ".csv"}
 
 
 def plan_jobs(
@@ -126,12 +138,12 @@ def plan_jobs(
     """
     several = len(inputs) > 1
     jobs = [Job(path, _for_one(path, wanted, folders=several), encoding) for path in inputs]
-    writes = [path for job in jobs for path in job.outputs.paths()]
+    writes = [path for job in jobs for path in job.outputs.places()]
     check_apart([*inputs, *reads], writes)
     for job in jobs:
         unfinished = job.journal is not None and job.journal.exists()  # the outputs are those of an interrupted run
-        for path in job.outputs.paths():
-            if path.exists() and not overwrite and not unfinished:
+        for path in job.outputs.places():
+            if _holds_something(path) and not overwrite and not unfinished:
                 raise UsageError(f"{path} is there already: add `overwrite`, or choose another name")
     if several:
         _make_folders({path.parent for path in writes})
@@ -140,6 +152,10 @@ def plan_jobs(
         if several:
             VideoFile(job.path).close()  # the last one's fault is known before the first one's requests are spent
     return jobs
+
+
+def _holds_something(path: Path) -> bool:
+    return any(path.iterdir()) if path.is_dir() else path.exists()
 
 
 def _make_folders(folders: set[Path]) -> None:
@@ -151,12 +167,18 @@ def _make_folders(folders: set[Path]) -> None:
 
 
 def _for_one(source: Path, wanted: Outputs, *, folders: bool) -> Outputs:
-    named: dict[str, Path | None] = {}
-    for kind, suffix in _SUFFIXES.items():
-        path: Path | None = getattr(wanted, kind)
-        if path is not None and str(path) != STDOUT and (folders or path.is_dir()):
-            if path.suffix and not path.is_dir():
-                raise UsageError(f"{path}: with several inputs this names a folder, one file for each goes into it")
-            path = path / (source.stem + suffix)
-        named[kind] = path
-    return Outputs(**named)
+    def named(path: Path | None, suffix: str) -> Path | None:
+        if path is None or str(path) == STDOUT or not (folders or path.is_dir()):
+            return path
+        if path.suffix and not path.is_dir():
+            raise UsageError(f"{path}: with several inputs this names a folder, one file for each goes into it")
+        return path / (source.stem + suffix)
+
+    return replace(
+        wanted,
+        video=named(wanted.video, ".mp4"),
+        jsonl=named(wanted.jsonl, ".jsonl"),
+        coco=named(wanted.coco, ".json"),
+        csv=named(wanted.csv, ".csv"),
+        frames=wanted.frames / source.stem if wanted.frames is not None and folders else wanted.frames,
+    )

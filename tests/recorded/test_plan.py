@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
+from kpstream.entities import Scene
 from kpstream.errors import SinkError, SourceOpenError, UsageError
 from kpstream.recorded.plan import Encoding, Job, Outputs, plan_jobs
+from kpstream.sources.file import VideoFile
 from tests.source_clips import write_video
 
 
@@ -43,6 +47,48 @@ def test_a_wrong_input_among_several_is_told_before_work_begins(tmp_path: Path) 
 def test_a_folder_that_is_there_takes_one_input_too(tmp_path: Path) -> None:
     (job,) = planned([Path("a.mkv")], Outputs(tmp_path))
     assert job.outputs.video == tmp_path / "a.mp4"
+
+
+def test_pictures_go_into_a_folder_each_video_into_its_own(tmp_path: Path) -> None:
+    folder = tmp_path / "pictures"
+    (job,) = planned([Path("a.mkv")], Outputs(frames=folder))
+    assert (job.outputs.frames, job.journal) == (folder, tmp_path / "pictures.journal")
+    assert str(job.outputs) == str(folder)
+    folder.mkdir()
+    assert planned([Path("a.mkv")], Outputs(frames=folder))
+    jobs = planned(clips(tmp_path, "a.mp4", "b.mov"), Outputs(frames=folder))
+    assert [job.outputs.frames for job in jobs] == [folder / "a", folder / "b"]
+
+
+def test_a_folder_with_pictures_is_not_written_over(tmp_path: Path) -> None:
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "pictures" / "000000.jpg").touch()
+    with pytest.raises(UsageError, match="`overwrite`"):
+        planned([Path("a.mp4")], Outputs(frames=tmp_path / "pictures"))
+    assert planned([Path("a.mp4")], Outputs(frames=tmp_path / "pictures"), overwrite=True)
+    (tmp_path / "pictures.journal").touch()  # an interrupted run goes on
+    assert planned([Path("a.mp4")], Outputs(frames=tmp_path / "pictures"))
+    with pytest.raises(SinkError, match="is a file"):
+        planned([Path("a.mp4")], Outputs(frames=tmp_path / "pictures" / "000000.jpg"), overwrite=True)
+
+
+@pytest.mark.parametrize(("which", "expected"), [("all", [0, 1, 2, 3, 4]), ("sampled", [0, 3])])
+def test_coco_and_the_folder_hold_the_same_pictures(
+    which: Literal["all", "sampled"], expected: list[int], tmp_path: Path
+) -> None:
+    clip = write_video(tmp_path / "a.mp4", [40 * index for index in range(5)])
+    wanted = Outputs(coco=tmp_path / "a.json", frames=tmp_path / "pictures", coco_frames=which)
+    (job,) = planned([clip], wanted)
+    video = VideoFile(clip)
+    sinks = job.make_sinks(video)
+    while (frame := video.read()) is not None:
+        for sink in sinks:
+            sink.write(Scene(frame, (), result_frame_index=3 * round(frame.index / 3)), frame.image)
+    for sink in sinks:
+        sink.close()
+    names = [f"{number:06d}.jpg" for number in expected]
+    assert [image["file_name"] for image in json.loads((tmp_path / "a.json").read_text())["images"]] == names
+    assert sorted(path.name for path in (tmp_path / "pictures").iterdir()) == names
 
 
 def test_nothing_is_planned_that_would_destroy_something(tmp_path: Path) -> None:
