@@ -17,7 +17,9 @@ from av.video.stream import VideoStream
 
 from kpstream.errors import SourceReadError
 from kpstream.redact import redact
+from kpstream.sources.numbering import Numbering
 from kpstream.sources.opening import NEARLY, explain, open_video, shown
+from kpstream.sources.survey import Place, holds_a_picture, place_of
 
 _MIN_ASPECT = Fraction(1, 10)
 """Pixels that are longer are a fault of the file."""
@@ -35,6 +37,7 @@ class Decoder:
         options: FFmpeg's, for the protocol and the container.
         timeout: Seconds to wait for each step of opening, and for each packet; None waits for ever.
         by_slices: Use threads for the slices of a picture.
+        numbering: Told of each packet that is decoded.
 
     Raises:
         SourceOpenError: It could not be opened, or holds no video.
@@ -47,9 +50,11 @@ class Decoder:
         options: Mapping[str, str] | None = None,
         timeout: float | None = None,
         by_slices: bool = False,
+        numbering: Numbering | None = None,
     ) -> None:
-        self.broken = 0
-        """How many packets could not be decoded."""
+        self.place: Place | None = None
+        """Of the first packet that was read since the opening, or the last `seek`."""
+        self._numbering = numbering
         self._reference = reference
         self._timeout = timeout
         self._ready: deque[VideoFrame] = deque()
@@ -76,6 +81,7 @@ class Decoder:
             packet = self._packet()
             if packet is None:
                 return None
+            self.place = self.place or place_of(packet)
             self._ready.extend(self._decoded(packet))
             if not self._ready and time.monotonic() - asked_at > picture_timeout:
                 raise SourceReadError(f"{self._name}: data came for {picture_timeout:g} s, but no picture")
@@ -102,6 +108,9 @@ class Decoder:
         except FFmpegError:
             return False
         self._packets = self.container.demux(self.stream)
+        self.place = None
+        if self._numbering is not None:
+            self._numbering.restart()
         return True
 
     def close(self) -> None:
@@ -132,8 +141,11 @@ class Decoder:
         return packet
 
     def _decoded(self, packet: Packet[VideoStream]) -> list[VideoFrame]:
+        if self._numbering is not None and holds_a_picture(packet):
+            self._numbering.feed(packet.pts)
         try:
             return packet.decode()
         except FFmpegError:
-            self.broken += 1
+            if self._numbering is not None:
+                self._numbering.refuse()
             return []

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import time
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from math import ceil, inf, isnan, nan
+from dataclasses import dataclass
+from math import inf, isnan, nan
 from pathlib import Path
 
 import av
@@ -19,8 +19,10 @@ from kpstream.entities import Frame, Taken
 from kpstream.errors import SourceOpenError, SourceReadError
 from kpstream.redact import redact
 from kpstream.sources.decoder import Decoder
+from kpstream.sources.numbering import Numbering
 from kpstream.sources.opening import is_address, open_video
 from kpstream.sources.picture import Converter
+from kpstream.sources.survey import Survey, survey
 from kpstream.sources.taken import taken_by
 from kpstream.sources.timeline import Timeline
 
@@ -49,16 +51,6 @@ class _Picture:
     lap: int
     """How often that time has fallen before."""
     decoded: VideoFrame
-
-
-@dataclass(slots=True)
-class _Survey:
-    """What lies before a position."""
-
-    stamps: list[int]
-    """When its frames are shown, in units of the stream, in the order of decoding."""
-    entries: tuple[int, ...]
-    """Where the last key picture may be found: by when it is shown, or decoded; empty where it is the first."""
 
 
 class VideoFile:
@@ -106,6 +98,7 @@ class VideoFile:
         self._convert = Converter()
         self._timeline = Timeline()
         self._stamp, self._lap = nan, 0
+        self._numbering = Numbering()
         self._given = 0
         self._pending: _Picture | None = None
         self._open_at(start)
@@ -149,8 +142,8 @@ class VideoFile:
     def close(self) -> None:
         """Close the file; nothing is read from it afterwards. Idempotent."""
         if self._decoder is not None:
-            if self._decoder.broken:
-                _log.warning("%s: %d broken frames were left out", self.name, self._decoder.broken)
+            if lost := self._numbering.lost:
+                _log.warning("%s: %d broken frames were left out", self.name, lost)
             self._decoder.close()
         self._decoder = None
         self._pending = None
@@ -168,7 +161,10 @@ class VideoFile:
     def _begin(self) -> VideoFrame:
         """Open it and decode its first frame."""
         self.close()
-        self._decoder = decoder = Decoder(self._reference, options=self._options, timeout=self._timeout)
+        self._numbering = Numbering()
+        self._decoder = decoder = Decoder(
+            self._reference, options=self._options, timeout=self._timeout, numbering=self._numbering
+        )
         self._declare(decoder.container, decoder.stream)
         self._convert = Converter()
         self._timeline = Timeline()
@@ -177,7 +173,6 @@ class VideoFile:
         if first is None:
             self.close()
             raise SourceOpenError(f"cannot open {self.name}: no picture in it can be decoded")
-        decoder.broken = 0  # what cannot be decoded before the first frame is not part of the video
         self._given = 0
         self.start_pts = _seconds(first) or 0.0
         height, width = self._convert(first).shape[:2]
@@ -201,7 +196,7 @@ class VideoFile:
         decoded = None if self._decoder is None else self._decoder.next()
         return None if decoded is None else self._placed(decoded)
 
-    def _placed(self, decoded: VideoFrame) -> _Picture:
+    def _placed(self, decoded: VideoFrame, *, index: int | None = None) -> _Picture:
         assert self._decoder is not None
         interval = _USUAL_INTERVAL if isnan(self.frame_rate) else 1 / self.frame_rate
         seconds = _seconds(decoded)
@@ -211,52 +206,43 @@ class VideoFile:
             self._lap += 1
         if not isnan(stamp):
             self._stamp = stamp
-        picture = _Picture(self._given + self._decoder.broken, self._given, pts, stamp, self._lap, decoded)
+        number = self._numbering.index_of(_stamp(decoded), known=index)
+        picture = _Picture(number, self._given, pts, stamp, self._lap, decoded)
         self._given += 1
         return picture
 
     def _go_to(self, position: float, first: VideoFrame) -> None:
         """Stand before the first frame at or after ``position``; the file was just opened, and ``first`` decoded."""
-        survey = self._survey(position, first)
-        landed = any(self._land(entry, position) for entry in survey.entries)
-        if survey.entries and not landed:
+        found = self._survey(position, first)
+        landed = any(self._land(entry, found, position) for entry in found.entries)
+        if found.entries and not landed:
             self._pending = self._placed(self._begin())
         while self._pending is not None and self._pending.pts < position - _SAME_TIME:
             self._pending = self._next()
-        if self._pending is not None and landed:
-            assert self._decoder is not None
-            stamp = _stamp(self._pending.decoded)
-            index = sum(stamp is None or shown < stamp for shown in survey.stamps)
-            self._decoder.broken = 0  # pictures that lean on what lies before the entry are no fault of the file
-            self._given = index + 1
-            self._pending = replace(self._pending, index=index, decoded_index=index)
 
-    def _land(self, entry: int, position: float) -> bool:
+    def _land(self, entry: int, found: Survey, position: float) -> bool:
         """Go on from a key picture; False where the file cannot be entered there, at or before ``position``."""
         assert self._decoder is not None
+        if not self._decoder.seek(entry):
+            return False
         self._timeline = Timeline(self.start_pts)
         self._stamp, self._lap = nan, 0
-        self._pending = self._next() if self._decoder.seek(entry) else None
-        return self._pending is not None and self._pending.pts <= position + _SAME_TIME
+        decoded = self._decoder.next()
+        if decoded is None or self._decoder.place not in found.key_places:
+            return False
+        stamp = _stamp(decoded)
+        self._given = sum(stamp is None or shown < stamp for shown in found.stamps)
+        self._pending = self._placed(decoded, index=self._given)
+        return self._pending.pts <= position + _SAME_TIME
 
-    def _survey(self, position: float, first: VideoFrame) -> _Survey:
-        """Read the packets up to ``position``, without decoding one."""
-        zero, survey = _stamp(first), _Survey([], ())
+    def _survey(self, position: float, first: VideoFrame) -> Survey:
+        """Read the packets up to ``position``."""
+        zero, found = _stamp(first), Survey()
         container, stream = open_video(self._reference, options=self._options, timeout=self._timeout)
         with container, suppress(FFmpegError):  # what cannot be read cannot be counted
-            if zero is None or not stream.time_base:
-                return survey
-            target = zero + ceil((position - _SAME_TIME) / stream.time_base)
-            for packet in container.demux(stream):
-                if not packet.size or (packet.dts is not None and packet.dts > target):
-                    break
-                if packet.pts is None:  # as in AVI: such files are decoded from their beginning
-                    return _Survey([], ())
-                if zero <= packet.pts < target and not packet.is_discard:
-                    survey.stamps.append(packet.pts)
-                if packet.is_keyframe and zero < packet.pts <= target:
-                    survey.entries = (packet.pts,) if packet.dts is None else (packet.pts, packet.dts)
-        return survey
+            if zero is not None and stream.time_base:
+                found = survey(container.demux(stream), zero, position, float(stream.time_base))
+        return found
 
     def __repr__(self) -> str:
         width, height = self.frame_size
