@@ -142,7 +142,7 @@ class Decoder:
 
     def _decoded(self, packet: Packet[VideoStream]) -> list[VideoFrame]:
         if self._numbering is not None and holds_a_picture(packet):
-            self._numbering.feed(packet.pts)
+            self._numbering.feed(packet.pts, packet.dts)
         try:
             return packet.decode()
         except FFmpegError:

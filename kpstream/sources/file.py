@@ -151,7 +151,7 @@ class VideoFile:
     def _open_at(self, position: float) -> None:
         try:
             first = self._begin()
-            self._pending = self._placed(first)
+            self._pending = self._first(first)
             if position > 0:
                 self._go_to(position, first)
         except SourceReadError as error:
@@ -193,11 +193,17 @@ class VideoFile:
         self.taken = taken_by(container, stream)
 
     def _next(self) -> _Picture | None:
-        decoded = None if self._decoder is None else self._decoder.next()
-        return None if decoded is None else self._placed(decoded)
+        while self._decoder is not None and (decoded := self._decoder.next()) is not None:
+            index = self._numbering.index_of(_stamp(decoded))
+            if index is not None:
+                return self._placed(decoded, index)
+        return None
 
-    def _placed(self, decoded: VideoFrame, *, index: int | None = None) -> _Picture:
-        assert self._decoder is not None
+    def _first(self, decoded: VideoFrame) -> _Picture:
+        self._numbering.begin_at(0, _stamp(decoded))
+        return self._placed(decoded, 0)
+
+    def _placed(self, decoded: VideoFrame, index: int) -> _Picture:
         interval = _USUAL_INTERVAL if isnan(self.frame_rate) else 1 / self.frame_rate
         seconds = _seconds(decoded)
         pts = self._timeline.pts(seconds, (self._timeline.last or 0.0) + interval)
@@ -206,8 +212,7 @@ class VideoFile:
             self._lap += 1
         if not isnan(stamp):
             self._stamp = stamp
-        number = self._numbering.index_of(_stamp(decoded), known=index)
-        picture = _Picture(number, self._given, pts, stamp, self._lap, decoded)
+        picture = _Picture(index, self._given, pts, stamp, self._lap, decoded)
         self._given += 1
         return picture
 
@@ -216,7 +221,7 @@ class VideoFile:
         found = self._survey(position, first)
         landed = any(self._land(entry, found, position) for entry in found.entries)
         if found.entries and not landed:
-            self._pending = self._placed(self._begin())
+            self._pending = self._first(self._begin())
         while self._pending is not None and self._pending.pts < position - _SAME_TIME:
             self._pending = self._next()
 
@@ -231,8 +236,9 @@ class VideoFile:
         if decoded is None or self._decoder.place not in found.key_places:
             return False
         stamp = _stamp(decoded)
-        self._given = sum(stamp is None or shown < stamp for shown in found.stamps)
-        self._pending = self._placed(decoded, index=self._given)
+        index = self._given = sum(stamp is None or shown < stamp for shown in found.stamps)
+        self._numbering.begin_at(index, stamp)
+        self._pending = self._placed(decoded, index)
         return self._pending.pts <= position + _SAME_TIME
 
     def _survey(self, position: float, first: VideoFrame) -> Survey:

@@ -2,35 +2,44 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 
 class Numbering:
     """Counts what a container holds, whether or not it can be decoded.
 
     A packet holds one picture. Pictures come out of the decoder in the order of their stamps, so every packet whose
-    stamp lies between two that came out after each other was lost, and leaves a gap in the numbers. Where stamps are
-    missing, fall or stand, only what the decoder refused is known to be lost.
+    stamp lies between two that came out after each other was lost, and leaves a gap in the numbers. A damaged picture
+    may come out behind later ones: it is lost, too. Where the stamps of packets are missing or fall, as they do where
+    recordings were joined, only what the decoder refused is known to be lost.
     """
 
     def __init__(self) -> None:
         self.lost = 0
         """How many pictures were lost between those that came out."""
         self._refused = 0
-        self._pending: list[int] = []
         self._has_stamps = True
+        # The stamps that were fed and did not come out yet, apart for each recording that was joined.
+        self._pending: deque[list[int]] = deque([[]])
+        self._last_dts: int | None = None
         self._last_stamp: int | None = None
-        self._last_index = -1
+        self._last_index = 0
 
-    def feed(self, stamp: int | None) -> None:
+    def feed(self, stamp: int | None, dts: int | None) -> None:
         """Note a packet that goes into the decoder.
 
         Args:
             stamp: When its picture is shown, in units of the stream; None where the container does not say.
+            dts: When it is decoded; None where the container does not say.
         """
+        if dts is not None:
+            if self._has_stamps and self._last_dts is not None and dts < self._last_dts:
+                self._pending.append([])
+            self._last_dts = dts
         if stamp is None:
             self._has_stamps = False
-            self._pending.clear()
         elif self._has_stamps:
-            self._pending.append(stamp)
+            self._pending[-1].append(stamp)
 
     def refuse(self) -> None:
         """Note that the decoder could make nothing of a packet."""
@@ -38,36 +47,53 @@ class Numbering:
 
     def restart(self) -> None:
         """Forget the packets that were not shown yet: reading goes on elsewhere."""
-        self._pending.clear()
-        self._refused, self._last_stamp = 0, None
+        self._pending = deque([[]])
+        self._refused = 0
+        self._last_dts = self._last_stamp = None
 
-    def index_of(self, stamp: int | None, *, known: int | None = None) -> int:
+    def begin_at(self, index: int, stamp: int | None) -> None:
+        """Note the first picture that came out, whose number is known; what was lost before it does not count.
+
+        Args:
+            index: Its number.
+            stamp: Its stamp, in the units of those fed.
+        """
+        self._take(stamp)
+        self._last_index, self._last_stamp, self._refused = index, stamp, 0
+
+    def index_of(self, stamp: int | None) -> int | None:
         """The number of the next picture that came out.
 
         Args:
             stamp: Its own, in the units of those fed.
-            known: The number, where it is known from elsewhere: the first one of a part.
+
+        Returns:
+            None where it came out behind later ones, and is to be left out.
         """
-        lost = self._lost_before(stamp)
-        if known is not None:
-            lost, self._last_index = 0, known - 1
-        elif self._last_index < 0:
-            lost = 0  # what cannot be decoded before the first picture is not part of the video
+        if stamp is None or not self._has_stamps:
+            lost = self._refused
+        else:
+            is_joined = self._enter_recording_of(stamp)
+            if not is_joined and self._last_stamp is not None and stamp < self._last_stamp:
+                return None
+            lost = self._take(stamp)
+            lost = self._refused if is_joined else lost
         self.lost += lost
         self._last_index += 1 + lost
         self._last_stamp, self._refused = stamp, 0
         return self._last_index
 
-    def _lost_before(self, stamp: int | None) -> int:
-        last = self._last_stamp
-        if stamp is None or not self._has_stamps:
-            return self._refused
-        if stamp not in self._pending:
-            self._pending = [other for other in self._pending if other > stamp]
-            return self._refused
-        if last is not None and stamp <= last:  # another recording begins
-            self._pending = self._pending[self._pending.index(stamp) + 1 :]
-            return self._refused
-        lost = sum(last is not None and last < other < stamp for other in self._pending)
-        self._pending = [other for other in self._pending if other > stamp]
-        return lost
+    def _enter_recording_of(self, stamp: int) -> bool:
+        """Whether a picture is the first of another recording, which begins with it then."""
+        number = next((number for number, stamps in enumerate(self._pending) if stamp in stamps), 0)
+        for _ in range(number):
+            self._pending.popleft()
+        return number > 0
+
+    def _take(self, stamp: int | None) -> int:
+        """How many pictures of the same recording were lost before this one; their packets are forgotten."""
+        if stamp is None:
+            return 0
+        stamps = self._pending[0]
+        self._pending[0] = [other for other in stamps if other > stamp]
+        return sum(other < stamp for other in stamps)
