@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
-from kpstream.entities import Answer, Filters, Frame, Image, Pose, Result, Scene
+from kpstream.entities import Answer, Event, Filters, Frame, Image, Pose, Result, Scene
 
 
 class Source(Protocol):
@@ -136,6 +136,24 @@ class Tracker(Protocol):
 
         Called once for every frame, in order: the picture itself carries the points on.
         """
+
+
+class SceneRules(Protocol):
+    """What says what happens. Used by one thread."""
+
+    @property
+    def is_undecided(self) -> bool:
+        """Whether more answers are wanted soon: something may open, or end."""
+
+    def observe(self, scene: Scene) -> tuple[Event, ...]:
+        """Take in a scene; scenes come in order.
+
+        Returns:
+            The events that are open with it.
+        """
+
+    def finish(self) -> None:
+        """End what is still open: the input is over. Idempotent."""
 
 
 class Annotator(Protocol):

@@ -4,8 +4,8 @@ Pure without exception: no clock, no file, no thread. A `RuleEngine` is given ob
 arrival and returns events; time is the source's pts, in seconds.
 """
 
+from kpstream.entities import Event
 from kpstream.events.engine import Observation, Reading, RuleEngine
-from kpstream.events.event import Event
 from kpstream.events.machine import Truth
 from kpstream.events.observations import observations_of
 from kpstream.events.rules import (
@@ -34,6 +34,7 @@ from kpstream.events.rules import (
     model_faults,
 )
 from kpstream.events.tables import read_tables
+from kpstream.events.watch import Listener, RuleWatch
 
 __all__ = [
     "Absence",
@@ -49,6 +50,7 @@ __all__ = [
     "KeypointInZone",
     "Line",
     "LineCrossing",
+    "Listener",
     "Lying",
     "Observation",
     "Reading",
@@ -56,6 +58,7 @@ __all__ = [
     "Rule",
     "RuleEngine",
     "RuleSet",
+    "RuleWatch",
     "Schedule",
     "Speed",
     "Still",

@@ -15,9 +15,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kpstream.entities import Pose
+from kpstream.entities import Event, Pose
 from kpstream.events.bodies import Bodies
-from kpstream.events.event import Event
 from kpstream.events.happenings import CrossingDetector, Happening, RepetitionCounter
 from kpstream.events.judges import Judge, Subject, Verdict, judge_of
 from kpstream.events.machine import Machine, Truth

@@ -12,6 +12,7 @@ from datetime import datetime, time
 from math import inf, isfinite
 from typing import TYPE_CHECKING, Literal
 
+from kpstream.entities import Severity
 from kpstream.skeleton import Skeleton
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 Point = tuple[float, float]
 Anchor = Literal["bottom_center", "center"]
-Severity = Literal["alert", "notice"]
 
 SHOULDERS = ("left_shoulder", "right_shoulder")
 HIPS = ("left_hip", "right_hip")

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from kpstream.entities import Severity
 from kpstream.events.rules import (
     Absence,
     Anchor,
@@ -30,7 +31,6 @@ from kpstream.events.rules import (
     Rule,
     RuleSet,
     Schedule,
-    Severity,
     Speed,
     Still,
     Tilt,

@@ -1,0 +1,100 @@
+"""The rules of a camera beside its pictures: every scene is shown to them, and what changes is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, tzinfo
+from math import isnan, nan
+from uuid import uuid4
+
+from kpstream.entities import Event, Scene
+from kpstream.events.engine import Reading, RuleEngine
+from kpstream.events.observations import observations_of
+from kpstream.events.rules import RuleSet
+
+Listener = Callable[[Event, Scene | None], None]
+"""Given an event that opened, changed or ended, and the scene with which it did; None at the end of the input."""
+
+
+class RuleWatch:
+    """Shows scenes to rules; satisfies `kpstream.interfaces.SceneRules`. For one thread, that of the pipeline.
+
+    Args:
+        rules: The camera's own.
+        camera: Its name in the events.
+        listeners: Told of every change; they do not wait.
+        timezone: In which schedules hold; None for the machine's own.
+        keypoint_confidence: Keypoints below it are not known.
+    """
+
+    def __init__(
+        self,
+        rules: RuleSet,
+        *,
+        camera: str,
+        listeners: Sequence[Listener] = (),
+        timezone: tzinfo | None = None,
+        keypoint_confidence: float = 0.3,
+    ) -> None:
+        self._listeners = tuple(listeners)
+        self._timezone = timezone
+        self._wall_offset = nan  # seconds since the epoch at pts 0
+        self._engine = RuleEngine(
+            rules,
+            camera=camera,
+            new_id=lambda: uuid4().hex,
+            wall_clock=self._wall_clock,
+            keypoint_confidence=keypoint_confidence,
+        )
+
+    @property
+    def is_undecided(self) -> bool:
+        """Whether more answers are wanted soon: something may open, or end."""
+        return self._engine.is_undecided
+
+    @property
+    def armed(self) -> dict[str, bool]:
+        """Which rules may open an event, by name; may be changed at any time, from any thread."""
+        return self._engine.armed
+
+    @property
+    def readings(self) -> tuple[Reading, ...]:
+        """What each rule sees right now."""
+        return self._engine.readings
+
+    def observe(self, scene: Scene) -> tuple[Event, ...]:
+        """Take in a scene; scenes come in order.
+
+        Returns:
+            The events that are open with it.
+        """
+        frame = scene.frame
+        if not isnan(frame.captured_wall):
+            self._wall_offset = frame.captured_wall - frame.pts
+        observations = observations_of(
+            pts=frame.pts,
+            frame_index=frame.index,
+            frame_size=frame.size,
+            poses=scene.poses,
+            stale=scene.stale,
+            answers=scene.answers,
+            is_answered=scene.result_frame_index is not None,
+        )
+        for observation in observations:
+            for event in self._engine.observe(observation):
+                self._tell(event, scene)
+        return self._engine.open_events
+
+    def finish(self) -> None:
+        """End what is still open: the input is over. Idempotent."""
+        for event in self._engine.finish():
+            self._tell(event, None)
+
+    def _tell(self, event: Event, scene: Scene | None) -> None:
+        for listener in self._listeners:
+            listener(event, scene)
+
+    def _wall_clock(self, pts: float) -> datetime | None:
+        if isnan(self._wall_offset):
+            return None
+        return datetime.fromtimestamp(self._wall_offset + pts, UTC).astimezone(self._timezone)
