@@ -8,8 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
-from math import inf, nan
+from math import inf
 from types import TracebackType
 from typing import Self
 
@@ -19,16 +18,15 @@ from kpstream.dispatch.requester import Requester
 from kpstream.dispatch.sampling import FixedRate, Sampling
 from kpstream.entities import Filters, Frame, Lost, Outcome, Result, Scene, Stats
 from kpstream.errors import BudgetSpent
-from kpstream.interfaces import Annotator, Endpoint, Journal, Opener, Sink, Source, Tracker
+from kpstream.interfaces import Annotator, Endpoint, Journal, Opener, SceneRules, Sink, Source, Tracker
 from kpstream.meters import Rate
 from kpstream.pipeline.capture import Capture
 from kpstream.pipeline.pacing import Live, Pacing, Recorded
+from kpstream.pipeline.renderer import Renderer
 from kpstream.pipeline.reorder import ReorderBuffer
 from kpstream.render import PoseAnnotator
 from kpstream.tracking import Tracker as PoseTracker
 
-STALE_AFTER = 2.0
-"""Seconds of video after which poses that no answer confirmed are marked as stale."""
 SHUTDOWN_WITHIN = 5.0
 HELD_BYTES = 768 * 2**20
 """What frames may take in memory while they wait for answers."""
@@ -59,6 +57,7 @@ class Pipeline:
         sinks: Each is given every scene, in order, from this thread; wrap slow ones in `kpstream.pipeline.background`.
         annotator: Draws what the sinks are given and what `Scene.draw` returns; None draws nothing.
         tracker: Knows the poses between the answers.
+        rules: Say what happens, of every scene before the sinks are given it.
         rate: The most samples per second of video. None: 5 of a live source, every frame of a recorded one.
         sampling: Which frames are asked, where an even rate is not what is wanted.
         filters: Which poses of the answers are used.
@@ -80,6 +79,7 @@ class Pipeline:
         sinks: Sequence[Sink] = (),
         annotator: Annotator | None = _DEFAULT_ANNOTATOR,
         tracker: Tracker | None = None,
+        rules: SceneRules | None = None,
         rate: float | None = None,
         sampling: Sampling | None = None,
         filters: Filters = Filters(),
@@ -97,9 +97,14 @@ class Pipeline:
             rate = self._pacing.default_rate
         self.filters = filters
         """Which poses of the answers are used, from the next request on. May be set by any thread."""
-        self._sinks = tuple(sinks)
-        self._annotator = annotator
-        self._tracker: Tracker = PoseTracker() if tracker is None else tracker
+        self._renderer = Renderer(
+            PoseTracker() if tracker is None else tracker,
+            annotator,
+            sinks,
+            rules,
+            is_live=self._capture.is_live,
+            clock=clock,
+        )
         self._sampling: Sampling = FixedRate(rate) if sampling is None else sampling
         self._duration = duration
         self._on_idle = on_idle
@@ -118,10 +123,8 @@ class Pipeline:
         self._delay = delay
         self._reorder: ReorderBuffer | None = None
         self._last_was_lost = False
-        self._capture_rate, self._sample_rate, self._render_rate = Rate(), Rate(), Rate()
-        self._newest: Result | None = None
-        self._answers: list[Result] = []
-        self._next_index = self._captured = self._dropped = self._rendered = 0
+        self._capture_rate, self._sample_rate = Rate(), Rate()
+        self._next_index = self._captured = self._dropped = 0
         self._stopped = False
 
     @property
@@ -131,11 +134,11 @@ class Pipeline:
         capture, requester = self._capture, self._requester
         return Stats(
             capture_fps=self._capture_rate.per_second(now),
-            render_fps=self._render_rate.per_second(now),
+            render_fps=self._renderer.fps(now),
             sample_fps=self._sample_rate.per_second(now),
             in_flight=requester.in_flight,
             captured=self._captured,
-            rendered=self._rendered,
+            rendered=self._renderer.rendered,
             dropped=self._dropped,
             requests=requester.requests,
             answered=requester.answered,
@@ -188,8 +191,7 @@ class Pipeline:
         with ExitStack() as stack:  # everything is closed, whatever the others say; files are whole before threads end
             stack.callback(self._capture.close, deadline)
             stack.callback(self._requester.close, deadline)
-            for sink in reversed(self._sinks):
-                stack.callback(sink.close)
+            stack.callback(self._renderer.close)
 
     def __iter__(self) -> Iterator[Scene]:
         """Scenes in the order of their frames.
@@ -253,7 +255,7 @@ class Pipeline:
             yield frame
 
     def _take(self, frame: Frame, reorder: ReorderBuffer) -> Iterator[Scene]:
-        due = self._sampling.due(frame, unsure=self._tracker.has_unconfirmed or self._last_was_lost)
+        due = self._sampling.due(frame, unsure=self._renderer.wants_answers or self._last_was_lost)
         if self._pacing.frames_wait:
             sampled = yield from self._ask_in_turn(frame, reorder, due=due)
         else:
@@ -261,7 +263,7 @@ class Pipeline:
         if sampled:
             self._sampling.taken(frame)
             self._sample_rate.tick(self._clock())
-        self._tracker.observe(frame)
+        self._renderer.observe(frame)
         reorder.push(frame, sampled=sampled)  # before its own answer, which may be there already
         yield from self._settle_and_release()
 
@@ -309,37 +311,10 @@ class Pipeline:
         self._reorder.settle(outcomes)
         for item in self._reorder.release(self._clock() if at is None else at):
             if isinstance(item, Result):
-                self._answers.append(replace(item, poses=self._tracker.update(item)))
-                self._newest = item
+                self._renderer.update(item)
             else:
-                yield self._show(item)
-
-    def _show(self, frame: Frame) -> Scene:
-        newest, answers, self._answers = self._newest, tuple(self._answers), []
-        age = nan if newest is None else frame.pts - newest.pts
-        self._rendered += 1
-        self._render_rate.tick(self._clock())
-        scene = Scene(
-            frame=frame,
-            poses=self._tracker.predict(frame),
-            stats=self.stats,
-            result_frame_index=None if newest is None else newest.frame_index,
-            result_age=age,
-            stale=age > STALE_AFTER,
-            rendered_at=self._clock(),
-            answers=answers if self._capture.is_live else None,
-            source=self._capture.name,
-            annotator=self._annotator,
-        )
-        if not self._sinks:
-            return scene
-        canvas = frame.image if self._annotator is None else scene.draw()
-        scene = replace(scene, rendered_at=self._clock())
-        for sink in self._sinks:
-            sink.write(scene, canvas)
-        return scene
+                yield self._renderer.render(item, self._capture.name, lambda: self.stats)
 
     def __repr__(self) -> str:
-        return (
-            f"<Pipeline {self._captured} captured, {self._rendered} rendered, {self._capture!r}, {self._requester!r}>"
-        )
+        done = f"{self._captured} captured, {self._renderer.rendered} rendered"
+        return f"<Pipeline {done}, {self._capture!r}, {self._requester!r}>"

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from kpstream.dispatch.sampling import HEARTBEAT, Adaptive, EveryNth
-from kpstream.entities import Answer, Frame, Image, Scene, Stats
+from kpstream.entities import Answer, Event, Frame, Image, Scene, Stats
 from kpstream.errors import BudgetSpent, EndpointRejected, EndpointUnavailable, SinkError, SourceReadError, ViewerQuit
+from kpstream.interfaces import SceneRules
 from kpstream.pipeline import Pipeline
 from kpstream.testing import FakeEndpoint, Gate, ListSink, ManualClock, SyntheticSource, index_of, truth, wait_until
 
@@ -398,3 +399,58 @@ def test_a_live_scene_tells_which_answers_were_used_since_the_one_before() -> No
 def test_a_recorded_scene_needs_no_answers_beside_its_poses() -> None:
     with Pipeline(SyntheticSource(3), FakeEndpoint()) as pipeline:
         assert [scene.answers for scene in pipeline] == [None] * 3
+
+
+class OneEvent:
+    """Rules that say that something goes on from the third scene on, and want answers until then."""
+
+    def __init__(self) -> None:
+        self.seen: list[Scene] = []
+        self.finished = 0
+
+    @property
+    def is_undecided(self) -> bool:
+        return len(self.seen) < 3
+
+    def observe(self, scene: Scene) -> tuple[Event, ...]:
+        self.seen.append(scene)
+        return () if self.is_undecided else (AN_EVENT,)
+
+    def finish(self) -> None:
+        self.finished += 1
+
+
+AN_EVENT = Event("1", "opened", "it", "custom", "alert", "", (), None, None, 0.0, 0.0, None, 0)
+
+
+def test_what_the_rules_say_of_a_scene_is_seen_by_whoever_gets_it() -> None:
+    rules, sink = OneEvent(), ListSink()
+    with Pipeline(SyntheticSource(5), FakeEndpoint(), rules=rules, sinks=[sink]) as pipeline:
+        scenes = list(pipeline)
+
+    assert [scene.events for scene in scenes] == [(), (), *[(AN_EVENT,)] * 3]
+    assert [scene.events for scene in sink.scenes] == [scene.events for scene in scenes]
+    assert all(scene.poses[0].origin == "measured" for scene in rules.seen)
+    assert rules.finished == 1
+
+
+def test_rules_that_are_undecided_want_answers_also_of_a_picture_at_rest() -> None:
+    class Still(SyntheticSource):
+        def picture(self, index: int) -> Image:
+            picture = super().picture(0)
+            picture[0, :4] = super().picture(index)[0, :4]
+            return picture
+
+    def asked(rules: SceneRules | None) -> int:
+        endpoint = FakeEndpoint(lambda _: Answer((truth(0),)))
+        with Pipeline(Still(60), endpoint, rules=rules, sampling=Adaptive(5)) as pipeline:
+            pipeline.run()
+        return len(endpoint.asked)
+
+    class Undecided(OneEvent):
+        is_undecided = True
+
+        def observe(self, scene: Scene) -> tuple[Event, ...]:
+            return ()
+
+    assert asked(Undecided()) > 2 * asked(None)
