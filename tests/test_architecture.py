@@ -43,28 +43,23 @@ PLAN: dict[str, set[str]] = {
     # beam: the loops
     "pipeline": {*_GROUND, "interfaces", "tracking", "render", "dispatch"},
     "recorded": {*_GROUND, "dispatch", "events", "interfaces", "pipeline", "render", "sinks", "sources", "wire"},
-    "camera": {*_GROUND, "interfaces", "controls", "options", "pipeline", "sinks"},
-    "controls": {*_GROUND, "dispatch", "endpoints", "pipeline", "sinks", "web"},
-    "site": {*_GROUND, "interfaces", "dispatch", "endpoints", "sources", "pipeline", "controls", "web"},
+    "camera": {
+        *_GROUND, "dispatch", "endpoints", "interfaces", "options", "pipeline", "render", "sinks", "sources",
+        "tracking", "web",
+    },
     "image": {*_GROUND, "interfaces", "endpoints", "sinks", "wire"},
     # roof: options to objects
     "site_file": {"camera", "events", "dispatch", "endpoints", "errors", "options", "redact", "sources", "web"},
-    "config": {
-        "camera", "controls", "dispatch", "endpoints", "entities", "interfaces", "options", "render", "site_file",
-        "sources",
-    },
     "cli": {
-        "camera", "config", "controls", "dispatch", "endpoints", "entities", "errors", "events", "image", "interfaces",
-        "models",
-        "options", "pipeline", "recorded", "redact", "render", "server", "sinks", "site", "site_file", "skeleton",
-        "sources", "tracking", "web",
+        "camera", "dispatch", "endpoints", "entities", "errors", "events", "image", "interfaces", "models", "options",
+        "pipeline", "recorded", "redact", "render", "server", "sinks", "site_file", "skeleton", "sources", "web",
     },
 }  # fmt: skip
 
 LIBRARIES: dict[str, set[str]] = {
     "threading": {
         "channel",
-        "controls",
+        "camera",
         "dispatch",
         "endpoints",
         "recorded",
@@ -109,7 +104,7 @@ LIBRARIES: dict[str, set[str]] = {
     "rich": {"cli"},
     "ctypes": {"pipeline"},
 }
-STARTS_THREADS = {"pipeline", "dispatch", "server", "serving", "site", "web", "testing"}
+STARTS_THREADS = {"pipeline", "dispatch", "server", "serving", "camera", "web", "testing"}
 DOORS = {"__init__", "__main__"}
 
 

@@ -51,19 +51,21 @@ def told(write: Write) -> Callable[[str], list[str]]:
 
 def test_a_camera_and_its_source_are_enough(write: Write) -> None:
     plan = load(write(CAMERA))
-    (camera,) = plan.cameras
+    (camera,) = plan.site.cameras
     assert (camera.name, camera.reference, camera.requests.rate, camera.view.max_delay) == ("door", "0", 5.0, None)
     assert camera.service == "embedded"
     assert camera.recording is None
-    assert plan.limits == Limits()
+    assert plan.site.limits == Limits()
     assert plan.web is None
 
 
 def test_the_sample_is_right_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     plan = load(SAMPLE)
-    assert plan.cameras[0].reference == str(SAMPLE.parent / "walkers.mp4")
-    assert plan.limits == Limits(rate=10)
-    assert plan.cameras[0].recording == Recording(SAMPLE.parent / "recordings", "walkers", 600, 7 * 86400, 50 * 10**9)
+    assert plan.site.cameras[0].reference == str(SAMPLE.parent / "walkers.mp4")
+    assert plan.site.limits == Limits(rate=10)
+    assert plan.site.cameras[0].recording == Recording(
+        SAMPLE.parent / "recordings", "walkers", 600, 7 * 86400, 50 * 10**9
+    )
 
 
 def test_the_sample_is_right_with_all_that_it_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,8 +76,8 @@ def test_the_sample_is_right_with_all_that_it_shows(tmp_path: Path, monkeypatch:
     path = tmp_path / "site.toml"
     path.write_text("\n".join(line for line in shown if "tls =" not in line))
     plan = load(path)
-    assert [camera.name for camera in plan.cameras] == ["walkers", "door", "yard", "desk"]
-    walkers, door, yard, desk = plan.cameras
+    assert [camera.name for camera in plan.site.cameras] == ["walkers", "door", "yard", "desk"]
+    walkers, door, yard, desk = plan.site.cameras
     assert walkers.model.model == door.model.model == "my-pose/3"
     assert (yard.model.model, yard.model.confidence, yard.model.upload_size) == ("my-vehicle-pose/2", 60, 640)
     assert door.recording is None
@@ -83,7 +85,7 @@ def test_the_sample_is_right_with_all_that_it_shows(tmp_path: Path, monkeypatch:
     assert yard.recording is not None
     assert yard.recording.keep == 86400
     assert desk.source.picture_size == (1280, 720)
-    assert plan.limits == Limits(10, 100000, 8)
+    assert plan.site.limits == Limits(10, 100000, 8)
     assert plan.web == Web(
         "127.0.0.1",
         8080,
@@ -217,7 +219,7 @@ class TestSecrets:
     def test_a_variable_is_put_into_an_address_quoted(self, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("DOOR_PASSWORD", "p@ss/w:rd?")
         source = "rtsp://admin:${DOOR_PASSWORD}@10.0.0.1/cam"
-        (camera,) = load(write(f'[[camera]]\nname = "door"\nsource = "{source}"')).cameras
+        (camera,) = load(write(f'[[camera]]\nname = "door"\nsource = "{source}"')).site.cameras
         assert camera.reference == "rtsp://admin:p%40ss%2Fw%3Ard%3F@10.0.0.1/cam"
         assert "p@ss" not in repr(camera)
         assert "p@ss" not in redact("it said p@ss/w:rd? again")
@@ -227,12 +229,14 @@ class TestSecrets:
         self, write: Write, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("PATH_OF_DOOR", "marked-secret")
-        (camera,) = load(write('[[camera]]\nname = "door"\nsource = "http://10.0.0.1/${PATH_OF_DOOR}/cam"')).cameras
+        (camera,) = load(
+            write('[[camera]]\nname = "door"\nsource = "http://10.0.0.1/${PATH_OF_DOOR}/cam"')
+        ).site.cameras
         assert redact(camera.reference) == "http://10.0.0.1/***/cam"
 
     def test_a_variable_may_hold_the_whole_address(self, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("DOOR_URL", "rtsp://admin:marked-secret@10.0.0.1/cam")
-        (camera,) = load(write('[[camera]]\nname = "door"\nsource_env = "DOOR_URL"')).cameras
+        (camera,) = load(write('[[camera]]\nname = "door"\nsource_env = "DOOR_URL"')).site.cameras
         assert camera.reference == "rtsp://admin:marked-secret@10.0.0.1/cam"
         assert "marked-secret" not in repr(camera) + redact("it said marked-secret again")
 
@@ -249,7 +253,7 @@ class TestSecrets:
         path = write(f'[endpoint]\nmodel = "my-pose/3"\napi_key_env = "KEY_OF_ALL"\n{CAMERA}{gate}')
         (path.parent / "key.txt").write_text("marked-key-of-gate\n")
         plan = load(path)
-        assert [camera.api_key for camera in plan.cameras] == ["marked-key-of-all", "marked-key-of-gate"]
+        assert [camera.api_key for camera in plan.site.cameras] == ["marked-key-of-all", "marked-key-of-gate"]
         assert "marked-key" not in repr(plan) + redact("it said marked-key-of-all and marked-key-of-gate")
 
     def test_a_new_key_in_the_key_file_is_a_change(self, write: Write) -> None:
@@ -264,14 +268,14 @@ class TestSecrets:
 def test_the_embedded_model_may_be_one_cameras_alone(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ROBOFLOW_API_KEY", "marked-key")
     gate = CAMERA.replace("door", "gate") + '[camera.endpoint]\nendpoint = "embedded"\n'
-    door, other = load(write(f'[endpoint]\nmodel = "my-pose/3"\n{CAMERA}{gate}')).cameras
+    door, other = load(write(f'[endpoint]\nmodel = "my-pose/3"\n{CAMERA}{gate}')).site.cameras
     assert (door.service, other.service) == ("https://serverless.roboflow.com", "embedded")
     assert other.model.model is None
 
 
 def test_paths_count_from_the_file(write: Write, tmp_path: Path) -> None:
     text = '[record]\nfolder = "out/rec"\n[[camera]]\nname = "a"\nsource = "clips/a.mp4"\n[[camera]]\nname = "b"\n'
-    a, b = load(write(text + 'source = "/dev/video9"\nrecorded = false')).cameras
+    a, b = load(write(text + 'source = "/dev/video9"\nrecorded = false')).site.cameras
     assert a.reference == str(tmp_path / "clips" / "a.mp4")
     assert b.reference == "/dev/video9"
     assert a.recording == Recording(tmp_path / "out" / "rec", "a", 600.0)
@@ -281,7 +285,7 @@ def test_paths_count_from_the_file(write: Write, tmp_path: Path) -> None:
 def test_a_camera_has_its_zones_as_they_are(write: Write) -> None:
     masks = "[[[0, 0], [0.5, 0], [0.5, 1]]]"
     text = f'[[camera]]\nname = "a"\nsource = "{SAMPLE.parent / "walkers.mp4"}"\nmasks = {masks}'
-    (camera,) = load(write(text)).cameras
+    (camera,) = load(write(text)).site.cameras
     assert camera.masks == (((0, 0), (0.5, 0), (0.5, 1)),)
 
 

@@ -8,8 +8,8 @@ from contextlib import suppress
 from math import ceil, isfinite, nan
 from pathlib import Path
 
+from kpstream.camera.settings import CameraSettings
 from kpstream.camera.spec import CameraSpec, Recording
-from kpstream.controls import CameraControls
 from kpstream.errors import UsageError
 from kpstream.interfaces import Sink
 from kpstream.options import RecordingOptions
@@ -68,12 +68,12 @@ def check_outputs(spec: CameraSpec) -> None:
         check_writable(path)
 
 
-def make_outputs(spec: CameraSpec, controls: CameraControls, frame_rate: float = nan) -> list[Sink]:
+def make_outputs(spec: CameraSpec, settings: CameraSettings, frame_rate: float = nan) -> list[Sink]:
     """The sinks; the picture waits for none of them. What earlier runs wrote under the same names is renamed and kept.
 
     Args:
         spec: The camera.
-        controls: Start and stop the recording from now on.
+        settings: Start and stop the recording from now on.
         frame_rate: Declared frames per second; NaN where nothing is declared.
 
     Raises:
@@ -87,7 +87,7 @@ def make_outputs(spec: CameraSpec, controls: CameraControls, frame_rate: float =
     capacity = _capacity(spec.view.max_delay or 0.0, frame_rate)
     if spec.recording is not None:
         video = SwitchedRecording(_maker(spec.recording, frame_rate))
-        controls.record_with(video)
+        settings.record_with(video)
         sinks.append(Background.dropping(video, name=f"the recording{of}", capacity=capacity))
     if spec.jsonl is not None:
         lines = JsonLinesSink(spec.jsonl) if is_stream(spec.jsonl) else PausingJsonLines(spec.jsonl)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from kpstream.dispatch.fair_share import Limits
 from kpstream.options import DrawOptions, LiveRequestOptions, ModelOptions, SourceOptions, ViewOptions
 
 Zone = tuple[tuple[float, float], ...]
@@ -52,7 +53,25 @@ class CameraSpec:
     jsonl: Path | None = None
     """A file for the poses, a line a frame; None for none."""
 
+    def check(self) -> None:
+        """See that each option can be understood by itself.
+
+        Raises:
+            UsageError: One cannot.
+        """
+        _ = self.source.picture_size, self.view.max_delay, self.drawing.parts, self.model.filters
+
     @property
     def service(self) -> str:
         """The server that it asks: all cameras that ask the same one share what that server can take."""
         return "embedded" if self.model.embedded else self.model.endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class SiteSpec:
+    """Several cameras, and what they share."""
+
+    cameras: tuple[CameraSpec, ...]
+    """In any order; no two have the same name."""
+    limits: Limits = field(default_factory=Limits)
+    """For all of them together."""

@@ -17,30 +17,27 @@ from kpstream.cli.terminal import say, summary
 @app.command()
 def run(file: Annotated[Path, typer.Argument(metavar="SITE.toml", help="Describes the cameras.")]) -> None:
     """Run several cameras for days, as a file describes them: SIGHUP reads it again, SIGTERM ends it whole."""
+    from kpstream.camera.site import Site
+    from kpstream.camera.spec import SiteSpec
     from kpstream.cli.cores import draw_on_one_core
-    from kpstream.config import Camera, Plan
-    from kpstream.site import Site
-    from kpstream.site.feeds import Feeds
     from kpstream.site_file import load
 
     plan = load(file)
     draw_on_one_core()
     page = None if plan.web is None else plan.web.make_page(own_token())
-    feeds = Feeds(page, Camera.make_controls)
 
-    def read_again() -> Plan:
+    def read_again() -> SiteSpec:
         if page is not None:
             renew_certificate(page)
         new = load(file)
         if new.web != plan.web:
             say("what [web] says holds from the next start")
-        return feeds.follow(Plan.of(new))  # type: ignore[return-value]
+        return new.site
 
     site = Site(
-        Plan.of(plan),
+        plan.site,
         reread=read_again,
-        make_sinks=lambda camera: [*camera.make_outputs(feeds.controls_of(camera)), *feeds.make_sinks(camera)],
-        controls_of=feeds.controls_of,
+        page=page,
         on_end=lambda camera, stats: say(f"{camera.name}: {summary(stats)}"),
     )
     with signals_handled() as signals, hangups_call(site.reload), served(page):

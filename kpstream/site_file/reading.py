@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, urlsplit
 
-from kpstream.camera.spec import CameraSpec, Recording
+from kpstream.camera.spec import CameraSpec, Recording, SiteSpec
 from kpstream.dispatch.fair_share import Limits
 from kpstream.endpoints.opening import make_endpoint, read_key
 from kpstream.errors import KpstreamError, UsageError
@@ -91,9 +91,9 @@ class Web:
 class SitePlan:
     """All that the file says."""
 
-    cameras: tuple[CameraSpec, ...]
-    limits: Limits
+    site: SiteSpec
     web: Web | None = None
+    """None where no page is served."""
 
 
 def load(path: Path) -> SitePlan:
@@ -130,7 +130,7 @@ class _Reading:
             self._fault(f"camera {name}, name", "two cameras have it, and it names their files: give each its own")
         limits = Limits(**written.get("limits", {}))
         web = written.get("web")
-        return SitePlan(cameras, limits, None if web is None else self._web(web, written.get("record")))
+        return SitePlan(SiteSpec(cameras, limits), None if web is None else self._web(web, written.get("record")))
 
     def _camera(self, written: Keys, site: Keys) -> CameraSpec:
         place = f"camera {written['name']}, "
@@ -138,7 +138,7 @@ class _Reading:
         return CameraSpec(
             name=written["name"],
             reference=self._reference(place, written),
-            source=self._options(SourceOptions, written),
+            source=self._options(SourceOptions, {**written, "loop": True}),
             masks=tuple(tuple((x, y) for x, y in zone) for zone in written.get("masks", [])),
             model=model,
             api_key=key,

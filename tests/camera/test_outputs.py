@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from kpstream.camera.outputs import check_outputs, make_outputs, recording_of
+from kpstream.camera.settings import CameraSettings
 from kpstream.camera.spec import CameraSpec, Recording
-from kpstream.controls import CameraControls
 from kpstream.entities import Settings
 from kpstream.errors import UsageError
 from kpstream.options import RecordingOptions
@@ -36,7 +36,7 @@ def test_what_an_earlier_run_has_written_is_kept(tmp_path: Path) -> None:
         for path in (video, lines):
             path.write_text(text)
             os.utime(path, (0, 0))
-        make_outputs(spec("0", video, lines), CameraControls(Settings(5, 0.4, 0.3)))
+        make_outputs(spec("0", video, lines), CameraSettings(Settings(5, 0.4, 0.3)))
     kept = {path.name: path.read_text() for path in tmp_path.iterdir()}
     one, two = "out_1970-01-01T00-00-00Z", "out_1970-01-01T00-00-00Z_2"
     assert kept == {f"{one}.mp4": "one", f"{one}.jsonl": "one", f"{two}.mp4": "two", f"{two}.jsonl": "two"}

@@ -1,26 +1,19 @@
-"""What the page may change of a camera while it runs, and how its pipeline follows."""
+"""What may be changed about a camera while it runs."""
 
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
-from typing import Protocol
 
-from kpstream.dispatch.sampling import Sampling
+from kpstream.camera.spec import CameraSpec
 from kpstream.entities import Settings
 from kpstream.errors import UsageError
-from kpstream.pipeline import Pipeline
 from kpstream.sinks.switched import SwitchedRecording
 
 
-class Rated(Sampling, Protocol):
-    """A sampling whose rate can be changed."""
+class CameraSettings:
+    """The settings and the recording of one camera, which it follows while it runs. Any thread.
 
-    rate: float
-
-
-class CameraControls:
-    """The settings and the recording of one camera; satisfies `kpstream.web.Controls`. Any thread.
+    Satisfies `kpstream.web.Controls`.
 
     Args:
         settings: What holds at first.
@@ -31,7 +24,14 @@ class CameraControls:
         self._settings = settings
         self._wants_recording = recording
         self._recording: SwitchedRecording | None = None
-        self._lock = threading.Lock()  # over what is wanted and what is told to follow
+        self._lock = threading.Lock()  # over what is wanted and the recording that follows
+
+    @classmethod
+    def of(cls, spec: CameraSpec) -> CameraSettings:
+        """Those that a camera begins with."""
+        filters = spec.model.filters
+        settings = Settings(spec.requests.max_rate, filters.confidence, filters.keypoint_confidence)
+        return cls(settings, recording=spec.recording is not None and spec.recording.starts)
 
     def record_with(self, recording: SwitchedRecording) -> None:
         """Start and stop this from now on; it begins if the one before was recording."""
@@ -83,32 +83,3 @@ class CameraControls:
         if self._recording is None:
             raise UsageError("this camera has nowhere to be recorded to")
         return self._recording
-
-
-class Follower:
-    """Makes a pipeline follow its camera's settings. For the thread of its loop.
-
-    Args:
-        controls: Whose settings.
-        sampling: Gets the rate.
-        pipeline: Gets the rate, for its requests in flight, and the thresholds.
-    """
-
-    def __init__(self, controls: CameraControls, sampling: Rated, pipeline: Pipeline) -> None:
-        self._controls = controls
-        self._sampling = sampling
-        self._pipeline = pipeline
-        self._done: Settings | None = None
-
-    def follow(self) -> None:
-        """Take over what has changed; to be called once a frame."""
-        settings = self._controls.settings
-        if settings is self._done:
-            return
-        self._done = settings
-        self._sampling.rate = self._pipeline.rate = settings.rate
-        self._pipeline.filters = replace(
-            self._pipeline.filters,
-            confidence=settings.confidence,
-            keypoint_confidence=settings.keypoint_confidence,
-        )

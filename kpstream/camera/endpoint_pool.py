@@ -1,4 +1,4 @@
-"""What cameras of a site share: endpoints with their connections, and the turns to ask them. Any thread."""
+"""Endpoints that cameras share, with their connections, and the turns to ask them. Any thread."""
 
 from __future__ import annotations
 
@@ -6,35 +6,16 @@ import threading
 from collections.abc import Callable, Hashable
 from dataclasses import replace
 from math import inf
-from typing import Protocol
 
+from kpstream.camera.spec import CameraSpec
 from kpstream.dispatch.fair_share import FairShare, Limits
 from kpstream.dispatch.sampling import Sampling
 from kpstream.entities import Answer, Filters, Frame, Image, Stats
 from kpstream.errors import EndpointRejected, EndpointUnavailable
 from kpstream.interfaces import Endpoint
 
-REST = 60.0
+RETRY_REJECTED_AFTER = 60.0
 """Seconds after which an endpoint that refused for good is asked again: a key may be mended, credits bought."""
-
-
-class Asks(Protocol):
-    """What is to be known of somebody who wants to ask an endpoint."""
-
-    @property
-    def model(self) -> Hashable:
-        """Those with equal ones share one endpoint and its connections."""
-
-    @property
-    def service(self) -> Hashable:
-        """Those with equal ones ask the same server, and share what it can take."""
-
-    def make_endpoint(self) -> Endpoint:
-        """The endpoint, if it is not there yet.
-
-        Raises:
-            KpstreamError: There can be none.
-        """
 
 
 class _Shared:
@@ -44,18 +25,22 @@ class _Shared:
         self.model = model
         self.endpoint = endpoint
         self.users = 0
-        self.rests_until = -inf
+        self.rejected_until = -inf
 
 
-class Exchange:
+class EndpointPool:
     """Gives out endpoints and turns.
 
     Args:
         limits: For all together.
+        make_endpoint: Makes the endpoint that a camera's spec names.
         clock: Monotonic seconds.
     """
 
-    def __init__(self, limits: Limits, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, limits: Limits, make_endpoint: Callable[[CameraSpec], Endpoint], clock: Callable[[], float]
+    ) -> None:
+        self._make_endpoint = make_endpoint
         self._clock = clock
         self._lock = threading.Lock()  # over the queues
         self._door = threading.Lock()  # over the endpoints: making one may take a while
@@ -76,23 +61,24 @@ class Exchange:
         with self._lock:
             self._all.limit(limits)
 
-    def admit(self, asks: Asks) -> Guest:
-        """Give somebody an endpoint and a place in the queue, until `Guest.leave`.
+    def acquire(self, spec: CameraSpec) -> PooledEndpoint:
+        """Give a camera its endpoint and a place in the queues, until `PooledEndpoint.release`.
 
         Raises:
             KpstreamError: There is no such endpoint.
         """
+        model = spec.model, spec.api_key
         with self._door:
-            shared = self._endpoints.get(asks.model)
+            shared = self._endpoints.get(model)
             if shared is None:
-                shared = self._endpoints[asks.model] = _Shared(asks.model, asks.make_endpoint())
+                shared = self._endpoints[model] = _Shared(model, self._make_endpoint(spec))
             shared.users += 1
             endpoint = shared.endpoint
             takes = Limits(rate=endpoint.max_rate, max_in_flight=endpoint.max_in_flight)
-            service = self._services.setdefault(asks.service, FairShare(takes))
-        return Guest(self, shared, (service, self._all), self._lock, self._clock)
+            service = self._services.setdefault(spec.service, FairShare(takes))
+        return PooledEndpoint(self, shared, (service, self._all), self._lock, self._clock)
 
-    def dismiss(self, shared: _Shared) -> None:
+    def release(self, shared: _Shared) -> None:
         """Close an endpoint that its last user gave back."""
         with self._door:
             shared.users -= 1
@@ -110,11 +96,11 @@ class Exchange:
             endpoint.close()
 
 
-class Guest:
+class PooledEndpoint:
     """One who asks a shared endpoint, in turn with the others: an Endpoint that does not end with its user.
 
     Args:
-        exchange: Where it belongs.
+        pool: Where it belongs.
         shared: What it asks.
         queues: All of them must let it in: its server's, and everybody's.
         lock: Over the queues.
@@ -123,18 +109,18 @@ class Guest:
 
     def __init__(
         self,
-        exchange: Exchange,
+        pool: EndpointPool,
         shared: _Shared,
         queues: tuple[FairShare, ...],
         lock: threading.Lock,
         clock: Callable[[], float],
     ) -> None:
-        self._exchange = exchange
+        self._pool = pool
         self._shared = shared
         self._queues = queues
         self._lock = lock
         self._clock = clock
-        self._left = False
+        self._released = False
         self.name = shared.endpoint.name
         self.max_rate = shared.endpoint.max_rate
         self.max_in_flight = shared.endpoint.max_in_flight
@@ -152,38 +138,42 @@ class Guest:
         try:
             answer = self._shared.endpoint.infer(image, filters)
         except EndpointRejected as error:
-            self._shared.rests_until = self._clock() + REST
-            raise EndpointUnavailable(f"{error}; asked again every minute", retry_after=REST) from error
+            self._shared.rejected_until = self._clock() + RETRY_REJECTED_AFTER
+            raise EndpointUnavailable(f"{error}; asked again every minute", retry_after=RETRY_REJECTED_AFTER) from error
         finally:
             with self._lock:
                 for queue, number in zip(self._queues, numbers, strict=True):
                     queue.ended(self, number)
-        self._shared.rests_until = -inf
+        self._shared.rejected_until = -inf
         return answer
 
     def close(self) -> None:
-        """Nothing: others ask the endpoint, too. `leave` ends it."""
+        """Nothing: others ask the endpoint, too. `release` ends it."""
 
-    def leave(self) -> None:
+    def release(self) -> None:
         """Give back the place and the endpoint. Idempotent; for one thread."""
-        if not self._left:
-            self._left = True
+        if not self._released:
+            self._released = True
             with self._lock:
                 for queue in self._queues:
                     queue.leave(self)
-            self._exchange.dismiss(self._shared)
+            self._pool.release(self._shared)
 
     def may_ask(self) -> bool:
-        """Whether it is this guest's turn; never waits."""
+        """Whether it is this endpoint's turn; never waits."""
         now = self._clock()
         with self._lock:
-            free = now >= self._shared.rests_until
+            free = now >= self._shared.rejected_until
             for queue in self._queues:  # who is not let in by one does not stand in the way in the next
                 if free:
                     free = queue.ask(self, now)
                 else:
                     queue.withdraw(self)
             return free
+
+    def in_turn(self, sampling: Sampling) -> InTurn:
+        """The sampling, in turn with the others."""
+        return InTurn(sampling, self)
 
     def asks_not(self) -> None:
         """Give the turn to the others."""
@@ -199,7 +189,7 @@ class Guest:
                 queue.taken(self, now)
 
     def __repr__(self) -> str:
-        return f"<Guest at {self.name}, {len(self._queues)} queues>"
+        return f"<PooledEndpoint at {self.name}, {len(self._queues)} queues>"
 
 
 class InTurn:
@@ -207,24 +197,24 @@ class InTurn:
 
     Args:
         sampling: What is worth asking at all.
-        guest: Whose turn it must be.
+        endpoint: Whose turn it must be.
     """
 
-    def __init__(self, sampling: Sampling, guest: Guest) -> None:
+    def __init__(self, sampling: Sampling, endpoint: PooledEndpoint) -> None:
         self._sampling = sampling
-        self._guest = guest
+        self._endpoint = endpoint
 
     def due(self, frame: Frame, *, unsure: bool) -> bool:
         """Whether the frame is worth it, and the turn is free; it is kept until the next frame."""
         if self._sampling.due(frame, unsure=unsure):
-            return self._guest.may_ask()
-        self._guest.asks_not()
+            return self._endpoint.may_ask()
+        self._endpoint.asks_not()
         return False
 
     def taken(self, frame: Frame) -> None:
         """Take the turn."""
         self._sampling.taken(frame)
-        self._guest.asked()
+        self._endpoint.asked()
 
     def expected(self, duration: float, frame_rate: float) -> float:
         """As many as if nobody else asked."""

@@ -1,4 +1,4 @@
-"""Where one camera's pictures go, such that no sink that fails takes the picture with it."""
+"""The sinks of one camera as one: a sink that fails takes neither the picture nor another sink with it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kpstream.errors import KpstreamError
 from kpstream.interfaces import Sink
 from kpstream.redact import redact
 
-RETRY = 60.0
+RETRY_AFTER = 60.0
 """Seconds after which a sink that failed is tried again."""
 _log = logging.getLogger("kpstream")
 
@@ -26,8 +26,8 @@ class Idles(Protocol):
         """Take the figures; never waits."""
 
 
-class Outlets:
-    """The sinks of one camera as one, so that a sink that fails takes neither the picture nor another sink with it.
+class SinkGroup:
+    """The sinks of one camera as one, of which each may fail alone.
 
     Args:
         name: Of the camera.
@@ -48,9 +48,9 @@ class Outlets:
         """Whether every sink is closed."""
 
     @property
-    def wants_repair(self) -> bool:
-        """Whether a sink failed so long ago that it should be tried again, with all others made anew."""
-        return self._clock() - self._failed_at > RETRY
+    def needs_restart(self) -> bool:
+        """Whether a sink failed so long ago that all should be made anew, to try it again."""
+        return self._clock() - self._failed_at > RETRY_AFTER
 
     def write(self, scene: Scene, canvas: Image) -> None:
         """Give the scene to every sink that works."""

@@ -1,0 +1,200 @@
+"""The only place where a camera is put together: its source, its endpoint, its sinks and the pipeline between them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cached_property, partial
+from math import inf, nan
+
+import numpy as np
+
+from kpstream.camera.outputs import make_outputs
+from kpstream.camera.settings import CameraSettings
+from kpstream.camera.sink_group import Idles
+from kpstream.camera.spec import CameraSpec
+from kpstream.dispatch.sampling import Sampling, make_sampling
+from kpstream.endpoints.opening import make_endpoint
+from kpstream.entities import Frame, Scene, Settings, Stats
+from kpstream.interfaces import Annotator, Endpoint, Opener, Sink, Source
+from kpstream.options import DrawOptions
+from kpstream.pipeline import Pipeline
+from kpstream.render import Layers, PoseAnnotator, StatusAnnotator
+from kpstream.sources import open_source
+from kpstream.sources.masked import Masked
+from kpstream.tracking import Tracker
+
+
+def open_camera(spec: CameraSpec) -> Source:
+    """Open the source that a spec names; a file plays at its own pace, as if it were a camera. Blocks.
+
+    Raises:
+        SourceOpenError: It cannot be opened.
+    """
+    options = spec.source
+    source = open_source(
+        spec.reference,
+        paced=True,
+        loop=options.loop,
+        size=options.picture_size,
+        frame_rate=options.frame_rate,
+        rtsp_transport=options.rtsp_transport,
+    )
+    return Masked(source, spec.masks) if spec.masks else source
+
+
+def make_camera_endpoint(spec: CameraSpec) -> Endpoint:
+    """The endpoint that a spec names.
+
+    Raises:
+        KpstreamError: The options do not fit together.
+    """
+    return make_endpoint(spec.model, spec.api_key)
+
+
+class CameraAssembly:
+    """One camera, put together as its spec says, and the loop that runs it.
+
+    The loop is its caller's: `run` blocks in the caller's thread, and what fails is raised there.
+
+    Args:
+        spec: What the camera is.
+        endpoint: Finds the poses; closed at the end.
+        opener: Opens the source; None opens the one that the spec names.
+        settings: What may be changed while it runs; None makes what the spec says, for nobody to change.
+        in_turn: Makes a sampling wait for others that share the endpoint.
+        clock: Monotonic seconds, the same clock that the source stamps its frames with.
+    """
+
+    def __init__(
+        self,
+        spec: CameraSpec,
+        endpoint: Endpoint,
+        *,
+        opener: Opener | None = None,
+        settings: CameraSettings | None = None,
+        in_turn: Callable[[Sampling], Sampling] = lambda sampling: sampling,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._spec = spec
+        self._endpoint = endpoint
+        self._source: Source | Opener = opener or Opener(spec.name, partial(open_camera, spec))
+        self.settings = settings or CameraSettings.of(spec)
+        """What may be changed while it runs."""
+        self._in_turn = in_turn
+        self._clock = clock
+        self._pipeline: Pipeline | None = None
+        self._applied: Settings | None = None
+        self._stopped = False
+
+    @property
+    def stats(self) -> Stats:
+        """What it has done so far."""
+        return Stats() if self._pipeline is None else self._pipeline.stats
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether `run` had all that it needs."""
+        return self._pipeline is not None
+
+    def open(self) -> str:
+        """Open the source now, instead of on a thread that tries for ever; blocks.
+
+        Returns:
+            What people call the source.
+
+        Raises:
+            SourceOpenError: It cannot be opened.
+        """
+        _ = self._annotator  # before pictures come
+        self._source = open_camera(self._spec)
+        return self._source.name
+
+    def run(
+        self,
+        viewers: Sequence[Sink] = (),
+        *,
+        group: Callable[[Sequence[Sink]], Sequence[Sink]] = tuple,
+        on_scene: Callable[[Scene], None] = lambda _: None,
+        on_idle: Callable[[Stats], None] = lambda _: None,
+    ) -> Stats:
+        """Run to the end of the source, or until `stop`; blocks, and closes everything at the end.
+
+        Args:
+            viewers: Given every scene, drawn, from this thread, as are the outputs that the spec names. Those that
+                have ``idle(stats)`` hear of the time without pictures.
+            group: Makes of all sinks those that the pipeline writes to.
+            on_scene: Called with every scene after it was written.
+            on_idle: Called some twenty times a second while no pictures come.
+
+        Returns:
+            What was done.
+
+        Raises:
+            KpstreamError: What no part could mend: of the source, the endpoint or a sink.
+        """
+        spec, source = self._spec, self._source
+        declared_rate = nan if isinstance(source, Opener) else source.frame_rate
+        sinks = group([*viewers, *make_outputs(spec, self.settings, declared_rate)])
+        idlers = [sink for sink in sinks if isinstance(sink, Idles)]
+
+        def idle(stats: Stats) -> None:
+            for idler in idlers:
+                idler.idle(stats)
+            on_idle(stats)
+
+        is_drawn = bool(viewers) or spec.recording is not None
+        sampling = make_sampling(spec.requests)
+        pipeline = self._pipeline = Pipeline(
+            source,
+            self._endpoint,
+            sinks=sinks,
+            annotator=self._annotator if is_drawn else None,
+            rate=sampling.rate,
+            sampling=self._in_turn(sampling),
+            filters=spec.model.filters,
+            delay=spec.view.max_delay,
+            max_in_flight=spec.requests.max_in_flight,
+            max_requests=spec.requests.max_requests,
+            duration=inf if spec.view.duration is None else spec.view.duration,
+            on_idle=idle,
+            clock=self._clock,
+        )
+        with pipeline:
+            if self._stopped:  # before there was a pipeline to stop
+                pipeline.stop()
+            for scene in pipeline:
+                on_scene(scene)
+                settings = self.settings.settings
+                if settings is not self._applied:
+                    self._applied = settings
+                    sampling.rate = pipeline.rate = settings.rate
+                    pipeline.filters = replace(
+                        pipeline.filters,
+                        confidence=settings.confidence,
+                        keypoint_confidence=settings.keypoint_confidence,
+                    )
+        return pipeline.stats
+
+    def stop(self) -> None:
+        """End soon, with everything written whole; never waits. Any thread, signal handlers."""
+        self._stopped = True
+        if self._pipeline is not None:
+            self._pipeline.stop()
+
+    @cached_property
+    def _annotator(self) -> Annotator:
+        return _warm_annotator(self._spec.drawing)
+
+
+def _warm_annotator(drawing: DrawOptions) -> Annotator:
+    """What draws the poses of a live picture, and how it is doing.
+
+    It has drawn before: what first uses cost (fonts, tables) would cost the camera's first pictures.
+    """
+    annotator = Layers(PoseAnnotator(draw=drawing.parts, thickness=drawing.thickness), StatusAnnotator())
+    frame = Frame(0, 0.0, 0.0, np.zeros((480, 640, 3), np.uint8))
+    Tracker().observe(frame)
+    Scene(frame, (), annotator=annotator).draw()
+    return annotator

@@ -1,0 +1,103 @@
+"""One camera, put together from its spec."""
+
+from __future__ import annotations
+
+import json
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from kpstream.camera.assembly import CameraAssembly
+from kpstream.camera.spec import CameraSpec
+from kpstream.entities import Frame, Scene, Settings, Stats
+from kpstream.errors import SourceOpenError
+from kpstream.interfaces import Opener
+from kpstream.options import LiveRequestOptions, ModelOptions
+from kpstream.testing import FakeEndpoint, ListSink, SyntheticSource
+
+SPEC = CameraSpec("door", "", requests=LiveRequestOptions(rate=5, sampling="steady"))
+
+
+class Stepped(SyntheticSource):
+    """A live source that gives the next picture once `go_on` allows it."""
+
+    def __init__(self, frames: int) -> None:
+        super().__init__(frames, is_live=True)
+        self._steps = threading.Semaphore(1)
+
+    def read(self) -> Frame | None:
+        self._steps.acquire(timeout=20)
+        return super().read()
+
+    def go_on(self) -> None:
+        self._steps.release()
+
+
+def test_what_is_changed_holds_from_the_next_frame_on() -> None:
+    endpoint, source = FakeEndpoint(), Stepped(60)
+    assembly = CameraAssembly(SPEC, endpoint, opener=Opener("door", lambda: source))
+    filters = SPEC.model.filters
+
+    def take(scene: Scene) -> None:
+        if scene.frame.index == 30:
+            assembly.settings.apply(Settings(rate=30, confidence=0.95, keypoint_confidence=0.5))
+        source.go_on()
+
+    stats = assembly.run(on_scene=take)
+    assert stats.rendered == 60
+    assert sum(index < 30 for index in endpoint.asked) <= 6
+    assert sum(index > 30 for index in endpoint.asked) > 6
+    assert endpoint.filters[0] == filters
+    assert endpoint.filters[-1] == replace(filters, confidence=0.95, keypoint_confidence=0.5)
+
+
+def test_every_scene_goes_to_the_viewers_and_to_the_outputs(tmp_path: Path) -> None:
+    source, viewer, lines = Stepped(5), ListSink(), tmp_path / "poses.jsonl"
+    spec = replace(SPEC, jsonl=lines)
+    CameraAssembly(spec, FakeEndpoint(), opener=Opener("door", lambda: source)).run(
+        [viewer], on_scene=lambda _: source.go_on()
+    )
+    assert [scene.frame.index for scene in viewer.scenes] == [0, 1, 2, 3, 4]
+    assert viewer.closed
+    assert [json.loads(line)["frame_index"] for line in lines.read_text().splitlines()] == [0, 1, 2, 3, 4]
+
+
+def test_no_more_requests_are_sent_than_the_budget_allows() -> None:
+    endpoint, source = FakeEndpoint(), Stepped(60)
+    spec = replace(SPEC, requests=replace(SPEC.requests, rate=30, max_requests=3))
+    stats = CameraAssembly(spec, endpoint, opener=Opener("door", lambda: source)).run(on_scene=lambda _: source.go_on())
+    assert (stats.rendered, stats.requests_left, len(endpoint.asked)) == (60, 0, 3)
+
+
+def test_a_viewer_that_wants_to_know_hears_of_the_time_without_pictures() -> None:
+    class Idle(ListSink):
+        heard: Stats | None = None
+
+        def idle(self, stats: Stats) -> None:
+            self.heard = stats
+            assembly.stop()
+
+    def missing() -> SyntheticSource:
+        raise SourceOpenError("nothing listens there")
+
+    viewer = Idle()
+    assembly = CameraAssembly(SPEC, FakeEndpoint(), opener=Opener("door", missing))
+    assembly.run([viewer])
+    assert viewer.heard is not None
+
+
+def test_what_is_stopped_before_it_runs_ends_at_once() -> None:
+    viewer = ListSink()
+    assembly = CameraAssembly(SPEC, FakeEndpoint(), opener=Opener("door", lambda: Stepped(5)))
+    assembly.stop()
+    assembly.run([viewer])
+    assert viewer.closed
+    assert not viewer.scenes
+
+
+def test_a_source_that_is_not_there_is_an_error_of_the_one_who_opens_it(tmp_path: Path) -> None:
+    spec = CameraSpec("", str(tmp_path / "missing.mp4"), model=ModelOptions(endpoint="embedded"))
+    with pytest.raises(SourceOpenError):
+        CameraAssembly(spec, FakeEndpoint()).open()
