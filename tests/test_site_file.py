@@ -122,6 +122,7 @@ def test_every_option_of_the_model_is_a_key_of_the_endpoint(told: Callable[[str]
         ("[record]\nkeep_size = 0", "[record] keep_size: 0 is no size: give one like 500M or 50G (how much room"),
         ('[record]\nkeep = "7d"', "[record] folder: say where the recordings go"),
         ('[record]\nfolder = "site.toml"', "[record] folder: "),
+        ('[record]\nfolder = "site.toml/in/it"', "[record] folder: "),
         ('[web]\nlisten = "x:y"', "[web] listen: x:y is no [HOST:]PORT"),
         ('[web]\ntls_cert = "a.pem"', "[web] tls: give tls_cert and tls_key"),
         ('[web]\ntoken_env = "NOT_THERE"', "[web] token_env: the environment variable NOT_THERE is not set"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from contextlib import suppress
+from functools import partial
 from math import ceil, isfinite, nan
 from pathlib import Path
 
@@ -110,8 +110,6 @@ def _maker(recording: Recording, frame_rate: float) -> Callable[[], SegmentedVid
     names = iter([recording.first])
 
     def make() -> SegmentedVideo:
-        with suppress(OSError):  # the sink says what is wrong with the folder, and tries again
-            recording.folder.mkdir(parents=True, exist_ok=True)
         return _segments(recording, next(names, None), frame_rate)
 
     return make
@@ -127,4 +125,5 @@ def _segments(recording: Recording, first: Path | None, frame_rate: float) -> Se
         keep_size=recording.keep_size,
         preset="ultrafast",
         frame_rate=frame_rate,
+        make_folder=partial(recording.folder.mkdir, parents=True, exist_ok=True),
     )

@@ -73,12 +73,32 @@ def served(page: Page | None) -> Iterator[None]:
         return
     try:
         page.start()
-        say(f"the page is at {page.url}")
-        if page.has_made_token or (stderr.is_terminal and not page.is_local):  # a token of one's own stays out of logs
-            show_link(page.link, page.qr_code())
+        _show_way(page)
         yield
     finally:
         page.close()
+
+
+@contextmanager
+def served_once_possible(page: Page | None) -> Iterator[None]:
+    """Serve the page while the block runs, as soon as it can be served; what keeps it from that is told."""
+    if page is None:
+        yield
+        return
+    from kpstream.web import PageStarter
+
+    starter = PageStarter(page, lambda: _show_way(page))
+    try:
+        starter.start()
+        yield
+    finally:
+        starter.close()
+
+
+def _show_way(page: Page) -> None:
+    say(f"the page is at {page.url}")
+    if page.has_made_token or (stderr.is_terminal and not page.is_local):  # a token of one's own stays out of logs
+        show_link(page.link, page.qr_code())
 
 
 def renew_certificate(page: Page) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from kpstream.cli.app import INTERRUPTED, app
-from kpstream.cli.page import own_token, renew_certificate, served
+from kpstream.cli.page import own_token, renew_certificate, served_once_possible
 from kpstream.cli.signals import hangups_call, signals_handled
 from kpstream.cli.terminal import say, summary
 
@@ -40,7 +40,7 @@ def run(file: Annotated[Path, typer.Argument(metavar="SITE.toml", help="Describe
         page=page,
         on_end=lambda camera, stats: say(f"{camera.name}: {summary(stats)}"),
     )
-    with signals_handled() as signals, hangups_call(site.reload), served(page):
+    with signals_handled() as signals, hangups_call(site.reload), served_once_possible(page):
         signals.stop = site.stop
         site.run()
     if signal.SIGINT in signals.caught:

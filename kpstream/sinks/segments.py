@@ -52,6 +52,7 @@ class SegmentedVideo:
         crf: x264's quality, 0 (lossless) to 51.
         preset: x264's speed, ``ultrafast`` to ``placebo``.
         frame_rate: What the source declares, in frames per second; NaN where it does not.
+        make_folder: Called before each try to write until a picture is in the folder; may raise OSError.
         wall_clock: Seconds since the epoch.
         disk_usage: Bytes of the disk under a folder, in all and free.
     """
@@ -68,6 +69,7 @@ class SegmentedVideo:
         crf: float = 23,
         preset: str = "veryfast",
         frame_rate: float = nan,
+        make_folder: Callable[[], None] = lambda: None,
         wall_clock: Callable[[], float] = time.time,
         disk_usage: DiskUsage = shutil.disk_usage,
     ) -> None:
@@ -78,6 +80,7 @@ class SegmentedVideo:
         self._keep = inf if keep is None else keep
         self._keep_size = inf if keep_size is None else keep_size
         self._crf, self._preset, self._frame_rate = crf, preset, frame_rate
+        self._make_folder = make_folder
         self._wall_clock = wall_clock
         self._disk_usage = disk_usage
         self._video: VideoSink | None = None
@@ -207,6 +210,8 @@ class SegmentedVideo:
         self._trouble = f"the recording is paused: {error}"
 
     def _look_after_the_disk(self, now: float) -> None:
+        if not self.frames:  # later a folder that is not there may be a drive that was taken off
+            self._make_folder()
         if min(self._keep, self._keep_size) < inf:
             self._remove_outdated(now)
         check_room(self._folder, reserves=2 if self._trouble else 1, disk_usage=self._disk_usage)

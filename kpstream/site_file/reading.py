@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Mapping
@@ -242,8 +243,8 @@ class _Reading:
             self._fault(f"{place}record.folder" if site is None else "[record] folder", "say where the recordings go")
             return None
         folder = self._path(chosen.pop("folder"))
-        if not _can_be_written(folder):
-            self._fault("[record] folder", f"{folder} cannot be written to")
+        if not _can_be_a_folder(folder):
+            self._fault("[record] folder", f"{folder} lies in what is no folder")
         return Recording(folder, written["name"], **chosen)
 
     def _web(self, written: Keys, record: Keys | None) -> Web:
@@ -289,9 +290,9 @@ class _Reading:
             self.faults.append(f"{place}: {text}")
 
 
-def _can_be_written(folder: Path) -> bool:
+def _can_be_a_folder(path: Path) -> bool:
+    """Whether nothing but a folder is where this one shall be; one that is not there yet may come with a mount."""
     try:
-        there = next(parent for parent in (folder, *folder.parents) if parent.exists())
-    except OSError:  # a name that is too long, a folder that this user may not look into
-        return False
-    return there.is_dir() and os.access(there, os.W_OK)
+        return next(parent for parent in (path, *path.parents) if parent.exists()).is_dir()
+    except OSError as error:
+        return error.errno != errno.ENAMETOOLONG

@@ -6,6 +6,7 @@ from kpstream.entities import Settings
 from kpstream.web.browser_camera import BrowserCamera
 from kpstream.web.feed import Controls, Feed
 from kpstream.web.serving import Page
+from kpstream.web.starter import PageStarter
 from kpstream.web.tls import Certificate
 
-__all__ = ["BrowserCamera", "Certificate", "Controls", "Feed", "Page", "Settings"]
+__all__ = ["BrowserCamera", "Certificate", "Controls", "Feed", "Page", "PageStarter", "Settings"]

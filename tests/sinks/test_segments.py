@@ -37,7 +37,7 @@ class Usage(NamedTuple):
 class Rig:
     """A recording in a folder, with a clock, a disk and a camera that do as they are told."""
 
-    def __init__(self, folder: Path, name: str = "cam", **options: float | Path | None) -> None:
+    def __init__(self, folder: Path, name: str = "cam", **options: float | Path | Callable[[], None] | None) -> None:
         self.folder = folder
         self.wall = _NOON
         self.free: int | None = None
@@ -442,6 +442,23 @@ def test_it_may_begin_with_a_folder_that_is_not_there_and_end_with_it(tmp_path: 
     assert "its folder does not exist" in rig.sink.trouble
     rig.sink.close()
     assert (rig.sink.frames, rig.sink.dropped) == (0, 50)
+
+
+def test_a_folder_is_made_as_soon_as_it_can_be_and_not_once_a_drive_was_taken_off(tmp_path: Path) -> None:
+    place = tmp_path / "mount"
+    folder = place / "recordings"
+    place.touch()  # nothing can be made below it
+    rig = Rig(folder, segment=60, make_folder=lambda: folder.mkdir(parents=True, exist_ok=True))
+    rig.show(10)
+    assert "paused" in rig.sink.trouble
+    place.unlink()
+    rig.show(10)
+    assert rig.sink.trouble == ""
+    shutil.rmtree(place)
+    rig.show(20)
+    assert "its folder does not exist" in rig.sink.trouble
+    assert not place.exists()
+    rig.sink.close()
 
 
 @pytest.mark.parametrize("number", [errno.EIO, errno.EROFS, errno.EDQUOT, errno.ESTALE])
