@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+pytest.register_assert_rewrite("tests.support")
 settings.register_profile("kpstream", deadline=None)  # how long an example takes says how busy the machine is
 settings.load_profile("kpstream")
 

@@ -22,7 +22,7 @@ from kpstream.entities import Scene
 from kpstream.sinks.video import VideoSink
 from kpstream.testing import Reply, ScriptedServer, SyntheticSource
 from kpstream.testing.scripted_server import Recorded, canned_answer
-from tests.test_movenet import drawn_person
+from tests.support.drawn_people import drawn_person
 
 FRAMES = 12
 

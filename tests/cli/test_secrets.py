@@ -29,7 +29,7 @@ from kpstream.errors import EndpointError, KpstreamError, SourceError
 from kpstream.pipeline import Pipeline
 from kpstream.sources import open_source
 from kpstream.testing import Recorded, Reply, ScriptedServer
-from tests.source_servers import MjpegCamera
+from tests.support.source_servers import MjpegCamera
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "walkers.mp4"
 _numbers = itertools.count(1)

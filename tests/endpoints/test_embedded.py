@@ -12,7 +12,7 @@ from kpstream.endpoints.embedded import EmbeddedEndpoint
 from kpstream.entities import Filters
 from kpstream.interfaces import Endpoint
 from kpstream.models.movenet import MoveNet
-from tests.test_movenet import drawn_person, two_who_overlap
+from tests.support.drawn_people import drawn_person, two_who_overlap
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from kpstream.errors import SinkError, ViewerQuit
 from kpstream.interfaces import Sink
 from kpstream.pipeline.background import Background
 from kpstream.testing import ListSink
-from tests.sink_contract import SinkContract, picture, scene
+from tests.support.sink_contract import SinkContract, picture, scene
 
 
 class TestWaitingKeepsTheContract(SinkContract):

@@ -12,7 +12,7 @@ from kpstream.errors import BudgetSpent, EndpointUnavailable, UsageError
 from kpstream.recorded.job import Asking, RecordedJob, Span, run_job
 from kpstream.recorded.plan import Encoding, Job, Outputs
 from kpstream.testing import FakeEndpoint
-from tests.source_clips import write_video
+from tests.support.source_clips import write_video
 
 FRAMES = 12
 

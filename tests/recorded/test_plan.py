@@ -10,7 +10,7 @@ from kpstream.entities import Scene
 from kpstream.errors import SinkError, SourceOpenError, UsageError
 from kpstream.recorded.plan import Encoding, Job, Outputs, plan_jobs
 from kpstream.sources.file import VideoFile
-from tests.source_clips import write_video
+from tests.support.source_clips import write_video
 
 
 def planned(inputs: list[Path], wanted: Outputs, *, overwrite: bool = False) -> list[Job]:

@@ -31,8 +31,8 @@ from kpstream.sources import open_source
 from kpstream.testing import FakeEndpoint, ScriptedServer
 from tests.rig.parts.processes import FaultyNetwork, RtspCamera
 from tests.rig.parts.programs import CLIP, KEY, Endpoint, Live
-from tests.source_clips import picture
-from tests.source_servers import MjpegCamera
+from tests.support.source_clips import picture
+from tests.support.source_servers import MjpegCamera
 
 pytestmark = pytest.mark.rig
 

@@ -14,8 +14,8 @@ from kpstream.interfaces import Source
 from kpstream.pipeline.splice import Splice
 from kpstream.sources import Stream, open_source
 from tests.rig.parts.processes import FaultyNetwork, RtspCamera
-from tests.source_contract import SourceContract, opened_again
-from tests.sources.test_stream import texts_of
+from tests.support.errors import texts_of
+from tests.support.source_contract import SourceContract, opened_again
 
 pytestmark = pytest.mark.rig
 

@@ -25,7 +25,18 @@ import requests
 
 from kpstream.server.faults import Fault
 from kpstream.server.image_urls import ImageUrls
-from tests.local_endpoint import BASE64, HEIGHT, JPEG, WIDTH, KnownFinder, encoded, people, picture, post, serving
+from tests.support.local_endpoint import (
+    BASE64,
+    HEIGHT,
+    JPEG,
+    WIDTH,
+    KnownFinder,
+    encoded,
+    people,
+    picture,
+    post,
+    serving,
+)
 
 pytestmark = pytest.mark.rig
 

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.local_endpoint import (
+from tests.support.local_endpoint import (
     HEIGHT,
     WIDTH,
     KnownFinder,

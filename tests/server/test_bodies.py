@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import requests
 
-from tests.local_endpoint import (
+from tests.support.local_endpoint import (
     BASE64,
     HEIGHT,
     JPEG,

@@ -11,7 +11,7 @@ import requests
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tests.local_endpoint import (
+from tests.support.local_endpoint import (
     declared,
     post,
     serving,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.local_endpoint import (
+from tests.support.local_endpoint import (
     BASE64,
     ask,
     confidences,

@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from kpstream.skeleton import COCO, from_metadata, from_version
-from tests.local_endpoint import BASE64, people, serving
+from tests.support.local_endpoint import BASE64, people, serving
 
 
 @pytest.fixture(scope="module")

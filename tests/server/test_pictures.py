@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kpstream.serving.picture_size import claimed_size
-from tests.local_endpoint import JPEG, encoded, message, picture, post, serving, with_orientation
+from tests.support.local_endpoint import JPEG, encoded, message, picture, post, serving, with_orientation
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from tests.local_endpoint import (
+from tests.support.local_endpoint import (
     BASE64,
     KnownFinder,
     ask,

@@ -16,12 +16,12 @@ import requests
 
 from kpstream.errors import UsageError
 from kpstream.server import Server, create_app
-from tests.local_endpoint import KnownFinder, people, post
+from tests.support.local_endpoint import KnownFinder, people, post
 
 PROGRAM = """
 import sys
 from kpstream.server import Server, create_app
-from tests.local_endpoint import KnownFinder
+from tests.support.local_endpoint import KnownFinder
 Server(create_app(KnownFinder()), port=0).serve_forever(lambda url: print("READY", url, flush=True))
 print("closed", flush=True)
 """

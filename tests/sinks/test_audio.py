@@ -12,8 +12,8 @@ from av.stream import Disposition
 from kpstream.entities import Scene
 from kpstream.sinks.video import AudioSource, VideoSink
 from kpstream.sources.file import VideoFile
-from tests.sink_contract import picture, scene
 from tests.sinks.videos import Clip, annotate, audio_of, clicks_of, flashes_of, pictures_of, record, times_of
+from tests.support.sink_contract import picture, scene
 
 CLIPS = {
     "AAC in MP4": (Clip(Path("a.mp4")), "aac"),

@@ -16,7 +16,7 @@ from kpstream.interfaces import Sink
 from kpstream.sinks.coco import CocoSink
 from kpstream.sinks.jsonl import JsonLinesSink, read_poses
 from kpstream.skeleton import COCO, Skeleton
-from tests.sink_contract import FileSinkContract, bare_box, person, picture, scene
+from tests.support.sink_contract import FileSinkContract, bare_box, person, picture, scene
 
 HAND = Skeleton(("wrist", "thumb", "index"), ((0, 1), (0, 2)))
 

@@ -10,7 +10,7 @@ from kpstream.entities import Frame, Scene
 from kpstream.interfaces import Sink
 from kpstream.sinks.csv_file import COLUMNS, CsvSink
 from kpstream.skeleton import Skeleton
-from tests.sink_contract import FileSinkContract, bare_box, person, picture, scene
+from tests.support.sink_contract import FileSinkContract, bare_box, person, picture, scene
 
 HAND = Skeleton(("wrist", "thumb, left", "index"))
 

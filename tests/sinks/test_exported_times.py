@@ -14,7 +14,7 @@ from kpstream.entities import Scene
 from kpstream.sinks.coco import CocoSink
 from kpstream.sinks.csv_file import CsvSink
 from kpstream.sinks.jsonl import JsonLinesSink
-from tests.sink_contract import bare_box, scene
+from tests.support.sink_contract import bare_box, scene
 
 RATES = [5, 24000 / 1001, 30000 / 1001, 60, 240, 960, 2000, 10_000]
 

@@ -19,7 +19,7 @@ from kpstream.errors import SinkError, SourceOpenError, UsageError
 from kpstream.interfaces import Sink
 from kpstream.sinks.jsonl import JsonLinesSink, read_poses
 from kpstream.skeleton import COCO, Skeleton
-from tests.sink_contract import FileSinkContract, bare_box, person, picture, scene
+from tests.support.sink_contract import FileSinkContract, bare_box, person, picture, scene
 
 
 class TestContract(FileSinkContract):

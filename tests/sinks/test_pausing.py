@@ -14,7 +14,7 @@ import pytest
 
 from kpstream.interfaces import Sink
 from kpstream.sinks.pausing import PausingJsonLines
-from tests.sink_contract import SinkContract, person, picture, scene
+from tests.support.sink_contract import SinkContract, person, picture, scene
 
 
 class TestContract(SinkContract):

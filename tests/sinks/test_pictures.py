@@ -14,7 +14,7 @@ from kpstream.interfaces import Sink
 from kpstream.sinks.coco import CocoSink
 from kpstream.sinks.pictures import PictureFolder
 from kpstream.sinks.sampled import SampledOnly
-from tests.sink_contract import SinkContract, person, picture, scene
+from tests.support.sink_contract import SinkContract, person, picture, scene
 
 
 class TestContract(SinkContract):

@@ -18,7 +18,8 @@ import pytest
 from kpstream.errors import SinkError, UsageError
 from kpstream.interfaces import Sink
 from kpstream.sinks.segments import SegmentedVideo
-from tests.sink_contract import SinkContract, picture, scene
+from tests.sinks.videos import times_of
+from tests.support.sink_contract import SinkContract, picture, scene
 
 _NOON = datetime(2026, 11, 23, 12, tzinfo=UTC).timestamp()
 
@@ -80,11 +81,6 @@ class Rig:
     def times(self) -> list[str]:
         """What the names say, without date."""
         return [name.partition("T")[2].removesuffix(".mp4") for name in self.names()]
-
-
-def times_of(path: Path) -> list[float]:
-    with av.open(str(path)) as container:
-        return [frame.time for frame in container.decode(video=0) if frame.time is not None]
 
 
 def duration_of(path: Path) -> float:

@@ -10,8 +10,8 @@ import pytest
 from kpstream.interfaces import Sink
 from kpstream.sinks.segments import SegmentedVideo
 from kpstream.sinks.switched import SwitchedRecording
-from tests.sink_contract import SinkContract, picture, scene
-from tests.sinks.test_segments import times_of
+from tests.sinks.videos import times_of
+from tests.support.sink_contract import SinkContract, picture, scene
 
 
 def recording_in(folder: Path) -> SwitchedRecording:

@@ -14,7 +14,7 @@ from kpstream.entities import Frame, Taken
 from kpstream.sinks.tags import later_time_code, tags_of
 from kpstream.sinks.video import VideoSink
 from kpstream.sources.file import VideoFile
-from tests.sink_contract import picture, scene
+from tests.support.sink_contract import picture, scene
 
 AT = datetime(2024, 5, 6, 7, 8, 9, 250_000, tzinfo=UTC).timestamp()
 TAKEN = Taken(AT, "10:20:30:05", "+48.1000+011.5000/")

@@ -22,8 +22,8 @@ from kpstream.errors import SinkError, UsageError
 from kpstream.interfaces import Sink
 from kpstream.sinks.timeline import TICKS, Timeline
 from kpstream.sinks.video import VideoSink
-from tests.sink_contract import FileSinkContract, picture, scene
 from tests.sinks.videos import pictures_of, record, times_of
+from tests.support.sink_contract import FileSinkContract, picture, scene
 
 
 class TestContract(FileSinkContract):

@@ -15,7 +15,7 @@ from av.video.stream import VideoStream
 
 from kpstream.entities import Image
 from kpstream.sinks.video import AudioSource, VideoSink
-from tests.sink_contract import picture, scene
+from tests.support.sink_contract import picture, scene
 
 
 def record(path: Path, times: list[float], *, size: tuple[int, int] = (64, 48), **options: object) -> VideoSink:

@@ -19,9 +19,9 @@ from kpstream.entities import Frame, Image
 from kpstream.errors import SourceOpenError
 from kpstream.interfaces import Source
 from kpstream.sources import VideoFile
-from tests.source_clips import SIZE, number_in, picture, write_sound, write_video
-from tests.source_contract import RecordedContract
-from tests.source_servers import files_served
+from tests.support.source_clips import SIZE, number_in, picture, write_sound, write_video
+from tests.support.source_contract import RecordedContract
+from tests.support.source_servers import files_served
 
 
 class Shape(NamedTuple):

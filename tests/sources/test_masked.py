@@ -14,7 +14,7 @@ from kpstream.entities import Frame, Image
 from kpstream.interfaces import Source
 from kpstream.sources.masked import Masked, Zone
 from kpstream.testing import SyntheticSource
-from tests.source_contract import SourceContract
+from tests.support.source_contract import SourceContract
 
 LEFT_HALF: Zone = [(0, 0), (0.5, 0), (0.5, 1), (0, 1)]
 

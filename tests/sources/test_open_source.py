@@ -11,8 +11,8 @@ import kpstream
 from kpstream.errors import SourceOpenError
 from kpstream.interfaces import Source
 from kpstream.sources import Stream, VideoFile, open_source
-from tests.source_clips import write_video
-from tests.source_servers import MjpegCamera, files_served
+from tests.support.source_clips import write_video
+from tests.support.source_servers import MjpegCamera, files_served
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from kpstream.errors import SourceOpenError
 from kpstream.interfaces import Source
 from kpstream.sources import Paced, VideoFile
 from kpstream.testing import ManualClock
-from tests.source_clips import number_in, write_video
-from tests.source_contract import SourceContract
+from tests.support.source_clips import number_in, write_video
+from tests.support.source_contract import SourceContract
 
 
 class TestContract(SourceContract):

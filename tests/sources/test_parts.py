@@ -17,7 +17,7 @@ from kpstream.entities import Frame
 from kpstream.errors import SourceOpenError
 from kpstream.sources import VideoFile
 from kpstream.sources.numbering import Numbering
-from tests.source_clips import SIZE, number_in, picture, write_video
+from tests.support.source_clips import SIZE, number_in, picture, write_video
 
 RATE = 25
 

@@ -16,9 +16,10 @@ from kpstream.entities import Frame
 from kpstream.errors import SourceError, SourceOpenError, SourceReadError
 from kpstream.interfaces import Source
 from kpstream.sources import Stream
-from tests.source_clips import number_in, picture, write_video
-from tests.source_contract import SourceContract
-from tests.source_servers import MjpegCamera, files_served
+from tests.support.errors import texts_of
+from tests.support.source_clips import number_in, picture, write_video
+from tests.support.source_contract import SourceContract
+from tests.support.source_servers import MjpegCamera, files_served
 
 PASSWORD = "hunter22-secret"
 
@@ -104,19 +105,6 @@ def test_segments_are_played_at_their_own_pace(tmp_path: Path) -> None:
     assert [after.pts - before.pts for before, after in pairwise(frames)] == pytest.approx([0.04] * 7, abs=2e-3)
     shown = frames[-1].captured_at - frames[0].captured_at
     assert shown > 0.2  # read at once, they would be there in a hundredth of that
-
-
-def texts_of(error: BaseException) -> str:
-    """All that can be found by walking from an error: its texts, attributes, causes and contexts."""
-    seen: list[str] = []
-    waiting: list[BaseException | None] = [error]
-    while waiting:
-        each = waiting.pop()
-        if each is not None:
-            seen += [repr(each), str(each), repr(each.args), repr(vars(each))]
-            seen += [repr(getattr(each, name, None)) for name in ("filename", "strerror", "log", "__notes__")]
-            waiting += [each.__cause__, each.__context__]
-    return "\n".join(seen)
 
 
 def unanswered() -> str:

@@ -14,7 +14,7 @@ from websockets.exceptions import InvalidStatus
 from kpstream.errors import UsageError
 from kpstream.redact import redact
 from kpstream.web import Page
-from tests.web_page import Camera, client_of, served, socket_of
+from tests.support.web_page import Camera, client_of, served, socket_of
 
 TOKEN = "a-token-of-the-test"
 PATHS = (

@@ -21,8 +21,8 @@ import kpstream.web
 from kpstream.entities import Stats
 from kpstream.sinks.jsonl import JsonLinesSink
 from kpstream.web import Page
-from tests.sink_contract import bare_box, person, picture
-from tests.web_page import STATS, Camera, FakeControls, client_of, files_in, served
+from tests.support.sink_contract import bare_box, person, picture
+from tests.support.web_page import STATS, Camera, FakeControls, client_of, files_in, served
 
 
 @pytest.fixture

@@ -16,9 +16,9 @@ from kpstream.errors import SourceOpenError, SourceReadError
 from kpstream.interfaces import Source
 from kpstream.testing import wait_until
 from kpstream.web import BrowserCamera
-from tests.sink_contract import picture
-from tests.source_contract import SourceContract
-from tests.web_page import Camera, client_of, served, socket_of
+from tests.support.sink_contract import picture
+from tests.support.source_contract import SourceContract
+from tests.support.web_page import Camera, client_of, served, socket_of
 
 
 def jpeg(index: int = 0, size: tuple[int, int] = (64, 48)) -> bytes:

@@ -10,7 +10,7 @@ from kpstream.entities import Stats
 from kpstream.interfaces import Sink
 from kpstream.testing import ManualClock
 from kpstream.web import Feed
-from tests.sink_contract import SinkContract, picture, scene
+from tests.support.sink_contract import SinkContract, picture, scene
 
 
 class TestFeed(SinkContract):

@@ -7,7 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from kpstream.entities import Stats
 from kpstream.web import Page
-from tests.web_page import STATS, Camera, client_of, served
+from tests.support.web_page import STATS, Camera, client_of, served
 
 BASE_UNITS = ("seconds", "bytes")
 OTHER_UNITS = ("milliseconds", "ms", "minutes", "kilobytes", "percent", "fps")

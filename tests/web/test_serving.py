@@ -14,7 +14,7 @@ from kpstream.errors import UsageError
 from kpstream.serving.listen import Options, listen
 from kpstream.web import Certificate, Feed, Page
 from kpstream.web.tls import self_signed
-from tests.web_page import Camera, served
+from tests.support.web_page import Camera, served
 
 
 def trusting(pem: bytes) -> ssl.SSLContext:

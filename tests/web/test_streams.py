@@ -16,8 +16,8 @@ from websockets.sync.client import ClientConnection
 from kpstream.entities import Image
 from kpstream.skeleton import COCO, Skeleton
 from kpstream.web import Feed, Page
-from tests.sink_contract import bare_box, person, picture
-from tests.web_page import Camera, Writing, client_of, served, socket_of
+from tests.support.sink_contract import bare_box, person, picture
+from tests.support.web_page import Camera, Writing, client_of, served, socket_of
 
 
 class Viewer:

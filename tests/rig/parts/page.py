@@ -18,7 +18,7 @@ from playwright.sync_api import Page as Tab
 from kpstream.entities import Frame, Image, Pose, Scene, Stats
 from kpstream.skeleton import Skeleton
 from kpstream.web import Feed
-from tests.web_page import FakeControls
+from tests.support.web_page import FakeControls
 
 ROOT = Path(__file__).parents[3]
 CHROMIUM = "/usr/bin/chromium"

@@ -24,7 +24,7 @@ from kpstream.interfaces import Source
 from kpstream.sources import Webcam, open_source
 from kpstream.testing import ScriptedServer
 from kpstream.testing.scripted_server import canned_answer
-from tests.source_contract import SourceContract, opened_again
+from tests.support.source_contract import SourceContract, opened_again
 
 DRIVER = Path("/sys/bus/platform/drivers/vivid")
 NOBODY = 65534

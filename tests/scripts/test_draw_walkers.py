@@ -11,7 +11,7 @@ from walkers import sound
 from walkers.camera import camera_at
 from walkers.cast import CAST
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SEED = 7  # of the sample
 
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scoring import Score, lines_of, score
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 WIDTH, HEIGHT = 60.0, 80.0  # the diagonal is 100: a pixel is a percent
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import cv2
 
-from tests.source_clips import picture
+from tests.support.source_clips import picture
 
 
 class _Server(ThreadingHTTPServer):

@@ -16,7 +16,7 @@ from kpstream.entities import Pose, Scene, Settings, Stats
 from kpstream.errors import SinkError
 from kpstream.testing import ManualClock
 from kpstream.web import Feed, Page
-from tests.sink_contract import person, picture, scene
+from tests.support.sink_contract import person, picture, scene
 
 STATS = Stats(
     capture_fps=30.0, render_fps=29.5, sample_fps=5.0, in_flight=2, captured=90, rendered=88, dropped=2, requests=15,

@@ -1,0 +1,1 @@
+"""What several tests use: contracts, clips, servers, and the local endpoint."""
