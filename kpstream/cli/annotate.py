@@ -12,11 +12,12 @@ import typer
 
 from kpstream.cli.app import INTERRUPTED, app
 from kpstream.cli.options import takes
+from kpstream.cli.rules import watching
 from kpstream.cli.signals import Signals, signals_handled
 from kpstream.cli.terminal import estimate, say, summary, work_progress
 from kpstream.errors import BudgetSpent, UsageError
 from kpstream.interfaces import Annotator
-from kpstream.options import DrawOptions, ModelOptions, OutputOptions, PartOptions, RequestOptions
+from kpstream.options import DrawOptions, ModelOptions, OutputOptions, PartOptions, RequestOptions, RulesOptions
 
 if TYPE_CHECKING:
     from kpstream.entities import Stats
@@ -25,7 +26,14 @@ if TYPE_CHECKING:
 
 
 @app.command()
-@takes(part=PartOptions, outputs=OutputOptions, model=ModelOptions, requests=RequestOptions, drawing=DrawOptions)
+@takes(
+    part=PartOptions,
+    outputs=OutputOptions,
+    model=ModelOptions,
+    requests=RequestOptions,
+    drawing=DrawOptions,
+    ruling=RulesOptions,
+)
 def annotate(
     inputs: Annotated[list[Path], typer.Argument(metavar="INPUT...", help="Video files.")],
     *,
@@ -34,6 +42,7 @@ def annotate(
     model: ModelOptions,
     requests: RequestOptions,
     drawing: DrawOptions,
+    ruling: RulesOptions,
 ) -> None:
     """Annotate recorded video: every frame, nothing dropped; timing and sound are kept.
 
@@ -46,7 +55,7 @@ def annotate(
     from kpstream.recorded.plan import Encoding, Outputs, plan_jobs
     from kpstream.render import PoseAnnotator
 
-    _check_together(inputs, part, outputs, requests)
+    _check_together(inputs, part, outputs, requests, ruling)
     span, poses = Span(part.start, part.last), part.poses
     annotator = PoseAnnotator(draw=drawing.parts, thickness=drawing.thickness)
     if poses is None:
@@ -58,28 +67,34 @@ def annotate(
         ),
         Encoding(outputs.crf, outputs.preset, audio=outputs.audio),
         overwrite=outputs.overwrite,
-        reads=[] if poses is None else [poses],
+        reads=[path for path in (poses, ruling.rules) if path is not None],
     )
     draw_on_one_core()
     if poses is not None:
         _redraw(jobs[0], span, annotator, poses, model.skeleton)
         return
     left, done = requests.max_requests, []
-    for job in jobs:
-        sampling = EveryNth(part.every) if part.every else make_sampling(requests)
-        asking = Asking(sampling, model.filters, requests.max_in_flight, left)
-        endpoint, made_of = make_endpoint(model), answer_identity(model)
-        work = RecordedJob(job, endpoint, asking, made_of=made_of, span=span, annotator=annotator)
-        _annotate(work, job, span)
-        left = None if left is None else left - work.stats.requests
-        done.append(work)
+    with watching(ruling) as watch:
+        for job in jobs:
+            sampling = EveryNth(part.every) if part.every else make_sampling(requests)
+            asking = Asking(sampling, model.filters, requests.max_in_flight, left)
+            endpoint, made_of = make_endpoint(model), answer_identity(model)
+            rules = watch(job.path.stem, model.keypoint_confidence)
+            work = RecordedJob(job, endpoint, asking, made_of=made_of, span=span, annotator=annotator, rules=rules)
+            _annotate(work, job, span)
+            left = None if left is None else left - work.stats.requests
+            done.append(work)
     for work in done:  # not before: the same command is to go on where the last of them was interrupted
         work.discard_journal()
 
 
-def _check_together(inputs: list[Path], part: PartOptions, outputs: OutputOptions, requests: RequestOptions) -> None:
-    if outputs.output is None and not (outputs.jsonl or outputs.coco or outputs.csv or outputs.frames):
-        raise UsageError("nothing would be written: add -o OUT.mp4, or `jsonl`, `coco`, `frames` or `csv`")
+def _check_together(
+    inputs: list[Path], part: PartOptions, outputs: OutputOptions, requests: RequestOptions, ruling: RulesOptions
+) -> None:
+    if outputs.output is None and not (outputs.jsonl or outputs.coco or outputs.csv or outputs.frames or ruling.events):
+        raise UsageError("nothing would be written: add -o OUT.mp4, or `jsonl`, `coco`, `frames`, `csv` or `events`")
+    if part.poses is not None and ruling.rules is not None:
+        raise UsageError("kpstream events check RULES.toml POSES.jsonl tries rules on poses that are there")
     if part.every is not None and requests.rate is not None:
         raise UsageError("`every` and `rate` say the same thing in two ways: give one of them")
     if part.every is not None and requests.sampling == "adaptive":
@@ -121,7 +136,7 @@ def _say_what_was_done(job: Job, stats: Stats) -> None:
     if stats.rendered or stats.requests:
         # of recorded video every request without an answer is told, also where the frame was asked about again
         told = replace(stats, lost=stats.requests - stats.answered)
-        say(f"{job.outputs if stats.rendered else job.path.name}: {summary(told)}")
+        say(f"{(stats.rendered and str(job.outputs)) or job.path.name}: {summary(told)}")
 
 
 def _redraw(job: Job, span: Span, annotator: Annotator, poses: Path, skeleton: Path | None) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -36,6 +35,7 @@ def check(
     """
     from kpstream.recorded.rule_check import check_rules
     from kpstream.recorded.rule_report import write_report
+    from kpstream.sinks.events import EventLines
     from kpstream.sinks.output import STDOUT, OutputFile, check_writable
     from kpstream.site_file.rules import Rules
 
@@ -44,13 +44,15 @@ def check(
         if path is not None:
             check_writable(path)
     found = check_rules(loaded, poses)
-    output = OutputFile(STDOUT if jsonl is None else jsonl)
     if jsonl is None:
+        output = OutputFile(STDOUT)
         output.write(table(found.events).encode())
     else:
-        lines = (json.dumps(event.to_json(), separators=(",", ":")) for event in found.changes)
-        output.write("".join(f"{line}\n" for line in lines).encode())
-    output.close()
+        lines = EventLines(jsonl)
+        lines.open()
+        for event in found.changes:
+            lines.tell(event, None)
+        lines.close()
     if html is not None:
         write_report(html, loaded, found, title=poses.name)
     seconds = found.ended_pts - found.began_pts

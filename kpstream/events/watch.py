@@ -10,7 +10,8 @@ from uuid import uuid4
 from kpstream.entities import Event, Scene
 from kpstream.events.engine import Reading, RuleEngine
 from kpstream.events.observations import observations_of
-from kpstream.events.rules import RuleSet
+from kpstream.events.rules import RuleSet, model_faults
+from kpstream.skeleton import Skeleton
 
 Listener = Callable[[Event, Scene | None], None]
 """Given an event that opened, changed or ended, and the scene with which it did; None at the end of the input."""
@@ -23,6 +24,7 @@ class RuleWatch:
         rules: The camera's own.
         camera: Its name in the events.
         listeners: Told of every change; they do not wait.
+        on_fault: Given a line when objects come that lack what a rule asks for.
         timezone: In which schedules hold; None for the machine's own.
         keypoint_confidence: Keypoints below it are not known.
     """
@@ -33,10 +35,15 @@ class RuleWatch:
         *,
         camera: str,
         listeners: Sequence[Listener] = (),
+        on_fault: Callable[[str], None] = lambda _: None,
         timezone: tzinfo | None = None,
         keypoint_confidence: float = 0.3,
     ) -> None:
+        self._rules = rules
         self._listeners = tuple(listeners)
+        self._on_fault = on_fault
+        self._classes: dict[str, Skeleton] = {}
+        self._faults: set[str] = set()
         self._timezone = timezone
         self._wall_offset = nan  # seconds since the epoch at pts 0
         self._engine = RuleEngine(
@@ -71,6 +78,7 @@ class RuleWatch:
         frame = scene.frame
         if not isnan(frame.captured_wall):
             self._wall_offset = frame.captured_wall - frame.pts
+        self._check(scene)
         observations = observations_of(
             pts=frame.pts,
             frame_index=frame.index,
@@ -89,6 +97,19 @@ class RuleWatch:
         """End what is still open: the input is over. Idempotent."""
         for event in self._engine.finish():
             self._tell(event, None)
+
+    def _check(self, scene: Scene) -> None:
+        """Say of each class that comes for the first time what rules about it ask for and it does not have."""
+        poses = (*scene.poses, *(pose for answer in scene.answers or () for pose in answer.poses))
+        new = {pose.class_name: pose.skeleton for pose in poses if pose.class_name not in self._classes}
+        if not new:
+            return
+        self._classes |= new
+        rules = tuple(rule for rule in self._rules.rules if not set(rule.classes) - self._classes.keys())
+        for fault in model_faults(RuleSet(rules), self._classes):
+            if fault not in self._faults:
+                self._faults.add(fault)
+                self._on_fault(fault)
 
     def _tell(self, event: Event, scene: Scene | None) -> None:
         for listener in self._listeners:

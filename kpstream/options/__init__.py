@@ -14,6 +14,7 @@ from kpstream.options.outputs import OutputOptions, PartOptions
 from kpstream.options.page import TOKEN_VARIABLE, Network, PageOptions, parse_listen
 from kpstream.options.recording import RecordingOptions
 from kpstream.options.requests import LiveRequestOptions, RequestOptions
+from kpstream.options.rules import RulesOptions
 from kpstream.options.source import SourceOptions
 from kpstream.options.view import ViewOptions
 
@@ -35,6 +36,7 @@ __all__ = [
     "PartOptions",
     "RecordingOptions",
     "RequestOptions",
+    "RulesOptions",
     "SourceOptions",
     "ViewOptions",
     "declared_options",

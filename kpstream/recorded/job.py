@@ -9,7 +9,7 @@ from math import ceil, inf, isfinite, nan
 from kpstream.dispatch.sampling import EveryNth, FixedRate, Sampling
 from kpstream.entities import Filters, Scene, Stats
 from kpstream.errors import BudgetSpent, EndpointUnavailable, KpstreamError, UsageError
-from kpstream.interfaces import Annotator, Endpoint
+from kpstream.interfaces import Annotator, Endpoint, SceneRules
 from kpstream.pipeline import Pipeline, held_frames
 from kpstream.recorded.journal import FileJournal, fingerprint
 from kpstream.recorded.plan import Job
@@ -82,6 +82,7 @@ class RecordedJob:
         made_of: What the answers depend on beside the video, by name: answers to anything else are not used again.
         span: The part of the video that is wanted.
         annotator: Draws what the video shows.
+        rules: Say what happens in it.
     """
 
     def __init__(
@@ -93,6 +94,7 @@ class RecordedJob:
         made_of: Mapping[str, str],
         span: Span = Span(),
         annotator: Annotator | None = None,
+        rules: SceneRules | None = None,
     ) -> None:
         self._job = job
         self._endpoint = endpoint
@@ -100,6 +102,7 @@ class RecordedJob:
         self._made_of = made_of
         self._span = span
         self._annotator = PoseAnnotator() if annotator is None else annotator
+        self._rules = rules
         self._journal: FileJournal | None = None
         self._video: VideoFile | None = None
         self._pipeline: Pipeline | None = None
@@ -170,6 +173,7 @@ class RecordedJob:
             self._endpoint,
             sinks=self._job.make_sinks(video),
             annotator=None if self._job.outputs.video is None else self._annotator,
+            rules=self._rules,
             sampling=asking.sampling,
             filters=asking.filters,
             max_in_flight=asking.max_in_flight,
@@ -215,6 +219,7 @@ def run_job(
     annotator: Annotator | None = None,
     max_requests: int | None = None,
     made_of: Mapping[str, str] | None = None,
+    rules: SceneRules | None = None,
 ) -> Stats:
     """Annotate one video to its end; called again after an interruption it goes on where it stopped. Blocks.
 
@@ -228,6 +233,7 @@ def run_job(
         annotator: Draws what the video shows.
         max_requests: A budget; None for no limit.
         made_of: What the answers depend on beside the video and the filters, where more than the endpoint's name.
+        rules: Say what happens in it.
 
     Returns:
         What was done.
@@ -238,7 +244,7 @@ def run_job(
     job.check()
     asking = Asking(FixedRate(rate) if every is None else EveryNth(every), filters, max_requests=max_requests)
     identity = {"endpoint": endpoint.name, "thresholds": repr(filters)} if made_of is None else made_of
-    work = RecordedJob(job, endpoint, asking, made_of=identity, span=span, annotator=annotator)
+    work = RecordedJob(job, endpoint, asking, made_of=identity, span=span, annotator=annotator, rules=rules)
     work.open()
     stats = work.run()
     work.discard_journal()

@@ -46,7 +46,7 @@ class Outputs:
         return [*self.paths(), *([] if self.frames is None else [self.frames])]
 
     def __str__(self) -> str:
-        return ", ".join(map(str, self.places())) or "standard output"
+        return ", ".join(map(str, self.places())) or ("" if self.jsonl is None else "standard output")
 
 
 @dataclass(frozen=True, slots=True)

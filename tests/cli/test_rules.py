@@ -1,0 +1,73 @@
+"""``--rules`` and ``--events`` of the commands."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from kpstream.cli import run
+
+SAMPLE = Path(__file__).parents[2] / "samples" / "walkers.mp4"
+RULES = """
+[[zone]]
+name = "left"
+polygon = [[0, 0], [0.5, 0], [0.5, 1], [0, 1]]
+[[rule]]
+name = "in the left half"
+kind = "in_zone"
+zone = "left"
+"""
+
+
+def test_annotate_tells_what_happens(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rules, out = tmp_path / "rules.toml", tmp_path / "events.jsonl"
+    rules.write_text(RULES)
+
+    assert run(["annotate", str(SAMPLE), "--end", "2", "--rate", "3", "--rules", str(rules), "--events", str(out)]) == 0
+
+    opened, ended = (json.loads(line) for line in out.read_text().splitlines())
+    assert (opened["state"], opened["camera"], opened["rule"]) == ("opened", "walkers", "in the left half")
+    assert opened["opened_pts"] == pytest.approx(opened["began_pts"] + 0.5, abs=0.04)
+    assert (ended["event"], ended["state"], ended["cut"]) == (opened["event"], "ended", True)
+    assert "walkers.mp4: 60 frames" in capsys.readouterr().err
+
+
+def test_a_rule_about_what_the_model_does_not_have_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rules = tmp_path / "rules.toml"
+    rules.write_text(
+        RULES + '[[rule]]\nname = "hand"\nkind = "keypoint_in_zone"\nzone = "left"\nkeypoints = ["hand"]\n'
+    )
+    out = tmp_path / "events.jsonl"
+
+    assert (
+        run(["annotate", str(SAMPLE), "--end", "0.2", "--rate", "5", "--rules", str(rules), "--events", str(out)]) == 0
+    )
+
+    said = " ".join(capsys.readouterr().err.split())
+    assert said.count("warning: rule hand: the model has no keypoint hand; it has nose, left_eye") == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "said"),
+    [
+        (["--events", "e.jsonl"], 2, "--events are what rules say: add --rules RULES.toml"),
+        (["--rules", "none.toml", "--events", "e.jsonl"], 2, "none.toml: No such file"),
+        (["--rules", "rules.toml", "--from", "poses.jsonl", "--csv", "a.csv"], 2, "kpstream events check RULES.toml"),
+        (["--rules", "rules.toml", "--events", "none/e.jsonl"], 5, "its folder does not exist"),
+    ],
+)
+def test_what_does_not_fit_is_one_line(
+    options: list[str],
+    code: int,
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("rules.toml").write_text(RULES)
+
+    assert run(["annotate", str(SAMPLE), *options]) == code
+    assert said in " ".join(capsys.readouterr().err.split())
