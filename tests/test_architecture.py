@@ -49,7 +49,9 @@ PLAN: dict[str, set[str]] = {
     },
     "image": {*_GROUND, "interfaces", "endpoints", "sinks", "wire"},
     # roof: options to objects
-    "site_file": {"camera", "events", "dispatch", "endpoints", "errors", "options", "redact", "sources", "web"},
+    "site_file": {
+        "camera", "dispatch", "endpoints", "errors", "events", "options", "redact", "sinks", "sources", "web",
+    },
     "cli": {
         "camera", "dispatch", "endpoints", "entities", "errors", "events", "image", "interfaces", "models", "options",
         "pipeline", "recorded", "redact", "render", "server", "sinks", "site_file", "skeleton", "sources", "web",

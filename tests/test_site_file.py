@@ -157,6 +157,7 @@ def test_each_fault_of_a_section_is_a_line(
         ('size = "big"', "camera door, size: it has another form (picture size"),
         ('source_env = "X"', "camera door, source: give this or source_env, one of them"),
         ("delay = 2", "camera door, delay: delay is about pictures that wait for their answers: add sync aligned"),
+        ('jsonl = "site.toml/poses.jsonl"', "camera door, jsonl: "),
         ('sync = "later"', "camera door, sync: it must be 'live' or 'aligned' (live shows"),
         ("[camera.endpoint]\njpeg_quality = 101", "camera door, endpoint.jpeg_quality: it must be less than or equal"),
         ("[camera.endpoint]\nconfidence = 101", "camera door, endpoint: confidence 101: give 0 to 100"),
@@ -287,7 +288,13 @@ def test_a_camera_has_its_zones_as_they_are(write: Write) -> None:
     masks = "[[[0, 0], [0.5, 0], [0.5, 1]]]"
     text = f'[[camera]]\nname = "a"\nsource = "{SAMPLE.parent / "walkers.mp4"}"\nmasks = {masks}'
     (camera,) = load(write(text)).site.cameras
-    assert camera.masks == (((0, 0), (0.5, 0), (0.5, 1)),)
+    assert camera.source.masks == (((0, 0), (0.5, 0), (0.5, 1)),)
+
+
+def test_a_camera_may_have_a_budget_requests_at_once_and_json_lines_of_its_own(write: Write, tmp_path: Path) -> None:
+    (camera,) = load(write(CAMERA + 'max_requests = 9\nmax_in_flight = 2\njsonl = "poses.jsonl"')).site.cameras
+    assert (camera.requests.max_requests, camera.requests.max_in_flight) == (9, 2)
+    assert camera.jsonl == tmp_path / "poses.jsonl"
 
 
 def test_listening_is_host_and_port_or_a_port_alone(write: Write) -> None:

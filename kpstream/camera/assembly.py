@@ -41,7 +41,7 @@ def open_camera(spec: CameraSpec) -> Source:
         frame_rate=options.frame_rate,
         rtsp_transport=options.rtsp_transport,
     )
-    return Masked(source, spec.masks) if spec.masks else source
+    return Masked(source, options.masks) if options.masks else source
 
 
 def make_camera_endpoint(spec: CameraSpec) -> Endpoint:

@@ -8,9 +8,6 @@ from pathlib import Path
 from kpstream.dispatch.fair_share import Limits
 from kpstream.options import DrawOptions, LiveRequestOptions, ModelOptions, SourceOptions, ViewOptions
 
-Zone = tuple[tuple[float, float], ...]
-"""Corners ``(x, y)`` in fractions of the picture's width and height, from the top left."""
-
 
 @dataclass(frozen=True, slots=True)
 class Recording:
@@ -40,8 +37,6 @@ class CameraSpec:
     reference: str = field(repr=False)
     """What `open_source` takes; may hold a password."""
     source: SourceOptions = field(default_factory=SourceOptions)
-    masks: tuple[Zone, ...] = ()
-    """Zones that are painted over before a picture goes anywhere."""
     model: ModelOptions = field(default_factory=ModelOptions)
     api_key: str | None = field(default=None, repr=False)
     """The key; compared, so that a new key makes a new camera."""

@@ -15,7 +15,7 @@ from kpstream.options.page import TOKEN_VARIABLE, Network, PageOptions, parse_li
 from kpstream.options.recording import RecordingOptions
 from kpstream.options.requests import LiveRequestOptions, RequestOptions
 from kpstream.options.rules import RulesOptions
-from kpstream.options.source import SourceOptions
+from kpstream.options.source import SourceOptions, Zone
 from kpstream.options.view import ViewOptions
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "RulesOptions",
     "SourceOptions",
     "ViewOptions",
+    "Zone",
     "declared_options",
     "in_file",
     "on_command_line",

@@ -11,7 +11,7 @@ import re
 _FIELD = re.compile(r"`([a-z][a-z0-9_]*)`")
 _CALLED = {"endpoint_url": "endpoint", "api_key": "api_key_file"}
 """What is called otherwise by programs than by the options."""
-_FLAGS = {"poses": "from", "form": "format"}
+_FLAGS = {"poses": "from", "form": "format", "masks": "mask"}
 
 
 def on_command_line(text: str) -> str:

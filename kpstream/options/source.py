@@ -14,6 +14,25 @@ _source = partial(Option, panel="Source")
 _SIZE = r"[1-9]\d{0,4}x[1-9]\d{0,4}"
 
 
+Zone = tuple[tuple[float, float], ...]
+"""Corners ``(x, y)`` in fractions of the picture's width and height, from the top left."""
+
+
+def parse_zone(text: str) -> Zone:
+    """The corners of a zone from ``x,y,x,y,x,y``: three at least, in fractions of the picture.
+
+    Raises:
+        ValueError: It is none.
+    """
+    try:
+        numbers = [float(number) for number in text.split(",")]
+    except ValueError:
+        numbers = []
+    if len(numbers) < 6 or len(numbers) % 2 or not all(0 <= number <= 1 for number in numbers):
+        raise ValueError(f"{text:.60}: give three corners or more in fractions of the picture, as in 0,0,0.5,0,0.5,1")
+    return tuple(zip(numbers[::2], numbers[1::2], strict=True))
+
+
 @dataclass(frozen=True)
 class SourceOptions:
     """How the source is opened."""
@@ -36,6 +55,17 @@ class SourceOptions:
         Literal["tcp", "udp"],
         _source("How an RTSP stream travels.", in_file="how an RTSP stream travels"),
     ] = "tcp"
+    masks: Annotated[
+        tuple[Zone, ...],
+        _source(
+            "Paint over this zone, in fractions of the picture; several may be given.",
+            metavar="X,Y,X,Y,X,Y...",
+            flags=("--mask",),
+            in_file="zones to paint over: 3 corners or more, each [x, y] in fractions of the picture",
+            parse=parse_zone,
+        ),
+    ] = ()
+    """Painted over before a picture goes anywhere."""
 
     @property
     def picture_size(self) -> tuple[int, int] | None:

@@ -23,11 +23,13 @@ from kpstream.options import (
     Network,
     SourceOptions,
     ViewOptions,
+    Zone,
     declared_options,
     in_file,
     parse_listen,
 )
 from kpstream.redact import redact, remember, remember_secrets
+from kpstream.sinks.output import STDOUT
 from kpstream.site_file.sections import faulty, read_sections
 from kpstream.sources.opening import is_address
 
@@ -129,6 +131,9 @@ class _Reading:
         names = [camera.name.lower() for camera in cameras]
         for name in sorted({name for name in names if names.count(name) > 1}):
             self._fault(f"camera {name}, name", "two cameras have it, and it names their files: give each its own")
+        lines = [camera.jsonl for camera in cameras if camera.jsonl is not None]
+        for path in sorted({path for path in lines if lines.count(path) > 1}):
+            self._fault("camera, jsonl", f"two cameras would write {path}: give each its own")
         limits = Limits(**written.get("limits", {}))
         web = written.get("web")
         return SitePlan(SiteSpec(cameras, limits), None if web is None else self._web(web, written.get("record")))
@@ -139,8 +144,8 @@ class _Reading:
         return CameraSpec(
             name=written["name"],
             reference=self._reference(place, written),
-            source=self._options(SourceOptions, {**written, "loop": True}),
-            masks=tuple(tuple((x, y) for x, y in zone) for zone in written.get("masks", [])),
+            source=self._options(SourceOptions, {**written, "masks": _zones(written), "loop": True}),
+            jsonl=self._jsonl(place, written),
             model=model,
             api_key=key,
             requests=self._options(LiveRequestOptions, written),
@@ -218,6 +223,16 @@ class _Reading:
             self._fault(where, str(error), inherited_from="[endpoint]")
         return model, key
 
+    def _jsonl(self, place: str, written: Keys) -> Path | None:
+        if "jsonl" not in written:
+            return None
+        if written["jsonl"] == STDOUT:
+            return Path(STDOUT)
+        path = self._path(written["jsonl"])
+        if path.is_dir() or not _can_be_a_folder(path.parent):
+            self._fault(f"{place}jsonl", f"{path} cannot be written to")
+        return path
+
     def _view(self, place: str, written: Keys) -> ViewOptions:
         view = self._options(ViewOptions, written)
         try:
@@ -288,6 +303,10 @@ class _Reading:
         text = in_file(text)
         if not {f"{place}: {text}", f"{inherited_from}: {text}"} & set(self.faults):
             self.faults.append(f"{place}: {text}")
+
+
+def _zones(written: Keys) -> tuple[Zone, ...]:
+    return tuple(tuple((x, y) for x, y in zone) for zone in written.get("masks", ()))
 
 
 def _can_be_a_folder(path: Path) -> bool:

@@ -79,11 +79,17 @@ def _key(kind: Any, meaning: str, **limits: Any) -> Any:
     return kind, Field(None, description=meaning, **limits)
 
 
-def _keys_of(group: type, *, leave_out: Collection[str] = ()) -> dict[str, Any]:
-    """The options of a group as keys of the file, but for those that a file has no key for."""
+def _keys_of(group: type, *, leave_out: Collection[str] = (), **types: Any) -> dict[str, Any]:
+    """The options of a group as keys of the file.
+
+    Args:
+        group: Declares them.
+        leave_out: Those that a file has no key for.
+        types: Of those that have a form of their own in a file.
+    """
     return {
         each.name: _key(
-            _type_in_file(each),
+            types.get(each.name) or _type_in_file(each),
             each.option.meaning,
             ge=each.option.min,
             le=each.option.max,
@@ -158,11 +164,11 @@ _CAMERA = _section(
     ),
     source=_key(_Reference, "a device (0), rtsp://, http(s)://, or a file"),
     source_env=_key(_Variable, "name of the environment variable that holds the source"),
-    masks=_key(list[_Zone], "zones to paint over: 3 corners or more, each [x, y] in fractions of the picture"),
-    **_keys_of(LiveRequestOptions, leave_out={"max_in_flight", "max_requests"}),
+    **_keys_of(LiveRequestOptions),
     **_keys_of(ViewOptions, leave_out={"window", "duration"}),
     **_keys_of(DrawOptions),
-    **_keys_of(SourceOptions, leave_out={"loop"}),
+    **_keys_of(SourceOptions, leave_out={"loop"}, masks=list[_Zone]),
+    **_keys_of(RecordingOptions, leave_out={"record", "segment", "keep", "keep_size"}),
     recorded=_key(bool, "whether it is recorded where there is a [record]"),
     record=_key(_RECORD, "what differs from [record]"),
     endpoint=_key(_ENDPOINT, "what differs from [endpoint]"),

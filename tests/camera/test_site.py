@@ -19,7 +19,7 @@ from kpstream.dispatch.fair_share import Limits
 from kpstream.entities import Answer, Frame, Image, Scene, Stats
 from kpstream.errors import EndpointRejected, SinkError, SourceOpenError, SourceReadError, UsageError
 from kpstream.interfaces import Endpoint, Sink, Source
-from kpstream.options import DrawOptions, LiveRequestOptions, ModelOptions
+from kpstream.options import DrawOptions, LiveRequestOptions, ModelOptions, SourceOptions
 from kpstream.sources.masked import Masked
 from kpstream.testing import FakeEndpoint, ManualClock, SyntheticSource
 from kpstream.web import Page
@@ -104,7 +104,7 @@ class World:
             raise SourceOpenError(f"cannot open {name}: nothing listens there")
         self.sources.setdefault(name, []).append(Running(self.clock))
         source = self.sources[name][-1]
-        return Masked(source, spec.masks) if spec.masks else source
+        return Masked(source, spec.source.masks) if spec.source.masks else source
 
     def make_endpoint(self, spec: CameraSpec) -> Endpoint:
         self.endpoints.append(FakeEndpoint(self._say, max_in_flight=4))
@@ -260,7 +260,7 @@ def test_zones_are_hidden_from_the_screen_and_from_the_endpoint(world: World) ->
         return Answer(())
 
     world.answer = answer
-    with world.runs(camera("door", masks=(((0, 0.25), (1, 0.25), (1, 1), (0, 1)),))):
+    with world.runs(camera("door", source=SourceOptions(masks=(((0, 0.25), (1, 0.25), (1, 1), (0, 1)),)))):
         world.screen("door").wait_for_more()
     assert asked
     for image in (*asked, *(scene.frame.image for scene in world.screen("door").scenes)):
