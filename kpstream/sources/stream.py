@@ -15,12 +15,13 @@ from kpstream.errors import SourceReadError
 from kpstream.interfaces import Opener
 from kpstream.redact import redact, remember_secrets
 from kpstream.sources.decoder import Decoder
+from kpstream.sources.live_clock import LiveClock
 from kpstream.sources.opening import parts_of
 from kpstream.sources.picture import Converter
 from kpstream.sources.timeline import Timeline
 
 _MAX_JUMP = 2.0
-"""Seconds that a camera's timestamps may run ahead of the arrival and still be believed."""
+"""Seconds that the timestamps of pictures in bursts may run ahead of the arrival and still be believed."""
 _KEY_PICTURE_WITHIN = 10.0
 """Seconds to wait for a picture while other data comes; cameras may send a key picture that seldom."""
 _SEGMENT_TIMEOUT = 15.0
@@ -37,8 +38,8 @@ class Stream:
     """A live stream. It is opened here, so that a wrong address fails at once.
 
     The newest picture is about one frame interval old when it is given: FFmpeg takes a picture for complete when the
-    next one begins. pts are the camera's own timestamps as long as they make sense, see `Timeline`; MJPEG over HTTP
-    has none, and its pictures are timed by their arrival.
+    next one begins. pts are the camera's own timestamps as long as they make sense, as fast as the pictures arrive in
+    the long run (`LiveClock`); MJPEG over HTTP has none, and its pictures are timed by their arrival.
 
     Args:
         url: ``rtsp://``, ``http://``, ``https://`` or any other address that FFmpeg knows; may carry
@@ -66,7 +67,6 @@ class Stream:
         """Connects to the same stream anew."""
         self._is_closed = False
         self._convert = Converter()
-        self._timeline = Timeline(max_jump=_MAX_JUMP)
         self._index = 0
         self._first_at = nan
         self._shown_from = nan
@@ -77,6 +77,7 @@ class Stream:
         self.frame_rate = rate if 0 < rate < _MAX_FRAME_RATE else nan
         self.duration = container.duration / av.time_base if container.duration else nan
         self._form = container.format.name
+        self._times = Timeline(max_jump=_MAX_JUMP) if self._form in _IN_BURSTS else LiveClock()
 
     def read(self) -> Frame | None:
         """Block for the next picture. None only after `close`.
@@ -91,7 +92,7 @@ class Stream:
         if isnan(self._first_at):
             self._first_at = captured_at
         stamp = None if self._form in _UNTIMED else decoded.time
-        pts = self._timeline.pts(stamp, captured_at - self._first_at)
+        pts = self._times.pts(stamp, captured_at - self._first_at)
         assert self._decoder is not None
         image = self._convert(decoded)
         if self._form in _IN_BURSTS:

@@ -21,12 +21,11 @@ import numpy as np
 from kpstream.entities import Frame, Image
 from kpstream.errors import SourceOpenError, SourceReadError
 from kpstream.interfaces import Opener
-from kpstream.sources.timeline import Timeline
+from kpstream.sources.live_clock import LiveClock
 
 _LINUX = sys.platform == "linux"
 _LARGEST_RAW = 640 * 480
 """Pixels up to which USB carries uncompressed pictures at full rate."""
-_MAX_JUMP = 2.0
 _MAX_STAMP_AGE = 5.0
 """Seconds between a driver's time and now; some say when the picture will have been sent, which is still to come."""
 _BUFFERS = 2
@@ -66,7 +65,7 @@ class Webcam:
         """What the camera says it gives, in frames per second; NaN where it says nothing."""
         self.stall_timeout = timeout
         """Seconds without a picture after which it is taken for lost."""
-        self._timeline = Timeline(max_jump=_MAX_JUMP)
+        self._times = LiveClock()
         self._index = 0
         self._first_at = nan
         self._capture: cv2.VideoCapture | None = _opened(device, size, frame_rate, timeout)
@@ -92,7 +91,7 @@ class Webcam:
         picture: Image = image  # type: ignore[assignment]
         if np.isnan(self._first_at):
             self._first_at = captured_at
-        pts = self._timeline.pts(self._stamp(self._capture, captured_at), captured_at - self._first_at)
+        pts = self._times.pts(self._stamp(self._capture, captured_at), captured_at - self._first_at)
         frame = Frame(self._index, pts, captured_at, picture)
         self._index += 1
         return frame
