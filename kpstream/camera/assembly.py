@@ -17,7 +17,7 @@ from kpstream.camera.spec import CameraSpec
 from kpstream.dispatch.sampling import Sampling, make_sampling
 from kpstream.endpoints.opening import make_endpoint
 from kpstream.entities import Frame, Scene, Settings, Stats
-from kpstream.interfaces import Annotator, Endpoint, Opener, Sink, Source
+from kpstream.interfaces import Annotator, Endpoint, Opener, SceneRules, Sink, Source
 from kpstream.options import DrawOptions
 from kpstream.pipeline import Pipeline
 from kpstream.render import Layers, PoseAnnotator, StatusAnnotator
@@ -63,6 +63,7 @@ class CameraAssembly:
         endpoint: Finds the poses; closed at the end.
         opener: Opens the source; None opens the one that the spec names.
         settings: What may be changed while it runs; None makes what the spec says, for nobody to change.
+        rules: Say what happens before the camera.
         in_turn: Makes a sampling wait for others that share the endpoint.
         clock: Monotonic seconds, the same clock that the source stamps its frames with.
     """
@@ -74,6 +75,7 @@ class CameraAssembly:
         *,
         opener: Opener | None = None,
         settings: CameraSettings | None = None,
+        rules: SceneRules | None = None,
         in_turn: Callable[[Sampling], Sampling] = lambda sampling: sampling,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -82,6 +84,7 @@ class CameraAssembly:
         self._source: Source | Opener = opener or Opener(spec.name, partial(open_camera, spec))
         self.settings = settings or CameraSettings.of(spec)
         """What may be changed while it runs."""
+        self._rules = rules
         self._in_turn = in_turn
         self._clock = clock
         self._pipeline: Pipeline | None = None
@@ -151,6 +154,7 @@ class CameraAssembly:
             self._endpoint,
             sinks=sinks,
             annotator=self._annotator if is_drawn else None,
+            rules=self._rules,
             rate=sampling.rate,
             sampling=self._in_turn(sampling),
             filters=spec.model.filters,

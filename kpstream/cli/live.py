@@ -13,6 +13,7 @@ from kpstream.camera.spec import CameraSpec, Recording
 from kpstream.cli.app import INTERRUPTED, app
 from kpstream.cli.options import takes
 from kpstream.cli.page import page_of, served
+from kpstream.cli.rules import watching
 from kpstream.cli.signals import signals_handled
 from kpstream.cli.terminal import LiveStatus, live_status, say, summary
 from kpstream.errors import UsageError
@@ -23,6 +24,7 @@ from kpstream.options import (
     ModelOptions,
     PageOptions,
     RecordingOptions,
+    RulesOptions,
     SourceOptions,
     ViewOptions,
 )
@@ -47,6 +49,7 @@ _FROM_THE_PAGE = Recording(Path("recordings"), "kpstream", starts=False)
     requests=LiveRequestOptions,
     drawing=DrawOptions,
     view=ViewOptions,
+    ruling=RulesOptions,
 )
 def live(
     source: Annotated[
@@ -61,6 +64,7 @@ def live(
     requests: LiveRequestOptions,
     drawing: DrawOptions,
     view: ViewOptions,
+    ruling: RulesOptions,
 ) -> None:
     """Show a camera, stream or file as it comes, with its keypoints.
 
@@ -89,8 +93,9 @@ def live(
     device = _device(source, web)
     page = _page(web, recording, spec, device)
     draw_on_one_core()
-    assembly = CameraAssembly(spec, endpoint, opener=device.opener if device else None)
-    with signals_handled() as signals, live_status() as status, served(page):
+    with watching(ruling) as watch, signals_handled() as signals, live_status() as status, served(page):
+        rules = watch(Path(source).stem if Path(source).is_file() else "live", model.keypoint_confidence)
+        assembly = CameraAssembly(spec, endpoint, opener=device.opener if device else None, rules=rules)
         name = device.opener.name if device else assembly.open()
         viewers: list[Sink] = [*_window(view.window)]
         if page is not None:

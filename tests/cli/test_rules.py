@@ -34,6 +34,22 @@ def test_annotate_tells_what_happens(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "walkers.mp4: 60 frames" in capsys.readouterr().err
 
 
+def test_a_live_view_tells_what_happens_and_what_it_saw(tmp_path: Path) -> None:
+    rules, out, lines = tmp_path / "rules.toml", tmp_path / "events.jsonl", tmp_path / "poses.jsonl"
+    rules.write_text(RULES)
+    written = ["--rules", str(rules), "--events", str(out), "--jsonl", str(lines)]
+
+    assert run(["live", str(SAMPLE), "--no-window", "--duration", "3", *written]) == 0
+
+    opened, *_ = (json.loads(line) for line in out.read_text().splitlines())
+    assert (opened["state"], opened["rule"]) == ("opened", "in the left half")
+    assert opened["opened_at"] is not None
+    again = tmp_path / "again.jsonl"
+    assert run(["events", "check", str(rules), str(lines), "--jsonl", str(again)]) == 0
+    same, *_ = (json.loads(line) for line in again.read_text().splitlines())
+    assert (same["began_pts"], same["opened_pts"]) == (opened["began_pts"], opened["opened_pts"])
+
+
 def test_a_rule_about_what_the_model_does_not_have_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rules = tmp_path / "rules.toml"
     rules.write_text(
