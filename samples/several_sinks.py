@@ -10,13 +10,6 @@ from collections import Counter
 from pathlib import Path
 
 import kpstream
-from kpstream.entities import Image, Scene
-from kpstream.interfaces import Sink
-from kpstream.pipeline.background import Background
-from kpstream.sinks.coco import CocoSink
-from kpstream.sinks.csv_file import CsvSink
-from kpstream.sinks.jsonl import JsonLinesSink
-from kpstream.sinks.video import VideoSink
 
 
 class Crowd:
@@ -25,7 +18,7 @@ class Crowd:
     def __init__(self) -> None:
         self.frames: Counter[int] = Counter()
 
-    def write(self, scene: Scene, canvas: Image) -> None:
+    def write(self, scene: kpstream.Scene, canvas: kpstream.Image) -> None:
         """Count one frame."""
         self.frames[len(scene.poses)] += 1
 
@@ -37,11 +30,11 @@ class Crowd:
 
 def main(clip: str, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    sinks: list[Sink] = [
-        Background.waiting(VideoSink(folder / "annotated.mp4"), name="video"),
-        JsonLinesSink(folder / "poses.jsonl"),
-        CocoSink(folder / "coco.json"),
-        CsvSink(folder / "poses.csv"),
+    sinks: list[kpstream.Sink] = [
+        kpstream.Background.waiting(kpstream.VideoSink(folder / "annotated.mp4"), name="video"),
+        kpstream.JsonLinesSink(folder / "poses.jsonl"),
+        kpstream.CocoSink(folder / "coco.json"),
+        kpstream.CsvSink(folder / "poses.csv"),
         Crowd(),
     ]
     with kpstream.Pipeline(kpstream.open_source(clip), kpstream.EmbeddedEndpoint(), sinks=sinks, rate=6) as pipeline:

@@ -66,7 +66,7 @@ class Job:
 
     path: Path
     outputs: Outputs
-    encoding: Encoding
+    encoding: Encoding = Encoding()
 
     @property
     def journal(self) -> Path | None:
