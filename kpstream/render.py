@@ -18,6 +18,7 @@ import supervision as sv
 
 from kpstream.entities import Image, Pose, Scene
 from kpstream.interfaces import Annotator
+from kpstream.options import in_file
 from kpstream.redact import redact
 from kpstream.skeleton import Skeleton
 
@@ -329,7 +330,7 @@ class StatusAnnotator:
         height, width = canvas.shape[:2]
         pen = _pen(width, height, None)
         room = width - 4 * pen.padding
-        trouble = [(word, _ATTENTION) for word in _printable(redact(scene.stats.trouble)).split()]
+        trouble = [(word, _ATTENTION) for word in _printable(in_file(redact(scene.stats.trouble))).split()]
         rows = [*_rows(trouble, " ", room, pen)[:_MAX_TROUBLE_ROWS], *_rows(_status(scene), "   ", room, pen)]
         step = pen.text_height + pen.padding
         rows = rows[-max(1, (height - 3 * pen.padding) // step) :]

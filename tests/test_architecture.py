@@ -27,7 +27,7 @@ PLAN: dict[str, set[str]] = {
     # columns: one job each, no thread
     "interfaces": {"entities"},
     "tracking": {"entities"},
-    "render": {"interfaces", "entities", "skeleton", "redact"},
+    "render": {"interfaces", "entities", "options", "skeleton", "redact"},
     "models": {"entities", "errors", "skeleton"},
     "wire": {"entities", "errors", "redact", "skeleton"},
     "endpoints": {"options", "entities", "errors", "interfaces", "skeleton", "redact", "models", "wire"},
@@ -39,7 +39,7 @@ PLAN: dict[str, set[str]] = {
     "dispatch": {"options", "interfaces", "channel", "entities", "errors", "meters"},
     "serving": {"errors"},
     "server": {"entities", "errors", "skeleton", "redact", "models", "serving", "wire"},
-    "web": {"entities", "errors", "interfaces", "redact", "serving", "sinks", "skeleton", "wire"},
+    "web": {"entities", "errors", "interfaces", "options", "redact", "serving", "sinks", "skeleton", "wire"},
     # beam: the loops
     "pipeline": {*_GROUND, "interfaces", "tracking", "render", "dispatch"},
     "recorded": {*_GROUND, "dispatch", "events", "interfaces", "pipeline", "render", "sinks", "sources", "wire"},

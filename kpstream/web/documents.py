@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from kpstream.entities import Pose, Scene, Settings, Stats
+from kpstream.options import in_file
 from kpstream.redact import redact
 from kpstream.sinks.jsonl import scene_object
 from kpstream.skeleton import Skeleton
@@ -47,8 +48,8 @@ def camera_document(feed: Feed, viewers: int) -> dict[str, Any]:
         "title": feed.title,
         "state": health.status,
         "text": health.text,
-        "source_trouble": redact(stats.source_trouble),
-        "endpoint_trouble": redact(stats.endpoint_trouble),
+        "source_trouble": in_file(redact(stats.source_trouble)),
+        "endpoint_trouble": in_file(redact(stats.endpoint_trouble)),
         "size": None if shown is None else list(shown.scene.frame.size),
         "frame_index": None if shown is None else shown.scene.frame.index,
         "poses_in_view": 0 if shown is None else len(shown.scene.poses),
@@ -58,7 +59,7 @@ def camera_document(feed: Feed, viewers: int) -> dict[str, Any]:
         "stats": stats_document(stats),
         "settings": None if controls is None else _settings_document(controls.settings),
         "recording": None if controls is None else controls.recording,
-        "recording_trouble": "" if controls is None else redact(controls.recording_trouble),
+        "recording_trouble": "" if controls is None else in_file(redact(controls.recording_trouble)),
         "viewers": viewers,
     }
 

@@ -19,6 +19,7 @@ import numpy as np
 
 from kpstream.entities import Image, Scene, Settings, Stats
 from kpstream.errors import SinkError
+from kpstream.options import in_file
 from kpstream.redact import redact
 from kpstream.web.health import Health, health_of
 
@@ -183,7 +184,7 @@ class Feed:
             picture_at=self._written_at,
             beat_at=self._beat_at,
             now=now,
-            trouble=redact(self._stats.source_trouble),
+            trouble=in_file(redact(self._stats.source_trouble)),
         )
 
     def scenes_after(self, number: int) -> list[tuple[int, Scene]]:

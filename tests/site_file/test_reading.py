@@ -19,7 +19,7 @@ from kpstream.options import ModelOptions
 from kpstream.redact import redact
 from kpstream.site_file import SitePlan, Web, load
 
-SAMPLE = Path(__file__).parents[1] / "samples" / "site.toml"
+SAMPLE = Path(__file__).parents[2] / "samples" / "site.toml"
 Write = Callable[[str], Path]
 CAMERA = '[[camera]]\nname = "door"\nsource = 0\n'
 
