@@ -24,6 +24,7 @@ from kpstream.entities import Answer, Filters, Image, Pose
 from kpstream.errors import EndpointRejected, ResponseFormatError, UsageError
 from kpstream.redact import redact, remember_secrets
 from kpstream.skeleton import Skeleton
+from kpstream.wire.mend import mended
 from kpstream.wire.read import ClassRegistry, Reading, read_answer, read_json, rescaled, without_secrets
 
 Output = Literal["json", "image", "image_and_json"]
@@ -283,11 +284,13 @@ class RoboflowEndpoint:
     def _read(
         self, response: Response, shown: tuple[int, int] | None, filters: Filters
     ) -> tuple[dict[str, Any], tuple[Pose, ...]]:
-        document = read_json(response.body)
+        document, remarks = mended(read_json(response.body))
         if self._look_up:
             self._lookup.look()
         reading = read_answer(document, shown, self._classes)
         self._warn(reading)
+        for kind, remark in remarks.items():
+            self._warn_once(kind, f"the answers of {self._model} are a little wrong: {redact(remark)}")
         return document, filters.apply(reading.poses)
 
     def _prediction(
@@ -316,19 +319,22 @@ class RoboflowEndpoint:
 
     def _warn(self, reading: Reading) -> None:
         if reading.boxes_only:
-            self._warn_once(f"{self._model} answers without keypoints: it seems to be an object detection model")
+            self._warn_once(
+                "boxes only", f"{self._model} answers without keypoints: it seems to be an object detection model"
+            )
         for pose in reading.poses:
             edges_unknown = len(pose.xy) and not pose.skeleton.edges and not self._classes.is_known(pose.class_name)
             if edges_unknown and (why := self._why_unknown()):
-                self._warn_once(f"keypoints are drawn without edges: {why}; `skeleton` FILE.json gives the skeleton")
+                self._warn_once(
+                    "no edges", f"keypoints are drawn without edges: {why}; `skeleton` FILE.json gives the skeleton"
+                )
 
     def _why_unknown(self) -> str:
         if self._look_up:
             return self._lookup.trouble
         return f"the skeleton that was given has only {', '.join(self._classes.known)}"
 
-    def _warn_once(self, text: str) -> None:
-        kind = text.partition(":")[0]
+    def _warn_once(self, kind: str, text: str) -> None:
         if kind not in self._warned:
             self._warned.add(kind)
             _log.warning("%s", redact(text))

@@ -2,7 +2,8 @@
 
 Pure: JSON in, poses out. The documented page and the real server differ (``class_name`` and ``class``, optional ids),
 the list of keypoints is sparse and in no order, and whatever stands between us and the service may have damaged it.
-So every number is checked, and one that cannot be true condemns the whole answer.
+So every number is checked, and one that cannot be true condemns the whole answer; what is only a little wrong
+`kpstream.wire.mend` has mended before.
 """
 
 from __future__ import annotations
@@ -282,7 +283,8 @@ def _points(points: object, path: str, answered: tuple[float, float]) -> Iterabl
         place = f"{path}[{number}]"
         if not isinstance(point, dict):
             raise ResponseFormatError(f"the answer's {place} is not a JSON object")
-        confidence = _number(point.get("confidence"), f"{place}.confidence", 0, 1)
+        given = point.get("confidence")
+        confidence = 1.0 if given is None else _number(given, f"{place}.confidence", 0, 1)
         slot = _index(point.get("class_id"), f"{place}.class_id", MAX_KEYPOINTS - 1)
         name = point.get("class")
         name = point.get("class_name") if name is None else name

@@ -280,10 +280,10 @@ def test_no_failure_carries_the_key_not_even_in_a_log_at_its_loudest(
         ("hang", EndpointUnavailable, "within 0.3 s"),
         ("reset", EndpointUnavailable, "broke off"),
         ("truncate", EndpointUnavailable, "broke off"),
-        ("refused", EndpointRejected, "api_key or ROBOFLOW_API_KEY"),
+        ("refused", EndpointRejected, "ROBOFLOW_API_KEY or `api_key`"),
         ("forbidden", EndpointRejected, "my-pose/3"),
         ("moved", EndpointRejected, "/login"),
-        ("page", ResponseFormatError, "--endpoint"),
+        ("page", ResponseFormatError, "`endpoint`"),
         ("garbage", ResponseFormatError, "not JSON"),
         ("wrong", ResponseFormatError, "predictions"),
         ("stub", EndpointRejected, "no trained model"),
@@ -352,7 +352,7 @@ def test_the_hosted_service_is_not_asked_without_a_key() -> None:
     endpoint = RoboflowEndpoint("my-pose/3")
     for ask in (endpoint.check, lambda: endpoint.infer(BLACK), lambda: endpoint.predict_url("https://x.example/a.jpg")):
         with pytest.raises(
-            EndpointRejected, match=r"give RoboflowEndpoint an api_key, .*ROBOFLOW_API_KEY; .*EmbeddedEndpoint"
+            EndpointRejected, match=r"put it in ROBOFLOW_API_KEY, or give `api_key`; .*EmbeddedEndpoint"
         ):
             ask()
     endpoint.close()
@@ -423,7 +423,7 @@ def test_unknown_edges_are_said_once(options: dict[str, Any], why: str, caplog: 
     (record,) = caplog.records
     assert "without edges" in record.getMessage()
     assert why in record.getMessage()
-    assert "--skeleton" in record.getMessage()
+    assert "`skeleton`" in record.getMessage()
 
 
 def test_the_management_api_being_down_costs_no_answer(caplog: pytest.LogCaptureFixture) -> None:
@@ -502,6 +502,28 @@ def test_a_url_is_handed_over_and_not_fetched() -> None:
     assert said.poses
     request = server.predictions[0]
     assert (request.query["image"], request.body) == (url, b"")
+
+
+def test_an_answer_that_is_a_little_wrong_is_used_and_each_kind_of_fault_told_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    document = canned_answer(640, 480)
+    points = document["predictions"][0]["keypoints"]
+    document["predictions"][0]["keypoints"] = points = points[:2]
+    points[0]["x"] = None
+    points[1]["confidence"] = 1.0862956
+    with ScriptedServer(*[Reply(body=document)] * 3) as server, asking(server) as endpoint:
+        for _ in range(2):
+            (pose,) = endpoint.infer(BLACK).poses
+        printed = endpoint.predict(BLACK).document
+    there = pose.visible(0.0)
+    assert (there[points[0]["class_id"]], there[points[1]["class_id"]]) == (False, True)
+    assert printed is not None
+    assert len(printed["predictions"][0]["keypoints"]) == len(points) - 1
+    told = [record.getMessage() for record in caplog.records if "a little wrong" in record.getMessage()]
+    assert len(told) == 2
+    assert any("has no x" in line for line in told)
+    assert any("1.0862956" in line for line in told)
 
 
 def test_the_filters_hold_for_a_picture_s_json_too() -> None:
