@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kpstream.skeleton import Skeleton
+from kpstream.sound import SoundBuffer
 
 if TYPE_CHECKING:
     import supervision as sv
@@ -47,6 +48,8 @@ class Frame:
     """Its time as its container counts, in seconds: what the sound beside it is timed by. NaN where nothing is told."""
     lap: int = 0
     """How often that time has fallen before: it begins anew in each part of a file that was joined."""
+    sound: SoundBuffer | None = field(default=None, repr=False)
+    """The sound beside the pictures of a live source, this one and others; None where it has none, or gives none."""
     captured_wall: float = nan
     """When it was seen, in seconds since the epoch; NaN where nobody knows, as of a recording."""
 

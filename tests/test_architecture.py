@@ -16,10 +16,11 @@ PACKAGE = Path(__file__).parents[1] / "kpstream"
 _GROUND = {"errors", "skeleton", "entities", "channel", "meters", "redact"}
 
 PLAN: dict[str, set[str]] = {
-    # ground: words and tools; `entities` alone stands on `skeleton`, for poses carry theirs
+    # ground: words and tools; `entities` alone stands on others, for poses carry their skeleton, and frames their sound
     "errors": set(),
     "skeleton": set(),
-    "entities": {"skeleton"},
+    "sound": set(),
+    "entities": {"skeleton", "sound"},
     "channel": set(),
     "meters": set(),
     "redact": set(),
@@ -31,9 +32,9 @@ PLAN: dict[str, set[str]] = {
     "models": {"entities", "errors", "skeleton"},
     "wire": {"entities", "errors", "redact", "skeleton"},
     "endpoints": {"options", "entities", "errors", "interfaces", "skeleton", "redact", "models", "wire"},
-    "sources": {"entities", "errors", "interfaces", "redact"},
+    "sources": {"entities", "errors", "interfaces", "redact", "sound"},
     "events": {"entities", "options", "skeleton"},
-    "sinks": {"entities", "errors", "interfaces", "skeleton", "wire"},
+    "sinks": {"entities", "errors", "interfaces", "skeleton", "sound", "wire"},
     "testing": {"entities", "errors", "interfaces", "skeleton"},
     # threads: the only places that start one
     "dispatch": {"options", "interfaces", "channel", "entities", "errors", "meters"},
@@ -70,6 +71,7 @@ LIBRARIES: dict[str, set[str]] = {
         "server",
         "serving",
         "sinks",
+        "sound",
         "site",
         "testing",
         "web",

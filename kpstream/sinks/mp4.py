@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import av
 from av.container import OutputContainer
@@ -16,7 +16,6 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 
 from kpstream.entities import Frame, Image
-from kpstream.sinks.audio import AudioTrack
 from kpstream.sinks.h264 import PictureEncoder, PictureForm, Quality
 from kpstream.sinks.output import WholeWrites
 from kpstream.sinks.timeline import TICKS
@@ -80,6 +79,34 @@ class _LateFile(io.RawIOBase):
         super().close()
 
 
+class Sound(Protocol):
+    """A track of sound, in the time of the file: 0 is the first frame."""
+
+    def add_to(self, output: OutputContainer) -> None:
+        """Add a track to a file whose header is not yet written.
+
+        Raises:
+            av.FFmpegError: The file does not take it.
+        """
+
+    def write_until(self, output: OutputContainer, time: float, frame: Frame) -> None:
+        """Write what begins before ``time``, when ``frame`` is shown; blocks.
+
+        Raises:
+            av.FFmpegError: The file could not be written.
+        """
+
+    def write_rest(self, output: OutputContainer, video_end: float) -> None:
+        """Write what is left, where the last frame ends at ``video_end``; blocks.
+
+        Raises:
+            av.FFmpegError: The file could not be written.
+        """
+
+    def close(self) -> None:
+        """Release what it comes from. Idempotent."""
+
+
 class Mp4File:
     """Fragments, each on the disk as soon as it is complete; at the end an ordinary MP4, made in place.
 
@@ -94,12 +121,12 @@ class Mp4File:
         self._file: _LateFile | None = None
         self._container: OutputContainer | None = None
         self._encoder: PictureEncoder | None = None
-        self._audio: Sequence[AudioTrack] = ()
+        self._audio: Sequence[Sound] = ()
         self._header_end: int | None = None
         self._whole = 0
 
     def begin(
-        self, form: PictureForm, quality: Quality, audio: Sequence[AudioTrack] = (), tags: Mapping[str, str] = _NO_TAGS
+        self, form: PictureForm, quality: Quality, audio: Sequence[Sound] = (), tags: Mapping[str, str] = _NO_TAGS
     ) -> None:
         """Make ready; the file is created with its first fragment.
 

@@ -38,11 +38,14 @@ def add_aac(output: OutputContainer, rate: int, channels: int) -> AudioStream:
     return stream
 
 
-def placed(frames: Iterable[tuple[AudioFrame, float] | None]) -> Iterator[AudioFrame | None]:
+def placed(
+    frames: Iterable[tuple[AudioFrame, float] | None], *, longest_silence: float = 0.0
+) -> Iterator[AudioFrame | None]:
     """Give sound its place: it begins at 0, after silence where it comes later; gaps stay gaps, and overlaps go.
 
     Args:
         frames: Each with the time at which it is heard, in seconds of the output; None where nothing is known yet.
+        longest_silence: Gaps up to so many seconds are filled with silence.
 
     Yields:
         The same sound, timed; None where nothing is known yet.
@@ -58,8 +61,10 @@ def placed(frames: Iterable[tuple[AudioFrame, float] | None]) -> Iterator[AudioF
             if round(time * frame.sample_rate) + frame.samples <= 0:
                 continue
             parts, due = _from_zero(frame, time), 0.0
-        elif time > due + _DRIFT:
+        elif time > due + longest_silence + _DRIFT:
             due = time
+        elif time > due + _DRIFT:
+            parts = (*_silence(frame, round((time - due) * frame.sample_rate)), frame)
         elif time < due - _DRIFT:  # where recordings were joined, they may overlap by a little
             parts = _without(frame, round((due - time) * frame.sample_rate))
         for part in parts:
@@ -74,14 +79,19 @@ def _from_zero(first: AudioFrame, time: float) -> Iterator[AudioFrame]:
 
     FFmpeg cuts off the whole padding of an encoder or none of it, and a header cannot wait for sound that is far off.
     """
-    samples = first.to_ndarray()
-    step = 1 if first.format.is_planar else first.layout.nb_channels
     shift = round(time * first.sample_rate)
-    rest = 128 if samples.dtype == np.uint8 else 0
-    for start in range(0, shift, first.sample_rate):
-        count = min(first.sample_rate, shift - start)
-        yield _like(first, np.full((samples.shape[0], count * step), rest, samples.dtype))
+    yield from _silence(first, shift)
     yield from _without(first, max(0, -shift))
+
+
+def _silence(model: AudioFrame, count: int) -> Iterator[AudioFrame]:
+    """So many silent samples, in the form of a frame."""
+    samples = model.to_ndarray()
+    step = 1 if model.format.is_planar else model.layout.nb_channels
+    rest = 128 if samples.dtype == np.uint8 else 0
+    for start in range(0, count, model.sample_rate):
+        part = min(model.sample_rate, count - start)
+        yield _like(model, np.full((samples.shape[0], part * step), rest, samples.dtype))
 
 
 def _without(frame: AudioFrame, count: int) -> Iterator[AudioFrame]:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from fractions import Fraction
 from math import nan
 from pathlib import Path
 
 import av
 
-from kpstream.entities import Image, Scene, Taken
+from kpstream.entities import Frame, Image, Scene, Taken
 from kpstream.errors import SinkError, UsageError
 from kpstream.sinks.audio import AudioSource
 from kpstream.sinks.h264 import LOOKAHEAD, PictureForm, Quality
-from kpstream.sinks.mp4 import Mp4File
+from kpstream.sinks.live_sound import LiveSound
+from kpstream.sinks.mp4 import Mp4File, Sound
 from kpstream.sinks.output import check_writable, sink_error
 from kpstream.sinks.tags import tags_of
 from kpstream.sinks.timeline import TICKS, Timeline
@@ -40,7 +42,7 @@ class VideoSink:
         path: ``*.mp4``, created with its first fragment; a file that is there is replaced.
         crf: x264's quality, 0 (lossless) to 51.
         preset: x264's speed, ``ultrafast`` to ``placebo``.
-        audio: Where the sound comes from; None for a silent video.
+        audio: Where the sound comes from; None for that of the frames, where they have any.
         frame_rate: What the source declares, in frames per second; NaN where it does not.
         taken: When and where the source was taken, at pts 0; frames that know when they were seen know better.
     """
@@ -137,9 +139,13 @@ class VideoSink:
         self._mp4 = Mp4File(self._path)
         form = PictureForm((width, height), scene.frame.pixel_aspect, self._rate)
         tags = tags_of(self._taken, scene.frame, self._rate)
-        audio = [] if self._audio is None else self._audio.open(scene.frame)
-        self._mp4.begin(form, self._quality, audio, tags)
+        self._mp4.begin(form, self._quality, self._sound_from(scene.frame), tags)
         return self._mp4
+
+    def _sound_from(self, first: Frame) -> Sequence[Sound]:
+        if self._audio is not None:
+            return self._audio.open(first)
+        return [] if first.sound is None else [LiveSound(first)]
 
     def _leave_out(self, scene: Scene) -> None:
         self._dropped += 1

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from math import inf
+from typing import Any
 
 from av.codec.context import ThreadType
 from av.container import InputContainer
@@ -17,6 +18,8 @@ from av.video.stream import VideoStream
 
 from kpstream.errors import SourceReadError
 from kpstream.redact import redact
+from kpstream.sound import SoundBuffer
+from kpstream.sources.hearing import hearing_of
 from kpstream.sources.numbering import Numbering
 from kpstream.sources.opening import NEARLY, explain, open_video, shown
 from kpstream.sources.survey import Place, holds_a_picture, place_of
@@ -37,6 +40,7 @@ class Decoder:
         options: FFmpeg's, for the protocol and the container.
         timeout: Seconds to wait for each step of opening, and for each packet; None waits for ever.
         by_slices: Use threads for the slices of a picture.
+        with_sound: Read the sound, too, and keep it for a while.
         numbering: Told of each packet that is decoded.
 
     Raises:
@@ -50,6 +54,7 @@ class Decoder:
         options: Mapping[str, str] | None = None,
         timeout: float | None = None,
         by_slices: bool = False,
+        with_sound: bool = False,
         numbering: Numbering | None = None,
     ) -> None:
         self.place: Place | None = None
@@ -63,7 +68,9 @@ class Decoder:
         """Not to be touched after `close`: its memory is gone then."""
         self.container, self.stream = open_video(reference, options=options, timeout=timeout)
         self.stream.thread_type = ThreadType.SLICE if by_slices else ThreadType.NONE
-        self._packets: Iterator[Packet[VideoStream]] = self.container.demux(self.stream)
+        self._hearing = hearing_of(self.container) if with_sound else None
+        heard = [] if self._hearing is None else [self._hearing.stream]
+        self._packets: Iterator[Packet[Any]] = self.container.demux(self.stream, *heard)
         self._declared_aspect = self.stream.sample_aspect_ratio
         self._coded_aspect = self.stream.codec_context.sample_aspect_ratio
 
@@ -82,10 +89,18 @@ class Decoder:
             if packet is None:
                 return None
             self.place = self.place or place_of(packet)
-            self._ready.extend(self._decoded(packet))
+            if packet.stream_index == self.stream.index:
+                self._ready.extend(self._decoded(packet))
+            elif self._hearing is not None:
+                self._hearing.take(packet)
             if not self._ready and time.monotonic() - asked_at > picture_timeout:
                 raise SourceReadError(f"{self._name}: data came for {picture_timeout:g} s, but no picture")
         return self._ready.popleft()
+
+    @property
+    def sound(self) -> SoundBuffer | None:
+        """The sound that was read; None where there is none, or nobody asked for it."""
+        return None if self._hearing is None else self._hearing.buffer
 
     def pixel_aspect(self, picture: VideoFrame) -> Fraction:
         """Width of a pixel of the upright picture by its height; 1 where nothing is declared that can be.
@@ -123,7 +138,7 @@ class Decoder:
     def _name(self) -> str:
         return redact(shown(self._reference))
 
-    def _packet(self) -> Packet[VideoStream] | None:
+    def _packet(self) -> Packet[Any] | None:
         asked_at = time.monotonic()
         fault = ""
         packet = None

@@ -15,6 +15,7 @@ from kpstream.errors import SourceReadError
 from kpstream.interfaces import Opener
 from kpstream.redact import redact, remember_secrets
 from kpstream.sources.decoder import Decoder
+from kpstream.sources.hearing import IN_BURSTS
 from kpstream.sources.live_clock import LiveClock
 from kpstream.sources.opening import parts_of
 from kpstream.sources.picture import Converter
@@ -30,7 +31,6 @@ _LATE = 1.0
 """Seconds after which pictures that come in bursts are not waited for any more."""
 _UNTIMED = {"mpjpeg", "mjpeg", "jpeg_pipe"}
 """Containers whose timestamps FFmpeg makes up."""
-_IN_BURSTS = {"hls", "dash"}
 _MAX_FRAME_RATE = 1000.0
 
 
@@ -46,6 +46,7 @@ class Stream:
             ``USER:PASSWORD@``.
         rtsp_transport: How RTSP carries its data: ``tcp`` loses nothing, ``udp`` is a little earlier.
         timeout: Seconds of silence after which opening or reading fails; opening has two steps.
+        with_sound: Give the sound beside the pictures, too.
 
     Raises:
         SourceOpenError: No answer, no such stream, no access.
@@ -53,7 +54,14 @@ class Stream:
 
     is_live = True
 
-    def __init__(self, url: str, *, rtsp_transport: Literal["tcp", "udp"] = "tcp", timeout: float = 3.0) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        rtsp_transport: Literal["tcp", "udp"] = "tcp",
+        timeout: float = 3.0,
+        with_sound: bool = False,
+    ) -> None:
         remember_secrets(url)
         self.name = redact(url)
         """The address without its password."""
@@ -63,21 +71,24 @@ class Stream:
         """Declared seconds; NaN for all that is live. Not NaN: this address is a recording."""
         self.stall_timeout = max(timeout, _SEGMENT_TIMEOUT) if parts_of(url).path.endswith(".m3u8") else timeout
         """Seconds of silence after which it is taken for lost."""
-        self.opener = Opener(self.name, partial(Stream, url, rtsp_transport=rtsp_transport, timeout=timeout))
+        self.opener = Opener(
+            self.name, partial(Stream, url, rtsp_transport=rtsp_transport, timeout=timeout, with_sound=with_sound)
+        )
         """Connects to the same stream anew."""
         self._is_closed = False
         self._convert = Converter()
         self._index = 0
         self._first_at = nan
         self._shown_from = nan
-        options = _options(url, rtsp_transport)
-        self._decoder = Decoder(url, options=options, timeout=self.stall_timeout, by_slices=True)
+        media = "video+audio" if with_sound else "video"
+        options = _options(url, rtsp_transport, media)
+        self._decoder = Decoder(url, options=options, timeout=self.stall_timeout, by_slices=True, with_sound=with_sound)
         container, stream = self._decoder.container, self._decoder.stream
         rate = float(stream.average_rate or stream.guessed_rate or 0)
         self.frame_rate = rate if 0 < rate < _MAX_FRAME_RATE else nan
         self.duration = container.duration / av.time_base if container.duration else nan
         self._form = container.format.name
-        self._times = Timeline(max_jump=_MAX_JUMP) if self._form in _IN_BURSTS else LiveClock()
+        self._times = Timeline(max_jump=_MAX_JUMP) if self._form in IN_BURSTS else LiveClock()
 
     def read(self) -> Frame | None:
         """Block for the next picture. None only after `close`.
@@ -95,9 +106,17 @@ class Stream:
         pts = self._times.pts(stamp, captured_at - self._first_at)
         assert self._decoder is not None
         image = self._convert(decoded)
-        if self._form in _IN_BURSTS:
+        if self._form in IN_BURSTS:
             captured_at = self._wait_for(pts)
-        frame = Frame(self._index, pts, captured_at, image, self._decoder.pixel_aspect(decoded))
+        frame = Frame(
+            self._index,
+            pts,
+            captured_at,
+            image,
+            self._decoder.pixel_aspect(decoded),
+            stamp=nan if stamp is None else stamp,
+            sound=self._decoder.sound,
+        )
         self._index += 1
         return frame
 
@@ -124,10 +143,10 @@ class Stream:
         return f"<Stream {self.name}: {'closed' if self._is_closed else 'open'}, {self._index} frames read>"
 
 
-def _options(url: str, rtsp_transport: str) -> dict[str, str]:
+def _options(url: str, rtsp_transport: str, media: str) -> dict[str, str]:
     # The rate is declared; measuring it, as FFmpeg would, takes 0.7 s of the opening at 30 frames/s.
     options = {"fpsprobesize": "0"}
     if url.lower().startswith("rtsp"):
         # Without its sound a stream is less to carry, and FFmpeg does not shift the times of one by the other.
-        options |= {"rtsp_transport": rtsp_transport, "allowed_media_types": "video"}
+        options |= {"rtsp_transport": rtsp_transport, "allowed_media_types": media}
     return options
