@@ -14,7 +14,8 @@ from kpstream.camera.outputs import make_outputs
 from kpstream.camera.settings import CameraSettings
 from kpstream.camera.sink_group import Idles
 from kpstream.camera.spec import CameraSpec
-from kpstream.dispatch.sampling import Sampling, make_sampling
+from kpstream.dispatch.rule import Rule
+from kpstream.dispatch.sampling import make_sampling
 from kpstream.endpoints.opening import make_endpoint
 from kpstream.entities import Frame, Scene, Settings, Stats
 from kpstream.interfaces import Annotator, Endpoint, Opener, SceneRules, Sink, Source
@@ -64,7 +65,7 @@ class CameraAssembly:
         opener: Opens the source; None opens the one that the spec names.
         settings: What may be changed while it runs; None makes what the spec says, for nobody to change.
         rules: Say what happens before the camera.
-        in_turn: Makes a sampling wait for others that share the endpoint.
+        gate_rules: What holds for its requests because others share the endpoint.
         clock: Monotonic seconds, the same clock that the source stamps its frames with.
     """
 
@@ -76,7 +77,7 @@ class CameraAssembly:
         opener: Opener | None = None,
         settings: CameraSettings | None = None,
         rules: SceneRules | None = None,
-        in_turn: Callable[[Sampling], Sampling] = lambda sampling: sampling,
+        gate_rules: Sequence[Rule] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._spec = spec
@@ -85,7 +86,7 @@ class CameraAssembly:
         self.settings = settings or CameraSettings.of(spec)
         """What may be changed while it runs."""
         self._rules = rules
-        self._in_turn = in_turn
+        self._gate_rules = gate_rules
         self._clock = clock
         self._pipeline: Pipeline | None = None
         self._applied: Settings | None = None
@@ -156,7 +157,8 @@ class CameraAssembly:
             annotator=self._annotator if is_drawn else None,
             rules=self._rules,
             rate=sampling.rate,
-            sampling=self._in_turn(sampling),
+            sampling=sampling,
+            gate_rules=self._gate_rules,
             filters=spec.model.filters,
             delay=spec.view.max_delay,
             max_in_flight=spec.requests.max_in_flight,

@@ -124,7 +124,7 @@ class CameraSession:
                 endpoint,
                 opener=Opener(spec.name, lambda: around.open_camera(spec)),
                 settings=self._settings,
-                in_turn=endpoint.in_turn,
+                gate_rules=endpoint.rules,
                 clock=around.clock,
             )
             if self._ended.is_set():  # before there was an assembly to stop
@@ -144,8 +144,7 @@ class CameraSession:
         return replace(spec, requests=replace(spec.requests, max_requests=max(0, budget - self._earlier.requests)))
 
     def _as_one(self, sinks: Sequence[Sink]) -> list[Sink]:
-        around = self._surroundings
-        self._sinks = SinkGroup(self.spec.name, sinks, around.pool.fill_in, around.clock)
+        self._sinks = SinkGroup(self.spec.name, sinks, self._surroundings.clock)
         return [self._sinks] if sinks else []
 
     def _take(self, scene: Scene) -> None:
@@ -154,8 +153,7 @@ class CameraSession:
             self._assembly.stop()
 
     def _log(self, stats: Stats) -> None:
-        around = self._surroundings
-        for text, is_trouble in self._status.update(around.pool.fill_in(stats), around.clock()):
+        for text, is_trouble in self._status.update(stats, self._surroundings.clock()):
             level = logging.WARNING if is_trouble else logging.INFO
             _log.log(level, "%s: %s", self.spec.name, in_file(redact(text)))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from math import inf
 from typing import Protocol, runtime_checkable
 
@@ -32,16 +31,12 @@ class SinkGroup:
     Args:
         name: Of the camera.
         sinks: Closed with this.
-        fill_in: Adds to a camera's figures what only the site knows.
         clock: Monotonic seconds.
     """
 
-    def __init__(
-        self, name: str, sinks: Sequence[Sink], fill_in: Callable[[Stats], Stats], clock: Callable[[], float]
-    ) -> None:
+    def __init__(self, name: str, sinks: Sequence[Sink], clock: Callable[[], float]) -> None:
         self._name = name
         self._sinks = list(sinks)
-        self._fill_in = fill_in
         self._clock = clock
         self._failed_at = inf
         self.closed = not self._sinks
@@ -54,7 +49,6 @@ class SinkGroup:
 
     def write(self, scene: Scene, canvas: Image) -> None:
         """Give the scene to every sink that works."""
-        scene = replace(scene, stats=self._fill_in(scene.stats))
         for sink in list(self._sinks):
             try:
                 sink.write(scene, canvas)
@@ -68,7 +62,7 @@ class SinkGroup:
         """Tell those that want to know how it goes without a picture."""
         for sink in self._sinks:
             if isinstance(sink, Idles):
-                sink.idle(self._fill_in(stats))
+                sink.idle(stats)
 
     def close(self) -> None:
         """Close every sink, whatever the others say. Idempotent."""

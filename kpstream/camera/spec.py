@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kpstream.dispatch.fair_share import Limits
+from kpstream.dispatch.dealer import Limits
 from kpstream.options import DrawOptions, LiveRequestOptions, ModelOptions, SourceOptions, ViewOptions
 
 

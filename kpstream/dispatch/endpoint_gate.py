@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from kpstream.dispatch.breaker import CircuitBreaker
 from kpstream.dispatch.gate import ConcurrencyLimit, RateLimiter, RequestBudget, RequestGate
 from kpstream.dispatch.rule import RequestsOut, Rule
@@ -16,6 +18,7 @@ class EndpointGate(RequestGate):
         rate: Answers per second that are wanted; infinite wants as many as are of use.
         max_in_flight: Requests at once; None follows the measured latency.
         max_requests: Requests in all, those that fail included; None is without limit.
+        more_rules: Asked last: what others who share the endpoint leave.
         loading: Seconds after which a request is late before any was answered; infinite where none is ever late.
         max_probe_gap: Seconds between two probes of an endpoint that answers nobody, at most.
     """
@@ -27,6 +30,7 @@ class EndpointGate(RequestGate):
         rate: float,
         max_in_flight: int | None = None,
         max_requests: int | None = None,
+        more_rules: Sequence[Rule] = (),
         loading: float,
         max_probe_gap: float,
     ) -> None:
@@ -39,7 +43,7 @@ class EndpointGate(RequestGate):
         rules: list[Rule] = [self._out, self._concurrency, breaker, RateLimiter(self._max_rate)]
         if max_requests is not None:
             rules.append(RequestBudget(max_requests))
-        super().__init__(rules)
+        super().__init__([*rules, *more_rules])
 
     @property
     def latency(self) -> float:

@@ -1,151 +1,69 @@
-"""Who may ask next, where several share a rate, a budget and a number of requests at once.
-
-Pure: it is told the time and never asks for it; whoever uses it from several threads holds a lock.
-"""
+"""The rule by which a gate keeps to what it shares with others: it spends what a dealer granted, and no more. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from dataclasses import dataclass, field
-from itertools import count
-from math import inf
-
-PATIENCE = 2.5
-"""Seconds for which a turn is kept for somebody who asked and was not heard of again: cameras may be that slow."""
-
-STUCK = 3.0
-"""Seconds after which a request does not count as one of those at once: others need not wait for it as well."""
+from kpstream.dispatch.dealer import Grant, Grants
+from kpstream.dispatch.rule import Rule
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What all who share may do together."""
-
-    rate: float = inf
-    """Requests a second."""
-    max_requests: int | None = None
-    """Requests in all; None for no budget."""
-    max_in_flight: int | None = None
-    """Requests at once; None for as many as each finds useful."""
-
-
-@dataclass(slots=True)
-class _Member:
-    turn: int
-    """The number of its last turn: who has the lowest has waited longest."""
-    asked_at: float = -inf
-    """Since when it waits for a turn; -inf while it wants none."""
-    granted: bool = False
-    """Whether it was let in and has not gone in yet."""
-    going: list[float] = field(default_factory=list)
-    """When it took turns for requests that have not begun yet."""
-    early: int = 0
-    """Requests that began before their turns were taken."""
-    in_flight: dict[int, float] = field(default_factory=dict)
-    """When each request that is under way began."""
-
-
-class FairShare:
-    """Turns for members who want to ask: the one who has waited longest first, and what one leaves goes to the others.
-
-    A member calls `ask` before each request, `taken` once it sends one, and `withdraw` when it wants none after all;
-    `began` and `ended` tell of the request itself. A turn that is free is kept for those who have waited longer, for
-    `PATIENCE` at most. Over any time, requests stay below the rate times that time plus one a member, plus one.
+class FairShare(Rule):
+    """Lets a request through where a grant covers it. Asks for the next grant when there is none; never waits for it.
 
     Args:
-        limits: For all members together.
+        grants: Where they come from.
+        batch: How many requests it asks for at once: more where each call takes a while.
     """
 
-    def __init__(self, limits: Limits = Limits()) -> None:
-        self._limits = limits
-        self._members: dict[Hashable, _Member] = {}
-        self._turns = count()
-        self._tokens = 1.0
-        self._accrued_at = inf
-        self._spent = 0
+    def __init__(self, grants: Grants, batch: int = 1) -> None:
+        self._grants = grants
+        self._batch = batch
+        self._held: Grant | None = None
+        self._unused = 0  # requests of the one that is held
+        self._out: dict[int, Grant] = {}  # by the frame that is asked about
 
     @property
-    def spent(self) -> int:
-        """Requests that have begun."""
-        return self._spent
+    def requests_left(self) -> int | None:
+        """What is left of the budget of all who share it."""
+        left = self._grants.requests_left
+        return None if left is None else left + self._unused
 
-    @property
-    def left(self) -> int | None:
-        """Requests that may still begin; None where there is no budget."""
-        most = self._limits.max_requests
-        return None if most is None else max(0, most - self._spent)
+    def trouble(self, now: float) -> str:  # noqa: ARG002
+        """That nothing is left of the budget."""
+        if self.requests_left == 0:
+            return f"all {self._grants.requests_spent} requests are spent: no new answers"
+        return ""
 
-    def limit(self, limits: Limits) -> None:
-        """Share something else from now on; what is spent stays spent."""
-        self._limits = limits
+    def allows(self, now: float) -> bool:
+        """Whether a grant covers the request."""
+        if self._held is not None and now >= self._held.expires_at:
+            self.close()
+        if self._held is None:
+            self._held = self._grants.ask(self._batch, now)
+            self._unused = 0 if self._held is None else self._held.requests
+        return self._held is not None and now < self._held.expires_at
 
-    def ask(self, name: Hashable, now: float) -> bool:
-        """Whether this member may send a request now; if so the turn is kept for it, until it asks anew."""
-        self._accrue(now)
-        member = self._members.setdefault(name, _Member(next(self._turns)))
-        member.asked_at, member.granted = now, False
-        others = [other for other in self._members.values() if other is not member and now - other.asked_at <= PATIENCE]
-        ahead = sum(other.granted or other.turn < member.turn for other in others)
-        member.granted = self._free(now) > ahead
-        return member.granted
+    def sent(self, frame_index: int, now: float) -> None:  # noqa: ARG002
+        """Spend a request of the grant."""
+        assert self._held is not None
+        self._out[frame_index] = self._held
+        self._unused -= 1
+        if not self._unused:
+            self._held = None
 
-    def withdraw(self, name: Hashable) -> None:
-        """Want no turn any more."""
-        if name in self._members:
-            self._members[name].asked_at, self._members[name].granted = -inf, False
+    def answered(self, frame_index: int, sent_at: float, now: float) -> None:  # noqa: ARG002
+        """Tell that it is over."""
+        self._grants.ended(self._out.pop(frame_index))
 
-    def taken(self, name: Hashable, now: float) -> None:
-        """Take the turn: a request goes out now."""
-        self._accrue(now)
-        member = self._members.setdefault(name, _Member(0))
-        member.turn = next(self._turns)
-        if member.early:
-            member.early -= 1
-        else:
-            member.going.append(now)
-        if self._limits.rate < inf:
-            self._tokens -= 1
-        self.withdraw(name)
+    def failed(self, frame_index: int, sent_at: float, now: float, fault: Exception) -> None:  # noqa: ARG002
+        """Tell that it is over."""
+        self._grants.ended(self._out.pop(frame_index))
 
-    def began(self, name: Hashable, now: float) -> int:
-        """Note that a request is under way; gives its number, for `ended`."""
-        self._spent += 1
-        if name in self._members:
-            member = self._members[name]
-            member.early += not member.going  # the request's thread may be faster than the one that sent it
-            del member.going[:1]
-            member.in_flight[self._spent] = now
-        return self._spent
+    def unsent(self, frame_index: int) -> None:
+        """Give it back."""
+        self._grants.give_back(self._out.pop(frame_index), 1)
 
-    def ended(self, name: Hashable, number: int) -> None:
-        """Note that a request is over, however it went."""
-        if name in self._members:
-            self._members[name].in_flight.pop(number, None)
-
-    def leave(self, name: Hashable) -> None:
-        """Be no member any more; what was kept for it goes to the others."""
-        self._members.pop(name, None)
-
-    def _accrue(self, now: float) -> None:
-        # Room for one a member: each may be a picture late to fetch its turn, and none is lost meanwhile.
-        passed, self._accrued_at = max(0.0, now - self._accrued_at), now
-        if self._limits.rate < inf:
-            self._tokens = min(len(self._members) + 1, self._tokens + passed * self._limits.rate)
-
-    def _free(self, now: float) -> float:
-        """How many requests may go out at this moment."""
-        going = 0
-        for member in self._members.values():
-            member.going = [at for at in member.going if now - at <= PATIENCE]
-            going += len(member.going)
-        free = inf if self._limits.rate == inf else int(self._tokens + 1e-9)
-        if self.left is not None:
-            free = min(free, self.left - going)
-        if self._limits.max_in_flight is not None:
-            members = self._members.values()
-            in_flight = sum(now - at <= STUCK for member in members for at in member.in_flight.values())
-            free = min(free, self._limits.max_in_flight - in_flight - going)
-        return free
-
-    def __repr__(self) -> str:
-        return f"<FairShare of {self._limits} among {len(self._members)}, {self._spent} spent>"
+    def close(self) -> None:
+        """Give back what is left of the grant."""
+        if self._held is not None:
+            self._grants.give_back(self._held, self._unused)
+        self._held, self._unused = None, 0

@@ -140,9 +140,9 @@ class ConcurrencyLimit(Rule):
 class RateLimiter(Rule):
     """So many requests a second and no more: what the endpoint's owner asks for, and less once it says "too much".
 
-    After an answer of "too much" (429, 503) the rate falls below what was sent in the second before, and grows from
-    there by a sixth a second. Where nobody was answered since it last fell, the endpoint has an outage, which fewer
-    requests do not mend.
+    After an answer of "too much" (429, 503) the rate falls by a fifth, from at most twice what was sent in the second
+    before, and grows from there by a sixth a second. Where nobody was answered since it last fell, the endpoint has an
+    outage, which fewer requests do not mend.
 
     Args:
         max_rate: The most requests a second; infinite for no limit but what the service says.
@@ -201,7 +201,7 @@ class RateLimiter(Rule):
             return
         if self._answered and sent_at >= self._fell_at:
             self._advance(now)
-            self._rate = max(self.LEAST, self.FALLS_TO * min(self._rate, float(len(self._sent_at))))
+            self._rate = max(self.LEAST, self.FALLS_TO * min(self._rate, 2.0 * len(self._sent_at)))
             self._tokens = min(0.0, self._tokens)
             self._fell_at, self._answered = now, False
 

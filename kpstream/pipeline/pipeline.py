@@ -15,6 +15,7 @@ from typing import Self
 from kpstream.channel import Closed, Deadline
 from kpstream.dispatch.endpoint_gate import EndpointGate
 from kpstream.dispatch.requester import Requester
+from kpstream.dispatch.rule import Rule
 from kpstream.dispatch.sampling import FixedRate, Sampling
 from kpstream.entities import Filters, Frame, Lost, Outcome, Result, Scene, Stats
 from kpstream.errors import BudgetSpent
@@ -65,6 +66,7 @@ class Pipeline:
             it at once, with the poses moved to it.
         max_in_flight: Requests at once; None follows the measured latency.
         max_requests: A budget. A live picture goes on without answers when it is spent, recorded video ends.
+        gate_rules: More reasons to send no request for now: what others who share the endpoint leave.
         journal: Remembers the answers for recorded video.
         duration: Seconds after which a live source ends.
         on_idle: Called some twenty times a second, with how it is doing, while the source gives nothing.
@@ -86,6 +88,7 @@ class Pipeline:
         delay: float | None = None,
         max_in_flight: int | None = None,
         max_requests: int | None = None,
+        gate_rules: Sequence[Rule] = (),
         journal: Journal | None = None,
         duration: float = inf,
         on_idle: Callable[[Stats], None] = lambda _: None,
@@ -114,6 +117,7 @@ class Pipeline:
             rate=self._pacing.answers_wanted(rate),
             max_in_flight=max_in_flight,
             max_requests=max_requests,
+            more_rules=gate_rules,
             loading=self._pacing.loading,
             max_probe_gap=self._pacing.max_probe_gap,
         )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, urlsplit
 
 from kpstream.camera.spec import CameraSpec, Recording, SiteSpec
-from kpstream.dispatch.fair_share import Limits
+from kpstream.dispatch.dealer import Limits
 from kpstream.endpoints.opening import make_endpoint, read_key
 from kpstream.errors import KpstreamError, UsageError
 from kpstream.options import (

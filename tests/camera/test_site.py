@@ -15,7 +15,7 @@ import requests
 
 from kpstream.camera.site import Site
 from kpstream.camera.spec import CameraSpec, SiteSpec
-from kpstream.dispatch.fair_share import Limits
+from kpstream.dispatch.dealer import Limits
 from kpstream.entities import Answer, Frame, Image, Scene, Stats
 from kpstream.errors import EndpointRejected, SinkError, SourceOpenError, SourceReadError, UsageError
 from kpstream.interfaces import Endpoint, Sink, Source

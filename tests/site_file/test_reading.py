@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kpstream.camera.spec import Recording
-from kpstream.dispatch.fair_share import Limits
+from kpstream.dispatch.dealer import Limits
 from kpstream.errors import UsageError
 from kpstream.options import ModelOptions
 from kpstream.redact import redact
