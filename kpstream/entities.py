@@ -52,6 +52,11 @@ class Frame:
     """The sound beside the pictures of a live source, this one and others; None where it has none, or gives none."""
     captured_wall: float = nan
     """When it was seen, in seconds since the epoch; NaN where nobody knows, as of a recording."""
+    is_damaged: bool = False
+    """Whether a part of the picture did not arrive. It is not asked about; of a live source, ``image`` is the last
+    picture that arrived whole."""
+    undecoded: int = 0
+    """How many pictures between the frame before and this one could not be decoded at all."""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -202,6 +207,7 @@ class Counts:
     answered: int = _counter("Requests that were answered.", "requests_answered")
     lost: int = _counter("Requests that got no answer.", "requests_lost")
     stale: int = _counter("Answers that came after a newer one.", "answers_stale")
+    damaged: int = _counter("Pictures that arrived damaged, or could not be decoded.", "pictures_corrupt")
     reconnects: int = _counter("Times that the source was lost and came back.", "source_reconnects")
     bytes_sent: int = _counter("Bytes of request bodies that were sent.", "request_bytes", unit="bytes")
     recalled: int = _counter("Answers that the journal of an earlier run had; they took no request.")
@@ -225,6 +231,8 @@ class Stats(Counts):
     """Median of `Result.latency`; NaN before the first result."""
     source_trouble: str = ""
     """What is wrong with the source right now, in words for the user; empty while frames come."""
+    picture_trouble: str = ""
+    """What is wrong with the pictures that come, in words for the user; empty while they are whole."""
     endpoint_trouble: str = ""
     """What is wrong with the endpoint right now, in words for the user; empty while it answers."""
     requests_left: int | None = None
@@ -233,7 +241,7 @@ class Stats(Counts):
     @property
     def trouble(self) -> str:
         """What is wrong right now, the source first; empty when all is well."""
-        return self.source_trouble or self.endpoint_trouble
+        return self.source_trouble or self.picture_trouble or self.endpoint_trouble
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,7 +84,7 @@ class StatusLine(NamedTuple):
 
 
 class CameraStatusLog:
-    """Which changes of a camera's figures are worth a line: of its source and of its endpoint.
+    """Which changes of a camera's figures are worth a line: of its source, its pictures and its endpoint.
 
     Args:
         pictures_come: Whether to assume at first that pictures come, so that no line says so.
@@ -92,6 +92,7 @@ class CameraStatusLog:
 
     def __init__(self, *, pictures_come: bool = False) -> None:
         self._source = AlertFilter("pictures come", starts_well=pictures_come)
+        self._pictures = AlertFilter("the pictures are whole again", starts_well=True)
         self._endpoint = AlertFilter("the endpoint answers", starts_well=True)
 
     def update(self, stats: Stats, now: float) -> list[StatusLine]:
@@ -101,14 +102,21 @@ class CameraStatusLog:
             stats: How the camera is doing.
             now: Seconds.
         """
-        lines = [(self._endpoint.update(stats.endpoint_trouble, now), stats.endpoint_trouble)]
+        lines = [
+            (self._endpoint.update(stats.endpoint_trouble, now), stats.endpoint_trouble),
+            (self._pictures.update(stats.picture_trouble, now), stats.picture_trouble),
+        ]
         if stats.captured or stats.source_trouble:
             lines.append((self._source.update(stats.source_trouble, now), stats.source_trouble))
         return [StatusLine(text, is_trouble=bool(trouble)) for text, trouble in lines if text]
 
     def flush(self, stats: Stats) -> list[StatusLine]:
         """The lines that are due at the very end: what is wrong, and gave no line yet."""
-        lines = self._endpoint.flush(stats.endpoint_trouble), self._source.flush(stats.source_trouble)
+        lines = (
+            self._endpoint.flush(stats.endpoint_trouble),
+            self._pictures.flush(stats.picture_trouble),
+            self._source.flush(stats.source_trouble),
+        )
         return [StatusLine(text, is_trouble=True) for text in lines if text]
 
 

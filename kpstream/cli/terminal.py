@@ -190,6 +190,8 @@ def summary(stats: Stats) -> str:
     parts = [f"{stats.rendered} frames shown" if stats.dropped else f"{stats.rendered} frames"]
     if stats.dropped:
         parts.append(f"{stats.dropped} dropped")
+    if stats.damaged:
+        parts.append(f"{stats.damaged} damaged")
     if stats.requests:
         up = f" ({stats.bytes_sent / 1e6:.1f} MB up)" if stats.bytes_sent else ""
         parts.append(f"{stats.requests} requests{up}")

@@ -23,6 +23,7 @@ from kpstream.channel import Channel, Closed, Deadline
 from kpstream.entities import Frame
 from kpstream.errors import SourceError, SourceReadError
 from kpstream.interfaces import Opener, Reopenable, Source
+from kpstream.pipeline.damage import DamageShield
 from kpstream.pipeline.freeze import FreezeDetector
 from kpstream.pipeline.memory import give_back
 from kpstream.pipeline.splice import Splice
@@ -135,6 +136,7 @@ class Capture:
         self._left: list[_Turn] = []
         self._watcher = threading.Thread(target=self._watch, name="kpstream-watch", daemon=True)
         self._freeze = FreezeDetector()
+        self._shield = DamageShield()
         self._splice = Splice()
         self._dates = WallClock()
         self._picture_at = clock()
@@ -143,6 +145,8 @@ class Capture:
         """The frames; closed at the end of the source, or with the error that ended it."""
         self.reconnects = 0
         """How many times a live source was lost and came back."""
+        self.damaged = 0
+        """How many pictures arrived damaged, or could not be decoded."""
 
     @property
     def trouble(self) -> str:
@@ -154,6 +158,11 @@ class Capture:
             trying = ", trying again" if turn.lost else ""
             return f"camera silent for {silent:.0f} s{trying}{': ' if fault else ''}{fault}"
         return ""
+
+    @property
+    def picture_trouble(self) -> str:
+        """What is wrong with the pictures that come, in words; empty while they are whole."""
+        return self._shield.trouble
 
     def start(self) -> None:
         """Begin to read."""
@@ -202,7 +211,7 @@ class Capture:
                 self._check_still_current(turn)
                 turn.waits_since = self._clock()
                 frame = turn.read()
-                if frame is not None and turn.stall_timeout < inf:
+                if frame is not None and not frame.is_damaged and turn.stall_timeout < inf:
                     self._check_it_moves(turn, frame)
             except SourceError as error:
                 if turn.opener is None:
@@ -234,6 +243,9 @@ class Capture:
             self.reconnects += turn.lost
             turn.lost, turn.is_new, self._fault = False, False, ""
             self._picture_at = turn.waits_since = self._clock()
+            self.damaged += frame.is_damaged + frame.undecoded
+            if self.is_live:
+                frame = self._shield.shield(frame, self._picture_at)
             # Of a live source it never waits; of a recorded one nobody else wants the lock.
             self.frames.put(self._dated(self._splice.join(frame)))
 

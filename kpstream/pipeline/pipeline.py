@@ -154,7 +154,9 @@ class Pipeline:
             bytes_sent=requester.bytes_sent,
             billed=requester.billed,
             credits=requester.credits,
+            damaged=capture.damaged,
             source_trouble=capture.trouble,
+            picture_trouble=capture.picture_trouble,
             endpoint_trouble=requester.trouble,
             requests_left=self._gate.requests_left,
         )
@@ -259,7 +261,8 @@ class Pipeline:
             yield frame
 
     def _take(self, frame: Frame, reorder: ReorderBuffer) -> Iterator[Scene]:
-        due = self._sampling.due(frame, unsure=self._renderer.wants_answers or self._last_was_lost)
+        unsure = self._renderer.wants_answers or self._last_was_lost
+        due = not frame.is_damaged and self._sampling.due(frame, unsure=unsure)
         if self._pacing.frames_wait:
             sampled = yield from self._ask_in_turn(frame, reorder, due=due)
         else:

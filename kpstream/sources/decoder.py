@@ -59,6 +59,8 @@ class Decoder:
     ) -> None:
         self.place: Place | None = None
         """Of the first packet that was read since the opening, or the last `seek`."""
+        self.refused = 0
+        """How many packets could not be decoded."""
         self._numbering = numbering
         self._reference = reference
         self._timeout = timeout
@@ -161,6 +163,7 @@ class Decoder:
         try:
             return packet.decode()
         except FFmpegError:
+            self.refused += 1
             if self._numbering is not None:
                 self._numbering.refuse()
             return []

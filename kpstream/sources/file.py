@@ -137,6 +137,7 @@ class VideoFile:
             picture.decoded_index,
             picture.stamp,
             picture.lap,
+            is_damaged=picture.decoded.is_corrupt,
         )
 
     def close(self) -> None:

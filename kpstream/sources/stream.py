@@ -77,7 +77,7 @@ class Stream:
         """Connects to the same stream anew."""
         self._is_closed = False
         self._convert = Converter()
-        self._index = 0
+        self._index = self._refused = 0
         self._first_at = nan
         self._shown_from = nan
         media = "video+audio" if with_sound else "video"
@@ -108,6 +108,7 @@ class Stream:
         image = self._convert(decoded)
         if self._form in IN_BURSTS:
             captured_at = self._wait_for(pts)
+        undecoded, self._refused = self._decoder.refused - self._refused, self._decoder.refused
         frame = Frame(
             self._index,
             pts,
@@ -116,6 +117,8 @@ class Stream:
             self._decoder.pixel_aspect(decoded),
             stamp=nan if stamp is None else stamp,
             sound=self._decoder.sound,
+            is_damaged=decoded.is_corrupt,
+            undecoded=undecoded,
         )
         self._index += 1
         return frame

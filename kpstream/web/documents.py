@@ -49,6 +49,7 @@ def camera_document(feed: Feed, viewers: int) -> dict[str, Any]:
         "state": health.status,
         "text": health.text,
         "source_trouble": in_file(redact(stats.source_trouble)),
+        "picture_trouble": in_file(redact(stats.picture_trouble)),
         "endpoint_trouble": in_file(redact(stats.endpoint_trouble)),
         "size": None if shown is None else list(shown.scene.frame.size),
         "frame_index": None if shown is None else shown.scene.frame.index,

@@ -58,6 +58,7 @@ def _camera() -> Schema:
             "state": {"enum": ["live", "waiting", "silent", "stuck", "ended"]},
             "text": {"type": "string", "description": "The state for people."},
             "source_trouble": _TEXT,
+            "picture_trouble": _TEXT,
             "endpoint_trouble": _TEXT,
             "size": {
                 "type": ["array", "null"],

@@ -1,0 +1,64 @@
+"""Puts the last whole picture of a camera in the place of damaged ones, and tells of them. No clock, no thread."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import replace
+from math import nan
+
+from kpstream.entities import Frame, Image
+
+DIMMED_AFTER = 2.0
+"""Seconds without a whole picture after which the last one is shown dimmed."""
+_WINDOW = 10.0
+_WORTH_A_WORD = 3
+"""Damaged pictures in those seconds: one alone is not worth a word."""
+
+
+class DamageShield:
+    """Hides the damaged pictures of a live source behind the last whole one."""
+
+    def __init__(self) -> None:
+        self.trouble = ""
+        """What is wrong with the pictures of the last seconds, in words; empty where they are whole."""
+        self._whole: Image | None = None
+        self._dimmed: Image | None = None
+        self._whole_at = nan
+        self._recent: deque[tuple[float, int]] = deque()  # when a picture came, and how many were damaged by then
+
+    def shield(self, frame: Frame, now: float) -> Frame:
+        """The frame with a picture that can be shown.
+
+        Args:
+            frame: The newest frame.
+            now: Seconds of any clock that only grows.
+        """
+        self._recent.append((now, frame.is_damaged + frame.undecoded))
+        while self._recent[0][0] < now - _WINDOW:
+            self._recent.popleft()
+        self.trouble = self._words()
+        if not frame.is_damaged:
+            self._whole, self._dimmed, self._whole_at = frame.image, None, now
+            return frame
+        if self._whole is None or self._whole.shape != frame.image.shape:
+            return replace(frame, image=_dimmed(frame.image))
+        if now - self._whole_at < DIMMED_AFTER:
+            return replace(frame, image=self._whole)
+        if self._dimmed is None:
+            self._dimmed = _dimmed(self._whole)
+        return replace(frame, image=self._dimmed)
+
+    def _words(self) -> str:
+        damaged = sum(count for _, count in self._recent)
+        if damaged < _WORTH_A_WORD:
+            return ""
+        came = max(damaged, len(self._recent))
+        return (
+            f"{damaged} of the last {came} pictures arrived damaged: data is lost on the way; "
+            "have RTSP carried over TCP, use a cable instead of Wi-Fi, or let the camera send fewer bits"
+        )
+
+
+def _dimmed(image: Image) -> Image:
+    dimmed: Image = image // 3
+    return dimmed
