@@ -8,14 +8,27 @@ from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 
 _MASK = "***"
 # With one slash as well: what becomes a path on its way loses the other.
-_USERINFO = re.compile(r"(?P<before>[a-z][a-z0-9+.-]+:/{1,2})(?:[^\s/@'\"]*:[^\s'\"]*|[^\s/'\"]*)@", re.IGNORECASE)
+_USERINFO = re.compile(
+    r"(?P<before>[a-z][a-z0-9+.-]+:/{1,2})(?!USER:PASSWORD@)(?:[^\s/@'\"]*:[^\s'\"]*|[^\s/'\"]*)@", re.IGNORECASE
+)
 # An address without its scheme.
-_LOGIN = re.compile(r"(?P<before>^|[\s'\"(\[{=,/])[^\s/:@'\"]+:(?!/)[^\s'\"]*@(?=[\w\[.-])")
-_NAMES = r"(?:[\w-]*(?:api-?_?key|token|secret|signature|passw(?:or)?d|passwd)|key|pass|pwd|psw|pas|loginpas|sig|auth)"
+_LOGIN = re.compile(r"(?P<before>^|[\s'\"(\[{=,/])(?!USER:PASSWORD@)[^\s/:@'\"]+:(?!/)[^\s'\"]*@(?=[\w\[.-])")
+_NAMES = (
+    r"(?:[\w-]*(?:(?:api|access|account|auth|device|license|private|security|session|share|stream)[-_]?key|token|secret"
+    r"|signature|credentials?|passw(?:or)?d|passwd|passwort|passphrase|passcode|jwt|ticket)"
+    r"|(?:[\w-]*[-_])?(?:key|pass|pwd|psw|pas|pw|sig|auth|hmac|sid|sessionid)"
+    r"|(?:user|usr|login|admin|cam)_?(?:pass?|pwd|pw)|hdnea|hdnts)\d*"
+)
 _QUERY = re.compile(rf"(?P<before>\b{_NAMES}=)[^&\s'\"#)]+", re.IGNORECASE)
 _MEMBER = re.compile(rf"(?P<before>(?:['\"]{_NAMES}['\"]|\b\w+-[\w-]*key)\s*:\s*['\"]?)[^\s'\",]+", re.IGNORECASE)
 _HEADER = re.compile(r"(?P<before>\bBearer\s+|\bAuthorization:\s*\w+\s+)\S+", re.IGNORECASE)
 _SECRET_NAME = re.compile(_NAMES, re.IGNORECASE)
+_ADDRESS = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://)(?P<rest>.*)", re.IGNORECASE | re.DOTALL)
+_ENDS = re.compile("[/?#]")
+_HOST_BEHIND = re.compile(
+    r"@(?=(?:\[[0-9a-f:.]+\]|[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?)(?::\d{1,5})?(?:[/?#]|$))", re.IGNORECASE
+)
+_SAFE = "%!$&'()*+,;="
 _QUOTED_BYTE = re.compile("%[0-9A-F]{2}")
 _secrets: set[str] = set()
 
@@ -28,10 +41,47 @@ def remember(secret: str) -> None:
         _secrets.update({secret, unquote(secret), json.dumps(secret)[1:-1], repr(secret)[1:-1]}, quoted, lower)
 
 
+def with_login_quoted(address: str) -> str:
+    """The address with its password written so that every reader of addresses finds the host behind it.
+
+    People paste passwords with ``@``, ``#``, ``/`` or ``?`` in them, which end what they stand in. Where only one
+    reading is possible, or likely, that one is taken; all else is left as it is.
+    """
+    found = _ADDRESS.fullmatch(address)
+    split = None if found is None else _login_and_rest(found["rest"])
+    if found is None or split is None:
+        return address
+    user, _, password = split[0].partition(":")
+    return f"{found['scheme']}{quote(user, safe=_SAFE)}:{quote(password, safe=_SAFE)}@{split[1]}"
+
+
+def may_hide_a_login(address: str) -> bool:
+    """Whether an address may hold a password that cannot be told from its host, port and path."""
+    found = _ADDRESS.fullmatch(address)
+    if found is None:
+        return False
+    authority = _ENDS.split(found["rest"], maxsplit=1)[0]
+    return "@" not in authority and ":" in authority and _HOST_BEHIND.search(found["rest"]) is not None
+
+
+def _login_and_rest(rest: str) -> tuple[str, str] | None:
+    """What stands before and behind the ``@`` of the login; None where the usual reading of addresses is right."""
+    authority = _ENDS.split(rest, maxsplit=1)[0]
+    tail = rest[len(authority) :]
+    if "@" in authority:
+        # No media stream has a fragment with a host in it.
+        at = _HOST_BEHIND.search(rest, len(authority)) if tail.startswith("#") and ":" in authority else None
+    else:
+        _, colon, port = authority.rpartition(":")
+        is_port = port.isascii() and port.isdecimal()
+        at = _HOST_BEHIND.search(rest) if colon and (tail.startswith("#") or (port and not is_port)) else None
+    return None if at is None else (rest[: at.start()], rest[at.end() :])
+
+
 def remember_secrets(address: str) -> None:
     """`remember` the password in an address, and the secret parameters of its query."""
     try:
-        parts = urlsplit(address)
+        parts = urlsplit(with_login_quoted(address))
         password = parts.password or ""
     except ValueError:  # brackets that do not match
         return

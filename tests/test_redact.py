@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from urllib.parse import unquote, urlsplit
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kpstream.redact import redact, remember, without_remembered
+from kpstream.redact import may_hide_a_login, redact, remember, remember_secrets, with_login_quoted, without_remembered
 
 
 @pytest.mark.parametrize(
@@ -30,6 +32,9 @@ from kpstream.redact import redact, remember, without_remembered
         ("'admin:hunter2@camera' is not one of 'tcp', 'udp'", "'***@camera' is not one of 'tcp', 'udp'"),
         ("C:/videos/you@home.mp4", "C:/videos/you@home.mp4"),
         ('{"class":"mail","name":"you@home"}', '{"class":"mail","name":"you@home"}'),
+        ("write them as rtsp://USER:PASSWORD@HOST/...", "write them as rtsp://USER:PASSWORD@HOST/..."),
+        ("give USER:PASSWORD@HOST, not me:hunter2@cam", "give USER:PASSWORD@HOST, not ***@cam"),
+        ("design=new&monkey=1&keyframe=3&frames=2", "design=new&monkey=1&keyframe=3&frames=2"),
         ("nothing to hide: 12 frames, key frames", "nothing to hide: 12 frames, key frames"),
     ],
 )
@@ -61,3 +66,73 @@ def test_data_loses_what_was_remembered_and_nothing_else() -> None:
 
 def test_any_object_can_be_shown() -> None:
     assert redact(ValueError("https://u:longpass@h/")) == "https://***@h/"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "token", "access_token", "id-token", "X-Amz-Security-Token", "X-Amz-Credential", "X-Amz-Signature", "signature",
+        "apikey", "api_key", "x-api-key", "accessKey", "streamkey", "stream_key", "auth_key", "session_key", "key",
+        "password", "passwd", "pass", "pwd", "pw", "user_pwd", "userpwd", "loginpas", "loginpass", "psw", "passphrase",
+        "passcode", "admin_password2", "auth", "sig", "jwt", "ticket", "sid", "sessionid", "hmac", "client_secret",
+        "hdnea", "hdnts",
+    ],
+)  # fmt: skip
+def test_what_such_a_name_stands_for_in_an_address_is_masked(name: str) -> None:
+    assert redact(f"http://cam.test/a.m3u8?{name}=hunter2&size=1") == f"http://cam.test/a.m3u8?{name}=***&size=1"
+    remember_secrets(f"http://cam.test/a.m3u8?{name}=marked-{name}&size=1")
+    assert f"marked-{name}" not in redact(f"the camera said marked-{name}")
+
+
+CUTS = st.text(alphabet="abcXYZ019!$&*+,;=:@#/?-_.~", min_size=1, max_size=12)
+HOSTS = st.sampled_from(["10.0.0.5", "cam", "cam.example.org", "[::1]"])
+PORTS = st.sampled_from(["", ":554", ":80"])
+REST = st.sampled_from(["", "/", "/live/1", "/live?size=1", "/live?mail=me@home.org", "/live@home/1"])
+
+
+@given(CUTS, HOSTS, PORTS, REST)
+def test_the_host_behind_a_password_is_found_or_the_address_is_doubtful(
+    password: str, host: str, port: str, rest: str
+) -> None:
+    address = f"rtsp://admin:{password}@{host}{port}{rest}"
+    quoted = with_login_quoted(address)
+    remember_secrets(address)
+    assert with_login_quoted(quoted) == quoted
+    parts = urlsplit(quoted)
+    right = parts.hostname == host.strip("[]") and parts.password is not None
+    if right and unquote(parts.password or "") == password:
+        assert quoted.endswith(f"@{host}{port}{rest}")
+        return
+    # a part of the password reads as a port or a host of its own: nobody can tell
+    assert may_hide_a_login(address) or "@" in password + rest
+
+
+@pytest.mark.parametrize(
+    ("password", "quoted"),
+    [
+        ("p@ss#1", "p%40ss%231"), ("p#ss", "p%23ss"), ("p/ss", "p%2Fss"), ("p?ss", "p%3Fss"),
+        ("a/b?c#d@e", "a%2Fb%3Fc%23d%40e"), ("12#34", "12%2334"), ("hu/n@ter2", "hu%2Fn%40ter2"),
+    ],
+)  # fmt: skip
+def test_a_password_as_people_paste_it_is_understood(password: str, quoted: str) -> None:
+    for behind in ("10.0.0.5", "10.0.0.5:554/cam", "[::1]:554/cam", "cam.example.org/live?size=1"):
+        assert with_login_quoted(f"rtsp://admin:{password}@{behind}") == f"rtsp://admin:{quoted}@{behind}"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "rtsp://cam/live", "http://cam:8080/live?mail=me@home.org", "rtsp://cam:554/live@home/1", "cam:a/b@c",
+        "rtsp://admin:secret@cam/live", "rtsp://admin:p@ss@cam/live", "rtsp://admin:p%40ss%231@cam", "a/b@c.mp4",
+        "rtsp://admin@cam/1",
+        "http://admin:p@cam/snap?mail=me@home.org", "C:/videos/you@home.mp4", "0", "", "rtsp://[",
+    ],
+)  # fmt: skip
+def test_an_address_that_is_clear_is_left_as_it_is(address: str) -> None:
+    assert with_login_quoted(address) == address
+
+
+def test_a_password_that_reads_as_a_port_is_doubtful() -> None:
+    assert may_hide_a_login("rtsp://admin:12/34@10.0.0.5/cam")
+    assert not may_hide_a_login("rtsp://10.0.0.5:554/cam")
+    assert not may_hide_a_login("rtsp://admin:secret@10.0.0.5/cam")

@@ -28,7 +28,7 @@ from kpstream.options import (
     in_file,
     parse_listen,
 )
-from kpstream.redact import redact, remember, remember_secrets
+from kpstream.redact import redact, remember, remember_secrets, with_login_quoted
 from kpstream.sinks.output import STDOUT
 from kpstream.site_file.sections import faulty, read_sections
 from kpstream.sources.opening import is_address
@@ -179,7 +179,7 @@ class _Reading:
     def _filled_in(self, place: str, source: str) -> str:
         """The address with its variables filled in; a password may only come from one."""
         try:
-            bare = urlsplit(_VARIABLE.sub("", source))
+            bare = urlsplit(with_login_quoted(_VARIABLE.sub("", source)))
             if bare.password or redact(bare.query) != bare.query:
                 self._fault(place, "a password never stands in the file: write ${NAME} for it, and set that variable")
         except ValueError:

@@ -11,7 +11,7 @@ import cv2  # noqa: F401
 
 from kpstream.interfaces import Source
 from kpstream.sources.file import VideoFile
-from kpstream.sources.opening import is_address
+from kpstream.sources.opening import is_address, understood
 from kpstream.sources.paced import Paced
 from kpstream.sources.stream import Stream
 from kpstream.sources.webcam import Webcam
@@ -44,7 +44,7 @@ def open_source(
     Raises:
         SourceOpenError: It cannot be opened; the text says why, and what to do.
     """
-    text = str(reference)
+    text = understood(str(reference))
     if text.isdecimal():
         return Webcam(int(text), size=size, frame_rate=frame_rate, timeout=timeout)
     if text.startswith("/dev/"):

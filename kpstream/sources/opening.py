@@ -8,10 +8,12 @@ room: `explain` makes a line out of one inside the ``except`` block, and the lin
 from __future__ import annotations
 
 import errno
+import logging
 import re
 import socket
 import time
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import cast
 from urllib.parse import SplitResult, urlsplit
@@ -23,11 +25,13 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from kpstream.errors import SourceOpenError
-from kpstream.redact import redact, remember_secrets
+from kpstream.redact import may_hide_a_login, redact, remember_secrets, with_login_quoted
 
 NEARLY = 0.95
 """The share of a timeout after which it is to blame: FFmpeg reports some timeouts as bad data, or not at all."""
 
+_QUOTED = "%40 for @, %23 for #, %2F for / and %3F for ?"
+_log = logging.getLogger("kpstream")
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 _DRAWN_TEXT = {"ansi", "bintext", "xbin", "idf"}
 """Codecs with which FFmpeg makes a video of any text file."""
@@ -37,7 +41,11 @@ _WITHOUT_PTS = {"avi"}
 
 # In this order: PyAV's classes are also Python's, so that the narrow ones come first.
 _CAUSES: tuple[tuple[type[BaseException], str], ...] = (
-    (av.error.HTTPUnauthorizedError, "user name or password refused; write them as SCHEME://USER:PASSWORD@HOST/..."),
+    (
+        av.error.HTTPUnauthorizedError,
+        "user name or password refused; write them as SCHEME://USER:PASSWORD@HOST/..., "
+        "with %40 for @, %23 for #, %2F for / and %3F for ?",
+    ),
     (av.error.HTTPForbiddenError, "access is forbidden; may this user see this stream?"),
     (av.error.HTTPNotFoundError, "the server has no such stream; check the path of the address"),
     (av.error.HTTPBadRequestError, "the server does not understand the request; check the path of the address"),
@@ -76,6 +84,7 @@ def open_video(
         SourceOpenError: It could not be opened, or holds no video.
     """
     remember_secrets(reference)
+    reference = understood(reference)
     asked_at = time.monotonic()
     fault = ""
     try:
@@ -96,12 +105,29 @@ def open_video(
     return container, stream
 
 
+def understood(reference: str) -> str:
+    """The reference with a password that every reader of addresses finds; tells once how such a one is written."""
+    if not is_address(reference):
+        return reference
+    quoted = with_login_quoted(reference)
+    if quoted != reference:
+        _tell_how_to_quote(redact(shown(quoted)))
+    return quoted
+
+
+@cache
+def _tell_how_to_quote(address: str) -> None:
+    _log.warning("%s: its password holds one of @ # / ?, and is understood; safer is to write %s", address, _QUOTED)
+
+
 def explain(error: BaseException, reference: str, timeout: float | None) -> str:
     """One of PyAV's errors in words for people, without the address."""
     if isinstance(error, TimeoutError | av.error.ExitError):
         return _no_answer(timeout)
     host = parts_of(reference).hostname
     if host and getattr(error, "errno", None) == errno.EIO and not _is_known(host):
+        if may_hide_a_login(reference):
+            return f"no such host; if the password holds one of @ # / ?, write {_QUOTED}"
         return f"no host named {host}; check the address, and this machine's network"
     if isinstance(error, av.error.InvalidDataError) and _is_empty(shown(reference)):
         return "it is empty"
