@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import cast
 
 import av
 import cv2
@@ -136,8 +137,8 @@ def _yuv(picture: Image) -> av.VideoFrame:
     frame = av.VideoFrame(width, height, "yuv420p")
     start = 0
     for plane in frame.planes:
-        rows, columns = plane.height, plane.width
-        target = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)  # type: ignore[call-overload]
+        rows, columns, pixels = plane.height, plane.width, cast("bytearray", plane)  # which is a buffer, too
+        target = np.frombuffer(pixels, np.uint8).reshape(-1, plane.line_size)
         target[:rows, :columns] = packed[start : start + rows * columns].reshape(rows, columns)
         start += rows * columns
     return frame
