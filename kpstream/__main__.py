@@ -23,10 +23,14 @@ def main() -> None:
 
 
 def _be_polite() -> None:
-    """Until the command has its own handlers: SIGTERM is a clean end, and a site is not ended by a reload."""
+    """Until the command has its own handlers: SIGTERM and SIGHUP are a clean end, and a reload does not end a site."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    if hasattr(signal, "SIGHUP") and sys.argv[1:2] == ["run"]:
+    if not hasattr(signal, "SIGHUP"):
+        return
+    if sys.argv[1:2] == ["run"]:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    elif signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as nohup leaves it
+        signal.signal(signal.SIGHUP, lambda *_: sys.exit(0))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: they end the work whole."""
+"""Ctrl-C, SIGTERM and a terminal that hangs up: they end the work whole."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+_ENDING = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+
 
 class Signals:
-    """What Ctrl-C and SIGTERM do, and whether they came."""
+    """What Ctrl-C, SIGTERM and SIGHUP do, and whether they came."""
 
     def __init__(self) -> None:
         self.caught: list[int] = []
@@ -18,7 +20,7 @@ class Signals:
 
     def handle(self, number: int, _: FrameType | None) -> None:
         """Stop the work; a second Ctrl-C, or either while there is no work, ends the program at once."""
-        if self.stop is None and number == signal.SIGTERM:
+        if self.stop is None and number != signal.SIGINT:
             raise SystemExit(0)
         if self.stop is None or (self.caught and number == signal.SIGINT):
             raise KeyboardInterrupt
@@ -28,9 +30,10 @@ class Signals:
 
 @contextmanager
 def signals_handled() -> Iterator[Signals]:
-    """Let Ctrl-C and SIGTERM end the work whole while the block runs."""
+    """Let Ctrl-C, SIGTERM and SIGHUP end the work whole while the block runs; what nohup has ignored stays ignored."""
     signals = Signals()
-    previous = {number: signal.signal(number, signals.handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    ending = [number for number in _ENDING if signal.getsignal(number) != signal.SIG_IGN]
+    previous = {number: signal.signal(number, signals.handle) for number in ending}
     try:
         yield signals
     finally:

@@ -6,10 +6,12 @@ What is not data goes to stderr, so that stdout stays free; without a terminal t
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from math import isfinite, isnan
+from typing import IO, Any, cast
 
 from rich.console import Console
 from rich.markup import escape
@@ -20,8 +22,49 @@ from kpstream.entities import Scene, Stats
 from kpstream.options import on_command_line
 from kpstream.redact import redact
 
+
+class _LastingFile:
+    """A file whose reader may go away, as a terminal that hangs up does: what is written then goes nowhere."""
+
+    def __init__(self, file: IO[str]) -> None:
+        self._file = file
+
+    def write(self, text: str) -> int:
+        try:
+            return self._file.write(text)
+        except OSError:
+            self._write_nowhere()
+            return len(text)
+
+    def flush(self) -> None:
+        try:
+            self._file.flush()
+        except OSError:
+            self._write_nowhere()
+
+    def _write_nowhere(self) -> None:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self._file.fileno())
+        os.close(nowhere)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+
+class _LastingConsole(Console):
+    """A console on stderr that outlasts its terminal."""
+
+    @property
+    def file(self) -> IO[str]:
+        return cast(IO[str], _LastingFile(super().file))
+
+    @file.setter
+    def file(self, file: IO[str]) -> None:
+        self._file = file
+
+
 stdout = Console(highlight=False, soft_wrap=True)
-stderr = Console(stderr=True, highlight=False, soft_wrap=True)
+stderr = _LastingConsole(stderr=True, highlight=False, soft_wrap=True)
 _REFRESH = 0.25  # seconds
 _LINE_EVERY = 60.0
 _DOT = "  ·  "

@@ -44,13 +44,25 @@ def reason_no_window() -> str | None:
     display = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     if not display:
         return "there is no screen: neither DISPLAY nor WAYLAND_DISPLAY is set"
+    _choose_platform()
     try:
         probe = subprocess.run([sys.executable, "-c", _PROBE], capture_output=True, timeout=_PROBE_TIMEOUT, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return f"the screen {display} does not answer: is its X server running?"
-    if probe.returncode != 0:
-        return f"no window opens on the screen {display}: is its X server running, and may this user draw there?"
-    return None
+    if probe.returncode == 0:
+        return None
+    has_x11 = bool(os.environ.get("DISPLAY"))
+    hint = "is its X server running, and may this user draw there?" if has_x11 else "it wants X11: switch XWayland on"
+    return f"no window opens on the screen {display}: {hint}"
+
+
+def _choose_platform() -> None:
+    """Take X11 where a desktop asks Qt for what OpenCV's own Qt has not: its wheel brings no Wayland, XWayland does."""
+    plugins = (Path(cv2.__file__).parent / "qt" / "plugins" / "platforms").glob("libq*.so")
+    there = {path.stem.removeprefix("libq") for path in plugins}
+    wanted = {each.partition(":")[0] for each in os.environ.get("QT_QPA_PLATFORM", "").split(";")}
+    if "xcb" in there and wanted != {""} and not wanted & there:
+        os.environ["QT_QPA_PLATFORM"] = "xcb"  # Qt reads it when the first window opens
 
 
 class Window:

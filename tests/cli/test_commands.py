@@ -435,16 +435,34 @@ def test_interrupted_work_is_whole_and_exit_130(clip: Path, tmp_path: Path) -> N
     assert 4 <= written < FRAMES
 
 
-def test_sigterm_is_a_clean_end_of_a_live_view(
-    clip: Path, at: list[str], server: ScriptedServer, tmp_path: Path
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_sigterm_and_a_terminal_that_hangs_up_are_a_clean_end_of_a_live_view(
+    name: str, clip: Path, at: list[str], server: ScriptedServer, tmp_path: Path
 ) -> None:
     def terminate(request: Recorded) -> dict[str, Any]:
-        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.Signals[name])
         return canned_answer()
 
     server.answer = terminate
     assert run("live", clip, "--loop", "--no-window", "--record", tmp_path / "out.mp4", *at) == 0
     assert frames_of(tmp_path / "out.mp4")
+
+
+def test_under_nohup_a_terminal_that_hangs_up_ends_nothing(
+    clip: Path, at: list[str], server: ScriptedServer, tmp_path: Path
+) -> None:
+    def hang_up(request: Recorded) -> dict[str, Any]:
+        os.kill(os.getpid(), signal.SIGHUP)
+        return canned_answer()
+
+    server.answer = hang_up
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert run("live", clip, "--no-window", "--record", tmp_path / "out.mp4", *at) == 0
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert len(frames_of(tmp_path / "out.mp4")) > 10  # all but what it dropped
 
 
 def test_doctor_tells_what_works(clip: Path, at: list[str], capfd: pytest.CaptureFixture[str]) -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
 import numpy as np
+import pytest
 
 from kpstream.cli.terminal import estimate, idle_line, live_line, summary
 from kpstream.entities import Frame, Scene, Stats
@@ -49,3 +53,26 @@ def test_only_a_service_with_a_price_is_estimated_in_credits() -> None:
     assert free == "1:00 of video, about 300 requests"
     priced = estimate(60.0, 300.0, 100, credits_per_request=0.0002)
     assert "about 200 requests, at least 0.0400 credits (Roboflow's price for execution time" in priced
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="a terminal of POSIX")
+def test_what_is_said_after_the_terminal_hung_up_ends_nothing() -> None:
+    import pty
+
+    program = """
+import signal, sys
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})  # for the threads of libraries, too
+from kpstream.cli.terminal import say
+say("ready")
+signal.sigwait({signal.SIGHUP})
+for _ in range(3):
+    say("the terminal is gone")
+sys.exit(7)
+"""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execv(sys.executable, [sys.executable, "-c", program])
+    while b"ready" not in os.read(terminal, 1000):
+        pass
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7

@@ -127,6 +127,15 @@ def test_on_a_screen_a_window_can_be_opened(screen: str, monkeypatch: pytest.Mon
     assert reason_no_window() is None
 
 
+@pytest.mark.parametrize("wanted", ["wayland", "wayland-egl", "wayland;wayland-egl", "wayland;xcb"])
+def test_a_desktop_that_asks_qt_for_wayland_gets_its_window_all_the_same(
+    wanted: str, screen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DISPLAY", screen)
+    monkeypatch.setenv("QT_QPA_PLATFORM", wanted)
+    assert reason_no_window() is None
+
+
 def test_a_dead_screen_is_told_and_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     with virtual_screen() as display:
         monkeypatch.setenv("DISPLAY", display)
