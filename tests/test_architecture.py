@@ -40,6 +40,7 @@ PLAN: dict[str, set[str]] = {
     "dispatch": {"options", "interfaces", "channel", "entities", "errors", "meters"},
     "serving": {"errors"},
     "server": {"entities", "errors", "skeleton", "redact", "models", "serving", "wire"},
+    "delivery": {"channel", "entities", "errors", "events", "options", "redact", "sinks"},
     "web": {"entities", "errors", "interfaces", "options", "redact", "serving", "sinks", "skeleton", "wire"},
     # beam: the loops
     "pipeline": {*_GROUND, "interfaces", "tracking", "render", "dispatch"},
@@ -54,8 +55,9 @@ PLAN: dict[str, set[str]] = {
         "camera", "dispatch", "endpoints", "errors", "events", "options", "redact", "sinks", "sources", "web",
     },
     "cli": {
-        "camera", "dispatch", "endpoints", "entities", "errors", "events", "image", "interfaces", "models", "options",
-        "pipeline", "recorded", "redact", "render", "server", "sinks", "site_file", "skeleton", "sources", "web",
+        "camera", "delivery", "dispatch", "endpoints", "entities", "errors", "events", "image", "interfaces", "models",
+        "options", "pipeline", "recorded", "redact", "render", "server", "sinks", "site_file", "skeleton",
+        "sources", "web",
     },
 }  # fmt: skip
 
@@ -63,6 +65,7 @@ LIBRARIES: dict[str, set[str]] = {
     "threading": {
         "channel",
         "camera",
+        "delivery",
         "dispatch",
         "endpoints",
         "recorded",
@@ -77,7 +80,9 @@ LIBRARIES: dict[str, set[str]] = {
         "web",
         "wire",
     },
+    "sqlite3": {"delivery"},
     "cv2": {
+        "delivery",
         "tracking",
         "dispatch",
         "models",
@@ -108,7 +113,7 @@ LIBRARIES: dict[str, set[str]] = {
     "rich": {"cli"},
     "ctypes": {"pipeline"},
 }
-STARTS_THREADS = {"pipeline", "dispatch", "server", "serving", "camera", "web", "testing"}
+STARTS_THREADS = {"delivery", "pipeline", "dispatch", "server", "serving", "camera", "web", "testing"}
 DOORS = {"__init__", "__main__"}
 
 

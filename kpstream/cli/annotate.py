@@ -79,7 +79,7 @@ def annotate(
             sampling = EveryNth(part.every) if part.every else make_sampling(requests)
             asking = Asking(sampling, model.filters, requests.max_in_flight, left)
             endpoint, made_of = make_endpoint(model), answer_identity(model)
-            rules = watch(job.path.stem, model.keypoint_confidence)
+            rules = watch(job.path.stem, model.keypoint_confidence, annotator)
             work = RecordedJob(job, endpoint, asking, made_of=made_of, span=span, annotator=annotator, rules=rules)
             _annotate(work, job, span)
             left = None if left is None else left - work.stats.requests
@@ -91,7 +91,7 @@ def annotate(
 def _check_together(
     inputs: list[Path], part: PartOptions, outputs: OutputOptions, requests: RequestOptions, ruling: RulesOptions
 ) -> None:
-    if outputs.output is None and not (outputs.jsonl or outputs.coco or outputs.csv or outputs.frames or ruling.events):
+    if outputs.output is None and not (outputs.jsonl or outputs.coco or outputs.csv or outputs.frames or ruling.told):
         raise UsageError("nothing would be written: add -o OUT.mp4, or `jsonl`, `coco`, `frames`, `csv` or `events`")
     if part.poses is not None and ruling.rules is not None:
         raise UsageError("kpstream events check RULES.toml POSES.jsonl tries rules on poses that are there")

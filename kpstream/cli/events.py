@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import time
+from math import inf
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from kpstream.cli.app import app
 from kpstream.cli.terminal import say
+from kpstream.errors import UsageError
 
 if TYPE_CHECKING:
+    from kpstream.delivery import EventQuery
     from kpstream.events import Event
 
 events = typer.Typer(no_args_is_help=True, help="Zones, lines and rules: what they say has happened.")
@@ -57,6 +61,94 @@ def check(
         write_report(html, loaded, found, title=poses.name)
     seconds = found.ended_pts - found.began_pts
     say(f"{len(found.events)} events in {seconds:.1f} s of video, by {len(loaded.rules)} rules")
+
+
+_Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="The event store: what --event-store named.")]
+_Since = Annotated[
+    str | None, typer.Option(metavar="TIME", help="Only what began then or later: 2026-11-28T06:00, or 24h ago.")
+]
+_Until = Annotated[str | None, typer.Option(metavar="TIME", help="Only what began before.")]
+_Camera = Annotated[str | None, typer.Option(metavar="NAME", help="Only of this camera.")]
+_Rule = Annotated[str | None, typer.Option(metavar="NAME", help="Only of this rule.")]
+_Severity = Annotated[Literal["alert", "notice"] | None, typer.Option(help="Only so severe ones.")]
+Format = Literal["table", "jsonl", "csv"]
+
+
+@events.command("list")
+def list_(
+    folder: _Folder,
+    *,
+    since: _Since = None,
+    until: _Until = None,
+    camera: _Camera = None,
+    rule: _Rule = None,
+    severity: _Severity = None,
+    form: Annotated[Format, typer.Option("--format", help="How they are shown.")] = "table",
+) -> None:
+    """Show what happened, from an event store; the oldest first."""
+    from kpstream.sinks.output import STDOUT
+
+    _write(Path(STDOUT), form, folder, _query(since, until, camera, rule, severity))
+
+
+@events.command()
+def export(
+    folder: _Folder,
+    *,
+    output: Annotated[Path | None, typer.Option("-o", "--output", metavar="OUT", help="The file; - is stdout.")] = None,
+    since: _Since = None,
+    until: _Until = None,
+    camera: _Camera = None,
+    rule: _Rule = None,
+    severity: _Severity = None,
+    form: Annotated[
+        Format | None,
+        typer.Option("--format", help="How they are written.", show_default="by OUT's ending, else jsonl"),
+    ] = None,
+) -> None:
+    """Write what happened, from an event store, to a file."""
+    from kpstream.sinks.output import STDOUT, check_writable
+
+    if output is not None:
+        check_writable(output)
+    of_ending: Format = "csv" if output is not None and output.suffix.lower() == ".csv" else "jsonl"
+    count = _write(output or Path(STDOUT), form or of_ending, folder, _query(since, until, camera, rule, severity))
+    say(f"{count} events")
+
+
+def _query(
+    since: str | None, until: str | None, camera: str | None, rule: str | None, severity: str | None
+) -> EventQuery:
+    from kpstream.delivery import EventQuery
+    from kpstream.delivery.listing import parse_moment
+
+    bounds = {"since": -inf, "until": inf}
+    for name, text in (("since", since), ("until", until)):
+        if text is not None:
+            try:
+                bounds[name] = parse_moment(text, time.time())
+            except ValueError as error:
+                raise UsageError(str(error), option=name) from None
+    return EventQuery(bounds["since"], bounds["until"], camera, rule, severity)
+
+
+def _write(path: Path, form: Format, folder: Path, query: EventQuery) -> int:
+    from kpstream.delivery import open_to_read
+    from kpstream.delivery.listing import csv_lines, json_lines, table_lines
+    from kpstream.sinks.output import OutputFile
+
+    database = open_to_read(folder)
+    try:
+        found = database.events(query)
+    finally:
+        database.close()
+    output = OutputFile(path)
+    output.write(b"")
+    lines = {"table": table_lines, "jsonl": json_lines, "csv": csv_lines}[form]
+    for line in lines(found):
+        output.write(line.encode())
+    output.close()
+    return len(found)
 
 
 def table(rows: list[Event]) -> str:

@@ -74,6 +74,7 @@ def live(
     from kpstream.camera.outputs import check_outputs, recording_of
     from kpstream.cli.cores import draw_on_one_core
     from kpstream.endpoints.opening import make_endpoint
+    from kpstream.render import PoseAnnotator
     from kpstream.web import Feed
 
     endpoint = make_endpoint(model)
@@ -94,7 +95,8 @@ def live(
     page = _page(web, recording, spec, device)
     draw_on_one_core()
     with watching(ruling) as watch, signals_handled() as signals, live_status() as status, served(page):
-        rules = watch(Path(source).stem if Path(source).is_file() else "live", model.keypoint_confidence)
+        pens = PoseAnnotator(draw=drawing.parts, thickness=drawing.thickness)
+        rules = watch(Path(source).stem if Path(source).is_file() else "live", model.keypoint_confidence, pens)
         assembly = CameraAssembly(spec, endpoint, opener=device.opener if device else None, rules=rules)
         name = device.opener.name if device else assembly.open()
         viewers: list[Sink] = [*_window(view.window)]

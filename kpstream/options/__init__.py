@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from kpstream.options.declared import DeclaredOption, Option, declared_options
 from kpstream.options.drawing import DRAWN, DrawOptions
+from kpstream.options.events import EventsOptions
 from kpstream.options.model import EMBEDDED, HOSTED, HOSTED_API, KEY_VARIABLE, ModelOptions
 from kpstream.options.naming import in_file, on_command_line
 from kpstream.options.outputs import OutputOptions, PartOptions
@@ -27,6 +28,7 @@ __all__ = [
     "TOKEN_VARIABLE",
     "DeclaredOption",
     "DrawOptions",
+    "EventsOptions",
     "LiveRequestOptions",
     "ModelOptions",
     "Network",

@@ -19,6 +19,15 @@ class RulesOptions:
     rules: Annotated[
         Path | None, _rules("Zones, lines and rules; samples/events.toml explains them.", metavar="RULES.toml")
     ] = None
+    event_store: Annotated[
+        Path | None,
+        _rules("Keep what happens there, with snapshots and clips; 'events list' shows it.", metavar="FOLDER"),
+    ] = None
     events: Annotated[Path | None, _rules("Write what happens, a line an event; - is stdout.", metavar="OUT.jsonl")] = (
         None
     )
+
+    @property
+    def told(self) -> bool:
+        """Whether what happens is written anywhere."""
+        return self.events is not None or self.event_store is not None

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from kpstream.events import RuleSet, read_tables
-from kpstream.site_file.sections import faulty, read_document
+from kpstream.options import EventsOptions
+from kpstream.site_file.sections import faulty, read_document, read_events_sections
 
 _TABLES = {"zone", "line", "rule", "events", "mqtt", "webhook", "notify", "run"}
 
@@ -28,15 +29,42 @@ class Rules(RuleSet):
         Raises:
             UsageError: The file is faulty; the text has a line for each fault.
         """
-        path = Path(path)
-        document = read_document(path)
-        faults = [f"there is no [{name}] in a file of rules" for name in document.keys() - _TABLES]
-        rules, found = read_tables(document, lambda name: function_named(name, path.absolute().parent))
-        if not rules.rules and not (faults or found):
-            found.append("there is no rule in it: write a [[rule]]")
-        if faults or found:
-            raise faulty(path, [*sorted(faults), *found])
+        rules = RulesFile.load(Path(path)).rules
         return cls(rules.rules, rules.zones, rules.lines)
+
+
+@dataclass(frozen=True, slots=True)
+class RulesFile:
+    """All that a file of rules says."""
+
+    rules: RuleSet
+    events: EventsOptions
+    """Where events are kept."""
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read a file of rules.
+
+        Raises:
+            UsageError: The file is faulty; the text has a line for each fault.
+        """
+        document, folder = read_document(path), path.absolute().parent
+        faults = sorted(f"there is no [{name}] in a file of rules" for name in document.keys() - _TABLES)
+        rules, found = read_tables(document, lambda name: function_named(name, folder))
+        sections, wrong = read_events_sections(document)
+        faults += [*found, *wrong]
+        if not rules.rules and not faults:
+            faults.append("there is no rule in it: write a [[rule]]")
+        if faults:
+            raise faulty(path, faults)
+        return cls(rules, _events(sections.get("events", {}), folder))
+
+
+def _events(written: dict[str, Any], folder: Path) -> EventsOptions:
+    """What [events] says; its folder counts from where the file lies."""
+    if written.get("folder"):
+        written = {**written, "folder": folder / Path(written["folder"]).expanduser()}
+    return EventsOptions(**written)
 
 
 def function_named(name: str, folder: Path) -> Callable[..., bool | None]:

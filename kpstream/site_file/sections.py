@@ -15,6 +15,7 @@ from kpstream.errors import UsageError
 from kpstream.options import (
     DeclaredOption,
     DrawOptions,
+    EventsOptions,
     LiveRequestOptions,
     ModelOptions,
     PageOptions,
@@ -41,6 +42,23 @@ def read_sections(path: Path) -> dict[str, Any]:
     except ValidationError as error:
         found = error.errors(include_url=False, include_context=False)
     raise faulty(path, [_fault(details, document) for details in found])
+
+
+def read_events_sections(document: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Read what a file says of keeping and delivering events, as far as that can be understood by itself.
+
+    Args:
+        document: The tables of a file of rules.
+
+    Returns:
+        The keys that stand in it, each of its type and within its limits; and a line for each fault.
+    """
+    known = {name: document[name] for name in _EVENTS_SECTIONS.model_fields if name in document}
+    try:
+        return _EVENTS_SECTIONS.model_validate(known).model_dump(exclude_unset=True), []
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_context=False)
+    return {}, [_fault(details, document) for details in found]
 
 
 def read_document(path: Path) -> dict[str, Any]:
@@ -173,6 +191,8 @@ _CAMERA = _section(
     record=_key(_RECORD, "what differs from [record]"),
     endpoint=_key(_ENDPOINT, "what differs from [endpoint]"),
 )
+_EVENTS = _section(**_keys_of(EventsOptions))
+_EVENTS_SECTIONS = _section(events=_key(_EVENTS, "where events are kept"))
 _SITE = _section(
     endpoint=_key(_ENDPOINT, "which model is asked, and where"),
     limits=_key(_LIMITS, "what all cameras share"),
@@ -188,6 +208,7 @@ _SECTIONS: dict[tuple[str, ...], type[_Section]] = {
     ("limits",): _LIMITS,
     ("record",): _RECORD,
     ("web",): _WEB,
+    ("events",): _EVENTS,
     ("camera",): _CAMERA,
     ("camera", "endpoint"): _ENDPOINT,
     ("camera", "record"): _RECORD,

@@ -1,0 +1,40 @@
+"""Which rules may open events, as people said: a camera as a whole, and each of its rules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, MutableMapping
+from dataclasses import dataclass, field
+
+from kpstream.events import RuleSet
+
+
+@dataclass(slots=True)
+class Arming:
+    """What is armed of one camera. A rule is where both it and its camera are.
+
+    Args:
+        rules: The camera's own; what they say of themselves holds until somebody says something else.
+        said: What was said until now, by rule; empty for the camera as a whole.
+    """
+
+    rules: RuleSet
+    said: Mapping[str, bool] = field(default_factory=dict)
+
+    @property
+    def camera(self) -> bool:
+        """Whether the camera as a whole is armed."""
+        return self.said.get("", True)
+
+    def of(self, rule: str) -> bool:
+        """Whether a rule is armed, if its camera is."""
+        own = {each.name: each.armed for each in self.rules.rules}
+        return self.said.get(rule, own.get(rule, False))
+
+    def say(self, rule: str, armed: bool) -> None:
+        """Arm or disarm a rule, or with an empty name the camera as a whole."""
+        self.said = {**self.said, rule: armed}
+
+    def apply(self, armed: MutableMapping[str, bool]) -> None:
+        """Make it hold in what a `RuleWatch` goes by."""
+        for rule in self.rules.rules:
+            armed[rule.name] = self.camera and self.of(rule.name)

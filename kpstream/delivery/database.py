@@ -1,0 +1,167 @@
+"""What is asked of ``events.db``, and written into it. For one thread, that of its connection."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from math import inf
+from typing import Any
+
+Document = Mapping[str, Any]
+"""An event as `Event.to_json` gives it."""
+
+_MARKS = ("seen", "false_alarm", "keep")
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """An event, and what people said of it."""
+
+    document: Document
+    at: float
+    """When it began, in seconds since the epoch; when it was stored where no wall clock is known."""
+    seen: bool = False
+    false_alarm: bool = False
+    keep: bool = False
+    """Whether it stays, whatever the retention says."""
+    bytes: int = 0
+    """Of its snapshot and its clip."""
+
+    @property
+    def id(self) -> str:
+        """Its identity."""
+        return str(self.document["event"])
+
+
+@dataclass(frozen=True, slots=True)
+class EventQuery:
+    """Which events are wanted. Times are seconds since the epoch."""
+
+    since: float = -inf
+    before: float = inf
+    camera: str | None = None
+    rule: str | None = None
+    severity: str | None = None
+    limit: int | None = None
+    """The newest so many; None for all."""
+
+
+class EventDatabase:
+    """Events, and which rules are armed.
+
+    Args:
+        connection: Open, of the present form; closed with this.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def __enter__(self) -> EventDatabase:
+        self._connection.execute("BEGIN IMMEDIATE")
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is None:
+            self._connection.execute("COMMIT")
+        elif self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+
+    def put(self, document: Document, at: float, size: int = 0) -> None:
+        """Add an event, or what has become of it.
+
+        Args:
+            document: The event as of now.
+            at: When it was stored, which counts where the event has no wall clock.
+            size: Bytes that were added beside the database.
+        """
+        began = document["began_at"]
+        values = {
+            "id": document["event"],
+            "camera": document["camera"],
+            "rule": document["rule"],
+            "severity": document["severity"],
+            "state": document["state"],
+            "at": at if began is None else datetime.fromisoformat(began).timestamp(),
+            "document": json.dumps(document, separators=(",", ":"), ensure_ascii=False),
+            "bytes": size,
+        }
+        self._connection.execute(
+            "INSERT INTO event (id, camera, rule, severity, state, at, document, bytes) "
+            "VALUES (:id, :camera, :rule, :severity, :state, :at, :document, :bytes) ON CONFLICT (id) DO UPDATE SET "
+            "state = excluded.state, document = excluded.document, bytes = bytes + excluded.bytes",
+            values,
+        )
+
+    def event(self, event_id: str) -> StoredEvent | None:
+        """One event; None where there is none."""
+        found = self._select("WHERE id = ?", [event_id])
+        return found[0] if found else None
+
+    def events(self, query: EventQuery = EventQuery()) -> list[StoredEvent]:
+        """Those that are wanted, the oldest first."""
+        wanted = {"camera": query.camera, "rule": query.rule, "severity": query.severity}
+        named = {name: value for name, value in wanted.items() if value is not None}
+        conditions = ["at >= ?", "at < ?", *(f"{name} = ?" for name in named)]
+        values: list[object] = [query.since, query.before, *named.values()]
+        limit = "" if query.limit is None else f" LIMIT {int(query.limit)}"
+        return self._select(f"WHERE {' AND '.join(conditions)} ORDER BY at DESC, id DESC{limit}", values)[::-1]
+
+    def open_events(self) -> list[StoredEvent]:
+        """Those that have not ended."""
+        return self._select("WHERE state != 'ended' ORDER BY at, id", [])
+
+    def grow(self, event_id: str, size: int) -> None:
+        """Note that an event has taken so many bytes more beside the database."""
+        self._connection.execute("UPDATE event SET bytes = bytes + ? WHERE id = ?", [size, event_id])
+
+    def mark(self, event_id: str, **marks: bool) -> None:
+        """Note what somebody said of an event: ``seen``, ``false_alarm``, ``keep``."""
+        assert marks.keys() <= set(_MARKS)
+        for name, value in marks.items():
+            self._connection.execute(f"UPDATE event SET {name} = ? WHERE id = ?", [value, event_id])  # noqa: S608
+
+    def ended(self) -> Iterable[tuple[str, float, int]]:
+        """Events that have ended and need not be kept, the oldest first: identity, time and bytes."""
+        return self._connection.execute(
+            "SELECT id, at, bytes FROM event WHERE state = 'ended' AND NOT keep ORDER BY at, id"
+        )
+
+    def bytes_of_others(self) -> int:
+        """Bytes beside the database of the events that `ended` does not list."""
+        row = self._connection.execute("SELECT total(bytes) FROM event WHERE state != 'ended' OR keep").fetchone()
+        return int(row[0])
+
+    def remove(self, event_ids: Sequence[str]) -> None:
+        """Drop events."""
+        self._connection.executemany("DELETE FROM event WHERE id = ?", [(event_id,) for event_id in event_ids])
+
+    def armed(self) -> dict[tuple[str, str], bool]:
+        """What was said about arming, by camera and rule; the rule is empty for a camera as a whole."""
+        rows = self._connection.execute("SELECT camera, rule, armed FROM arming")
+        return {(camera, rule): bool(armed) for camera, rule, armed in rows}
+
+    def arm(self, camera: str, rule: str, armed: bool) -> None:
+        """Keep whether a rule of a camera, or the camera as a whole, is armed."""
+        self._connection.execute("INSERT OR REPLACE INTO arming VALUES (?, ?, ?)", [camera, rule, armed])
+
+    def count(self) -> tuple[int, int]:
+        """How many events there are, and how many of them go on."""
+        row = self._connection.execute("SELECT count(*), total(state != 'ended') FROM event").fetchone()
+        return int(row[0]), int(row[1])
+
+    def close(self) -> None:
+        """Release the file. Idempotent."""
+        self._connection.close()
+
+    def _select(self, rest: str, values: Sequence[object]) -> list[StoredEvent]:
+        rows = self._connection.execute(
+            f"SELECT document, at, seen, false_alarm, keep, bytes FROM event {rest}",  # noqa: S608 - no user's text
+            values,
+        )
+        return [
+            StoredEvent(json.loads(document), at, bool(seen), bool(false_alarm), bool(keep), size)
+            for document, at, seen, false_alarm, keep, size in rows
+        ]

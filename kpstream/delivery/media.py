@@ -1,0 +1,71 @@
+"""Where snapshots and clips lie beside the database, and which moment of an event is shown. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from math import inf
+
+from kpstream.entities import Event
+from kpstream.events import Angle, Condition, Count, Distance, RuleSet, Still, Tilt
+
+
+def media_path(kind: str, event: Event, now: float) -> str:
+    """Where a file of an event lies, relative to the store, with ``/``: by kind and by day, in UTC.
+
+    Args:
+        kind: ``snapshot`` or ``clip``.
+        event: Whose.
+        now: Seconds since the epoch; counts where the event has no wall clock.
+    """
+    began = event.began_at or datetime.fromtimestamp(now, UTC)
+    suffix = {"snapshot": "jpg", "clip": "mp4"}[kind]
+    return f"{kind}s/{began.astimezone(UTC):%Y-%m-%d}/{event.id}.{suffix}"
+
+
+def media_paths(event_id: str, paths: Iterable[object]) -> list[str]:
+    """Those of the paths that a document names and that are an event's own, so that nothing else is ever removed."""
+    return [path for path in paths if isinstance(path, str) and path.split("/")[-1].startswith(f"{event_id}.")]
+
+
+class StrongestMoment:
+    """Says which scene of each event is worth a snapshot: its first one, and each that is stronger than all before.
+
+    An event whose value is compared with bounds is the stronger, the farther its value lies beyond them; one that has
+    no value was never stronger than when it opened.
+
+    Args:
+        rules: Of the camera.
+    """
+
+    def __init__(self, rules: RuleSet) -> None:
+        self._falls = {rule.name: _falls(rule.condition) for rule in rules.rules}
+        self._strongest: dict[str, float] = {}
+
+    def is_reached(self, event: Event) -> bool:
+        """Whether this is the strongest moment so far; called once for each change of an event, in order."""
+        strength = self._strength(event)
+        before = self._strongest.get(event.id)
+        if event.state == "ended":
+            self._strongest.pop(event.id, None)
+            return before is None  # a moment, begun and ended at once
+        if before is not None and strength <= before:
+            return False
+        self._strongest[event.id] = strength
+        return True
+
+    def _strength(self, event: Event) -> float:
+        if event.value is None:
+            return -inf
+        return -event.value if self._falls.get(event.rule, False) else event.value
+
+
+def _falls(condition: Condition) -> bool:
+    """Whether a smaller value is a stronger one."""
+    match condition:
+        case Angle() | Tilt() | Distance() | Count():
+            return condition.min == -inf
+        case Still():
+            return True
+        case _:
+            return False

@@ -1,0 +1,82 @@
+"""One camera's side of the store: its events with the names of their pictures, and what of it is armed."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, MutableMapping, Sequence
+from dataclasses import replace
+
+from kpstream.delivery.arming import Arming
+from kpstream.delivery.media import StrongestMoment, media_path
+from kpstream.delivery.store import EventStore
+from kpstream.entities import Draws, Event, Scene
+from kpstream.events import Listener, RuleSet
+
+
+class EventRecorder:
+    """Stores the events of one camera; its `tell` is a listener of a `RuleWatch`.
+
+    Args:
+        store: Where to; open.
+        rules: The camera's own.
+        camera: Its name in the events.
+        annotator: Draws the snapshots, in the thread of the store.
+        listeners: Told after the store, of events that name their snapshots.
+        wall_clock: Seconds since the epoch.
+
+    Raises:
+        SourceOpenError: The database cannot be read.
+    """
+
+    def __init__(
+        self,
+        store: EventStore,
+        rules: RuleSet,
+        *,
+        camera: str,
+        annotator: Draws,
+        listeners: Sequence[Listener] = (),
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._store = store
+        self._camera = camera
+        self._annotator = annotator
+        self._listeners = tuple(listeners)
+        self._wall_clock = wall_clock
+        self._strongest = StrongestMoment(rules)
+        self._snapshots: dict[str, str] = {}
+        self._arming = Arming(rules, store.armed(camera))
+        self._armed: MutableMapping[str, bool] = {}
+        self._lock = threading.Lock()  # over what is armed
+
+    def tell(self, event: Event, scene: Scene | None) -> None:
+        """Store an event that opened, changed or ended; never waits. For the thread of the pipeline."""
+        is_shown = scene is not None and self._strongest.is_reached(event) and self._store.may_take_picture()
+        if is_shown and event.id not in self._snapshots:
+            self._snapshots[event.id] = media_path("snapshot", event, self._wall_clock())
+        event = replace(event, snapshot=self._snapshots.get(event.id))
+        if event.state == "ended":
+            self._snapshots.pop(event.id, None)
+        picture = replace(scene, annotator=self._annotator) if is_shown and scene is not None else None
+        self._store.put(event.to_json(), picture)
+        for listener in self._listeners:
+            listener(event, scene)
+
+    def control(self, armed: MutableMapping[str, bool]) -> None:
+        """Let what was said about arming hold in a `RuleWatch.armed`, from now on; any thread."""
+        with self._lock:
+            self._armed = armed
+            self._arming.apply(armed)
+
+    @property
+    def arming(self) -> Arming:
+        """What is armed."""
+        return self._arming
+
+    def arm(self, rule: str, armed: bool) -> None:
+        """Arm or disarm a rule, or with an empty name the camera as a whole; holds over restarts. Any thread."""
+        with self._lock:
+            self._arming.say(rule, armed)
+            self._arming.apply(self._armed)
+        self._store.arm(self._camera, rule, armed)

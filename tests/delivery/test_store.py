@@ -1,0 +1,269 @@
+"""The event store: what is told to it is there, after whatever happens."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from kpstream.delivery import EventQuery, EventRecorder, EventStore, open_to_read
+from kpstream.entities import Event, Image, Scene
+from kpstream.errors import SinkError, SourceOpenError
+from kpstream.events import Angle, Rule, RuleSet
+from kpstream.testing import ManualClock, wait_until
+from tests.support.event_store import BEGAN, RULES, ended, events_in, opened, scene, stored
+
+
+class Inverted:
+    """Draws so that one sees it."""
+
+    def annotate(self, canvas: Image, scene: Scene) -> None:
+        canvas[:] = 255 - canvas
+
+
+@dataclass
+class Disk:
+    """One that can be full."""
+
+    total: int = 10_000_000_000
+    free: int = 5_000_000_000
+
+    def __call__(self, _: Path) -> Disk:
+        return self
+
+
+def recorder(store: EventStore, rules: RuleSet = RULES, **options: object) -> EventRecorder:
+    return EventRecorder(store, rules, camera="hall", annotator=Inverted(), **options)  # type: ignore[arg-type]
+
+
+def test_an_event_is_there_as_it_was_told_last(tmp_path: Path) -> None:
+    event = opened()
+    with stored(tmp_path / "new" / "store") as store:
+        recorder(store).tell(event, scene())
+        wait_until(lambda: len(events_in(store)) == 1)
+        (found,) = events_in(store)
+        assert found.document["state"] == "opened"
+
+        recorder(store).tell(ended(event), None)
+        wait_until(lambda: events_in(store)[0].document["state"] == "ended")
+
+    database = open_to_read(tmp_path / "new" / "store")
+    (found,) = database.events()
+    database.close()
+    assert found.document == ended(event).to_json()
+    assert found.at == BEGAN.timestamp()
+
+
+def test_the_snapshot_is_the_strongest_moment_and_drawn(tmp_path: Path) -> None:
+    rules = RuleSet((Rule("hand in press", Angle(("a", "b", "c"), min=30.0)),), {}, {})
+    told: list[Event] = []
+    with stored(tmp_path) as store:
+        of_camera = recorder(store, rules, listeners=[lambda event, _: told.append(event)])
+        event = opened(value=40.0)
+        of_camera.tell(event, scene(level=10))
+        of_camera.tell(replace(event, state="updated", value=90.0), scene(level=55))
+        of_camera.tell(replace(event, state="updated", value=60.0), scene(level=200))
+        of_camera.tell(ended(replace(event, value=35.0)), scene(level=220))
+
+    name = "snapshots/2026-11-28/e1.jpg"
+    assert [event.snapshot for event in told] == [name] * 4
+    shown = cv2.imread(str(tmp_path / name))
+    assert shown is not None
+    assert int(np.median(shown)) == pytest.approx(200, abs=2)
+    database = open_to_read(tmp_path)
+    (found,) = database.events()
+    database.close()
+    assert found.document["snapshot"] == name
+    assert found.bytes == (tmp_path / name).stat().st_size
+
+
+def test_a_smaller_value_is_the_stronger_one_where_a_rule_has_only_a_maximum(tmp_path: Path) -> None:
+    rules = RuleSet((Rule("hand in press", Angle(("a", "b", "c"), max=30.0)),), {}, {})
+    with stored(tmp_path) as store:
+        of_camera = recorder(store, rules)
+        event = opened(value=25.0)
+        of_camera.tell(event, scene(level=10))
+        of_camera.tell(replace(event, state="updated", value=5.0), scene(level=55))
+        of_camera.tell(replace(event, state="updated", value=28.0), scene(level=200))
+    shown = cv2.imread(str(tmp_path / "snapshots/2026-11-28/e1.jpg"))
+    assert shown is not None
+    assert int(np.median(shown)) == pytest.approx(200, abs=2)
+
+
+def test_a_moment_has_a_snapshot_too(tmp_path: Path) -> None:
+    with stored(tmp_path) as store:
+        recorder(store).tell(ended(opened(), lasted=0.0), scene())
+    assert (tmp_path / "snapshots/2026-11-28/e1.jpg").is_file()
+
+
+def test_what_an_earlier_run_left_open_is_ended_there(tmp_path: Path) -> None:
+    with stored(tmp_path) as store:
+        recorder(store).tell(opened(), None)
+    with stored(tmp_path) as store:
+        (found,) = events_in(store)
+    document = found.document
+    assert (document["state"], document["cut"]) == ("ended", True)
+    assert (document["ended_pts"], document["ended_at"]) == (document["opened_pts"], document["opened_at"])
+
+
+def test_arming_outlives_a_restart(tmp_path: Path) -> None:
+    armed: dict[str, bool] = {}
+    with stored(tmp_path) as store:
+        of_camera = recorder(store)
+        of_camera.control(armed)
+        assert armed == {"hand in press": True, "spare": False}
+        of_camera.arm("spare", True)
+        of_camera.arm("", False)
+        assert armed == {"hand in press": False, "spare": False}
+    with stored(tmp_path) as store:
+        again: dict[str, bool] = {}
+        of_camera = recorder(store)
+        of_camera.control(again)
+        assert again == {"hand in press": False, "spare": False}
+        of_camera.arm("", True)
+        assert again == {"hand in press": True, "spare": True}
+
+
+def test_a_full_disk_is_waited_for_and_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "kpstream")
+    disk = Disk(free=1000)
+    with stored(tmp_path, disk_usage=disk) as store:
+        for number in range(20):
+            recorder(store).tell(opened(f"e{number}"), scene())
+        wait_until(lambda: "the disk is full" in store.trouble)
+        assert events_in(store) == []
+        disk.free = 5_000_000_000
+        wait_until(lambda: len(events_in(store)) == 20)
+        wait_until(lambda: store.trouble == "")
+        recorder(store).tell(opened("later"), scene())
+    assert (tmp_path / "snapshots/2026-11-28/later.jpg").is_file()
+    assert [record.message.split(":")[0] for record in caplog.records] == [
+        "events wait to be stored",
+        "events are stored again",
+    ]
+
+
+def test_too_many_for_a_full_disk_are_counted_and_nobody_waits(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    disk = Disk(free=1000)
+    with stored(tmp_path, disk_usage=disk) as store:
+        of_camera = recorder(store)
+        of_camera.tell(opened(), None)
+        wait_until(lambda: bool(store.trouble))
+        for number in range(10_100):
+            of_camera.tell(opened(f"x{number}"), None)
+        assert store.lost == 100
+        disk.free = 5_000_000_000
+        wait_until(lambda: len(events_in(store)) == 10_001)
+    assert sum("too many events wait" in record.message for record in caplog.records) == 1
+
+
+def test_the_newest_of_many_are_given_in_order(tmp_path: Path) -> None:
+    with stored(tmp_path) as store:
+        of_camera = recorder(store)
+        for number in range(9000):
+            of_camera.tell(ended(opened(f"e{number:05}", after=float(number))), None)
+        wait_until(lambda: len(events_in(store)) == 9000)
+        newest = events_in(store, EventQuery(camera="hall", limit=50))
+    assert [event.id for event in newest] == [f"e{number:05}" for number in range(8950, 9000)]
+
+
+def test_what_is_too_old_goes_but_for_what_is_kept(tmp_path: Path) -> None:
+    day = 86400.0
+    clock = ManualClock(0.0)
+    now = BEGAN.timestamp() + 40 * day
+    with stored(tmp_path, keep=30 * day, clock=clock, wall_clock=lambda: now + clock()) as store:
+        of_camera = recorder(store)
+        for name, age in (("old", 35.0), ("kept", 35.0), ("open", 35.0), ("new", 20.0)):
+            event = opened(name, after=(40 - age) * day)
+            of_camera.tell(event, scene())
+            if name != "open":
+                of_camera.tell(ended(event), None)
+        store.mark("kept", keep=True, seen=True)
+        wait_until(lambda: bool(events_in(store)) and events_in(store)[0].keep | events_in(store)[1].keep)
+        clock.advance(61.0)
+        wait_until(lambda: len(events_in(store)) == 3)
+        left = {event.id: event for event in events_in(store)}
+    assert left.keys() == {"kept", "open", "new"}
+    assert (left["kept"].seen, left["kept"].false_alarm) == (True, False)
+    assert {path.stem for path in tmp_path.rglob("*.jpg")} == {"kept", "open", "new"}
+
+
+def test_what_takes_too_much_room_goes_the_oldest_first(tmp_path: Path) -> None:
+    clock = ManualClock(0.0)
+    with stored(tmp_path, keep_size=2500, clock=clock) as store:
+        of_camera = recorder(store)
+        for number in range(6):
+            event = opened(f"e{number}", after=float(number))
+            of_camera.tell(event, scene())
+            of_camera.tell(ended(event), None)
+        store.mark("e0", keep=True)
+        wait_until(lambda: len(events_in(store)) == 6 and events_in(store)[0].keep)
+        size = events_in(store)[0].bytes
+        clock.advance(61.0)
+        wait_until(lambda: len(events_in(store)) < 6)
+        left = [event.id for event in events_in(store)]
+    stays = 2500 // size
+    assert left == ["e0", *(f"e{number}" for number in range(7 - stays, 6))]
+
+
+def test_a_clock_that_is_set_removes_nothing(tmp_path: Path) -> None:
+    clock, wall = ManualClock(0.0), ManualClock(BEGAN.timestamp())
+    with stored(tmp_path, keep=3600.0, clock=clock, wall_clock=wall) as store:
+        recorder(store).tell(ended(opened()), None)
+        wait_until(lambda: len(events_in(store)) == 1)
+        wall.advance(40 * 86400.0)
+        clock.advance(61.0)
+        recorder(store).tell(ended(opened("e2", after=40 * 86400.0)), None)
+        wait_until(lambda: len(events_in(store)) == 2)
+
+
+def test_only_one_program_writes_to_a_store(tmp_path: Path) -> None:
+    with stored(tmp_path), pytest.raises(SinkError, match="another kpstream stores its events there"):
+        EventStore(tmp_path).open()
+    with stored(tmp_path):
+        pass
+
+
+def test_a_store_of_a_newer_kpstream_is_refused_in_one_line(tmp_path: Path) -> None:
+    with stored(tmp_path):
+        pass
+    connection = sqlite3.connect(tmp_path / "events.db")
+    connection.execute("PRAGMA user_version = 99")
+    connection.close()
+
+    with pytest.raises(SinkError, match=r"a newer kpstream wrote it \(form 99, this one knows \d+\)") as refusal:
+        EventStore(tmp_path).open()
+    assert "\n" not in str(refusal.value)
+    with pytest.raises(SourceOpenError, match="a newer kpstream wrote it"):
+        open_to_read(tmp_path)
+
+
+def test_what_is_no_database_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "events.db").write_text("nothing of the kind" * 100)
+    with pytest.raises(SinkError, match=r"events\.db: file is not a database"):
+        EventStore(tmp_path).open()
+    with pytest.raises(SourceOpenError, match=r"events\.db: file is not a database"):
+        open_to_read(tmp_path)
+
+
+def test_a_folder_without_a_store_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(SourceOpenError, match="there is no event store in it"):
+        open_to_read(tmp_path)
+
+
+def test_a_store_can_be_read_while_it_is_written_and_afterwards(tmp_path: Path) -> None:
+    with stored(tmp_path) as store:
+        recorder(store).tell(ended(opened()), None)
+        wait_until(lambda: len(events_in(store)) == 1)
+    database = open_to_read(tmp_path)
+    try:
+        assert database.count() == (1, 0)
+    finally:
+        database.close()

@@ -1,0 +1,78 @@
+"""Events as rules give them, and a store that is closed at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from kpstream.delivery import EventQuery, EventStore, StoredEvent
+from kpstream.entities import Event, Frame, Image, Scene
+from kpstream.events import InZone, Rule, RuleSet, Zone
+
+BEGAN = datetime(2026, 11, 28, 6, 20, 1, 250_000, tzinfo=UTC)
+RULES = RuleSet(
+    (Rule("hand in press", InZone("press")), Rule("spare", InZone("press"), armed=False)),
+    {"press": Zone("press", ((0.4, 0.3), (0.7, 0.3), (0.7, 0.8)))},
+    {},
+)
+
+
+def opened(event_id: str = "e1", *, after: float = 0.0, **changes: Any) -> Event:
+    """An event that has just opened, ``after`` seconds later than others."""
+    event = Event(
+        id=event_id,
+        state="opened",
+        rule="hand in press",
+        kind="in_zone",
+        severity="alert",
+        camera="hall",
+        tracker_ids=(3,),
+        class_name="person",
+        value=None,
+        began_pts=12.3 + after,
+        opened_pts=12.9 + after,
+        ended_pts=None,
+        frame_index=387,
+        zone="press",
+        began_at=BEGAN + timedelta(seconds=after),
+        opened_at=BEGAN + timedelta(seconds=after + 0.6),
+    )
+    return replace(event, **changes)
+
+
+def ended(event: Event, lasted: float = 4.0) -> Event:
+    """The same event, when it is over."""
+    at = None if event.began_at is None else event.began_at + timedelta(seconds=lasted)
+    return replace(event, state="ended", ended_pts=event.began_pts + lasted, ended_at=at)
+
+
+def scene(level: int = 90, size: tuple[int, int] = (64, 48)) -> Scene:
+    """A picture of one brightness, of nobody."""
+    image = cast("Image", np.full((size[1], size[0], 3), level, np.uint8))
+    return Scene(Frame(0, 0.0, 0.0, image), ())
+
+
+@contextmanager
+def stored(folder: Path, **options: Any) -> Iterator[EventStore]:
+    """A store that is open."""
+    store = EventStore(folder, **options)
+    store.open()
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def events_in(store: EventStore, query: EventQuery | None = None) -> list[StoredEvent]:
+    """What is in the database right now."""
+    database = store.reader()
+    try:
+        return database.events(query or EventQuery())
+    finally:
+        database.close()
