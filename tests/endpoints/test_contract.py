@@ -1,0 +1,53 @@
+"""The contract of endpoints, for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+
+import pytest
+
+from kpstream.camera.endpoint_pool import EndpointPool
+from kpstream.camera.spec import CameraSpec
+from kpstream.dispatch.dealer import Limits
+from kpstream.endpoints.embedded import EmbeddedEndpoint
+from kpstream.endpoints.roboflow import RoboflowEndpoint
+from kpstream.interfaces import Endpoint
+from kpstream.models.movenet import MoveNet
+from kpstream.testing import FakeEndpoint, ManualClock, ScriptedServer
+from tests.support.endpoint_contract import KEY, EndpointContract
+
+
+@cache
+def network() -> MoveNet:
+    return MoveNet()
+
+
+class TestRoboflowEndpoint(EndpointContract):
+    @pytest.fixture
+    def endpoint(self) -> Iterator[Endpoint]:
+        with ScriptedServer() as server:
+            endpoint = RoboflowEndpoint("my-pose/3", endpoint_url=server.url, api_url=server.url, api_key=KEY)
+            yield endpoint
+            endpoint.close()
+
+
+class TestEmbeddedEndpoint(EndpointContract):
+    @pytest.fixture
+    def endpoint(self) -> Endpoint:
+        return EmbeddedEndpoint(model=network())
+
+
+class TestPooledEndpoint(EndpointContract):
+    @pytest.fixture
+    def endpoint(self) -> Iterator[Endpoint]:
+        pool = EndpointPool(Limits(), lambda _: FakeEndpoint(), ManualClock())
+        endpoint = pool.acquire(CameraSpec("door", ""))
+        yield endpoint
+        endpoint.release()
+
+
+class TestFakeEndpoint(EndpointContract):
+    @pytest.fixture
+    def endpoint(self) -> Endpoint:
+        return FakeEndpoint()
