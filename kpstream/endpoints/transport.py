@@ -9,27 +9,26 @@ from __future__ import annotations
 import http.client
 import logging
 import os
-import socket
-import ssl
 import threading
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 import requests
 import urllib3
+from requests.utils import select_proxy
 
-from kpstream.endpoints.connections import Adapter, ConnectTimeout, SocketRegistry
-from kpstream.errors import EndpointError, EndpointRejected, EndpointUnavailable, UsageError
-from kpstream.redact import redact, remember
+from kpstream.endpoints.connections import Adapter, SocketRegistry
+from kpstream.endpoints.failures import Way, check_certificates, translated
+from kpstream.errors import EndpointUnavailable, UsageError
+from kpstream.redact import redact, remember, remember_secrets
 
 MAX_BODY = 16 * 2**20
 WRONG_KEY = "check ROBOFLOW_API_KEY or `api_key`"
 NO_KEY = "no API key: put it in ROBOFLOW_API_KEY, or give `api_key`"
-_TLS_ADVICE = "check the machine's clock; where a company inspects traffic, name its certificates in REQUESTS_CA_BUNDLE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +99,7 @@ class Transport:
         self._lock = threading.Lock()
         self._sessions: weakref.WeakSet[requests.Session] = weakref.WeakSet()  # a thread that ends takes its own along
         self._environments: dict[str, Any] = {}
+        self._proven = False
         for name in ("urllib3.connectionpool", "urllib3.connection", "urllib3.util.retry"):
             logging.getLogger(name).addFilter(_without_keys)  # their debug lines hold whole URLs
 
@@ -110,7 +110,8 @@ class Transport:
 
         Raises:
             EndpointUnavailable: No answer came, or not all of it in time, or this transport is closed.
-            EndpointRejected: The server's certificate is not to be trusted.
+            EndpointRejected: The server's certificate is not to be trusted, or the environment names a proxy or
+                certificates that are not there.
         """
         if self._registry.closed:
             raise EndpointUnavailable("the endpoint is closed")
@@ -118,7 +119,7 @@ class Transport:
         try:
             return self._exchange(request, timeout)
         except (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
-            failure = _translated(error, urlsplit(request.url or ""), timeout, closed=self._registry.closed)
+            failure = translated(error, self._way(request), timeout, closed=self._registry.closed)
         # Raised out here: inside, it would carry the error with the URL and the key in its __context__.
         raise failure
 
@@ -141,6 +142,7 @@ class Transport:
             body = b"" if too_long else response.raw.read(self._max_body + 1, decode_content=True)
         finally:
             response.close()  # a connection whose answer was read to its end has been given back before
+        self._proven = True
         whole = not too_long and len(body) <= self._max_body
         return Response(response.status_code, response.headers, body[: self._max_body], whole)
 
@@ -163,8 +165,19 @@ class Transport:
                 f"{place.scheme}://{place.netloc}/", {}, stream=None, verify=None, cert=None
             )
             known = {name: settings[name] for name in ("proxies", "verify", "cert")}
+            if place.scheme == "https" and isinstance(known["verify"], str):
+                check_certificates(known["verify"])
             self._environments[place.netloc] = known
         return known
+
+    def _way(self, request: requests.PreparedRequest) -> Way:
+        url = request.url or ""
+        place = urlsplit(url)
+        known = self._environments.get(place.netloc)
+        proxy = str(select_proxy(url, known["proxies"]) or "") if known else ""
+        remember_secrets(proxy)
+        name = str(place.hostname)
+        return Way(place.scheme, f"{name}:{place.port}" if place.port else name, name, proxy, self._proven)
 
 
 class _Session(requests.Session):
@@ -181,38 +194,3 @@ def _declared_length(response: requests.Response) -> int:
 def _without_keys(record: logging.LogRecord) -> bool:
     record.msg, record.args = redact(record.getMessage()), ()
     return True
-
-
-def _translated(error: Exception, place: SplitResult, timeout: float, *, closed: bool) -> EndpointError:
-    """Say in our own words why there is no answer; nothing of the error itself is kept."""
-    host = f"{place.hostname}:{place.port}" if place.port else str(place.hostname)
-    texts: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
-        ((urllib3.exceptions.ProxyError,), f"the proxy gives no way to {host}: check HTTPS_PROXY and HTTP_PROXY"),
-        ((ConnectTimeout,), f"no connection to {host}: check the network and the address"),
-        ((TimeoutError, urllib3.exceptions.TimeoutError), f"no answer from {host} within {timeout:g} s"),
-        ((socket.gaierror,), f"no host {place.hostname} is found: check the network and the address"),
-        ((ConnectionRefusedError,), f"nothing listens at {host}: check the address, or start the server there"),
-        ((ssl.SSLError,), f"{host} does not speak TLS as it should: is its address http://, not https://?"),
-    )
-    causes = tuple(_made_from(error))
-    if closed:
-        return EndpointUnavailable("the endpoint is closed")
-    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
-        return EndpointRejected(f"the certificate of {host} is not trusted: {_TLS_ADVICE}")
-    for kinds, text in texts:
-        if any(isinstance(cause, kinds) for cause in causes):
-            return EndpointUnavailable(text)
-    return EndpointUnavailable(f"the connection to {host} broke off")
-
-
-def _made_from(error: BaseException) -> Iterator[BaseException]:
-    """Walk an error and all that is wrapped in it: requests wraps urllib3's errors, which wrap the system's."""
-    waiting: list[BaseException] = [error]
-    seen: set[int] = set()
-    while waiting:
-        one = waiting.pop()
-        if id(one) not in seen:
-            seen.add(id(one))
-            yield one
-            inner = (*one.args, getattr(one, "reason", None), one.__cause__, one.__context__)
-            waiting += [cause for cause in inner if isinstance(cause, BaseException)]

@@ -247,6 +247,79 @@ def test_a_proxy_of_the_environment_is_used(transport: Transport, monkeypatch: p
         assert proxy.requests[0].headers["host"] == "pose.invalid"
 
 
+def name_proxy(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy"):
+        monkeypatch.setenv(name, address)
+
+
+@pytest.mark.parametrize(
+    ("proxy", "words"),
+    [
+        ("http://me:hunter2@127.0.0.1:1", "127.0.0.1:1 is not there"),
+        (f"http://{'proxy' * 20}.invalid:3128", "is not found"),
+        ("http://127.0.0.1:not-a-port", "no proxy that can be used"),
+        ("socks5://127.0.0.1:1080", "requests[socks]"),
+    ],
+)
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_proxy_that_is_not_there_is_not_taken_for_passing(
+    scheme: str, proxy: str, words: str, transport: Transport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name_proxy(monkeypatch, proxy)
+    error = failure_of(transport, f"{scheme}://pose.invalid")
+    assert isinstance(error, EndpointRejected)
+    assert words in str(error)
+    assert f"{scheme.upper()}_PROXY" in str(error)
+    assert "hunter2" not in str(error)
+
+
+def test_a_proxy_through_which_answers_came_is_waited_for(
+    transport: Transport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ScriptedServer() as proxy:
+        name_proxy(monkeypatch, proxy.url)
+        assert post(transport, "http://pose.invalid").status == 200
+    transport_error = failure_of(transport, "http://pose.invalid")
+    assert isinstance(transport_error, EndpointUnavailable)
+
+
+@pytest.mark.parametrize(("status", "words"), [(407, "user name and a password"), (403, "does not let")])
+def test_a_proxy_that_lets_nobody_through_says_why(
+    status: int, words: str, transport: Transport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+        name_proxy(monkeypatch, f"http://127.0.0.1:{proxy.getsockname()[1]}")
+
+        def refuse() -> None:
+            connection, _ = proxy.accept()
+            with connection:
+                connection.recv(4096)
+                connection.sendall(f"HTTP/1.1 {status} No\r\nContent-Length: 0\r\n\r\n".encode())
+
+        thread = threading.Thread(target=refuse)
+        thread.start()
+        error = failure_of(transport, "https://pose.invalid")
+        thread.join()
+    assert isinstance(error, EndpointRejected)
+    assert words in str(error)
+
+
+def test_certificates_that_are_not_there_are_not_taken_for_passing(
+    transport: Transport, tls: ssl.SSLContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "company.pem"
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(path))
+    with ScriptedServer(tls=tls) as server:
+        for text, reason in ((None, "no such file"), ("nothing", "no certificates in it")):
+            if text is not None:
+                path.write_text(text)
+            error = failure_of(transport, server.url)
+            assert isinstance(error, EndpointRejected)
+            assert f"REQUESTS_CA_BUNDLE names {path} for certificates: " in str(error)
+            assert reason in str(error)
+        assert server.requests == []
+
+
 def test_a_netrc_does_not_speak_for_us(transport: Transport, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "netrc").write_text("machine 127.0.0.1 login someone password else\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
