@@ -41,6 +41,7 @@ def open_camera(spec: CameraSpec) -> Source:
         size=options.picture_size,
         frame_rate=options.frame_rate,
         rtsp_transport=options.rtsp_transport,
+        with_sound=spec.recording is not None and not options.no_audio,
     )
     return Masked(source, options.masks) if options.masks else source
 

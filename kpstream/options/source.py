@@ -67,6 +67,16 @@ class SourceOptions:
     ] = ()
     """Painted over before a picture goes anywhere."""
 
+    no_audio: Annotated[
+        bool,
+        Option(
+            "Record a stream without its sound.",
+            panel="Recording",
+            flags=("--no-audio",),
+            in_file="whether a stream is recorded without its sound",
+        ),
+    ] = False
+
     @property
     def picture_size(self) -> tuple[int, int] | None:
         """(width, height) in pixels; None where none was asked for.

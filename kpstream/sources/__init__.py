@@ -28,6 +28,7 @@ def open_source(
     frame_rate: float | None = None,
     rtsp_transport: Literal["tcp", "udp"] = "tcp",
     timeout: float = 3.0,
+    with_sound: bool = False,
 ) -> Source:
     """Open a camera, a stream or a video file; blocks until it is open, or cannot be.
 
@@ -40,6 +41,7 @@ def open_source(
         frame_rate: Frames per second, asked of a webcam.
         rtsp_transport: How RTSP carries its data.
         timeout: Seconds that a camera or a server may be silent.
+        with_sound: Let the frames of a stream have its sound, for who records it.
 
     Raises:
         SourceOpenError: It cannot be opened; the text says why, and what to do.
@@ -50,15 +52,17 @@ def open_source(
     if text.startswith("/dev/"):
         return Webcam(text, size=size, frame_rate=frame_rate, timeout=timeout)
     source = (
-        _open_address(text, rtsp_transport, timeout)
+        _open_address(text, rtsp_transport, timeout, with_sound=with_sound)
         if is_address(text)
         else VideoFile(reference if isinstance(reference, Path) else text)
     )
     return Paced(source, loop=loop) if paced and isinstance(source, VideoFile) else source
 
 
-def _open_address(url: str, rtsp_transport: Literal["tcp", "udp"], timeout: float) -> Stream | VideoFile:
-    stream = Stream(url, rtsp_transport=rtsp_transport, timeout=timeout)
+def _open_address(
+    url: str, rtsp_transport: Literal["tcp", "udp"], timeout: float, *, with_sound: bool
+) -> Stream | VideoFile:
+    stream = Stream(url, rtsp_transport=rtsp_transport, timeout=timeout, with_sound=with_sound)
     if isnan(stream.duration) or not url.lower().startswith("http"):
         return stream
     stream.close()

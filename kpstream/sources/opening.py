@@ -68,6 +68,10 @@ def is_address(reference: str) -> bool:
     return _ADDRESS.match(reference) is not None
 
 
+class Refused(SourceOpenError):
+    """The server is there, but does not serve what it was asked for, at least not now."""
+
+
 def open_video(
     reference: str, *, options: Mapping[str, str] | None = None, timeout: float | None = None
 ) -> tuple[InputContainer, VideoStream]:
@@ -81,12 +85,13 @@ def open_video(
         timeout: Seconds to connect, to find the streams, and for each packet later; None waits for ever.
 
     Raises:
+        Refused: The server does not serve it like this; who may ask, and for which stream, is not the matter.
         SourceOpenError: It could not be opened, or holds no video.
     """
     remember_secrets(reference)
     reference = understood(reference)
     asked_at = time.monotonic()
-    fault = ""
+    fault, kind = "", SourceOpenError
     try:
         container = av.open(
             reference, "r", options=dict(options or {}), timeout=(timeout, timeout), metadata_errors="replace"
@@ -94,8 +99,10 @@ def open_video(
     except (FFmpegError, OSError, ValueError) as error:
         gave_up = timeout is not None and time.monotonic() - asked_at >= NEARLY * timeout
         fault = _no_answer(timeout) if gave_up else explain(error, reference, timeout)
+        if isinstance(error, av.error.HTTPServerError | av.error.HTTPOtherClientError | av.error.HTTPBadRequestError):
+            kind = Refused
     if fault:
-        raise SourceOpenError(f"cannot open {redact(shown(reference))}: {fault}")
+        raise kind(f"cannot open {redact(shown(reference))}: {fault}")
     stream = _pictures_of(container)
     if stream is None:
         container.close()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import time
+from contextlib import suppress
 from functools import partial
 from math import isnan, nan
 from typing import Literal
@@ -17,10 +19,11 @@ from kpstream.redact import redact, remember_secrets
 from kpstream.sources.decoder import Decoder
 from kpstream.sources.hearing import IN_BURSTS
 from kpstream.sources.live_clock import LiveClock
-from kpstream.sources.opening import parts_of
+from kpstream.sources.opening import Refused, parts_of
 from kpstream.sources.picture import Converter
 from kpstream.sources.timeline import Timeline
 
+_log = logging.getLogger("kpstream")
 _MAX_JUMP = 2.0
 """Seconds that the timestamps of pictures in bursts may run ahead of the arrival and still be believed."""
 _KEY_PICTURE_WITHIN = 10.0
@@ -80,9 +83,7 @@ class Stream:
         self._index = self._refused = 0
         self._first_at = nan
         self._shown_from = nan
-        media = "video+audio" if with_sound else "video"
-        options = _options(url, rtsp_transport, media)
-        self._decoder = Decoder(url, options=options, timeout=self.stall_timeout, by_slices=True, with_sound=with_sound)
+        self._decoder = self._connect(url, rtsp_transport, with_sound=with_sound)
         container, stream = self._decoder.container, self._decoder.stream
         rate = float(stream.average_rate or stream.guessed_rate or 0)
         self.frame_rate = rate if 0 < rate < _MAX_FRAME_RATE else nan
@@ -128,6 +129,15 @@ class Stream:
         self._is_closed = True
         self._decoder.close()
 
+    def _connect(self, url: str, rtsp_transport: str, *, with_sound: bool) -> Decoder:
+        open_it = partial(Decoder, url, timeout=self.stall_timeout, by_slices=True)
+        if with_sound and _is_rtsp(url):
+            with suppress(Refused):
+                return open_it(options=_options(url, rtsp_transport, "video+audio"), with_sound=True)
+            _log.warning("%s does not give its sound beside its pictures: the sound is left out", self.name)
+            with_sound = False
+        return open_it(options=_options(url, rtsp_transport, "video"), with_sound=with_sound)
+
     def _next(self) -> VideoFrame:
         decoded = self._decoder.next(_KEY_PICTURE_WITHIN)
         if decoded is None:  # FFmpeg takes a broken connection for the end
@@ -146,10 +156,14 @@ class Stream:
         return f"<Stream {self.name}: {'closed' if self._is_closed else 'open'}, {self._index} frames read>"
 
 
+def _is_rtsp(url: str) -> bool:
+    return url.lower().startswith("rtsp")
+
+
 def _options(url: str, rtsp_transport: str, media: str) -> dict[str, str]:
     # The rate is declared; measuring it, as FFmpeg would, takes 0.7 s of the opening at 30 frames/s.
     options = {"fpsprobesize": "0"}
-    if url.lower().startswith("rtsp"):
+    if _is_rtsp(url):
         # Without its sound a stream is less to carry, and FFmpeg does not shift the times of one by the other.
         options |= {"rtsp_transport": rtsp_transport, "allowed_media_types": media}
     return options

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from statistics import median
 from typing import Literal
 
+import av
+import numpy as np
 import pytest
 
-from kpstream.entities import Frame, Image
+from kpstream.entities import Frame, Image, Scene
 from kpstream.errors import SourceError, SourceOpenError, SourceReadError
 from kpstream.interfaces import Source
 from kpstream.pipeline.splice import Splice
+from kpstream.sinks.video import VideoSink
 from kpstream.sources import Stream, open_source
 from tests.rig.parts.processes import FaultyNetwork, RtspCamera
 from tests.support.errors import texts_of
@@ -86,14 +90,41 @@ def test_pictures_come_whole_fresh_and_at_their_true_times(codec: str, transport
     assert passed == pytest.approx(shown_at(settled[-1]) - shown_at(settled[0]), abs=0.1)
 
 
-def test_sound_beside_the_pictures_changes_nothing() -> None:
+@pytest.mark.parametrize("with_sound", [True, False])
+@pytest.mark.parametrize("transport", ["tcp", "udp"])
+def test_sound_beside_the_pictures_changes_nothing(transport: Literal["tcp", "udp"], with_sound: bool) -> None:
     with RtspCamera("--audio") as camera:
-        source = open_source(camera.url)
+        source = open_source(camera.url, rtsp_transport=transport, with_sound=with_sound)
         frames = frames_of(source, 60)
         source.close()
+    assert all((frame.sound is not None) == with_sound for frame in frames)
     numbers = [number_of(frame) for frame in frames]
     assert numbers == list(range(numbers[0], numbers[0] + 60))
     assert frames[-1].pts == pytest.approx(shown_at(frames[-1]) - shown_at(frames[0]), abs=0.1)
+
+
+def test_sound_is_recorded_beside_the_pictures(tmp_path: Path) -> None:
+    with RtspCamera("--audio") as camera:
+        source = open_source(camera.url, with_sound=True)
+        sink = VideoSink(tmp_path / "a.mp4", preset="ultrafast", frame_rate=source.frame_rate)
+        for frame in frames_of(source, 120):
+            sink.write(Scene(frame, ()), frame.image)
+        sink.close()
+        source.close()
+    with av.open(str(tmp_path / "a.mp4")) as container:
+        sound = [frame for frame in container.decode(audio=0) if frame.time is not None]
+    assert (sound[0].time or 0.0) < 0.1
+    assert sound[-1].time == pytest.approx(4.0, abs=0.4)
+    assert np.mean([np.abs(frame.to_ndarray()).max() > 0.1 for frame in sound]) > 0.9
+
+
+def test_sound_that_is_refused_costs_no_picture(caplog: pytest.LogCaptureFixture) -> None:
+    with RtspCamera("--audio", "refused") as camera:
+        source = open_source(camera.url, with_sound=True)
+        frames = frames_of(source, 30)
+        source.close()
+    assert {frame.sound for frame in frames} == {None}
+    assert "the sound is left out" in caplog.text
 
 
 @pytest.mark.parametrize("how", [[], ["--digest"]], ids=["basic", "digest"])

@@ -70,8 +70,12 @@ class ClockCamera:
 def feed(source: Any, camera: ClockCamera, fps: int, frames: int, stopped: threading.Event) -> None:
     """Push a picture every ``1 / fps`` seconds until the pipeline is gone."""
     started_at, number = time.monotonic(), 0
+    clock = source.get_clock()
+    begins = clock.get_time() - source.get_base_time() if clock else 0
     while number != frames and not stopped.wait(max(0.0, started_at + number / fps - time.monotonic())):
-        source.emit("push-buffer", Gst.Buffer.new_wrapped(camera.picture(number)))
+        picture = Gst.Buffer.new_wrapped(camera.picture(number))
+        picture.pts = begins + number * Gst.SECOND // fps
+        source.emit("push-buffer", picture)
         number += 1
     source.emit("end-of-stream")
 
@@ -90,7 +94,7 @@ class CameraFactory:
         if options.file:
             source = f'filesrc location="{options.file}" ! decodebin ! videoconvert ! videoscale ! videorate ! {form}'
         else:
-            source = f"appsrc name=camera is-live=true do-timestamp=true format=time block=false caps={form} ! queue"
+            source = f"appsrc name=camera is-live=true format=time block=false caps={form} ! queue"
         encoder = ENCODERS[options.codec].format(fps=options.fps)
         return f"( {source} ! {encoder}{AUDIO if options.audio else ''} )"
 
@@ -109,6 +113,8 @@ class CameraFactory:
             if feeder.ident is None:
                 feeder.start()
 
+        if self._options.audio == "heard":
+            begin()  # or the stream of sound beside it has no beginning, and PLAY fails
         source.connect("need-data", begin)  # before it asks for the first, the pipeline refuses pictures
 
 
@@ -138,7 +144,13 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--fps", type=int, default=30)
     parser.add_argument("--frames", type=int, default=-1, help="end after so many pictures")
     parser.add_argument("--file", help="send this video, scaled to --size, instead of the clock")
-    parser.add_argument("--audio", action="store_true", help="a second stream with sound")
+    parser.add_argument(
+        "--audio",
+        nargs="?",
+        const="heard",
+        choices=["heard", "refused"],
+        help="a second stream, of sound, or what fails",
+    )
     parser.add_argument("--user", default="")
     parser.add_argument("--password", default="")
     parser.add_argument("--digest", action="store_true", help="Digest instead of Basic")
