@@ -1,6 +1,6 @@
 """Whether anything happened in a picture: the change that people make, not the noise that cameras make.
 
-The rules that hold here: no clock, no I/O, and nothing is kept but one small grey picture.
+The rules that hold here: no clock, no I/O, and nothing is kept but two small grey pictures.
 """
 
 from __future__ import annotations
@@ -9,17 +9,46 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from kpstream.entities import Image
+from kpstream.entities import Frame, Image
 
 _GRID = (32, 24)
-_SAMPLES = 6  # pixels that are looked at along each side of a cell
+_SAMPLES = 6  # pixels along each side of a cell
 _LEAST = 3.0  # grey levels
 _OF_NOISE = 6.0
 
-Cells = npt.NDArray[np.float32]
+_Cells = npt.NDArray[np.float32]
 
 
-def cells_of(image: Image) -> Cells:
+class ChangeDetector:
+    """Compares frames with one that was kept: whether something moved, came or went since."""
+
+    def __init__(self) -> None:
+        self._kept: _Cells | None = None
+        self._newest: tuple[int, _Cells] | None = None
+
+    def keep(self, frame: Frame) -> None:
+        """Compare with this frame from now on."""
+        self._kept = self._cells(frame)
+
+    def has_changed(self, frame: Frame) -> bool:
+        """Whether a frame differs from the one that was kept; True before the first.
+
+        A change of the light all over the picture is none; what most cells do is taken for the noise.
+        """
+        if self._kept is None:
+            return True
+        change = self._cells(frame) - self._kept
+        change -= np.median(change)
+        size = np.abs(change)
+        return bool(size.max() > max(_LEAST, _OF_NOISE * float(np.median(size))))
+
+    def _cells(self, frame: Frame) -> _Cells:
+        if self._newest is None or self._newest[0] != frame.index:
+            self._newest = (frame.index, _brightness(frame.image))
+        return self._newest[1]
+
+
+def _brightness(image: Image) -> _Cells:
     """The mean brightness of 32 x 24 cells of a picture, from a sparse sample of its green pixels.
 
     The mean of a cell's 36 pixels keeps the noise of a sensor small: a sigma of 6 grey levels becomes 1.
@@ -35,18 +64,3 @@ def cells_of(image: Image) -> Cells:
     columns = np.linspace(0, width - 1, min(width, _GRID[0] * _SAMPLES)).astype(np.intp)
     sparse = image[rows[:, None], columns, 1]
     return np.asarray(cv2.resize(sparse, _GRID, interpolation=cv2.INTER_AREA), np.float32)
-
-
-def differs(before: Cells, after: Cells) -> bool:
-    """Whether something moved, came or went between two pictures.
-
-    A change of the light all over the picture is none; what most cells do is taken for the noise.
-
-    Args:
-        before: As of `cells_of`.
-        after: As of `cells_of`.
-    """
-    change = after - before
-    change -= np.median(change)
-    size = np.abs(change)
-    return bool(size.max() > max(_LEAST, _OF_NOISE * float(np.median(size))))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from math import ceil, inf, isfinite, isnan, nan
 from typing import Protocol
 
-from kpstream.dispatch.change import Cells, cells_of, differs
+from kpstream.dispatch.change import ChangeDetector
 from kpstream.entities import Frame
 from kpstream.options import RequestOptions
 
@@ -81,8 +81,8 @@ class Adaptive:
 
     def __init__(self, rate: float) -> None:
         self._grid = FixedRate(rate)
-        self._asked: tuple[float, Cells] | None = None
-        self._seen: tuple[int, Cells] | None = None
+        self._change = ChangeDetector()  # since the last sample
+        self._last_pts = -inf
 
     @property
     def rate(self) -> float:
@@ -97,23 +97,17 @@ class Adaptive:
         """Whether the rate allows it, and the picture has changed or it is time for the heartbeat."""
         if not self._grid.due(frame, unsure=unsure):
             return False
-        if self._asked is None or unsure or frame.pts - self._asked[0] >= HEARTBEAT:
-            return True
-        return differs(self._asked[1], self._cells(frame))
+        return unsure or frame.pts - self._last_pts >= HEARTBEAT or self._change.has_changed(frame)
 
     def taken(self, frame: Frame) -> None:
         """Note what the picture looked like."""
         self._grid.taken(frame)
-        self._asked = (frame.pts, self._cells(frame))
+        self._last_pts = frame.pts
+        self._change.keep(frame)
 
     def expected(self, duration: float, frame_rate: float) -> float:
         """As many as if everything moved."""
         return self._grid.expected(duration, frame_rate)
-
-    def _cells(self, frame: Frame) -> Cells:
-        if self._seen is None or self._seen[0] != frame.index:
-            self._seen = (frame.index, cells_of(frame.image))
-        return self._seen[1]
 
 
 class EveryNth:
