@@ -1,4 +1,4 @@
-"""Asks the endpoint: several requests out at once, each sample settled once, and none held by a frame that waits.
+"""Asks the endpoint about frames: several at once, each settled once, and none held up by a frame that waits.
 
 What may be sent is the gate's to say, and what becomes of a frame whose request failed the retry policy's. A frame
 that is to be asked again waits without a lease and without a thread, so that others are asked meanwhile.
@@ -12,12 +12,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
 
-from kpstream.channel import Channel, Closed, Deadline
-from kpstream.dispatch.gate import Lease, RequestGate
+from kpstream.channel import Deadline
+from kpstream.dispatch.gate import RequestGate
 from kpstream.dispatch.retry import AskAgain, EndWork, Failure, Fault, GiveUp, RetryPolicy, is_own
-from kpstream.dispatch.workers import Workers
-from kpstream.entities import Answer, Filters, Frame, Lost, Outcome, Result
-from kpstream.errors import BudgetSpent, EndpointUnavailable, ResponseFormatError
+from kpstream.dispatch.sender import RequestSender
+from kpstream.entities import Filters, Frame, Lost, Outcome, Result
+from kpstream.errors import BudgetSpent
 from kpstream.interfaces import Endpoint, Journal
 
 
@@ -32,16 +32,6 @@ class _Sample:
     own: int = 0
     ready_at: float = -inf
     reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class _Ended:
-    """A request that is over."""
-
-    sample: _Sample
-    outcome: Result | Fault
-    others_answered: bool
-    """Whether another was answered while it was out."""
 
 
 class Requester:
@@ -66,49 +56,42 @@ class Requester:
         journal: Journal | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._endpoint = endpoint
         self._gate = gate
         self._retry = retry
-        self._filters = filters
         self._journal = journal
         self._clock = clock
-        self._lock = threading.Lock()  # over what the threads of requests count
-        self._ended: Channel[_Ended] = Channel(1024)
-        self._workers: Workers[tuple[_Sample, Lease]] = Workers(self._ask, self._ended.close, name="kpstream-request")
+        self.sender = RequestSender(endpoint, filters, journal, clock)
+        """Has the figures of the requests."""
+        self._out: dict[int, _Sample] = {}  # by index of the frame
         self._waiting: list[_Sample] = []  # to be asked again
-        self._settled: list[Outcome] = []  # without a request
+        self._settled: list[Outcome] = []  # not taken yet
         self._no_retries = threading.Event()
         self._started_at = inf
         self._leases = 0  # that were taken so far
-        self._fault = ""
-        self.in_flight = 0
-        """Requests that are out."""
-        self.requests = 0
-        """Requests sent, tries again included."""
-        self.answered = 0
         self.recalled = 0
         """Answers that the journal had."""
         self.lost = 0
         self.short = False
         """Whether a frame could not be asked again, for want of requests."""
-        self.bytes_sent = 0
-        self.billed = 0.0
-        """Seconds of processing that the service said it bills."""
-        self.credits = 0.0
+
+    @property
+    def in_flight(self) -> int:
+        """Requests that are out."""
+        return len(self._out)
 
     @property
     def pending(self) -> int:
         """How much `wait` still has to tell: samples that are out, that wait or are settled, and an error."""
-        return self.in_flight + len(self._waiting) + len(self._settled) + self._ended.closed
+        return len(self._out) + len(self._waiting) + len(self._settled) + self.sender.ended.closed
 
     @property
     def trouble(self) -> str:
         """What the endpoint last said instead of an answer, in words; empty once it answers."""
         if self._retry.needs_every_answer:
-            return self._fault
+            return self.sender.fault
         now = self._clock()
-        wait = self._gate.wait(now)
-        return self._gate.trouble(now) or (f"{self._fault} - waiting {wait:.0f} s" if wait else self._fault)
+        fault, wait = self.sender.fault, self._gate.wait(now)
+        return self._gate.trouble(now) or (f"{fault} - waiting {wait:.0f} s" if wait else fault)
 
     def offer(self, frame: Frame) -> bool:
         """Ask about a frame if a request may be sent now; never waits.
@@ -119,7 +102,7 @@ class Requester:
         Raises:
             BudgetSpent: Nothing is left for a frame without whose answer the work is incomplete.
         """
-        if self._ended.closed:
+        if self.sender.ended.closed:
             return False  # `wait` says why
         now = self._clock()
         known = self._journal.recall(frame.index) if self._journal else None
@@ -130,7 +113,7 @@ class Requester:
         self._ask_again(now)
         if any(sample.ready_at <= now for sample in self._waiting):
             return False
-        if self._send(_Sample(frame, self.answered), now):
+        if self._send(_Sample(frame, self.sender.answered), now):
             return True
         if self._retry.needs_every_answer and self._gate.requests_left == 0:
             raise self.budget_spent()
@@ -160,19 +143,19 @@ class Requester:
         """
         self._ask_again(self._clock())
         try:
-            ended = self._ended.get_all(0.0 if self._settled else within)
+            ended = self.sender.ended.get_all(0.0 if self._settled else within)
         except TimeoutError:
             ended = []
         except BaseException:
             if not self._settled:
                 raise
             ended = []  # what is settled comes first; the next call raises
-        self.in_flight -= len(ended)
         for request in ended:
+            sample = self._out.pop(request.frame.index)
             if isinstance(request.outcome, Result):
                 self._settled.append(request.outcome)
             else:
-                self._failed(request.sample, request.outcome, request.others_answered)
+                self._failed(sample, request.outcome, request.others_answered)
         self._ask_again(self._clock())
         outcomes, self._settled = self._settled, []
         return outcomes
@@ -184,11 +167,7 @@ class Requester:
     def close(self, deadline: Deadline) -> None:
         """Give up what is out and end the threads, until the deadline. Idempotent."""
         self._no_retries.set()
-        self._ended.close()
-        for _, lease in self._workers.stop():
-            lease.unsent()
-        self._endpoint.close()
-        self._workers.join(deadline)
+        self.sender.close(deadline)
         self._gate.close()
 
     def _send(self, sample: _Sample, now: float) -> bool:
@@ -197,8 +176,8 @@ class Requester:
             return False
         self._started_at = min(self._started_at, now)
         self._leases += 1
-        self.in_flight += 1
-        self._workers.submit((sample, lease))
+        self._out[sample.frame.index] = sample
+        self.sender.send(sample.frame, lease)
         return True
 
     def _ask_again(self, now: float) -> None:
@@ -217,24 +196,24 @@ class Requester:
                 self._waiting.remove(sample)
 
     def _failed(self, sample: _Sample, fault: Fault, others_answered: bool) -> None:
-        now = self._clock()
+        now, answered = self._clock(), self.sender.answered
         sample.tries += 1
         sample.own += is_own(fault, others_answered=others_answered)
         failure = Failure(
             fault,
             sample.tries,
             sample.own,
-            others_answered=self.answered > sample.answered_before,
-            ever_answered=self.answered > 0,
+            others_answered=answered > sample.answered_before,
+            ever_answered=answered > 0,
             asking_for=now - self._started_at,
         )
-        sample.answered_before, sample.reason = self.answered, str(fault)
+        sample.answered_before, sample.reason = answered, str(fault)
         verdict = GiveUp() if self._no_retries.is_set() else self._retry.after(failure)
         if isinstance(verdict, AskAgain):
             sample.ready_at = now + verdict.after
             self._waiting.append(sample)
         elif isinstance(verdict, EndWork):
-            self._ended.close(fault)
+            self.sender.ended.close(fault)
         else:
             self._lose(sample)
 
@@ -242,43 +221,5 @@ class Requester:
         self.lost += 1
         self._settled.append(Lost(sample.frame.index, sample.reason))
 
-    # -- in the threads of the requests
-
-    def _ask(self, job: tuple[_Sample, Lease]) -> None:
-        sample, lease = job
-        answered_before, sent_at = self.answered, self._clock()
-        with self._lock:
-            self.requests += 1
-        try:
-            answer = self._endpoint.infer(sample.frame.image, self._filters())
-        except (EndpointUnavailable, ResponseFormatError) as error:
-            # where it came from leads back to here, and would keep the picture until the garbage collector runs
-            error.__cause__ = error.__context__ = None
-            fault = error.with_traceback(None)
-        except Exception as error:
-            lease.failed(error, self._clock())
-            raise
-        else:
-            self._ended.put(_Ended(sample, self._answered(sample.frame, answer, lease, sent_at), others_answered=True))
-            return
-        lease.failed(fault, self._clock())
-        if self._ended.closed:
-            raise Closed  # given up by `close`
-        self._fault = str(fault)
-        self._ended.put(_Ended(sample, fault, others_answered=self.answered > answered_before))
-
-    def _answered(self, frame: Frame, answer: Answer, lease: Lease, sent_at: float) -> Result:
-        received_at = self._clock()
-        lease.answered(received_at)
-        if self._journal:
-            self._journal.note(frame.index, answer)
-        with self._lock:
-            self.answered += 1
-            self.bytes_sent += answer.bytes_sent
-            self.billed += answer.billed
-            self.credits += answer.credits
-            self._fault = ""
-        return Result(frame.index, frame.pts, answer.poses, frame.captured_at, sent_at, received_at)
-
     def __repr__(self) -> str:
-        return f"<Requester {self.in_flight} in flight, {self.answered} answered, {self.lost} lost>"
+        return f"<Requester {self.in_flight} in flight, {self.sender.answered} answered, {self.lost} lost>"

@@ -135,7 +135,7 @@ class Pipeline:
     def stats(self) -> Stats:
         """How it is doing right now."""
         now = self._clock()
-        capture, requester = self._capture, self._requester
+        capture, requester, sender = self._capture, self._requester, self._requester.sender
         return Stats(
             capture_fps=self._capture_rate.per_second(now),
             render_fps=self._renderer.fps(now),
@@ -144,16 +144,16 @@ class Pipeline:
             captured=self._captured,
             rendered=self._renderer.rendered,
             dropped=self._dropped,
-            requests=requester.requests,
-            answered=requester.answered,
+            requests=sender.requests,
+            answered=sender.answered,
             recalled=requester.recalled,
             lost=requester.lost,
             stale=self._reorder.stale if self._reorder else 0,
             reconnects=capture.reconnects,
             latency=self._gate.latency,
-            bytes_sent=requester.bytes_sent,
-            billed=requester.billed,
-            credits=requester.credits,
+            bytes_sent=sender.bytes_sent,
+            billed=sender.billed,
+            credits=sender.credits,
             damaged=capture.damaged,
             source_trouble=capture.trouble,
             picture_trouble=capture.picture_trouble,

@@ -321,8 +321,8 @@ class TestSharing:
     def test_the_budget_is_shared_fairly(self, world: World) -> None:
         cameras = [camera(name, model=ModelOptions(f"{name}/1")) for name in ("door", "gate")]
         with world.runs(*cameras, limits=Limits(rate=100, max_requests=60)):
-            screen = world.screen("gate")
-            screen.wait_until(lambda: bool(screen.scenes) and screen.scenes[-1].stats.requests_left == 0)
+            world.screen("gate").wait_until(lambda: sum(len(endpoint.asked) for endpoint in world.endpoints) == 60)
+            world.screen("gate").wait_for_more()
         asked = [len(endpoint.asked) for endpoint in world.endpoints]
         assert sum(asked) == 60
         assert min(asked) >= 20

@@ -167,7 +167,7 @@ def test_recorded_a_request_that_fails_is_asked_again(error: Exception) -> None:
         (outcome,) = all_outcomes(requester)
         assert not isinstance(outcome, Lost)
         assert endpoint.asked == [0, 0]
-        assert requester.requests == 2
+        assert requester.sender.requests == 2
 
 
 @pytest.mark.parametrize("error", [EndpointUnavailable("500", status=500), ResponseFormatError("NaN")])
@@ -247,7 +247,7 @@ def test_an_endpoint_that_never_answers_ends_the_job() -> None:
         with pytest.raises(EndpointUnavailable, match="nothing listens"):
             wait_out(requester, clock)
         assert 30 < clock.now - began_at < 45
-        assert requester.requests > 5
+        assert requester.sender.requests > 5
 
 
 def test_a_frame_that_waits_to_be_asked_again_holds_no_place() -> None:
@@ -349,8 +349,8 @@ def test_what_was_spent_is_counted() -> None:
         for i in range(4):
             requester.offer(frame(i))
             all_outcomes(requester)
-        assert (requester.requests, requester.answered, requester.bytes_sent) == (4, 4, 4000)
-        assert (requester.billed, requester.credits) == (1.0, 2.0)
+        assert (requester.sender.requests, requester.sender.answered, requester.sender.bytes_sent) == (4, 4, 4000)
+        assert (requester.sender.billed, requester.sender.credits) == (1.0, 2.0)
 
 
 def test_unknown_pictures_are_no_problem() -> None:
@@ -393,7 +393,7 @@ def test_what_the_journal_knows_is_not_asked_and_what_is_answered_is_noted() -> 
         assert outcomes[1].poses == ()  # type: ignore[union-attr]
         assert sorted(endpoint.asked) == [0, 2]
         assert sorted(notes.answers) == [0, 1, 2]
-        assert (requester.requests, requester.recalled) == (2, 1)
+        assert (requester.sender.requests, requester.recalled) == (2, 1)
 
 
 def test_what_the_journal_knows_needs_no_request_to_be_free() -> None:
