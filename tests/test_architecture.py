@@ -98,7 +98,7 @@ LIBRARIES: dict[str, set[str]] = {
     },
     "onnxruntime": {"models"},
     "av": {"sources", "sinks", "cli"},
-    "requests": {"endpoints", "server"},
+    "requests": {"endpoints", "serving"},
     "urllib3": {"endpoints", "server"},
     "supervision": {"entities", "render"},
     "scipy": {"tracking"},

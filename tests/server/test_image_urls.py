@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from kpstream.server import Server, create_app
 from kpstream.server.faults import Fault
-from kpstream.server.image_urls import ImageUrls, connect_by_system, is_public
+from kpstream.server.image_urls import ImageUrls
+from kpstream.serving.dialing import connect_by_system, is_public
 from tests.support.local_endpoint import JPEG, KnownFinder, addresses_only, message, people, serving
 
 PUBLIC = "93.184.216.34"
