@@ -97,6 +97,8 @@ class Pose:
     origin: Origin = "measured"
     """``measured``: this very frame was answered; ``predicted``: moved on from earlier answers;
     ``interpolated``: between an earlier and a later answer."""
+    stale: bool = False
+    """Whether the pictures no longer bear out a predicted pose: it may have lost its object."""
 
     def visible(self, threshold: float) -> npt.NDArray[np.bool_]:
         """Which keypoints may be drawn: confidence at or above ``threshold``, shape ``(K,)``."""
@@ -344,7 +346,7 @@ class Scene:
     result_age: float = nan
     """``frame.pts`` minus the pts of that frame: 0 when measured on this frame, NaN before the first answer."""
     stale: bool = False
-    """True when the poses are too old to be trusted."""
+    """True when the newest answer is too old for the poses to be trusted, or when all of them are stale."""
     rendered_at: float = nan
     answers: tuple[Result, ...] | None = None
     """Of a live source the answers that were used since the scene before, their poses with `tracker_id`; None of a

@@ -140,7 +140,7 @@ class PoseAnnotator:
 
     A pose has one colour as long as the tracker follows it, or that of its class where there is no tracker. Limbs
     have the colours that the skeleton's owner chose, or else one for the left and one for the right. Poses that are
-    too old to be trusted lose their colour: corners instead of boxes, thin limbs, hollow keypoints.
+    stale, or all of a scene that is, lose their colour: corners instead of boxes, thin limbs, hollow keypoints.
 
     Args:
         draw: Which of `PARTS` to draw.
@@ -157,10 +157,13 @@ class PoseAnnotator:
         pen = _pen(width, height, self._thickness)
         boxed = [(pose, box) for pose in scene.poses if (box := _box_within(pose, width, height)) is not None]
         if "boxes" in self._draw and boxed:
-            _draw_boxes(canvas, boxed, pen.line, scene.stale)
+            for stale in (False, True):
+                some = [(pose, box) for pose, box in boxed if (scene.stale or pose.stale) == stale]
+                if some:
+                    _draw_boxes(canvas, some, pen.line, stale)
         for pose in scene.poses:
             if len(pose.xy):
-                self._draw_limbs(canvas, pose, pen, scene.stale)
+                self._draw_limbs(canvas, pose, pen, scene.stale or pose.stale)
         if self._draw & {"labels", "ids"} and boxed:
             self._draw_labels(canvas, boxed, pen, scene.stale)
 
@@ -184,7 +187,7 @@ class PoseAnnotator:
                 spot = _label_spot(box, (width + 2 * pen.padding, pen.text_height + 2 * pen.padding), size, taken)
                 taken.append(spot)
                 color = _color(pose)
-                _write(canvas, text, spot, pen, _faded(color) if stale else color)
+                _write(canvas, text, spot, pen, _faded(color) if stale or pose.stale else color)
 
     def _text(self, pose: Pose) -> str:
         words = [f"{_printable(pose.class_name)} {pose.confidence:.2f}"] if "labels" in self._draw else []

@@ -196,6 +196,14 @@ def test_stale_poses_are_seen_to_be_stale() -> None:
     assert 0 < red - blue < 255
 
 
+def test_one_stale_pose_does_not_make_the_others_look_so() -> None:
+    one, other = bare_box(50, 100, 150, 300), bare_box(400, 100, 500, 300)
+    fresh, mixed, stale = drawn(one, other), drawn(one, other.but(stale=True)), drawn(one, other, stale=True)
+    assert (mixed[:, :300] == fresh[:, :300]).all()
+    assert (mixed[:, 300:] == stale[:, 300:]).all()
+    assert (fresh != stale).any()
+
+
 def test_stale_keypoints_are_hollow_and_pale() -> None:
     fresh, stale = (drawn(arm(BENT), draw={"keypoints"}, stale=stale) for stale in (False, True))
     assert at(fresh, 300, 300) == (0, 255, 0)

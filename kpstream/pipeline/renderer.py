@@ -88,13 +88,14 @@ class Renderer:
     def _scene(self, frame: Frame, source: str, stats: Callable[[], Stats]) -> Scene:
         newest, answers, self._answers = self._newest, tuple(self._answers), []
         age = nan if newest is None else frame.pts - newest.pts
+        poses = self._tracker.predict(frame)
         return Scene(
             frame=frame,
-            poses=self._tracker.predict(frame),
+            poses=poses,
             stats=stats(),
             result_frame_index=None if newest is None else newest.frame_index,
             result_age=age,
-            stale=age > STALE_AFTER,
+            stale=age > STALE_AFTER or (bool(poses) and all(pose.stale for pose in poses)),
             rendered_at=self._clock(),
             answers=answers if self._is_live else None,
             source=source,

@@ -62,11 +62,12 @@ class CsvSink:
         if not self._file.started:
             table.writerow(COLUMNS)
         frame = scene.frame
-        of_scene = (scene.source, frame.index, seconds(frame.pts), seconds(scene.result_age), int(scene.stale))
+        of_frame = (scene.source, frame.index, seconds(frame.pts), seconds(scene.result_age))
         for number, pose in enumerate(scene.poses):
-            table.writerows((*of_scene, number, *row) for row in _rows(pose))
+            stale = int(scene.stale or pose.stale)
+            table.writerows((*of_frame, stale, number, *row) for row in _rows(pose))
         if not scene.poses:
-            table.writerow((*of_scene, *[None] * (len(COLUMNS) - len(of_scene))))
+            table.writerow((*of_frame, int(scene.stale), *[None] * (len(COLUMNS) - len(of_frame) - 1)))
         self._file.write(text.getvalue().encode("utf-8", "replace"))
 
     def close(self) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from kpstream.entities import Pose
 from kpstream.tracking.geometry import Points, Weights, box_around, widen
 from kpstream.tracking.presence import Presence
+from kpstream.tracking.settings import TrackerSettings
 from kpstream.tracking.trajectory import PointState
 
 
@@ -20,6 +21,10 @@ class Appearance:
     """The newest answer that was used."""
     edges: Weights | None = None
     """How its edges look where nothing is before them, shape ``(E, 3)``: grey values."""
+    answered_edges: Weights | None = None
+    """How its edges looked on the picture of the last answer, shape ``(E, 3)``; None until somebody looked."""
+    misfit: float = 0.0
+    """The most by which they have differed since, from 0 to 1."""
     margins: Points = field(default_factory=lambda: np.zeros(4, np.float32))
     """What the box adds around the points, shape ``(4,)``."""
     given_at: Weights = field(default_factory=lambda: np.zeros(0, np.float32))
@@ -36,6 +41,23 @@ class Appearance:
         given = ~np.isnan(pose.xy[:, 0])
         self.given_at[given], self.confidence[given] = pts, pose.keypoint_confidence[given]
         self.margins = pose.xyxy - box_around(state.xy)
+        self.answered_edges, self.misfit = None, 0.0
+
+    def compare(self, edges: Weights, lengths: Weights, settings: TrackerSettings) -> None:
+        """Take in how its edges look now.
+
+        Args:
+            edges: Grey values, shape ``(E, 3)``.
+            lengths: Of the edges, shape ``(E,)``; NaN where an end is not known.
+            settings: What an outlier is.
+        """
+        if self.answered_edges is None or self.answered_edges.shape != edges.shape:
+            return
+        squares = (edges - self.answered_edges) ** 2
+        differs = (squares / (squares + settings.grey_outlier**2)).mean(1)
+        known = ~np.isnan(differs + lengths)
+        if known.any():
+            self.misfit = max(self.misfit, float(np.average(differs[known], weights=lengths[known] + 1e-6)))
 
     def pose_of(self, state: PointState, pts: float, presence: Presence, fresh_for: float) -> Pose:
         """The pose that a state stands for: what is old fades.

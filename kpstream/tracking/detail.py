@@ -95,36 +95,26 @@ def make_atlas(
         levels: How often the picture is halved for each.
         settings: How much there is around each object.
     """
-    pieces, scales, origins, shifts = [], [], [], []
-    row = 0
-    for xy, move, wanted in zip(points, moves, levels, strict=True):
-        level, plane = pyramids[0].plane(wanted)
-        _, target = pyramids[1].plane(wanted)
-        scale = 0.5**level
-        low, high = np.nanmin(xy, axis=0) * scale, np.nanmax(xy, axis=0) * scale
-        margin = settings.detail_margin * float((high - low).max()) + 8
-        corner, size = np.floor(low - margin).astype(int), np.ceil(high - low + 2 * margin).astype(int) + 1
-        shift = np.round(move * scale).astype(int)
-        pieces.append((_cut(plane, corner, size), _cut(target, corner + shift, size)))
-        scales.append(scale)
-        origins.append(np.array([0, row]) - corner)
-        shifts.append(shift)
-        row += int(size[1])
-    width = max(piece.shape[1] for piece, _ in pieces)
-    sides = [np.concatenate([_widened(pair[side], width) for pair in pieces]) for side in (0, 1)]
+    planes = [pyramids[0].plane(level) for level in levels]
+    scales = np.array([0.5**level for level, _ in planes], np.float32)[:, None]
+    low, high = np.fmin.reduce(points, axis=1) * scales, np.fmax.reduce(points, axis=1) * scales
+    margins = settings.detail_margin * (high - low).max(1, keepdims=True) + 8
+    corners, sizes = np.floor(low - margins).astype(int), np.ceil(high - low + 2 * margins).astype(int) + 1
+    sizes[:, 0] = sizes[:, 0].max()
+    shifts, rows = np.round(moves * scales).astype(int), np.cumsum([0, *sizes[:, 1]])
+    before, after = (np.empty((rows[-1], sizes[0, 0]), np.uint8) for _ in pyramids)
+    for number, (level, plane) in enumerate(planes):
+        place, corner, size = slice(rows[number], rows[number + 1]), corners[number], sizes[number]
+        before[place] = _cut(plane, corner, size)
+        after[place] = _cut(pyramids[1].plane(level)[1], corner + shifts[number], size)
+    origins = np.stack([np.zeros(len(corners), int), rows[:-1]], axis=1) - corners
     return Atlas(
-        sides[0],
-        sides[1],
-        np.array(scales, np.float32)[:, None, None],
-        np.array(origins, np.float32)[:, None],
-        np.array(shifts, np.float32)[:, None],
+        before,
+        after,
+        scales[:, None],
+        origins.astype(np.float32)[:, None],
+        shifts.astype(np.float32)[:, None],
     )
-
-
-def _widened(piece: Grey, width: int) -> Grey:
-    if piece.shape[1] == width:
-        return piece
-    return np.asarray(cv2.copyMakeBorder(piece, 0, 0, 0, width - piece.shape[1], cv2.BORDER_REPLICATE), np.uint8)
 
 
 def _cut(plane: Grey, corner: npt.NDArray[np.int_], size: npt.NDArray[np.int_]) -> Grey:

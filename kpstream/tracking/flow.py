@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import combinations
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -19,6 +20,16 @@ from kpstream.tracking.geometry import Mask, Points, Weights, zeroed
 from kpstream.tracking.settings import DEFAULT, FlowReach, TrackerSettings
 
 Grey = npt.NDArray[np.uint8]
+
+
+class Moved(NamedTuple):
+    """Where the points of N objects have gone."""
+
+    ways: Points
+    """Displacements, shape ``(N, K, 2)``, zero where a point is not known."""
+    disputed: Weights
+    """How far flow and the guess that the pictures bear out best are apart, as a whole; pixels, shape ``(N,)``."""
+
 
 # The pattern of a strip: nine places along an edge, from a tenth before its beginning to a tenth behind its end, and
 # three across it, a tenth of its length apart.
@@ -91,6 +102,15 @@ class Mesh:
         """The pairs of points that are held together, shape ``(E, 2)``."""
         return self._edges
 
+    def lengths(self, points: Points) -> Weights:
+        """How long the edges of an object are, shape ``(E,)``; NaN where an end is not known.
+
+        Args:
+            points: Shape ``(K, 2)``.
+        """
+        lengths: Weights = np.hypot(*(points[self._edges[:, 1]] - points[self._edges[:, 0]]).T)
+        return lengths
+
     def sample_edges(self, picture: Grey, points: Points) -> Weights:
         """Sample how light the edges of N objects are, each in three pieces: what they can be recognised by.
 
@@ -119,7 +139,7 @@ class Mesh:
         steps: float = 1.0,
         rounds: int | None = None,
         reach: FlowReach | None = None,
-    ) -> Points:
+    ) -> Moved:
         """Where the points of N objects have gone from one picture to the next.
 
         Flow, a steady motion and what the caller gives are first guesses. Each point starts at the guess that the
@@ -136,9 +156,6 @@ class Mesh:
             steps: Time between the pictures, in thirtieths of a second.
             rounds: Steps of Gauss-Newton; None for as many as the settings say.
             reach: How far flow looks; None for as far as the time between the pictures asks for.
-
-        Returns:
-            Displacements, shape ``(N, K, 2)``, zero where a point is not known.
         """
         settings = self._settings
         known = ~np.isnan(points[..., :1])
@@ -155,22 +172,28 @@ class Mesh:
         moves = (np.abs(ways[:-1]) > settings.moves_beyond).any((0, 2, 3)) | hidden.any(1)
         chosen = _largest(points, np.flatnonzero(moves), settings.max_registered)
         if not len(self._edges) or not len(chosen):
-            return np.asarray(ways[0])
+            return Moved(np.asarray(ways[0]), np.zeros(len(points), np.float32))
         strips = _Strips(
             before, after, points[chosen], self._edges, hidden=hidden[chosen], settings=settings, steps=steps
         )
-        start = self._best(strips, points[chosen], ways[:, chosen])
+        start, best = self._best(strips, points[chosen], ways[:, chosen])
+        disputed = np.zeros(len(points), np.float32)
+        present = np.maximum(known[chosen].sum(1), 1)
+        disputed[chosen] = np.hypot(*((best - ways[0, chosen]).sum(1) / present).T)
         moved = ways[0]
         moved[chosen] = self._register(strips, start, settings.rounds if rounds is None else rounds)
-        return np.where(known, moved, np.float32(0))
+        return Moved(np.where(known, moved, np.float32(0)), disputed)
 
-    def _best(self, strips: _Strips, points: Points, ways: Points) -> Points:
-        """For each point the guess that the edges around it bear out best, shape ``(N, K, 2)``.
+    def _best(self, strips: _Strips, points: Points, ways: Points) -> tuple[Points, Points]:
+        """For each point the guess that the edges around it bear out best, and the same for each object.
 
         Args:
             strips: What the pictures show.
             points: Shape ``(N, K, 2)``.
             ways: The guesses, shape ``(G, N, K, 2)``; the last is the steady motion, the last but one stands for it.
+
+        Returns:
+            Twice shape ``(N, K, 2)``.
         """
         steady = np.where((ways[-1] != 0).any((1, 2), keepdims=True), ways[-1], ways[-2])
         corners = np.stack([np.fmin.reduce(points, axis=1), np.fmax.reduce(points, axis=1)])
@@ -181,7 +204,7 @@ class Mesh:
         near = (misfits * weights) @ self._nearness / np.maximum(weights @ self._nearness, 1)
         choice = np.argmin(near + self._settings.guess_whole * whole[..., None], axis=0)
         start: Points = np.take_along_axis(ways, choice[None, ..., None], axis=0)[0]
-        return start
+        return start, ways[np.argmin(whole, axis=0), np.arange(len(points))]
 
     def _uncovered(self, points: Points, hidden: Mask) -> Mask:
         """Which points are known, and no more of their edges hidden than seen; shape ``(N, K)``."""

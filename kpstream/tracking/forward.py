@@ -34,6 +34,7 @@ class Forward:
         self._fast_forward(moving, number)
         for track in self._memory.tracks:
             track.motion.promote(number)
+        self._compare(number)
 
     def learn(self, owners: Sequence[Track], number: int) -> None:
         """Learn what those look like whom an answer just found."""
@@ -60,7 +61,31 @@ class Forward:
         if frame.pts - memory.answered[-1][0] > memory.fresh_for:
             track.rest(frame.pts)
         pose = track.pose_of(state, frame.pts, memory.fresh_for)
-        return pose if is_inside(pose.xyxy, frame.size) else None
+        if not is_inside(pose.xyxy, frame.size):
+            return None
+        risk = track.risk()
+        trust = min(1.0, max(0.0, 1 + self._settings.sure_below - risk))
+        return pose.but(confidence=pose.confidence * trust, stale=risk > self._settings.stale_beyond)
+
+    def _compare(self, number: int) -> None:
+        """Note how much what is under each object differs from what was there when it was last answered."""
+        by_mesh: dict[Mesh, list[tuple[Track, Points]]] = {}
+        for track in self._memory.tracks:
+            trajectory = track.motion.trajectory
+            state = None if trajectory is None else trajectory.at(number)
+            if trajectory is None or state is None or number == trajectory.first:
+                continue
+            mesh = mesh_of(track.pose, len(state.xy), self._settings)
+            by_mesh.setdefault(mesh, []).append((track, state.xy))
+            if track.appearance.answered_edges is None:
+                answered = trajectory.states[0].xy[None]
+                seen = self._memory.frames.sample_edges(mesh, trajectory.first, answered)
+                track.appearance.answered_edges = seen[0]
+        for mesh, members in by_mesh.items():
+            points = np.stack([xy for _, xy in members])
+            seen = self._memory.frames.sample_edges(mesh, number, points)
+            for (track, xy), edges in zip(members, seen, strict=True):
+                track.appearance.compare(edges, mesh.lengths(xy), self._settings)
 
     def _is_tolerated(self, track: Track, pts: float, unseen: Sequence[float]) -> bool:
         """Whether an object that the last answers did not confirm is still taken to be there."""
@@ -90,25 +115,27 @@ class Forward:
             return
         seconds = frames.seconds(number)
         for (mesh, is_known), members in self._by_mesh(batch, number).items():
-            tracks, trajectories, ways = zip(*members, strict=True)
+            tracks, trajectories, drawn = zip(*members, strict=True)
             points = np.stack([trajectory.states[-1].xy for trajectory in trajectories])
             hidden = self._hidden(mesh, tracks, points, number - 1)
             steady = np.stack([trajectory.velocity(number - 1) for trajectory in trajectories])
             for row in np.flatnonzero(hidden.all(1) & bool(len(mesh.edges))):
                 steady[row] = trajectories[row].drift(round(self._settings.hidden_drift / max(seconds, 1e-3)))
             answered = np.stack([track.answered_motion(points.shape[1], seconds) for track in tracks])
-            moved = frames.move(
+            ways, disputed = frames.move(
                 mesh,
                 number - 1,
                 number,
                 points=points,
                 steady=steady,
-                guesses=[np.stack(ways), answered] if is_known else [answered],
+                guesses=[np.stack(drawn), answered] if is_known else [answered],
                 hidden=hidden,
                 rounds=self._settings.rounds_retracked if is_known else self._settings.rounds,
             )
-            for track, trajectory, xy in zip(tracks, trajectories, moved, strict=True):
-                trajectory.extend(xy, track.size, self._settings)
+            for track, trajectory, xy, apart in zip(
+                tracks, trajectories, points + ways, disputed.tolist(), strict=True
+            ):
+                trajectory.extend(xy, track.size, self._settings, apart)
 
     def _by_mesh(
         self, batch: Iterable[tuple[Track, Trajectory]], number: int

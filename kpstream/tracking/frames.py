@@ -14,8 +14,8 @@ import numpy.typing as npt
 from kpstream.entities import Frame
 from kpstream.tracking.camera import CameraMotion, camera_motion
 from kpstream.tracking.detail import Pyramid, level_of, make_atlas
-from kpstream.tracking.flow import Grey, Mesh
-from kpstream.tracking.geometry import Mask, Points, Weights, shift, zeroed
+from kpstream.tracking.flow import Grey, Mesh, Moved
+from kpstream.tracking.geometry import Mask, Points, Weights, middles, zeroed
 from kpstream.tracking.settings import DEFAULT, TrackerSettings
 
 _THUMB, _FLAT = (32, 18), 4.0
@@ -121,7 +121,13 @@ class FrameHistory:
     def sample_edges(self, mesh: Mesh, number: int, points: Points) -> Weights:
         """How the edges of N objects look on a kept picture; see `Mesh.sample_edges`. In pixels of the source."""
         picture = self._picture(number)
-        return mesh.sample_edges(picture.grey, (points + 0.5) * np.array(picture.scale, np.float32) - 0.5)
+        seen = mesh.sample_edges(picture.grey, (points + 0.5) * np.array(picture.scale, np.float32) - 0.5)
+        for row, xy in enumerate(points):
+            level = level_of(xy, self._settings)
+            if picture.pyramid is not None and self._shows_more(picture, picture, level):
+                level, plane = picture.pyramid.plane(level)
+                seen[row] = mesh.sample_edges(plane, (xy[None] + 0.5) * np.float32(0.5**level) - 0.5)[0]
+        return seen
 
     def move(
         self,
@@ -134,7 +140,7 @@ class FrameHistory:
         guesses: Sequence[Points] = (),
         hidden: Mask | None = None,
         rounds: int | None = None,
-    ) -> Points:
+    ) -> Moved:
         """Move the points of N objects from one picture to the next one or to the one before.
 
         Args:
@@ -148,31 +154,29 @@ class FrameHistory:
             rounds: Steps of Gauss-Newton.
 
         Returns:
-            The points in the other picture, shape ``(N, K, 2)``, in pixels of the source.
+            Displacements in pixels of the source.
         """
         before, after = self._picture(start), self._picture(end)
         steps = max(1.0, 30 * abs(after.pts - before.pts))
         levels = [level_of(xy, self._settings) for xy in points]
         fine = np.array([self._shows_more(before, after, level) for level in levels], bool)
-        moved = np.zeros_like(points)
+        moved, disputed = np.zeros_like(points), np.zeros(len(points), np.float32)
         scale = np.array(before.scale, np.float32)
         if not fine.all():
             rest = ~fine
-            moved[rest] = (
-                mesh.move(
-                    before.grey,
-                    after.grey,
-                    (points[rest] + 0.5) * scale - 0.5,
-                    steady[rest] * scale,
-                    guesses=[guess[rest] * scale for guess in guesses],
-                    hidden=None if hidden is None else hidden[rest],
-                    steps=steps,
-                    rounds=rounds,
-                )
-                / scale
+            ways, apart = mesh.move(
+                before.grey,
+                after.grey,
+                (points[rest] + 0.5) * scale - 0.5,
+                steady[rest] * scale,
+                guesses=[guess[rest] * scale for guess in guesses],
+                hidden=None if hidden is None else hidden[rest],
+                steps=steps,
+                rounds=rounds,
             )
+            moved[rest], disputed[rest] = ways / scale, apart / scale[0]
         if fine.any():
-            moved[fine] = self._move_fine(
+            moved[fine], disputed[fine] = self._move_fine(
                 mesh,
                 (start, end),
                 points[fine],
@@ -182,7 +186,7 @@ class FrameHistory:
                 levels=[level for level, is_fine in zip(levels, fine, strict=True) if is_fine],
                 rounds=rounds,
             )
-        return points + moved
+        return Moved(moved, disputed)
 
     def _move_fine(
         self,
@@ -195,14 +199,14 @@ class FrameHistory:
         hidden: Mask | None,
         levels: Sequence[int],
         rounds: int | None,
-    ) -> Points:
+    ) -> Moved:
         """Displacements of N objects in the full pictures, in pixels of the source."""
         before, after = self._picture(numbers[0]), self._picture(numbers[1])
         assert before.pyramid is not None
         assert after.pyramid is not None
         steady = self._with_camera(points, steady, *numbers)
         guess = guesses[0] if guesses else steady
-        moves = np.stack([shift(np.zeros_like(way), way) for way in np.where(np.isnan(points), np.nan, guess)])
+        moves = middles(np.where(np.isnan(points), np.float32(np.nan), guess))
         atlas = make_atlas((before.pyramid, after.pyramid), points, moves, levels, self._settings)
         moved = mesh.move(
             atlas.before,
@@ -215,7 +219,8 @@ class FrameHistory:
             rounds=rounds,
             reach=self._settings.detail_flow,
         )
-        return np.where(np.isnan(points), np.float32(0), atlas.source_ways(moved))
+        ways = np.where(np.isnan(points), np.float32(0), atlas.source_ways(moved.ways))
+        return Moved(ways, moved.disputed / atlas.scale[:, 0, 0])
 
     def _with_camera(self, points: Points, steady: Points, start: int, end: int) -> Points:
         """The steady motion of N objects in the world, as the camera shows it from one picture to the next."""
@@ -266,6 +271,6 @@ class FrameHistory:
         spots = [points]
         velocity = np.zeros_like(points)
         for start, end in pairwise(numbers):
-            spots.append(self.move(mesh, start, end, points=spots[-1], steady=velocity))
+            spots.append(spots[-1] + self.move(mesh, start, end, points=spots[-1], steady=velocity).ways)
             velocity = zeroed(spots[-1] - spots[-2])
         return spots

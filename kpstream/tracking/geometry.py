@@ -30,12 +30,19 @@ def zeroed(points: Points) -> Points:
 
 def shift(before: Points, after: Points) -> Points:
     """The median displacement of the points that both sides know, shape ``(2,)``; zero where they share none."""
-    moved = after - before
-    moved = moved[~np.isnan(moved[:, 0])]
-    if not len(moved):
-        return np.zeros(2, np.float32)
-    middle: Points = np.median(moved, axis=0).astype(np.float32)
-    return middle
+    way: Points = middles((after - before)[None])[0]
+    return way
+
+
+def middles(values: Points) -> Points:
+    """The median of what is known in each of N sets, shape ``(N, 2)`` from ``(N, K, 2)``; zero where nothing is."""
+    count = (~np.isnan(values[..., 0])).sum(1)
+    if not values.shape[1]:
+        return np.zeros((len(values), 2), np.float32)
+    ordered, rows = np.sort(values, axis=1), np.arange(len(values))  # NaN comes last; np.median is ten times slower
+    middle = (ordered[rows, np.maximum(count - 1, 0) // 2] + ordered[rows, count // 2 % values.shape[1]]) / 2
+    found: Points = np.where(count[:, None] > 0, middle, np.float32(0)).astype(np.float32)
+    return found
 
 
 def between(before: Points, after: Points, share: float) -> Points:

@@ -51,6 +51,8 @@ class Track:
     motion: Motion
     keyframes: deque[Keyframe] = field(default_factory=lambda: deque(maxlen=512))
     """Answered poses in order: the last ones before the newest frame, and all after it."""
+    answered_velocity: Points | None = None
+    """Pixels a second, by the last two answers, shape ``(P, 2)``; None until somebody asks."""
     path: InterpolatedPath | None = None
     """The way between the last answer before the newest frame and the first one after it."""
     residual: Points | None = None
@@ -82,15 +84,27 @@ class Track:
 
     def answered_motion(self, rows: int, seconds: float) -> Points:
         """How far its points go in so many seconds, by the last two answers; shape ``(rows, 2)``, zero if unknown."""
-        motion = np.zeros((rows, 2), np.float32)
+        if self.answered_velocity is None or len(self.answered_velocity) != rows:
+            self.answered_velocity = self._answered_velocity(rows)
+        return np.asarray(self.answered_velocity * np.float32(seconds))
+
+    def _answered_velocity(self, rows: int) -> Points:
+        velocity = np.zeros((rows, 2), np.float32)
         before, last = (self.keyframes[-2], self.keyframes[-1]) if len(self.keyframes) > 1 else (None, None)
         if before is None or last is None or last.pts - before.pts > self.presence.settings.max_answer_gap:
-            return motion
+            return velocity
         shared = min(rows, len(before.pose.xy), len(last.pose.xy))
-        motion[:] = np.nan
-        motion[:shared] = last.pose.xy[:shared] - before.pose.xy[:shared]
-        motion = np.where(np.isnan(motion), shift(before.pose.xy[:shared], last.pose.xy[:shared]), motion)
-        return np.asarray(motion * np.float32(seconds / (last.pts - before.pts)))
+        start, end = before.pose.xy[:shared], last.pose.xy[:shared]
+        velocity[:] = shift(start, end)
+        known = ~np.isnan(start[:, 0] + end[:, 0])
+        velocity[:shared][known] = (end - start)[known]
+        return velocity / np.float32(last.pts - before.pts)
+
+    def answer(self, keyframe: Keyframe) -> None:
+        """Take in an answer that found it."""
+        self.keyframes.append(keyframe)
+        self.presence.confirm(keyframe.pts)
+        self.answered_velocity = None
 
     def forget(self, pts: float) -> None:
         """Drop the keyframes that no later frame needs."""
@@ -111,6 +125,15 @@ class Track:
     def belief(self) -> float:
         """How likely it is still there and where it is thought to be."""
         return self.presence.belief(self.motion.uncertainty() / self.size)
+
+    def risk(self) -> float:
+        """How likely its points have lost it since the last answer, by the pictures alone; 0 to about 1."""
+        settings, trajectory = self.presence.settings, self.motion.trajectory or self.motion.retracked
+        risk = self.appearance.misfit + settings.miss_risk * (self.presence.misses > 0)
+        if trajectory is not None:
+            risk += settings.dispute_risk * trajectory.states[-1].disputed / self.size
+            risk += settings.deformation_risk * trajectory.deformation() / self.size
+        return risk
 
     def rest(self, pts: float) -> None:
         """While no answer comes: an object that has not moved since the last one is still there."""

@@ -61,8 +61,7 @@ class Tracker:
             pose = answered.but(tracker_id=track.tracker_id, origin="measured")
             keyframe = Keyframe(result.pts, result.frame_index, pose)
             measured.append(pose)
-            track.keyframes.append(keyframe)
-            track.presence.confirm(result.pts)
+            track.answer(keyframe)
             if late and number is not None:
                 track.correct(keyframe, number, memory.coordinate_step)
         if late and number is not None:

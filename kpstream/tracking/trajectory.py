@@ -29,6 +29,8 @@ class PointState(NamedTuple):
     """Shape ``(P, 2)``: the keypoints; for an object with too few of them a lattice in its box follows."""
     variance: Weights
     """The variance of each point, shape ``(P,)``, in square pixels."""
+    disputed: float = 0.0
+    """How far apart flow and the best guess were on the way here since the answer, in all; pixels."""
 
 
 @dataclass(slots=True, eq=False)
@@ -65,15 +67,31 @@ class Trajectory:
         states = self.states[-1 - steps :]
         return shift(states[0].xy, states[-1].xy) / np.float32(max(1, len(states) - 1))
 
+    def deformation(self) -> float:
+        """How far its points have moved otherwise than the object as a whole since the answer; mean, in pixels."""
+        start, end = self.states[0].xy, self.states[-1].xy
+        off = np.hypot(*(end - start - shift(start, end)).T)
+        return 0.0 if np.isnan(off).all() else float(np.nanmean(off))
+
     def narrowed(self, rows: int) -> Trajectory:
         """The same trajectory of the first ``rows`` points alone."""
-        return Trajectory(self.first, [PointState(state.xy[:rows], state.variance[:rows]) for state in self.states])
+        return Trajectory(
+            self.first, [PointState(state.xy[:rows], state.variance[:rows], state.disputed) for state in self.states]
+        )
 
-    def extend(self, xy: Points, size: float, settings: TrackerSettings) -> None:
-        """Go one picture further; ``size`` is the diagonal of the object's box."""
+    def extend(self, xy: Points, size: float, settings: TrackerSettings, disputed: float = 0.0) -> None:
+        """Go one picture further.
+
+        Args:
+            xy: Where the points are on it.
+            size: The diagonal of the object's box.
+            settings: What a step adds to the variance.
+            disputed: How far apart the guesses at the way were, in pixels.
+        """
         way = xy - self.states[-1].xy
         added = (settings.slip**2) * (way**2).sum(1) + (settings.step_noise * size) ** 2
-        self.states.append(PointState(xy, (self.states[-1].variance + added).astype(np.float32)))
+        last = self.states[-1]
+        self.states.append(PointState(xy, (last.variance + added).astype(np.float32), last.disputed + disputed))
 
     def through(self, number: int, state: PointState) -> Trajectory:
         """The same way from this picture on, through another state on it."""
@@ -83,10 +101,11 @@ class Trajectory:
         known = ~np.isnan(old.xy[:, :1])
         along = np.stack([it.xy for it in later]) - old.xy
         added = np.stack([it.variance for it in later]) - old.variance
+        disputed = [it.disputed - old.disputed for it in later]
         if not known.all():
             along = np.where(known, along, np.stack([shift(old.xy, it.xy) for it in later])[:, None])
             added = np.where(known[:, 0], added, np.float32(0))
-        return Trajectory(number, [state, *map(PointState, state.xy + along, state.variance + added)])
+        return Trajectory(number, [state, *map(PointState, state.xy + along, state.variance + added, disputed)])
 
 
 def points_of(pose: Pose, settings: TrackerSettings, prior: Points | None = None) -> Points:

@@ -135,6 +135,7 @@ def _pose_document(pose: Pose, number: int) -> dict[str, Any]:
         "class": number,
         "id": pose.tracker_id,
         "confidence": decimals(pose.confidence),
+        "stale": pose.stale,
         "box": None if None in box else box,
         "points": _points(pose),
         "origin": pose.origin,

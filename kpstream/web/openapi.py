@@ -88,6 +88,7 @@ def _poses() -> Schema:
             "class": _TEXT,
             "class_id": {"type": "integer"},
             "confidence": _NUMBER,
+            "stale": _FLAG,
             "x": {**_NUMBER, "description": "Of the centre of the box, in pixels of the source."},
             "y": _NUMBER,
             "width": _NUMBER,

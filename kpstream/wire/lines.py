@@ -30,6 +30,7 @@ def write_pose(pose: Pose) -> dict[str, Any]:
         "class": pose.class_name,
         "class_id": pose.class_id,
         "confidence": decimals(pose.confidence),
+        "stale": pose.stale,
         "x": x,
         "y": y,
         "width": width,
@@ -101,6 +102,7 @@ def read_pose(item: dict[str, Any], skeletons: ClassSkeletons) -> Pose:
         skeleton=skeleton,
         tracker_id=None if item.get("tracker_id") is None else whole(item, "tracker_id"),
         origin=origin,
+        stale=item.get("stale") is True,
     )
 
 

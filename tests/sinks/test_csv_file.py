@@ -80,6 +80,11 @@ def test_what_is_not_known_is_empty(tmp_path: Path) -> None:
     assert table(tmp_path / "a.csv", unknown)[0]["result_age"] == ""
 
 
+def test_a_stale_pose_is_stale_in_its_own_rows(tmp_path: Path) -> None:
+    rows = table(tmp_path / "a.csv", scene(0, bare_box(), bare_box().but(stale=True)))
+    assert [row["stale"] for row in rows] == ["0", "1"]
+
+
 @pytest.mark.parametrize("seen", [(), (0,), (1,), (0, 1, 2)])
 def test_a_frame_without_a_pose_has_a_row_of_its_own(seen: tuple[int, ...], tmp_path: Path) -> None:
     rows = table(tmp_path / "a.csv", *(scene(index, *[bare_box()] * (index in seen)) for index in range(3)))

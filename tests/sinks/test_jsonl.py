@@ -71,6 +71,7 @@ def test_the_object_is_the_documented_one(tmp_path: Path) -> None:
                     "class": "person",
                     "class_id": 0,
                     "confidence": 0.91,
+                    "stale": False,
                     "x": 640.2,
                     "y": 402.0,
                     "width": 210.5,
@@ -170,7 +171,7 @@ def test_a_reader_who_leaves_ends_it_with_one_line() -> None:
 
 def test_what_was_written_is_read_again(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
-    write(path, scene(3, person(3), bare_box()), scene(4), scene(9, person(None, missing=())))
+    write(path, scene(3, person(3), bare_box().but(stale=True)), scene(4), scene(9, person(None, missing=())))
     recorded = read_poses(path)
     assert list(recorded) == [3, 4, 9]
     first, ball = recorded[3].poses
@@ -180,6 +181,7 @@ def test_what_was_written_is_read_again(tmp_path: Path) -> None:
     assert np.allclose(first.keypoint_confidence, expected.keypoint_confidence, atol=0.0006)
     assert (first.tracker_id, first.origin, first.class_name) == (3, "predicted", "person")
     assert first.skeleton == COCO
+    assert (first.stale, ball.stale) == (False, True)
     assert (ball.class_name, ball.class_id, len(ball.xy)) == ("ball", 4, 0)
     assert (recorded[4].poses, recorded[9].poses[0].tracker_id) == ((), None)
     assert (recorded[9].result_frame_index, recorded[9].result_age, recorded[9].pts) == (0, 0.3, 0.3)

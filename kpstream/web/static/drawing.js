@@ -41,11 +41,15 @@ export function drawPoses(context, frame, classes, place, shows) {
   const poses = frame.poses
     .map((pose) => ({ pose, look: classes.get(pose.class) }))
     .filter((item) => item.look !== undefined)
-    .map((item) => ({ ...item, color: PALETTE[(item.pose.id ?? item.look.class_id) % PALETTE.length] }));
+    .map((item) => ({
+      ...item,
+      stale: frame.stale || item.pose.stale,
+      color: PALETTE[(item.pose.id ?? item.look.class_id) % PALETTE.length],
+    }));
   const pen = penFor(frame, place);
   context.lineCap = context.lineJoin = "round";
-  for (const item of poses) if (shows("boxes") && item.pose.box) drawBox(context, item, frame.stale, place, pen);
-  for (const item of poses) drawLimbs(context, item, frame.stale, place, pen, shows);
+  for (const item of poses) if (shows("boxes") && item.pose.box) drawBox(context, item, place, pen);
+  for (const item of poses) drawLimbs(context, item, place, pen, shows);
   if (shows("labels") || shows("ids")) drawLabels(context, poses, frame, place, shows);
 }
 
@@ -60,7 +64,7 @@ function penOf(pose, place, pen) {
   return Math.max(place.ratio, Math.min(pen, extent / 60)); // someone far away is drawn with finer strokes
 }
 
-function drawBox(context, { pose, color }, stale, place, pen) {
+function drawBox(context, { pose, color, stale }, place, pen) {
   const [left, top, right, bottom] = pose.box.map((side, i) => place[i % 2 ? "y" : "x"] + side * place.scale);
   context.lineWidth = pen;
   context.strokeStyle = stale ? faded(color) : color;
@@ -69,7 +73,7 @@ function drawBox(context, { pose, color }, stale, place, pen) {
   context.setLineDash([]);
 }
 
-function drawLimbs(context, { pose, look, color }, stale, place, pen, shows) {
+function drawLimbs(context, { pose, look, color, stale }, place, pen, shows) {
   const points = pose.points.map((point) => point && [place.x + point[0] * place.scale, place.y + point[1] * place.scale]);
   const line = penOf(pose, place, pen);
   const tint = (own) => (stale ? faded(own ?? color) : own ?? color);
@@ -109,7 +113,7 @@ function drawLabels(context, poses, frame, place, shows) {
   context.font = `600 ${size}px system-ui, sans-serif`;
   context.textBaseline = "middle";
   // Always in the same order, or labels that give way to each other would change places.
-  for (const { pose, look, color } of [...poses].sort((a, b) => (a.pose.id ?? -1) - (b.pose.id ?? -1))) {
+  for (const { pose, look, color, stale } of [...poses].sort((a, b) => (a.pose.id ?? -1) - (b.pose.id ?? -1))) {
     const words = [];
     if (shows("labels")) words.push(`${look.name} ${(pose.confidence ?? 0).toFixed(2)}`);
     if (shows("ids") && pose.id !== null) words.push(`#${pose.id}`);
@@ -121,9 +125,9 @@ function drawLabels(context, poses, frame, place, shows) {
     while (taken.some((spot) => x < spot.x + spot.wide && spot.x < x + wide && Math.abs(spot.y - y) < height)) y += height;
     if (y + height > bottom) continue;
     taken.push({ x, y, wide });
-    context.fillStyle = frame.stale ? faded(color) : color;
+    context.fillStyle = stale ? faded(color) : color;
     context.fillRect(x, y, wide, height);
-    context.fillStyle = frame.stale ? "#F5F5F5" : inkOn(color);
+    context.fillStyle = stale ? "#F5F5F5" : inkOn(color);
     context.fillText(text, x + padding, y + height / 2);
   }
 }
