@@ -8,12 +8,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from fractions import Fraction
-from math import inf, nan
+from math import inf, isfinite, nan
 from pathlib import Path
 from typing import NamedTuple
 
 import av
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from kpstream.errors import SinkError, UsageError
 from kpstream.interfaces import Sink
@@ -507,3 +509,40 @@ def test_names_of_any_script_are_names_and_what_some_disks_forbid_is_not(tmp_pat
 def test_there_is_no_file_before_the_first_picture(tmp_path: Path) -> None:
     Rig(tmp_path).sink.close()
     assert list(tmp_path.iterdir()) == []
+
+
+_steps = st.one_of(
+    st.floats(0.02, 0.2),
+    st.sampled_from([0.0, -0.01, -0.5, -5.0, -1e6, 1.5, 30.0, 1e6, 1e9, inf, nan]),
+)
+_sizes = st.sampled_from([(64, 48), (65, 49), (48, 64), (2, 2), (640, 2), (97, 31)])
+_aspects = st.sampled_from([Fraction(1), Fraction(64, 45), Fraction(1, 3)])
+_clock_steps = st.sampled_from([0.0] * 5 + [-86400.0, 3600.0, 1e9])
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.lists(st.tuples(_steps, _sizes, _aspects, _clock_steps), min_size=1, max_size=40),
+    st.sampled_from([None, 1.0, 2.5]),
+)
+def test_whatever_a_camera_does_every_file_plays_and_no_picture_is_lost_uncounted(
+    tmp_path_factory: pytest.TempPathFactory,
+    pictures: list[tuple[float, tuple[int, int], Fraction, float]],
+    segment: float | None,
+) -> None:
+    rig = Rig(tmp_path_factory.mktemp("any"), segment=segment)
+    pts = 0.0
+    for step, size, rig.pixel_aspect, clock_step in pictures:
+        pts = pts + step if isfinite(pts + step) else step
+        rig.wall = max(0.0, min(rig.wall + clock_step, 4e9))
+        rig.give(pts, size=size)
+        rig.wait(0.1)
+        pts = pts if isfinite(pts) else 0.0
+    rig.sink.close()
+    assert rig.sink.frames + rig.sink.dropped == len(pictures)
+    assert rig.sink.trouble == ""
+    times = [times_of(rig.folder / name) for name in rig.names()]
+    assert sum(map(len, times)) == rig.sink.frames
+    for each in times:
+        assert each[0] == 0
+        assert each == sorted(set(each))
