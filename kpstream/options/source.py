@@ -70,10 +70,10 @@ class SourceOptions:
     no_audio: Annotated[
         bool,
         Option(
-            "Record a stream without its sound.",
+            "Record without the sound.",
             panel="Recording",
             flags=("--no-audio",),
-            in_file="whether a stream is recorded without its sound",
+            in_file="whether it is recorded without its sound",
         ),
     ] = False
 

@@ -41,7 +41,7 @@ def open_source(
         frame_rate: Frames per second, asked of a webcam.
         rtsp_transport: How RTSP carries its data.
         timeout: Seconds that a camera or a server may be silent.
-        with_sound: Let the frames of a stream have its sound, for who records it.
+        with_sound: Let the frames of what is live, or played as if it were, have its sound, for who records it.
 
     Raises:
         SourceOpenError: It cannot be opened; the text says why, and what to do.
@@ -52,18 +52,18 @@ def open_source(
     if text.startswith("/dev/"):
         return Webcam(text, size=size, frame_rate=frame_rate, timeout=timeout)
     source = (
-        _open_address(text, rtsp_transport, timeout, with_sound=with_sound)
+        _open_address(text, rtsp_transport, timeout, paced=paced, with_sound=with_sound)
         if is_address(text)
-        else VideoFile(reference if isinstance(reference, Path) else text)
+        else VideoFile(reference if isinstance(reference, Path) else text, with_sound=with_sound and paced)
     )
     return Paced(source, loop=loop) if paced and isinstance(source, VideoFile) else source
 
 
 def _open_address(
-    url: str, rtsp_transport: Literal["tcp", "udp"], timeout: float, *, with_sound: bool
+    url: str, rtsp_transport: Literal["tcp", "udp"], timeout: float, *, paced: bool, with_sound: bool
 ) -> Stream | VideoFile:
     stream = Stream(url, rtsp_transport=rtsp_transport, timeout=timeout, with_sound=with_sound)
     if isnan(stream.duration) or not url.lower().startswith("http"):
         return stream
     stream.close()
-    return VideoFile(url)
+    return VideoFile(url, with_sound=with_sound and paced)

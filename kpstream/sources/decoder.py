@@ -71,8 +71,7 @@ class Decoder:
         self.container, self.stream = open_video(reference, options=options, timeout=timeout)
         self.stream.thread_type = ThreadType.SLICE if by_slices else ThreadType.NONE
         self._hearing = hearing_of(self.container) if with_sound else None
-        heard = [] if self._hearing is None else [self._hearing.stream]
-        self._packets: Iterator[Packet[Any]] = self.container.demux(self.stream, *heard)
+        self._packets: Iterator[Packet[Any]] = self._demuxed()
         self._declared_aspect = self.stream.sample_aspect_ratio
         self._coded_aspect = self.stream.codec_context.sample_aspect_ratio
 
@@ -124,7 +123,7 @@ class Decoder:
             self.container.seek(stamp, stream=self.stream)
         except FFmpegError:
             return False
-        self._packets = self.container.demux(self.stream)
+        self._packets = self._demuxed()
         self.place = None
         if self._numbering is not None:
             self._numbering.restart()
@@ -139,6 +138,10 @@ class Decoder:
     @property
     def _name(self) -> str:
         return redact(shown(self._reference))
+
+    def _demuxed(self) -> Iterator[Packet[Any]]:
+        heard = [] if self._hearing is None else [self._hearing.stream]
+        return self.container.demux(self.stream, *heard)
 
     def _packet(self) -> Packet[Any] | None:
         asked_at = time.monotonic()

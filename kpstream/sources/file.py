@@ -65,6 +65,7 @@ class VideoFile:
         path: Where it is.
         start: The first frame at or after this pts is the first to be given; those before it are counted.
         end: The first frame at or after this pts is not given any more.
+        with_sound: Let frames have the sound, as those of a live source; who works on the whole reads it from the file.
 
     Raises:
         SourceOpenError: No such file, no permission, no video.
@@ -73,7 +74,7 @@ class VideoFile:
     is_live = False
     stall_timeout = inf
 
-    def __init__(self, path: str | Path, *, start: float = 0.0, end: float = inf) -> None:
+    def __init__(self, path: str | Path, *, start: float = 0.0, end: float = inf, with_sound: bool = False) -> None:
         self.name = redact(path)
         """The path as given, without any password."""
         self.frame_size = (0, 0)
@@ -93,7 +94,7 @@ class VideoFile:
         self._reference = str(path) if remote else f"file:{path}"
         self._options = {"reconnect": "1"} if remote else {}
         self._timeout = _TIMEOUT if remote else None
-        self._path, self._start, self._end = path, start, end
+        self._path, self._start, self._end, self._with_sound = path, start, end, with_sound
         self._decoder: Decoder | None = None
         self._convert = Converter()
         self._timeline = Timeline()
@@ -112,7 +113,7 @@ class VideoFile:
         Raises:
             SourceOpenError: It is gone, or was replaced by something else.
         """
-        other = VideoFile(self._path, start=self._start, end=self._end)
+        other = VideoFile(self._path, start=self._start, end=self._end, with_sound=self._with_sound)
         if at is not None:
             other._open_at(at)
         return other
@@ -137,6 +138,7 @@ class VideoFile:
             picture.decoded_index,
             picture.stamp,
             picture.lap,
+            self._decoder.sound,
             is_damaged=picture.decoded.is_corrupt,
         )
 
@@ -164,7 +166,11 @@ class VideoFile:
         self.close()
         self._numbering = Numbering()
         self._decoder = decoder = Decoder(
-            self._reference, options=self._options, timeout=self._timeout, numbering=self._numbering
+            self._reference,
+            options=self._options,
+            timeout=self._timeout,
+            with_sound=self._with_sound,
+            numbering=self._numbering,
         )
         self._declare(decoder.container, decoder.stream)
         self._convert = Converter()

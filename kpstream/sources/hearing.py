@@ -31,12 +31,14 @@ class Hearing:
             SoundFormat(context.codec.name, context.sample_rate, context.channels, bytes(context.extradata or b""))
         )
         """Where it is kept."""
-        self._comes_in_bursts = bool(IN_BURSTS & set(stream.container.format.name.split(",")))
+        # What has an end is read ahead of its time, too.
+        form, duration = stream.container.format.name, getattr(stream.container, "duration", None)
+        self._comes_early = duration is not None or not IN_BURSTS.isdisjoint(form.split(","))
 
     def take(self, packet: Packet[Stream]) -> None:
         """Keep a packet of this sound; those that do not say when they are heard are left out."""
         if packet.size and packet.pts is not None:
-            arrived_at = nan if self._comes_in_bursts else time.monotonic()
+            arrived_at = nan if self._comes_early else time.monotonic()
             self.buffer.put(SoundPacket(bytes(packet), float(packet.pts * packet.time_base), arrived_at))
 
 

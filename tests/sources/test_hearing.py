@@ -7,10 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from kpstream.entities import Frame
+from kpstream.entities import Frame, Scene
 from kpstream.errors import SourceReadError
+from kpstream.sinks.video import VideoSink
+from kpstream.sources.file import VideoFile
+from kpstream.sources.paced import Paced
 from kpstream.sources.stream import Stream
-from tests.sinks.videos import Clip
+from kpstream.testing import ManualClock
+from tests.sinks.videos import Clip, clicks_of, flashes_of
 from tests.support.source_clips import write_video
 from tests.support.source_servers import files_served
 
@@ -61,3 +65,22 @@ def test_a_silent_stream_has_no_sound(tmp_path: Path) -> None:
     write_video(tmp_path / "a.ts", range(0, 400, 40))
     with files_served(tmp_path) as address:
         assert {frame.sound for frame in frames_of(Stream(f"{address}/a.ts", with_sound=True))} == {None}
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".ts"])
+@pytest.mark.parametrize("late", [0.0, 0.2], ids=["in time", "with frames left out"])
+def test_a_file_that_is_played_as_a_camera_is_heard(suffix: str, late: float, tmp_path: Path) -> None:
+    clip, clock = Clip(tmp_path / f"a{suffix}", video_ends=2.5, audio_ends=2.5).make(), ManualClock()
+    source = Paced(VideoFile(clip, with_sound=True), loop=True, clock=clock, sleep=clock.advance)
+    sink = VideoSink(tmp_path / "out.mp4", preset="ultrafast", frame_rate=30)
+    first = None
+    while (frame := source.read()) is not None and frame.pts < 5.8:
+        first = first or frame
+        if 1.2 < frame.pts % 2.5 < 1.6:
+            clock.advance(late)
+        sink.write(Scene(frame, ()), frame.image)
+    sink.close()
+    source.close()
+    flashes = flashes_of(tmp_path / "out.mp4")
+    assert flashes == pytest.approx([1.0, 2.0, 3.5, 4.5], abs=0.005)
+    assert clicks_of(tmp_path / "out.mp4") == pytest.approx(flashes, abs=0.03)
