@@ -1,12 +1,14 @@
 """The plan of the house, held against its imports.
 
-Each room may import the rooms named beside it, and nothing above its floor; each foreign library has its few rooms.
-An import inside a function counts like any other. Change this plan and the picture in README.md together.
+Each room may import the rooms named beside it, and nothing above its floor; inside a folder modules have floors of
+their own, and each foreign library has its few rooms. An import inside a function counts like any other. Change this
+plan and the picture in README.md together.
 """
 
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -60,6 +62,49 @@ PLAN: dict[str, set[str]] = {
         "sources", "web",
     },
 }  # fmt: skip
+
+FLOORS: dict[str, str] = {
+    "camera": "sink_group spec status_log < endpoint_pool settings < outputs < assembly < session < site",
+    "cli": "checks cores options signals terminal < app page rules < annotate doctor events image live serve site",
+    "delivery": "arming database media retention schema snapshot < listing store < recorder",
+    "dispatch": (
+        "change dealer retry rule workers < breaker fair_share gate sampling < endpoint_gate sender < requester"
+    ),
+    "endpoints": (
+        "connections embedded hosted uploads < failures < transport < refusals < versions < roboflow < opening"
+    ),
+    "events": (
+        "machine rules < moment tables < bodies happenings < conditions < judges < engine < observations < watch"
+    ),
+    "models": "runtime < movenet",
+    "options": "declared naming units < drawing events model outputs page recording requests rules source view",
+    "pipeline": "background damage freeze memory renderer reorder splice wall_clock < capture pacing < pipeline",
+    "recorded": "journal plan redraw rule_check < job rule_report",
+    "server": (
+        "faults serving < bodies image_urls keys parameters request_picture < answers < management < inference "
+        "registry < app"
+    ),
+    "serving": "dialing listen picture_size uvicorn_thread",
+    "sinks": (
+        "output retention room sampled sound tags timeline < audio coco csv_file events h264 jsonl live_sound "
+        "window < mp4 pausing pictures < video < segments < switched"
+    ),
+    "site_file": "sections < reading rules",
+    "sources": (
+        "hearing live_clock masked numbering opening paced picture survey taken timeline < decoder webcam < file stream"
+    ),
+    "testing": "fakes scripted_server",
+    "tracking": (
+        "geometry settings < flow presence < camera detail occlusion trajectory < appearance frames motion < track "
+        "< association forward interpolation < tracker"
+    ),
+    "web": (
+        "addresses health jpeg names payloads tls < access browser_camera feed openapi recordings < documents < hub "
+        "< cameras metrics streams < api device < app < serving < starter"
+    ),
+    "wire": "drawing exact mend numbers read write < lines",
+}
+"""The modules of each folder, floor by floor from the ground up: each may import those of lower floors alone."""
 
 LIBRARIES: dict[str, set[str]] = {
     "threading": {
@@ -125,25 +170,29 @@ def modules() -> list[Path]:
     return [path for path in sorted(PACKAGE.rglob("*.py")) if room_of(path) not in DOORS]
 
 
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
 def imports(path: Path) -> tuple[set[str], set[str]]:
     """Rooms of ours and libraries that a module imports, at its head or in its functions."""
-    ours: set[str] = set()
-    theirs: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    names = imported(path)
+    theirs = {name.partition(".")[0] for name in names} - {"kpstream"}
+    ours = {name.split(".")[1] for name in names if name.startswith("kpstream.")} - {"__version__"}
+    return ours, theirs
+
+
+def imported(path: Path) -> set[str]:
+    """Full names of all that a module imports, at its head or in its functions."""
+    names: set[str] = set()
+    for node in ast.walk(tree(path)):
         if isinstance(node, ast.ImportFrom):
             assert not node.level, f"{path}: relative import"
-            names = [node.module or ""] if node.module != "kpstream" else [f"kpstream.{a.name}" for a in node.names]
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
         elif isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        else:
-            continue
-        for name in names:
-            head, _, rest = name.partition(".")
-            if head != "kpstream":
-                theirs.add(head)
-            elif rest != "__version__":
-                ours.add(rest.partition(".")[0])
-    return ours, theirs
+            names |= {alias.name for alias in node.names}
+    return names
 
 
 by_module = pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
@@ -158,17 +207,36 @@ def test_a_module_imports_only_what_the_plan_allows(path: Path) -> None:
 
 
 @by_module
+def test_inside_a_folder_a_module_stands_on_lower_floors_alone(path: Path) -> None:
+    folder = room_of(path)
+    if folder not in FLOORS or path.stem == "__init__":
+        return
+    floors = [set(floor.split()) for floor in FLOORS[folder].split(" < ")]
+    own = next((number for number, floor in enumerate(floors) if path.stem in floor), None)
+    assert own is not None, f"{folder}/{path.name} has no floor; give it one in FLOORS"
+    siblings = {name.split(".")[2] for name in imported(path) if name.startswith(f"kpstream.{folder}.")}
+    assert siblings <= set().union(*floors[:own]), f"not below it: {siblings - set().union(*floors[:own])}"
+
+
+def test_every_folder_has_floors_and_every_module_one() -> None:
+    folders = {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists()}
+    assert folders == FLOORS.keys()
+    for folder, floors in FLOORS.items():
+        planned = floors.replace(" < ", " ").split()
+        assert sorted(planned) == sorted({path.stem for path in (PACKAGE / folder).glob("*.py")} - DOORS), folder
+
+
+@by_module
 def test_threads_start_only_where_the_plan_says(path: Path) -> None:
-    calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+    calls = [node for node in ast.walk(tree(path)) if isinstance(node, ast.Call)]
     names = {getattr(call.func, "attr", getattr(call.func, "id", "")) for call in calls}
     assert not names & {"Thread", "Timer", "ThreadPoolExecutor"} or room_of(path) in STARTS_THREADS
 
 
 @by_module
 def test_functions_fit_a_screen_and_modules_a_sitting(path: Path) -> None:
-    text = path.read_text()
-    assert len(text.splitlines()) <= 450
-    for node in ast.walk(ast.parse(text)):
+    assert len(path.read_text().splitlines()) <= 450
+    for node in ast.walk(tree(path)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             limit = 300 if isinstance(node, ast.ClassDef) else 70
             assert (node.end_lineno or 0) - node.lineno < limit, f"{node.name} is too long"
