@@ -208,6 +208,7 @@ class Counts:
     requests: int = _counter("Requests that were sent to the endpoint.", "requests")
     answered: int = _counter("Requests that were answered.", "requests_answered")
     lost: int = _counter("Requests that got no answer.", "requests_lost")
+    given_up: int = _counter("Frames of recorded video that got no answer of use in any of their tries.")
     stale: int = _counter("Answers that came after a newer one.", "answers_stale")
     damaged: int = _counter("Pictures that arrived damaged, or could not be decoded.", "pictures_corrupt")
     reconnects: int = _counter("Times that the source was lost and came back.", "source_reconnects")

@@ -103,8 +103,18 @@ class Journal(Protocol):
     def recall(self, frame_index: int) -> Answer | None:
         """The answer for a frame that was given earlier; None where there is none."""
 
+    def given_up(self, frame_index: int) -> str | None:
+        """Why a frame was given up earlier; None where it was not."""
+
     def note(self, frame_index: int, answer: Answer) -> None:
         """Keep an answer; it outlives the process once this returns.
+
+        Raises:
+            SinkError: It could not be written.
+        """
+
+    def give_up(self, frame_index: int, reason: str) -> None:
+        """Keep that a frame gets no answer of use, so that it is not asked about again.
 
         Raises:
             SinkError: It could not be written.

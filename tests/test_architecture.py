@@ -39,7 +39,7 @@ PLAN: dict[str, set[str]] = {
     "sinks": {"entities", "errors", "interfaces", "skeleton", "sound", "wire"},
     "testing": {"entities", "errors", "interfaces", "skeleton"},
     # threads: the only places that start one
-    "dispatch": {"options", "interfaces", "channel", "entities", "errors", "meters"},
+    "dispatch": {"options", "interfaces", "channel", "entities", "errors", "meters", "redact"},
     "serving": {"errors"},
     "server": {"entities", "errors", "skeleton", "redact", "models", "serving", "wire"},
     "delivery": {"channel", "entities", "errors", "events", "options", "redact", "sinks"},
@@ -68,7 +68,7 @@ FLOORS: dict[str, str] = {
     "cli": "checks cores options signals terminal < app page rules < annotate doctor events image live serve site",
     "delivery": "arming database media retention schema snapshot < listing store < recorder",
     "dispatch": (
-        "change dealer retry rule workers < breaker fair_share gate sampling < endpoint_gate sender < requester"
+        "change dealer retry workers < rule < breaker fair_share gate sampling < endpoint_gate sender < requester"
     ),
     "endpoints": (
         "connections embedded hosted uploads < failures < transport < refusals < versions < roboflow < opening"

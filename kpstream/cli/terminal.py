@@ -240,6 +240,8 @@ def summary(stats: Stats) -> str:
         parts.append(f"{stats.requests} requests{up}")
     if stats.lost:
         parts.append(f"{stats.lost} lost")
+    if stats.given_up:
+        parts.append(f"{stats.given_up} frame{'s' if stats.given_up > 1 else ''} never answered, poses interpolated")
     if stats.stale:
         parts.append(f"{stats.stale} too late")
     if stats.recalled:

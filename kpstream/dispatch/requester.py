@@ -6,6 +6,7 @@ that is to be asked again waits without a lease and without a thread, so that ot
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -19,6 +20,11 @@ from kpstream.dispatch.sender import RequestSender
 from kpstream.entities import Filters, Frame, Lost, Outcome, Result
 from kpstream.errors import BudgetSpent
 from kpstream.interfaces import Endpoint, Journal
+from kpstream.redact import redact
+
+_MAX_LINES = 5
+"""Frames that are given up, each of which gives a line; of more only the count is told."""
+_log = logging.getLogger("kpstream")
 
 
 @dataclass(slots=True)
@@ -28,6 +34,8 @@ class _Sample:
     frame: Frame
     answered_before: int
     """How many answers there were when it was last asked about, or came."""
+    answered_at_first: int
+    """How many answers there were when it came."""
     tries: int = 0
     own: int = 0
     ready_at: float = -inf
@@ -71,6 +79,8 @@ class Requester:
         self.recalled = 0
         """Answers that the journal had."""
         self.lost = 0
+        self.given_up = 0
+        """Frames of recorded video that got no answer of use in any of their tries."""
         self.short = False
         """Whether a frame could not be asked again, for want of requests."""
 
@@ -105,19 +115,29 @@ class Requester:
         if self.sender.ended.closed:
             return False  # `wait` says why
         now = self._clock()
-        known = self._journal.recall(frame.index) if self._journal else None
-        if known is not None:
-            self.recalled += 1
-            self._settled.append(Result(frame.index, frame.pts, known.poses, frame.captured_at, now, now))
+        if self._journal and self._recall(frame, self._journal, now):
             return True
         self._ask_again(now)
         if any(sample.ready_at <= now for sample in self._waiting):
             return False
-        if self._send(_Sample(frame, self.sender.answered), now):
+        if self._send(_Sample(frame, self.sender.answered, self.sender.answered), now):
             return True
         if self._retry.needs_every_answer and self._gate.requests_left == 0:
             raise self.budget_spent()
         return False
+
+    def _recall(self, frame: Frame, journal: Journal, now: float) -> bool:
+        """Settle a frame by what an earlier run noted; False where it noted nothing."""
+        known = journal.recall(frame.index)
+        if known is not None:
+            self.recalled += 1
+            self._settled.append(Result(frame.index, frame.pts, known.poses, frame.captured_at, now, now))
+            return True
+        reason = journal.given_up(frame.index)
+        if reason is not None:
+            self.given_up += 1
+            self._settled.append(Lost(frame.index, reason))
+        return reason is not None
 
     def budget_spent(self) -> BudgetSpent:
         """The error that says so."""
@@ -206,16 +226,29 @@ class Requester:
             others_answered=answered > sample.answered_before,
             ever_answered=answered > 0,
             asking_for=now - self._started_at,
+            is_alone=answered > sample.answered_at_first or not (self.in_flight or self._waiting),
         )
         sample.answered_before, sample.reason = answered, str(fault)
-        verdict = GiveUp() if self._no_retries.is_set() else self._retry.after(failure)
+        is_ending = self._no_retries.is_set()
+        verdict = GiveUp() if is_ending else self._retry.after(failure)
         if isinstance(verdict, AskAgain):
             sample.ready_at = now + verdict.after
             self._waiting.append(sample)
         elif isinstance(verdict, EndWork):
             self.sender.ended.close(fault)
         else:
+            if self._retry.needs_every_answer and not is_ending:
+                self._give_up(sample)
             self._lose(sample)
+
+    def _give_up(self, sample: _Sample) -> None:
+        """Note for good that a frame gets no answer."""
+        self.given_up += 1
+        if self._journal:
+            self._journal.give_up(sample.frame.index, sample.reason)
+        if self.given_up <= _MAX_LINES:
+            text = "frame %d got no answer that can be used in %d tries, its poses are interpolated: %s"
+            _log.warning(text, sample.frame.index, sample.tries, redact(sample.reason))
 
     def _lose(self, sample: _Sample) -> None:
         self.lost += 1

@@ -24,6 +24,9 @@ class Failure:
     """Whether another frame was answered since this one was last asked about, or is asked about at all."""
     ever_answered: bool
     """Whether the endpoint has answered anything at all."""
+    is_alone: bool
+    """Whether the endpoint answers but for this frame: another was answered since this one was first asked about, or
+    none waits for an answer beside it."""
     asking_for: float
     """Seconds since the first request of all."""
 
@@ -72,10 +75,10 @@ class LiveRetry:
 
 @dataclass(frozen=True, slots=True)
 class RecordedRetry:
-    """Ask again, later and later. An outage of the whole endpoint is waited out; a frame that fails alone is not."""
+    """Ask again, later and later. An outage of the whole endpoint is waited out; who fails alone is given up."""
 
     attempts: int = 10
-    """How often one frame may fail through itself before the work ends."""
+    """How often one frame may fail through itself."""
     first_answer_within: float = 30.0
     """Seconds in which the endpoint must give its first answer at all."""
     longest_pause: float = 8.0
@@ -86,14 +89,16 @@ class RecordedRetry:
 
     def after(self, failure: Failure) -> Verdict:
         """Ask again, unless the frame failed too often or nobody ever answers."""
-        never = not failure.ever_answered and failure.asking_for > self.first_answer_within
-        if failure.own >= self.attempts or never:
+        if not failure.ever_answered and failure.asking_for > self.first_answer_within:
             return EndWork()
-        longest = self.longest_alone if failure.others_answered else self.longest_pause
+        if failure.own >= self.attempts:
+            return GiveUp() if failure.ever_answered and failure.is_alone else EndWork()
+        fails_alone = failure.is_alone and failure.own == failure.tries
+        longest = self.longest_alone if failure.others_answered or fails_alone else self.longest_pause
         return AskAgain(backoff(failure.tries, getattr(failure.fault, "retry_after", None), longest=longest))
 
 
-def is_own(fault: Fault, *, others_answered: bool) -> bool:
+def is_own(fault: Exception, *, others_answered: bool) -> bool:
     """Whether a request failed through its frame, and not with all others.
 
     An endpoint that answers nobody has an outage, which no single frame can be blamed for; but where it says itself
@@ -103,7 +108,8 @@ def is_own(fault: Fault, *, others_answered: bool) -> bool:
         fault: What came instead of an answer.
         others_answered: Whether another request was answered while this one was out.
     """
-    return others_answered or isinstance(fault, ResponseFormatError) or fault.status == 500
+    refused = isinstance(fault, EndpointUnavailable) and fault.status == 500
+    return others_answered or isinstance(fault, ResponseFormatError) or refused
 
 
 def backoff(attempt: int, retry_after: float | None = None, *, longest: float) -> float:

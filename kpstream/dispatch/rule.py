@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import inf, isnan
 
+from kpstream.dispatch.retry import is_own
 from kpstream.meters import Percentiles
 
 MAX_OUT = 64
@@ -70,6 +71,8 @@ class RequestsOut(Rule):
         self._sent_at: dict[int, float] = {}
         self._late: set[int] = set()  # of those that are out: counted as failed already
         self._failures = 0
+        self._failed: set[int] = set()  # since one was answered
+        self._failed_before: set[int] = set()  # and others were answered afterwards
         self._latencies = Percentiles(50)
 
     def latency(self, share: float = 0.5) -> float:
@@ -106,11 +109,19 @@ class RequestsOut(Rule):
         """Take in its latency: all is well, whatever was before."""
         self._latencies.add(now - sent_at)
         self._failures = 0
+        self._failed_before |= self._failed
+        self._failed.clear()
+        self._failed_before.discard(frame_index)
         self.unsent(frame_index)
 
     def failed(self, frame_index: int, sent_at: float, now: float, fault: Exception) -> None:  # noqa: ARG002
-        """Count it, unless it was counted when it was late."""
-        self._failures += frame_index not in self._late
+        """Count it, unless it was counted when it was late.
+
+        A frame that the endpoint fails at again and again, while it answers about others, is no sign of an outage.
+        """
+        alone = frame_index in self._failed_before and is_own(fault, others_answered=False)
+        self._failures += frame_index not in self._late and not alone
+        self._failed.add(frame_index)
         self.unsent(frame_index)
 
     def unsent(self, frame_index: int) -> None:

@@ -148,6 +148,7 @@ class Pipeline:
             answered=sender.answered,
             recalled=requester.recalled,
             lost=requester.lost,
+            given_up=requester.given_up,
             stale=self._reorder.stale if self._reorder else 0,
             reconnects=capture.reconnects,
             latency=self._gate.latency,

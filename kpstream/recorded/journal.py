@@ -1,8 +1,9 @@
 """The journal of a recorded job: every answer, in a file beside the output, until the job is done.
 
 A file of JSON lines. The first says what the answers were made of (input, model, thresholds); each other holds one
-answer, or a skeleton that answers after it name by its number. A line is in the system's hands before its answer is
-used, so a killed process loses nothing; a last line that was cut short is dropped. Numbers are kept exactly.
+answer, a skeleton that answers after it name by its number, or a frame that was given up. A line is in the system's
+hands before its answer is used, so a killed process loses nothing; a last line that was cut short is dropped. Numbers
+are kept exactly.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any
 
 from kpstream.entities import Answer, Pose
 from kpstream.errors import SinkError, SourceOpenError, UsageError
+from kpstream.redact import redact
 from kpstream.skeleton import Skeleton
 from kpstream.wire.exact import read_pose, read_skeleton, write_pose, write_skeleton
 
@@ -57,6 +59,7 @@ class FileJournal:
         self._lock = threading.Lock()
         self._file = -1
         self._places: dict[int, tuple[int, int]] = {}
+        self._given_up: dict[int, str] = {}
         self._end = 0
         self._skeletons: list[Skeleton] = []
 
@@ -95,6 +98,10 @@ class FileJournal:
         place = self._places.get(frame_index)
         return None if place is None else self._answer(json.loads(self._read(*place)))
 
+    def given_up(self, frame_index: int) -> str | None:
+        """Why a frame was given up earlier; None where it was not."""
+        return self._given_up.get(frame_index)
+
     def note(self, frame_index: int, answer: Answer) -> None:
         """Keep an answer; it outlives the process once this returns.
 
@@ -112,6 +119,21 @@ class FileJournal:
                 )
             except OSError as error:
                 raise self._error(error) from None
+
+    def give_up(self, frame_index: int, reason: str) -> None:
+        """Keep that a frame gets no answer of use; it outlives the process once this returns.
+
+        Raises:
+            SinkError: It could not be written.
+        """
+        with self._lock:
+            if self._file < 0:
+                return
+            try:
+                self._append({"frame_index": frame_index, "given_up": redact(reason)})
+            except OSError as error:
+                raise self._error(error) from None
+            self._given_up[frame_index] = reason
 
     def close(self) -> None:
         """Let go of the file, which stays for the next run if it holds any answer. Idempotent."""
@@ -149,7 +171,10 @@ class FileJournal:
         return []
 
     def _index(self, entry: Mapping[str, Any], length: int) -> bool:
-        if isinstance(index := entry.get("frame_index"), int):
+        index = entry.get("frame_index")
+        if isinstance(index, int) and isinstance(reason := entry.get("given_up"), str):
+            self._given_up[index] = reason
+        elif isinstance(index, int):
             self._places[index] = (self._end, length)
         elif isinstance(skeleton := entry.get("skeleton"), dict):
             self._skeletons.append(read_skeleton(skeleton))

@@ -210,3 +210,28 @@ def test_an_endpoint_that_became_slow_is_asked_as_often_as_before() -> None:
     late = 100.0 * next(numbers)
     endpoint.sends(*range(1000, 1005), at=late)
     assert endpoint.breaker.allows(late + 6)
+
+
+@pytest.mark.parametrize(("status", "is_open"), [(500, False), (503, True)])
+def test_frames_that_fail_again_and_again_while_others_are_answered_are_no_outage(status: int, is_open: bool) -> None:
+    out = RequestsOut()
+    breaker = CircuitBreaker(out)
+    gate = RequestGate([out, breaker])
+    fault = EndpointUnavailable(str(status), status=status)
+
+    def ask(frame_index: int, *, answered: bool) -> None:
+        lease = gate.try_acquire(frame_index, 0.0)
+        assert lease is not None
+        if answered:
+            lease.answered(0.1)
+        else:
+            lease.failed(fault, 0.1)
+
+    ask(1, answered=False)
+    ask(2, answered=False)
+    ask(3, answered=True)
+    for _ in range(2):
+        ask(1, answered=False)
+        ask(2, answered=False)
+    ask(1, answered=False)
+    assert breaker.is_open(0.1) is is_open

@@ -35,12 +35,19 @@ class Notes:
 
     def __init__(self) -> None:
         self.answers: dict[int, Answer] = {}
+        self.lost: dict[int, str] = {}
 
     def recall(self, frame_index: int) -> Answer | None:
         return self.answers.get(frame_index)
 
+    def given_up(self, frame_index: int) -> str | None:
+        return self.lost.get(frame_index)
+
     def note(self, frame_index: int, answer: Answer) -> None:
         self.answers[frame_index] = answer
+
+    def give_up(self, frame_index: int, reason: str) -> None:
+        self.lost[frame_index] = reason
 
 
 LIVE = LiveRetry()
@@ -189,29 +196,43 @@ def wait_out(requester: Requester, clock: ManualClock) -> list[Outcome]:
     return outcomes
 
 
-def test_a_frame_that_fails_while_others_are_answered_ends_the_job() -> None:
-    others, changed = list[int](), threading.Condition()
-
+def test_a_frame_that_fails_while_others_are_answered_is_given_up_for_good() -> None:
     def answer(image: Image) -> Answer:
-        with changed:
-            if index := index_of(image):
-                others.append(index)
-                changed.notify_all()
-                return Answer(())
-            before = len(others)
-            assert changed.wait_for(lambda: len(others) > before + 1, 20)  # one of them was counted
-        raise EndpointUnavailable("hangs")
+        if index_of(image) == 3:
+            raise ResponseFormatError("NaN")
+        return Answer(())
 
-    def ask_for_ever(requester: Requester) -> None:
-        for index in range(10**6):
+    endpoint, clock, notes = FakeEndpoint(answer), ManualClock(), Notes()
+    with requester_of(endpoint, AT_ONCE, journal=notes, clock=clock) as requester:
+        for index in range(10):
             while not requester.offer(frame(index)):
+                clock.advance(0.1)
                 requester.wait(0.01)
+        wait_out(requester, clock)
+        assert endpoint.asked.count(3) == AT_ONCE.attempts
+        assert (requester.sender.answered, requester.given_up) == (9, 1)
+    assert notes.lost == {3: "NaN"}
+    endpoint.asked.clear()
+    with requester_of(endpoint, AT_ONCE, journal=notes, clock=clock) as requester:
+        requester.offer(frame(3))
+        assert wait_out(requester, clock) == [Lost(3, "NaN")]
+        assert (requester.given_up, endpoint.asked) == (1, [])
 
-    endpoint = FakeEndpoint(answer)
-    with requester_of(endpoint, AT_ONCE, max_in_flight=2) as requester:
-        with pytest.raises(EndpointUnavailable, match="hangs"):
-            ask_for_ever(requester)
-        assert endpoint.asked.count(0) == AT_ONCE.attempts
+
+def test_frames_that_all_fail_at_once_end_the_job() -> None:
+    def answer(image: Image) -> Answer:
+        if index_of(image):
+            raise EndpointUnavailable("500", status=500)
+        return Answer(())
+
+    clock = ManualClock()
+    with requester_of(FakeEndpoint(answer), AT_ONCE, clock=clock) as requester:
+        requester.offer(frame(0))
+        wait_out(requester, clock)
+        for index in (1, 2, 3):
+            assert requester.offer(frame(index))
+        with pytest.raises(EndpointUnavailable, match="500"):
+            wait_out(requester, clock)
 
 
 @pytest.mark.parametrize("others", [0, 1])

@@ -11,9 +11,16 @@ REFUSED = EndpointUnavailable("nothing listens")
 
 
 def failure(
-    fault: Fault = REFUSED, tries: int = 1, own: int = 0, *, others: bool = False, ever: bool = True, since: float = 1.0
+    fault: Fault = REFUSED,
+    tries: int = 1,
+    own: int = 0,
+    *,
+    others: bool = False,
+    ever: bool = True,
+    since: float = 1.0,
+    alone: bool = False,
 ) -> Failure:
-    return Failure(fault, tries, own, others_answered=others, ever_answered=ever, asking_for=since)
+    return Failure(fault, tries, own, others_answered=others, ever_answered=ever, asking_for=since, is_alone=alone)
 
 
 def pause(what: Failure) -> float:
@@ -32,9 +39,14 @@ def test_recorded_an_outage_is_waited_out_however_long_it_lasts(tries: int, sinc
     assert 0.25 <= pause(failure(tries=tries, since=since)) <= 8.0
 
 
-def test_recorded_a_frame_that_fails_alone_ends_the_work_after_ten_times() -> None:
-    assert isinstance(RecordedRetry().after(failure(tries=30, own=9)), AskAgain)
+def test_recorded_a_frame_that_fails_alone_is_given_up_after_ten_times() -> None:
+    assert isinstance(RecordedRetry().after(failure(tries=30, own=9, alone=True)), AskAgain)
+    assert RecordedRetry().after(failure(tries=10, own=10, alone=True)) == GiveUp()
+
+
+def test_recorded_frames_that_fail_together_end_the_work_after_ten_times() -> None:
     assert RecordedRetry().after(failure(tries=10, own=10)) == EndWork()
+    assert RecordedRetry().after(failure(tries=10, own=10, alone=True, ever=False)) == EndWork()
 
 
 def test_recorded_an_endpoint_that_never_answers_ends_the_work_after_half_a_minute() -> None:

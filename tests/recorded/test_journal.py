@@ -183,3 +183,17 @@ def test_a_skeleton_that_could_not_be_written_is_written_with_the_next_answer(
 
 def _no_room(*_: object) -> int:
     raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_frame_that_was_given_up_stays_so(tmp_path: Path) -> None:
+    path = tmp_path / "out.journal"
+    first = FileJournal(path, {})
+    first.open()
+    first.note(0, Answer(()))
+    first.give_up(1, "the answer holds NaN")
+    first.close()
+    again = FileJournal(path, {})
+    assert again.open() == []
+    assert (again.given_up(0), again.given_up(1)) == (None, "the answer holds NaN")
+    assert (again.recall(1), again.answers) == (None, 1)
+    again.close()
