@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from kpstream.entities import Frame
+from kpstream.entities import Frame, Image
 from kpstream.tracking.camera import CameraMotion, camera_motion
 from kpstream.tracking.detail import Pyramid, level_of, make_atlas
 from kpstream.tracking.flow import Grey, Mesh, Moved
@@ -56,8 +56,16 @@ class Picture:
     """Small pixels per source pixel, to the right and downwards."""
     is_scene_cut: bool
     """True where nothing of the picture before is seen any more: another scene, another size."""
+    image: Image | None = None
+    """The frame's own, until it is shown: whoever waits to show it holds it, too."""
     pyramid: Pyramid | None = None
     """The full picture, while it is kept."""
+
+    def detail(self, settings: TrackerSettings) -> Pyramid | None:
+        """The full picture; None where it is not kept."""
+        if self.pyramid is None and self.image is not None:
+            self.pyramid = Pyramid(self.image, settings)
+        return self.pyramid
 
 
 class FrameHistory:
@@ -69,8 +77,6 @@ class FrameHistory:
         self._numbers: dict[int, int] = {}
         self._next = 0
         self._cameras: dict[int, CameraMotion] = {}
-        self.keeps_detail = False
-        """Whether the full pictures are kept for a while: where an object is small in the small ones."""
 
     def __repr__(self) -> str:
         return f"<FrameHistory {self._next - len(self._kept)} to {self._next - 1}>"
@@ -89,20 +95,29 @@ class FrameHistory:
         if len(self._kept) == self._settings.max_frames:
             del self._numbers[self._kept[0].frame_index]
         scale = (grey.shape[1] / width, grey.shape[0] / height)
-        pyramid = Pyramid(frame.image, self._settings) if self.keeps_detail else None
-        self._kept.append(Picture(frame.index, frame.pts, grey, scale, is_scene_cut, pyramid))
+        self._kept.append(Picture(frame.index, frame.pts, grey, scale, is_scene_cut, frame.image))
         self._numbers[frame.index] = self._next
         self._next += 1
-        self._forget(frame.pts)
         return self._next - 1
 
-    def _forget(self, pts: float) -> None:
-        """Let the full pictures go that are too old, and the cameras that nobody needs."""
-        for picture in reversed(self._kept):
-            if picture.pts < pts - self._settings.detail_seconds:
-                if picture.pyramid is None:
+    def show(self, number: int, *, keeps_detail: bool) -> None:
+        """Note that a picture is shown now: what is older is of use only for late answers.
+
+        What is kept in full never depends on how far frames are observed ahead.
+
+        Args:
+            number: The picture's.
+            keeps_detail: Whether it is kept in full for a while: where an object is small in the small picture.
+        """
+        shown, place = self._picture(number), number - self._next + len(self._kept)
+        shown.pyramid = shown.detail(self._settings) if keeps_detail else None
+        shown.image = None
+        for picture in islice(reversed(self._kept), len(self._kept) - place, None):
+            if picture.pts < shown.pts - self._settings.detail_seconds:
+                if picture.image is None and picture.pyramid is None:
                     break
                 picture.pyramid = None
+            picture.image = None
         if len(self._cameras) > 2 * self._settings.max_frames:
             oldest = self._next - len(self._kept)
             self._cameras = {number: motion for number, motion in self._cameras.items() if number > oldest}
@@ -124,8 +139,8 @@ class FrameHistory:
         seen = mesh.sample_edges(picture.grey, (points + 0.5) * np.array(picture.scale, np.float32) - 0.5)
         for row, xy in enumerate(points):
             level = level_of(xy, self._settings)
-            if picture.pyramid is not None and self._shows_more(picture, picture, level):
-                level, plane = picture.pyramid.plane(level)
+            if self._shows_more(picture, picture, level) and (pyramid := picture.detail(self._settings)) is not None:
+                level, plane = pyramid.plane(level)
                 seen[row] = mesh.sample_edges(plane, (xy[None] + 0.5) * np.float32(0.5**level) - 0.5)[0]
         return seen
 
@@ -202,12 +217,13 @@ class FrameHistory:
     ) -> Moved:
         """Displacements of N objects in the full pictures, in pixels of the source."""
         before, after = self._picture(numbers[0]), self._picture(numbers[1])
-        assert before.pyramid is not None
-        assert after.pyramid is not None
+        pyramids = before.detail(self._settings), after.detail(self._settings)
+        assert pyramids[0] is not None
+        assert pyramids[1] is not None
         steady = self._with_camera(points, steady, *numbers)
         guess = guesses[0] if guesses else steady
         moves = middles(np.where(np.isnan(points), np.float32(np.nan), guess))
-        atlas = make_atlas((before.pyramid, after.pyramid), points, moves, levels, self._settings)
+        atlas = make_atlas((pyramids[0], pyramids[1]), points, moves, levels, self._settings)
         moved = mesh.move(
             atlas.before,
             atlas.after,
@@ -244,7 +260,7 @@ class FrameHistory:
 
     def _shows_more(self, before: Picture, after: Picture, level: int) -> bool:
         """Whether both full pictures are kept, and show an object larger than the small ones do."""
-        if before.pyramid is None or after.pyramid is None:
+        if any(picture.image is None and picture.pyramid is None for picture in (before, after)):
             return False
         return bool(0.5**level > self._settings.detail_gain * before.scale[0])
 

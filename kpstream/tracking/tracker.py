@@ -74,8 +74,8 @@ class Tracker:
         Called once for every frame, in order: the picture itself carries the points on.
         """
         memory = self._memory
-        memory.frames.keeps_detail = any(self._is_small(track, frame) for track in memory.tracks)
         last, number = memory.shown, memory.frames.add(frame)
+        memory.frames.show(number, keeps_detail=any(self._is_small(track, frame) for track in memory.tracks))
         memory.coordinate_step = max(1.0, max(frame.size) / memory.settings.upload_side)
         memory.shown = (frame.pts, number)
         self._association.retire(frame.pts)

@@ -79,3 +79,24 @@ def test_atlas_gives_points_and_ways_back(place: tuple[float, float]) -> None:
     assert ((inside > 0) & (inside < (width, height))).all()
     ways = np.full_like(both, 2.5)
     assert atlas.source_ways(atlas.ways(ways)) == pytest.approx(ways)
+
+
+@pytest.mark.parametrize("ahead", [7, 20])
+def test_how_far_frames_are_observed_ahead_changes_nothing(ahead: int) -> None:
+    def place(index: int) -> tuple[float, float]:
+        return 300 + 2 * index, 300 + 6 * np.sin(index / 2)
+
+    def poses(ahead: int) -> list[np.ndarray]:
+        tracker, found, observed = Tracker(), list[np.ndarray](), 0
+        frames = [Frame(i, i / 30, 0, scene(*place(i), (11 * i) % 7)) for i in range(49)]
+        for answered in range(0, 49, 6):
+            while observed < min(49, answered + 1 + ahead):
+                tracker.observe(frames[observed])
+                observed += 1
+            tracker.update(Result(answered, answered / 30, (small(*place(answered)),), 0, 0, 0))
+            for frame in frames[max(0, answered - 5) : answered + 1]:
+                found += [pose.xy for pose in tracker.predict(frame)]
+        return found
+
+    assert len(poses(0)) == 49
+    assert all((one == other).all() for one, other in zip(poses(0), poses(ahead), strict=True))
