@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import signal
 import subprocess
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from math import inf
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import av
 import numpy as np
@@ -17,6 +19,7 @@ import pytest
 
 from kpstream.entities import Frame, Scene
 from kpstream.pipeline.background import Background
+from kpstream.sinks.pausing import PausingJsonLines
 from kpstream.sinks.segments import SegmentedVideo
 
 pytestmark = pytest.mark.rig
@@ -55,11 +58,14 @@ def drive(tmp_path: Path) -> Iterator[Drive]:
         drive.unplug()
 
 
-class Camera:
+Recorder = TypeVar("Recorder", SegmentedVideo, PausingJsonLines)
+
+
+class Camera(Generic[Recorder]):
     """Noise at 10 pictures a second, which x264 can make little of: some 400 kB/s."""
 
-    def __init__(self, sink: SegmentedVideo) -> None:
-        self.sink = sink
+    def __init__(self, sink: Recorder) -> None:
+        self.sink: Recorder = sink
         self.shown = 0
 
     def show_until(self, trouble: str | None, *, at_most: float = 60.0) -> None:
@@ -69,6 +75,10 @@ class Camera:
             if self.sink.trouble == "" if trouble is None else trouble in self.sink.trouble:
                 return
         raise AssertionError(f"{self.sink!r} never came to {trouble}: {self.sink.trouble}")
+
+    def show_for(self, pictures: int) -> None:
+        for _ in range(pictures):
+            self.show()
 
     def show(self) -> None:
         start = 211 * self.shown % 1280
@@ -116,6 +126,21 @@ def test_a_full_disk_loses_no_more_than_the_second_before_it(drive: Drive) -> No
     assert len(times) >= camera.shown - 10
     camera.sink.close()
     assert recorded(drive.folder) == [times]
+
+
+def test_a_full_disk_pauses_the_json_lines_until_there_is_room(drive: Drive) -> None:
+    ballast = drive.at / "ballast"
+    ballast.write_bytes(bytes(3_030_000))
+    camera = Camera(PausingJsonLines(drive.folder / "a.jsonl"))
+    camera.show_until("the disk is full")
+    ballast.unlink()
+    camera.show_until(None, at_most=5)
+    camera.show_for(50)
+    camera.sink.close()
+    indices = [json.loads(line)["frame_index"] for line in (drive.folder / "a.jsonl").read_text().splitlines()]
+    assert indices[-50:] == list(range(camera.shown - 50, camera.shown))
+    assert indices == sorted(set(indices))
+    assert len(indices) == camera.shown - camera.sink.dropped
 
 
 def test_old_recordings_make_room_for_new_ones_without_a_pause(drive: Drive, caplog: pytest.LogCaptureFixture) -> None:
