@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from math import inf
 from types import TracebackType
 from typing import Self
@@ -127,6 +127,7 @@ class Pipeline:
         self._delay = delay
         self._reorder: ReorderBuffer | None = None
         self._last_was_lost = False
+        self._not_asked: Frame | None = None  # the newest frame, where it may still be asked about
         self._capture_rate, self._sample_rate = Rate(), Rate()
         self._next_index = self._captured = self._dropped = 0
         self._stopped = False
@@ -271,6 +272,7 @@ class Pipeline:
         if sampled:
             self._sampling.taken(frame)
             self._sample_rate.tick(self._clock())
+        self._not_asked = None if sampled or frame.is_damaged else frame
         self._renderer.observe(frame)
         reorder.push(frame, sampled=sampled)  # before its own answer, which may be there already
         yield from self._settle_and_release()
@@ -288,10 +290,20 @@ class Pipeline:
 
     def _finish(self) -> Iterator[Scene]:
         if not self._stopped and self._reorder is not None:
+            if self._pacing.frames_wait and self._not_asked is not None:
+                yield from self._ask_about_the_last(self._not_asked)
             self._reorder.finish()
         yield from self._settle_the_rest()
         if self._requester.short:
             raise self._requester.budget_spent()
+
+    def _ask_about_the_last(self, frame: Frame) -> Iterator[Scene]:
+        """Ask about the last frame as well, so that the poses before it are interpolated and not moved on."""
+        with suppress(BudgetSpent):  # the samples that were due had theirs
+            while not self._stopped and not self._requester.offer(frame):
+                yield from self._release(self._wait())
+            while not self._stopped and self._requester.pending:
+                yield from self._release(self._wait())
 
     def _settle_the_rest(self) -> Iterator[Scene]:
         yield from self._settle_and_release()

@@ -236,6 +236,24 @@ def test_what_the_endpoint_says_is_told() -> None:
         assert pipeline.stats.trouble == "endpoint says 503, try later"
 
 
+@pytest.mark.parametrize(("frames", "asked"), [(16, [0, 6, 12, 15]), (13, [0, 6, 12]), (2, [0, 1])])
+def test_the_last_frame_is_asked_so_that_interpolation_reaches_the_end(frames: int, asked: list[int]) -> None:
+    endpoint = FakeEndpoint()
+    with Pipeline(SyntheticSource(frames), endpoint, sampling=EveryNth(6)) as pipeline:
+        scenes = list(pipeline)
+    assert sorted(endpoint.asked) == asked
+    assert [scene.frame.index for scene in scenes] == list(range(frames))
+    assert {scene.poses[0].origin for scene in scenes} <= {"measured", "interpolated"}
+    assert all(drawn_as_true(scene) for scene in scenes)
+
+
+def test_the_last_frame_is_not_worth_an_error_where_the_budget_is_spent() -> None:
+    endpoint = FakeEndpoint()
+    with Pipeline(SyntheticSource(10), endpoint, sampling=EveryNth(6), max_requests=2) as pipeline:
+        assert pipeline.run().rendered == 10
+    assert sorted(endpoint.asked) == [0, 6]
+
+
 def test_a_spent_budget_ends_recorded_video_after_what_was_answered() -> None:
     endpoint, sink = FakeEndpoint(), ListSink()
     pipeline = Pipeline(SyntheticSource(60), endpoint, sinks=[sink], rate=5, max_requests=4)
