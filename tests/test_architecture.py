@@ -91,7 +91,8 @@ FLOORS: dict[str, str] = {
     ),
     "site_file": "sections < reading rules",
     "sources": (
-        "hearing live_clock masked numbering opening paced picture survey taken timeline < decoder webcam < file stream"
+        "hearing http jpegs live_clock masked numbering paced picture stall survey taken timeline < opening "
+        "< decoder webcam < file stream < http_pictures"
     ),
     "testing": "fakes scripted_server",
     "tracking": (

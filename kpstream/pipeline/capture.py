@@ -60,7 +60,6 @@ class _Turn:
         self, source: Source | None, opener: Opener | None, stall_timeout: float, now: float, *, lost: bool
     ) -> None:
         self.source = source
-        self.stall_timeout = stall_timeout
         self.lost = lost
         """Whether a source was lost, and no picture has come since."""
         self.is_new = True
@@ -69,8 +68,13 @@ class _Turn:
         """When it began to wait for what it waits for: that a source opens, or the next picture."""
         self.thread: threading.Thread | None = None
         self._opener = opener
-        if source is not None:
-            self._know(source)
+        self._stall_timeout = stall_timeout
+
+    @property
+    def stall_timeout(self) -> float:
+        """Seconds without a picture after which the source is taken for lost; a source may learn them."""
+        source = self.source
+        return self._stall_timeout if source is None else source.stall_timeout
 
     @property
     def opener(self) -> Opener | None:
@@ -88,12 +92,11 @@ class _Turn:
         if self.source is None:
             assert self._opener is not None
             self.source = self._opener.open()
-            self._know(self.source)
         return self.source.read()
 
     def lose(self) -> None:
         """Close the source; the next `read` opens another one."""
-        self._opener = self.opener
+        self._opener, self._stall_timeout = self.opener, self.stall_timeout
         self.close()
         self.source, self.lost, self.is_new = None, True, True
 
@@ -101,9 +104,6 @@ class _Turn:
         """Close the source."""
         if self.source is not None:
             self.source.close()
-
-    def _know(self, source: Source) -> None:
-        self.stall_timeout = source.stall_timeout
 
 
 class Capture:

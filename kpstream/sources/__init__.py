@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from math import isnan
 from pathlib import Path
 from typing import Literal
@@ -11,12 +13,17 @@ import cv2  # noqa: F401
 
 from kpstream.interfaces import Source
 from kpstream.sources.file import VideoFile
-from kpstream.sources.opening import is_address, understood
+from kpstream.sources.http import USUAL_ACCESS, HttpAccess
+from kpstream.sources.http_pictures import open_pictures
+from kpstream.sources.opening import in_small_letters, is_address, understood
 from kpstream.sources.paced import Paced
 from kpstream.sources.stream import Stream
 from kpstream.sources.webcam import Webcam
 
-__all__ = ["Paced", "Stream", "VideoFile", "Webcam", "open_source"]
+__all__ = ["HttpAccess", "Paced", "Stream", "VideoFile", "Webcam", "open_source"]
+
+
+_WEBCAM_TIMEOUT = 3.0
 
 
 def open_source(
@@ -26,44 +33,56 @@ def open_source(
     loop: bool = False,
     size: tuple[int, int] | None = None,
     frame_rate: float | None = None,
-    rtsp_transport: Literal["tcp", "udp"] = "tcp",
-    timeout: float = 3.0,
+    rtsp_transport: Literal["tcp", "udp"] | None = None,
+    timeout: float | None = None,
     with_sound: bool = False,
+    access: HttpAccess = USUAL_ACCESS,
 ) -> Source:
     """Open a camera, a stream or a video file; blocks until it is open, or cannot be.
 
     Args:
         reference: A camera's number (``0``), its path (``/dev/video0``), an address (``rtsp://…``, ``http(s)://…``
-            of MJPEG, HLS or a file), or the path of a file. What has an end is recorded, all else is live.
+            of MJPEG, a snapshot, HLS or a file), or the path of a file. What has an end is recorded, all else is live.
         paced: Play recorded video as if it came from a camera: a live source then, that drops what comes late.
         loop: Begin paced video again at its end, for ever.
         size: (width, height), asked of a webcam.
-        frame_rate: Frames per second, asked of a webcam.
-        rtsp_transport: How RTSP carries its data.
-        timeout: Seconds that a camera or a server may be silent.
+        frame_rate: Frames per second: asked of a webcam, or how often a snapshot is asked for.
+        rtsp_transport: How RTSP carries its data. None: TCP, and UDP where the camera refuses it.
+        timeout: Seconds that a camera or a server may be silent; None learns them from its own pace.
         with_sound: Let the frames of what is live, or played as if it were, have its sound, for who records it.
+        access: How web servers are asked.
 
     Raises:
         SourceOpenError: It cannot be opened; the text says why, and what to do.
     """
     text = understood(str(reference))
     if text.isdecimal():
-        return Webcam(int(text), size=size, frame_rate=frame_rate, timeout=timeout)
+        return Webcam(int(text), size=size, frame_rate=frame_rate, timeout=timeout or _WEBCAM_TIMEOUT)
     if text.startswith("/dev/"):
-        return Webcam(text, size=size, frame_rate=frame_rate, timeout=timeout)
-    source = (
-        _open_address(text, rtsp_transport, timeout, paced=paced, with_sound=with_sound)
-        if is_address(text)
-        else VideoFile(reference if isinstance(reference, Path) else text, with_sound=with_sound and paced)
-    )
+        return Webcam(text, size=size, frame_rate=frame_rate, timeout=timeout or _WEBCAM_TIMEOUT)
+    open_file = partial(VideoFile, with_sound=with_sound and paced)
+    if is_address(text):
+        source = _open_address(
+            in_small_letters(text),
+            partial(open_pictures, access=access, rate=frame_rate, timeout=timeout),
+            partial(Stream, rtsp_transport=rtsp_transport, timeout=timeout, with_sound=with_sound, access=access),
+            open_file,
+        )
+    else:
+        source = open_file(reference if isinstance(reference, Path) else text)
     return Paced(source, loop=loop) if paced and isinstance(source, VideoFile) else source
 
 
 def _open_address(
-    url: str, rtsp_transport: Literal["tcp", "udp"], timeout: float, *, paced: bool, with_sound: bool
-) -> Stream | VideoFile:
-    stream = Stream(url, rtsp_transport=rtsp_transport, timeout=timeout, with_sound=with_sound)
-    if isnan(stream.duration) or not url.lower().startswith("http"):
+    url: str,
+    open_pictures: Callable[[str], Source | None],
+    open_stream: Callable[[str], Stream],
+    open_file: Callable[[str], VideoFile],
+) -> Source:
+    if url.startswith("http") and (pictures := open_pictures(url)):
+        return pictures
+    stream = open_stream(url)
+    if isnan(stream.duration) or not url.startswith("http"):
         return stream
     stream.close()
-    return VideoFile(url, with_sound=with_sound and paced)
+    return open_file(url)

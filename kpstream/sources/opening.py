@@ -19,6 +19,7 @@ from typing import cast
 from urllib.parse import SplitResult, urlsplit
 
 import av
+import certifi
 from av.container import Flags, InputContainer
 from av.error import FFmpegError
 from av.stream import Disposition
@@ -26,6 +27,7 @@ from av.video.stream import VideoStream
 
 from kpstream.errors import SourceOpenError
 from kpstream.redact import may_hide_a_login, redact, remember_secrets, with_login_quoted
+from kpstream.sources.http import HttpAccess, answers
 
 NEARLY = 0.95
 """The share of a timeout after which it is to blame: FFmpeg reports some timeouts as bad data, or not at all."""
@@ -70,6 +72,12 @@ def is_address(reference: str) -> bool:
 
 class Refused(SourceOpenError):
     """The server is there, but does not serve what it was asked for, at least not now."""
+
+
+def in_small_letters(reference: str) -> str:
+    """An address whose scheme is written as FFmpeg knows it: ``RTSP://`` is ``rtsp://``."""
+    scheme, _, rest = reference.partition("://")
+    return f"{scheme.lower()}://{rest}"
 
 
 def open_video(
@@ -125,6 +133,38 @@ def understood(reference: str) -> str:
 @cache
 def _tell_how_to_quote(address: str) -> None:
     _log.warning("%s: its password holds one of @ # / ?, and is understood; safer is to write %s", address, _QUOTED)
+
+
+def must_answer(reference: str, within: float) -> None:
+    """Make sure that an RTSP server says anything at all; blocks. All that FFmpeg tells better is left to it.
+
+    Raises:
+        SourceOpenError: It says nothing.
+    """
+    parts = parts_of(reference)
+    try:
+        host, port = parts.hostname, parts.port or 554
+    except ValueError:
+        return
+    if parts.scheme != "rtsp" or not host:
+        return
+    greeting = f"OPTIONS rtsp://{host}:{port}/ RTSP/1.0\r\nCSeq: 1\r\n\r\n".encode()
+    try:
+        said_something = answers(host, port, greeting, within)
+    except TimeoutError:
+        said_something = False
+    except OSError:
+        return
+    if not said_something:
+        raise SourceOpenError(f"cannot open {redact(shown(reference))}: {_no_answer(within)}")
+
+
+def options_of(access: HttpAccess) -> dict[str, str]:
+    """FFmpeg's options for how web servers are asked."""
+    options = {"tls_verify": "1", "ca_file": certifi.where()} if access.verify else {}
+    if access.headers:
+        options["headers"] = "".join(f"{name}: {value}\r\n" for name, value in access.headers.items())
+    return options
 
 
 def explain(error: BaseException, reference: str, timeout: float | None) -> str:

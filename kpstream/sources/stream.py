@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from math import isnan, nan
@@ -18,9 +19,11 @@ from kpstream.interfaces import Opener
 from kpstream.redact import redact, remember_secrets
 from kpstream.sources.decoder import Decoder
 from kpstream.sources.hearing import IN_BURSTS
+from kpstream.sources.http import USUAL_ACCESS, HttpAccess
 from kpstream.sources.live_clock import LiveClock
-from kpstream.sources.opening import Refused, parts_of
+from kpstream.sources.opening import Refused, must_answer, options_of, parts_of
 from kpstream.sources.picture import Converter
+from kpstream.sources.stall import StallTimeout
 from kpstream.sources.timeline import Timeline
 
 _log = logging.getLogger("kpstream")
@@ -30,6 +33,10 @@ _KEY_PICTURE_WITHIN = 10.0
 """Seconds to wait for a picture while other data comes; cameras may send a key picture that seldom."""
 _SEGMENT_TIMEOUT = 15.0
 """Seconds that an HLS playlist may stand still; its segments are as long as ten."""
+_ANSWERS_WITHIN = 3.0
+"""Seconds for a server to say anything at all."""
+_SLOWEST = 30.0
+"""Seconds to wait for the pictures of a camera whose pace nobody knows yet."""
 _LATE = 1.0
 """Seconds after which pictures that come in bursts are not waited for any more."""
 _UNTIMED = {"mpjpeg", "mjpeg", "jpeg_pipe"}
@@ -47,9 +54,12 @@ class Stream:
     Args:
         url: ``rtsp://``, ``http://``, ``https://`` or any other address that FFmpeg knows; may carry
             ``USER:PASSWORD@``.
-        rtsp_transport: How RTSP carries its data: ``tcp`` loses nothing, ``udp`` is a little earlier.
-        timeout: Seconds of silence after which opening or reading fails; opening has two steps.
+        rtsp_transport: How RTSP carries its data: ``tcp`` loses nothing, ``udp`` is a little earlier. None: TCP, and
+            UDP where the camera refuses it.
+        timeout: Seconds of silence after which opening or reading fails; opening has two steps. None: it learns them
+            from the stream's own intervals.
         with_sound: Give the sound beside the pictures, too.
+        access: How web servers are asked.
 
     Raises:
         SourceOpenError: No answer, no such stream, no access.
@@ -61,9 +71,10 @@ class Stream:
         self,
         url: str,
         *,
-        rtsp_transport: Literal["tcp", "udp"] = "tcp",
-        timeout: float = 3.0,
+        rtsp_transport: Literal["tcp", "udp"] | None = None,
+        timeout: float | None = None,
         with_sound: bool = False,
+        access: HttpAccess = USUAL_ACCESS,
     ) -> None:
         remember_secrets(url)
         self.name = redact(url)
@@ -72,24 +83,34 @@ class Stream:
         """Declared frames per second; NaN where nothing is declared."""
         self.duration = nan
         """Declared seconds; NaN for all that is live. Not NaN: this address is a recording."""
-        self.stall_timeout = max(timeout, _SEGMENT_TIMEOUT) if parts_of(url).path.endswith(".m3u8") else timeout
-        """Seconds of silence after which it is taken for lost."""
         self.opener = Opener(
-            self.name, partial(Stream, url, rtsp_transport=rtsp_transport, timeout=timeout, with_sound=with_sound)
+            self.name,
+            partial(Stream, url, rtsp_transport=rtsp_transport, timeout=timeout, with_sound=with_sound, access=access),
         )
         """Connects to the same stream anew."""
+        self._is_rtsp = url.startswith("rtsp")
         self._is_closed = False
         self._convert = Converter()
         self._index = self._refused = 0
         self._first_at = nan
         self._shown_from = nan
-        self._decoder = self._connect(url, rtsp_transport, with_sound=with_sound)
+        limit = _limit_for(url, timeout)
+        self._stall = StallTimeout(limit if parts_of(url).path.endswith(".m3u8") else timeout)
+        if timeout is None:
+            must_answer(url, _ANSWERS_WITHIN)
+        open_it = partial(Decoder, url, timeout=limit, by_slices=True)
+        self._decoder = self._connect(open_it, partial(_options, url, rtsp_transport, access), with_sound=with_sound)
         container, stream = self._decoder.container, self._decoder.stream
         rate = float(stream.average_rate or stream.guessed_rate or 0)
         self.frame_rate = rate if 0 < rate < _MAX_FRAME_RATE else nan
         self.duration = container.duration / av.time_base if container.duration else nan
         self._form = container.format.name
         self._times = Timeline(max_jump=_MAX_JUMP) if self._form in IN_BURSTS else LiveClock()
+
+    @property
+    def stall_timeout(self) -> float:
+        """Seconds of silence after which it is taken for lost; some of its own intervals where nobody knows better."""
+        return self._stall.seconds
 
     def read(self) -> Frame | None:
         """Block for the next picture. None only after `close`.
@@ -101,6 +122,7 @@ class Stream:
             return None
         decoded = self._next()
         captured_at = time.monotonic()
+        self._stall.came(captured_at)
         if isnan(self._first_at):
             self._first_at = captured_at
         stamp = None if self._form in _UNTIMED else decoded.time
@@ -129,14 +151,15 @@ class Stream:
         self._is_closed = True
         self._decoder.close()
 
-    def _connect(self, url: str, rtsp_transport: str, *, with_sound: bool) -> Decoder:
-        open_it = partial(Decoder, url, timeout=self.stall_timeout, by_slices=True)
-        if with_sound and _is_rtsp(url):
+    def _connect(
+        self, open_it: Callable[..., Decoder], options_with: Callable[[str], dict[str, str]], *, with_sound: bool
+    ) -> Decoder:
+        if with_sound and self._is_rtsp:
             with suppress(Refused):
-                return open_it(options=_options(url, rtsp_transport, "video+audio"), with_sound=True)
+                return open_it(options=options_with("video+audio"), with_sound=True)
             _log.warning("%s does not give its sound beside its pictures: the sound is left out", self.name)
             with_sound = False
-        return open_it(options=_options(url, rtsp_transport, "video"), with_sound=with_sound)
+        return open_it(options=options_with("video"), with_sound=with_sound)
 
     def _next(self) -> VideoFrame:
         decoded = self._decoder.next(_KEY_PICTURE_WITHIN)
@@ -156,14 +179,22 @@ class Stream:
         return f"<Stream {self.name}: {'closed' if self._is_closed else 'open'}, {self._index} frames read>"
 
 
-def _is_rtsp(url: str) -> bool:
-    return url.lower().startswith("rtsp")
-
-
-def _options(url: str, rtsp_transport: str, media: str) -> dict[str, str]:
+def _options(url: str, rtsp_transport: str | None, access: HttpAccess, media: str) -> dict[str, str]:
     # The rate is declared; measuring it, as FFmpeg would, takes 0.7 s of the opening at 30 frames/s.
-    options = {"fpsprobesize": "0"}
-    if _is_rtsp(url):
+    options = {"fpsprobesize": "0", **options_of(access)}
+    if url.startswith("rtsp"):
         # Without its sound a stream is less to carry, and FFmpeg does not shift the times of one by the other.
-        options |= {"rtsp_transport": rtsp_transport, "allowed_media_types": media}
+        options |= {"allowed_media_types": media, "analyzeduration": "1000000"}
+        # With both, TCP is tried first, and UDP where the camera refuses it.
+        either = {"rtsp_transport": "udp+tcp", "rtsp_flags": "prefer_tcp"}
+        options |= either if rtsp_transport is None else {"rtsp_transport": rtsp_transport}
     return options
+
+
+def _limit_for(url: str, timeout: float | None) -> float:
+    """Seconds that FFmpeg waits for each step of opening, and for each packet."""
+    if parts_of(url).path.endswith(".m3u8"):
+        return max(timeout or 0.0, _SEGMENT_TIMEOUT)
+    if timeout is not None:
+        return timeout
+    return _SLOWEST if url.startswith("rtsp") else _ANSWERS_WITHIN

@@ -1,0 +1,287 @@
+"""Cameras that give single pictures over HTTP: an endless answer of JPEGs, or an address that has the newest one."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from math import inf, isnan, nan
+
+from av.codec.context import CodecContext, ThreadType
+from av.error import FFmpegError
+from av.packet import Packet
+from av.video.codeccontext import VideoCodecContext
+from av.video.frame import VideoFrame
+
+from kpstream.entities import Frame
+from kpstream.errors import SourceReadError
+from kpstream.interfaces import Opener, Source
+from kpstream.redact import redact, remember_secrets
+from kpstream.sources.http import HttpAccess, HttpAnswer, HttpError, get
+from kpstream.sources.jpegs import MAX_BYTES, JpegSplitter
+from kpstream.sources.picture import Converter
+from kpstream.sources.stall import StallTimeout
+from kpstream.sources.stream import Stream
+
+_FIRST_PICTURE_WITHIN = 20.0
+"""Seconds from the head of an answer to its first picture."""
+_CONNECTS_WITHIN = 3.0
+_MAGIC = {b"\xff\xd8\xff": "mjpeg", b"\x89PNG": "png", b"BM": "bmp", b"II*\0": "tiff", b"MM\0*": "tiff"}
+"""How pictures begin, and FFmpeg's name of what decodes them."""
+_SNIFFED = 4096
+"""Bytes of an answer that tell what it is."""
+_NEXT_WITHIN = 1.0
+"""Seconds for a server to hang up behind its only picture."""
+USUAL_SNAPSHOT_RATE = 1.0
+
+
+def open_pictures(
+    url: str, *, access: HttpAccess, rate: float | None, timeout: float | None
+) -> MjpegStream | Snapshots | None:
+    """Open what is at an address, if it is a camera that gives single pictures; blocks.
+
+    Args:
+        url: ``http://`` or ``https://``; may carry ``USER:PASSWORD@``.
+        access: How servers are asked.
+        rate: How often a snapshot is asked for, per second; None: once.
+        timeout: Seconds that it may be silent; None learns them.
+
+    Returns:
+        None where it is something else, or cannot be reached.
+    """
+    remember_secrets(url)
+    again = Opener(redact(url), partial(_again, url, access=access, rate=rate, timeout=timeout))
+    try:
+        answer = get(url, access, timeout or _CONNECTS_WITHIN)
+        endless = answer.content_type.startswith("multipart/")
+        begins = b"" if endless else _beginning(answer, timeout or _FIRST_PICTURE_WITHIN)
+        codec = next((codec for magic, codec in _MAGIC.items() if begins.startswith(magic)), None)
+        if codec == "mjpeg" and answer.length is None:
+            begins, is_over = _first_picture(answer, begins, timeout or _FIRST_PICTURE_WITHIN)
+            codec, endless = ("mjpeg", False) if is_over else (None, True)
+    except HttpError:
+        return None
+    if endless or (codec is None and b"image/jpeg" in begins.lower() and b"\xff\xd8\xff" in begins):
+        return MjpegStream(answer, begins, again, StallTimeout(timeout))
+    answer.close()
+    if codec is None:
+        return None
+    ask = partial(get, url, access, timeout or _CONNECTS_WITHIN)
+    return Snapshots(ask, codec, again, rate or USUAL_SNAPSHOT_RATE)
+
+
+class MjpegStream:
+    """JPEGs that follow each other in one endless answer, timed by their arrival.
+
+    Args:
+        answer: Read and closed by this object.
+        begins: What was read of it already.
+        opener: Asks for the same again.
+        stall: Learns how long it may be silent.
+    """
+
+    is_live = True
+    frame_rate = nan
+    """Nothing is declared."""
+
+    def __init__(self, answer: HttpAnswer, begins: bytes, opener: Opener, stall: StallTimeout) -> None:
+        self.name = opener.name
+        """The address without its password."""
+        self.opener = opener
+        self._answer = answer
+        self._stall = stall
+        self._splitter = JpegSplitter()
+        self._ready = deque(self._splitter.feed(begins))
+        self._decode = _PictureDecoder("mjpeg")
+        self._is_closed = False
+        self._index = 0
+        self._first_at = self._last_pts = nan
+
+    @property
+    def stall_timeout(self) -> float:
+        """Seconds without a picture after which it is taken for lost: some of its own intervals."""
+        return self._stall.seconds
+
+    def read(self) -> Frame | None:
+        """Block for the next picture. None only after `close`.
+
+        Raises:
+            SourceReadError: The connection was lost, or was silent for too long.
+        """
+        undecoded = 0
+        while not self._is_closed:
+            jpeg = self._next()
+            decoded = self._decode(jpeg)
+            if decoded is None:
+                undecoded += 1
+                continue
+            captured_at = time.monotonic()
+            self._stall.came(captured_at)
+            if isnan(self._first_at):
+                self._first_at = captured_at
+            least = self._last_pts + 1e-3 if self._index else 0.0
+            self._last_pts = max(least, captured_at - self._first_at)
+            damaged = decoded.is_corrupt or not jpeg.endswith(b"\xff\xd9")
+            frame = Frame(
+                self._index,
+                self._last_pts,
+                captured_at,
+                self._decode.image_of(decoded),
+                is_damaged=damaged,
+                undecoded=undecoded,
+            )
+            self._index += 1
+            return frame
+        return None
+
+    def close(self) -> None:
+        """Hang up. Idempotent; for the thread that reads."""
+        self._is_closed = True
+        self._answer.close()
+
+    def _next(self) -> bytes:
+        while not self._ready:
+            fault = ""
+            try:
+                data = self._answer.read(self._stall.seconds)
+                fault = "" if data else "the stream ended; the camera or the way to it is gone"
+            except HttpError as error:
+                data, fault = b"", str(error)
+            if fault:
+                raise SourceReadError(f"{self.name}: {fault}")
+            self._ready.extend(self._splitter.feed(data))
+        return self._ready.popleft()
+
+    def __repr__(self) -> str:
+        return f"<MjpegStream {self.name}: {'closed' if self._is_closed else 'open'}, {self._index} frames read>"
+
+
+class Snapshots:
+    """The newest picture of a camera, asked for again and again.
+
+    Args:
+        ask: Asks for it once.
+        codec: FFmpeg's name of what decodes it.
+        opener: Finds out again what is at the address.
+        rate: How often it is asked for, per second.
+    """
+
+    is_live = True
+    stall_timeout = inf
+    """Nobody watches it: `read` never hangs, and a camera may give one picture many times."""
+
+    def __init__(self, ask: Callable[[], HttpAnswer], codec: str, opener: Opener, rate: float) -> None:
+        self.name = opener.name
+        """The address without its password."""
+        self.opener = opener
+        self.frame_rate = rate
+        self._ask = ask
+        self._decode = _PictureDecoder(codec)
+        self._is_closed = False
+        self._index = 0
+        self._first_at = self._due_at = nan
+
+    def read(self) -> Frame | None:
+        """Block until the next picture is due and there. None only after `close`.
+
+        Raises:
+            SourceReadError: The server did not give one.
+        """
+        if self._is_closed:
+            return None
+        now = time.monotonic()
+        if now < self._due_at:
+            time.sleep(self._due_at - now)
+        self._due_at = max(time.monotonic(), self._due_at if self._index else -inf) + 1 / self.frame_rate
+        decoded = self._decode(self._body())
+        if decoded is None:
+            raise SourceReadError(f"{self.name}: what came is no picture")
+        captured_at = time.monotonic()
+        if isnan(self._first_at):
+            self._first_at = captured_at
+        image = self._decode.image_of(decoded)
+        frame = Frame(self._index, captured_at - self._first_at, captured_at, image, is_damaged=decoded.is_corrupt)
+        self._index += 1
+        return frame
+
+    def close(self) -> None:
+        """Ask no more. Idempotent; for the thread that reads."""
+        self._is_closed = True
+
+    def _body(self) -> bytes:
+        fault, body = "", bytearray()
+        try:
+            answer = self._ask()
+            while (data := answer.read(_CONNECTS_WITHIN)) and len(body) < MAX_BYTES:
+                body += data
+            answer.close()
+        except HttpError as error:
+            fault = str(error)
+        if fault:
+            raise SourceReadError(f"{self.name}: no picture came ({fault})")
+        return bytes(body)
+
+    def __repr__(self) -> str:
+        return f"<Snapshots of {self.name}: {'closed' if self._is_closed else 'open'}, {self._index} frames read>"
+
+
+class _PictureDecoder:
+    """Decodes pictures that each stand alone.
+
+    Args:
+        codec: FFmpeg's name of it.
+    """
+
+    def __init__(self, codec: str) -> None:
+        self._codec = codec
+        self.image_of = Converter()
+        """Makes BGR of what was decoded."""
+
+    def __call__(self, data: bytes) -> VideoFrame | None:
+        """The picture; None where it cannot be decoded."""
+        context = CodecContext.create(self._codec, "r")  # one of PNG's mixes a picture with the one before
+        assert isinstance(context, VideoCodecContext)
+        context.thread_type = ThreadType.NONE  # threads for several pictures at once would hold pictures back
+        try:
+            decoded = context.decode(Packet(data))
+        except FFmpegError:
+            return None
+        return decoded[0] if decoded else None
+
+
+def _again(url: str, *, access: HttpAccess, rate: float | None, timeout: float | None) -> Source:
+    # FFmpeg says what is wrong, and reads what is at the address now, if that is something else.
+    return open_pictures(url, access=access, rate=rate, timeout=timeout) or Stream(url, access=access, timeout=timeout)
+
+
+def _beginning(answer: HttpAnswer, timeout: float) -> bytes:
+    """The first bytes of an answer: as many as tell what it is."""
+    begins = bytearray()
+    while len(begins) < _SNIFFED and (data := answer.read(timeout)):
+        begins += data
+        if b"\xff\xd8\xff" in begins or any(begins.startswith(magic) for magic in _MAGIC):
+            break
+    return bytes(begins)
+
+
+def _first_picture(answer: HttpAnswer, begins: bytes, timeout: float) -> tuple[bytes, bool]:
+    """Read on until one picture is there.
+
+    Returns:
+        All that was read, and whether the answer is over and was one picture.
+    """
+    splitter, read = JpegSplitter(), bytearray(begins)
+    data = begins
+    while not (found := splitter.feed(data)):
+        data = answer.read(timeout)
+        if not data:
+            return bytes(read), True
+        read += data
+    if len(found) > 1:
+        return bytes(read), False
+    try:
+        data = answer.read(_NEXT_WITHIN)
+    except HttpError:
+        return bytes(read), False
+    return bytes(read + data), not data

@@ -1,0 +1,276 @@
+"""Cameras that give single pictures over HTTP, with headers that are right, wrong or missing."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from kpstream.entities import Frame
+from kpstream.errors import SourceOpenError, SourceReadError
+from kpstream.interfaces import Source
+from kpstream.sources import HttpAccess, open_source
+from kpstream.sources.http_pictures import MjpegStream, Snapshots
+from tests.support.errors import texts_of
+from tests.support.source_clips import number_in, picture
+from tests.support.source_contract import SourceContract
+
+PASSWORD = "p@ss#1"
+Serve = Callable[[BaseHTTPRequestHandler, int], None]
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = False
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A reader hangs up whenever it likes."""
+
+
+@contextmanager
+def served(serve: Serve) -> Iterator[tuple[str, list[str]]]:
+    """A server that answers each request with ``serve(handler, number)``; gives its address, and the requests."""
+    requests: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            requests.append(f"{self.path}\n{self.headers}")
+            self.close_connection = True
+            serve(self, len(requests) - 1)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = _Server(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}/cam.jpg", requests
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def head(handler: BaseHTTPRequestHandler, content_type: str = "", length: int | None = None, status: int = 200) -> None:
+    handler.send_response(status)
+    if content_type:
+        handler.send_header("Content-Type", content_type)
+    if length is not None:
+        handler.send_header("Content-Length", str(length))
+    handler.send_header("Connection", "close")
+    handler.end_headers()
+
+
+def jpeg(number: int) -> bytes:
+    return cv2.imencode(".jpg", picture(number))[1].tobytes()
+
+
+def stream_of(content_type: str, before: bytes, after: bytes, *, length: bool = True, count: int = 8) -> Serve:
+    def serve(handler: BaseHTTPRequestHandler, _: int) -> None:
+        head(handler, content_type)
+        for number in range(count):
+            data = jpeg(number)
+            told = before.replace(b"LENGTH", f"Content-Length: {len(data)}\r\n".encode() if length else b"")
+            handler.wfile.write(told + data + after)
+
+    return serve
+
+
+def next_of(source: Source) -> Frame:
+    frame = source.read()
+    assert frame is not None
+    return frame
+
+
+PART = b"--frame\r\nContent-Type: image/jpeg\r\nLENGTH\r\n"
+MULTIPART = "multipart/x-mixed-replace; boundary=frame"
+STREAMS = {
+    "as it should be": stream_of(MULTIPART, PART, b"\r\n"),
+    "no length": stream_of(MULTIPART, PART, b"\r\n", length=False),
+    "boundary with dashes": stream_of("multipart/x-mixed-replace; boundary=--frame", PART, b"\r\n"),
+    "quoted boundary": stream_of('multipart/x-mixed-replace;boundary="frame"', PART, b"\r\n"),
+    "no boundary told": stream_of("multipart/x-mixed-replace", PART, b"\r\n"),
+    "another boundary told": stream_of("multipart/x-mixed-replace; boundary=other", PART, b"\r\n"),
+    "no type": stream_of("", PART, b"\r\n"),
+    "first boundary missing": stream_of(MULTIPART, b"Content-Type: image/jpeg\r\nLENGTH\r\n", b"\r\n--frame\r\n"),
+    "no heads of parts": stream_of(MULTIPART, b"--frame\r\n\r\n", b"\r\n"),
+    "nothing between": stream_of(MULTIPART, b"", b""),
+    "pictures alone": stream_of("image/jpeg", b"", b""),
+    "bytes of any kind": stream_of("application/octet-stream", PART, b"\r\n"),
+    "video": stream_of("video/x-motion-jpeg", b"", b""),
+    "text": stream_of("text/plain", PART, b"\r\n"),
+}
+
+
+@pytest.mark.parametrize("kind", STREAMS)
+def test_pictures_are_found_whatever_the_headers_say(kind: str) -> None:
+    with served(STREAMS[kind]) as (url, _):
+        source = open_source(url)
+        assert isinstance(source, MjpegStream)
+        frames = [next_of(source) for _ in range(8)]
+        with pytest.raises(SourceReadError, match="the stream ended"):
+            source.read()
+        source.close()
+    assert [number_in(frame.image) for frame in frames] == list(range(8))
+    assert [frame.index for frame in frames] == list(range(8))
+    assert not any(frame.is_damaged for frame in frames)
+
+
+class TestContractOfSnapshots(SourceContract):
+    @pytest.fixture
+    def make(self) -> Iterator[Callable[[], Source]]:
+        with served(snapshot()) as (url, _):
+            yield lambda: open_source(url, frame_rate=200.0)
+
+
+def snapshot(content_type: str = "image/jpeg", *, length: bool = True, suffix: str = ".jpg") -> Serve:
+    def serve(handler: BaseHTTPRequestHandler, number: int) -> None:
+        data = cv2.imencode(suffix, picture(number))[1].tobytes()
+        head(handler, content_type, len(data) if length else None)
+        handler.wfile.write(data)
+
+    return serve
+
+
+@pytest.mark.parametrize("length", [True, False])
+@pytest.mark.parametrize("content_type", ["image/jpeg", "image/png", "text/html", "application/octet-stream", ""])
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".bmp"])
+def test_an_address_of_one_picture_is_a_camera(content_type: str, length: bool, suffix: str) -> None:
+    with served(snapshot(content_type, length=length, suffix=suffix)) as (url, requests):
+        source = open_source(url, frame_rate=100.0)
+        assert isinstance(source, Snapshots)
+        assert source.is_live
+        frames = [next_of(source) for _ in range(4)]
+        source.close()
+    numbers = [number_in(frame.image) for frame in frames]
+    assert numbers == list(range(numbers[0], numbers[0] + 4))
+    assert len(requests) <= 6
+
+
+def test_a_picture_is_asked_for_once_a_second_where_nobody_says() -> None:
+    with served(snapshot()) as (url, _):
+        source = open_source(url)
+        assert source.frame_rate == 1.0
+        first, second = next_of(source), next_of(source)
+        source.close()
+    assert second.captured_at - first.captured_at == pytest.approx(1.0, abs=0.2)
+    assert second.pts == pytest.approx(second.captured_at - first.captured_at)
+
+
+def test_a_snapshot_that_fails_is_a_lost_camera_and_comes_back() -> None:
+    def serve(handler: BaseHTTPRequestHandler, number: int) -> None:
+        if number in (2, 3):
+            head(handler, "text/plain", 0, status=503)
+        else:
+            snapshot()(handler, number)
+
+    with served(serve) as (url, _):
+        source = open_source(url, frame_rate=100.0)
+        next_of(source)
+        with pytest.raises(SourceReadError, match="no picture came"):
+            source.read()
+        source.close()
+        assert isinstance(source, Snapshots)
+        again = source.opener.open()
+        assert next_of(again).index == 0
+        again.close()
+
+
+def test_what_cannot_be_decoded_is_counted_and_what_is_cut_short_is_damaged() -> None:
+    def serve(handler: BaseHTTPRequestHandler, _: int) -> None:
+        head(handler, MULTIPART)
+        grain = np.random.default_rng(1).integers(0, 256, (64, 96, 3), np.uint8)
+        whole = cv2.imencode(".jpg", grain)[1].tobytes()
+        noise = b"\xff\xd8\xff\xe0\x00\x04ab\xff\xda" + bytes(range(200)) + b"\xff\xd9"
+        for data in (whole, noise, whole, whole[: len(whole) * 2 // 3], whole):
+            handler.wfile.write(PART.replace(b"LENGTH", b"") + data + b"\r\n")
+
+    with served(serve) as (url, _):
+        source = open_source(url)
+        frames = [next_of(source) for _ in range(4)]
+        source.close()
+    assert [frame.undecoded for frame in frames] == [0, 1, 0, 0]
+    assert [frame.is_damaged for frame in frames] == [False, False, True, False]
+
+
+def asks_for_a_password(algorithm: str) -> Serve:
+    """Lets ``admin`` with PASSWORD in, by Digest, or Basic where no algorithm is named."""
+
+    def is_right(given: str, path: str) -> bool:
+        if not algorithm:
+            return given == "Basic YWRtaW46cEBzcyMx"
+        fields = dict(re.findall(r'(\w+)="?([^",]+)"?', given))
+        hash_of = hashlib.sha256 if algorithm == "SHA-256" else hashlib.md5
+        one, two = (hash_of(text.encode()).hexdigest() for text in (f"admin:cam:{PASSWORD}", f"GET:{path}"))
+        wanted = f"{one}:n1:{fields.get('nc')}:{fields.get('cnonce')}:auth:{two}"
+        return fields.get("response") == hash_of(wanted.encode()).hexdigest()
+
+    def serve(handler: BaseHTTPRequestHandler, number: int) -> None:
+        if is_right(handler.headers.get("Authorization", ""), handler.path):
+            snapshot()(handler, number)
+            return
+        digest = f'Digest realm="cam", nonce="n1", qop="auth", algorithm={algorithm}'
+        handler.send_response(401)
+        handler.send_header("WWW-Authenticate", digest if algorithm else 'Basic realm="cam"')
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+
+    return serve
+
+
+@pytest.mark.parametrize("algorithm", ["", "MD5", "SHA-256"])
+def test_a_password_is_given_as_the_camera_asks_for_it(algorithm: str) -> None:
+    with served(asks_for_a_password(algorithm)) as (url, _):
+        login = url.replace("://", "://admin:p%40ss%231@")
+        source = open_source(login, frame_rate=100.0)
+        assert next_of(source).index == 0
+        assert "p%40ss" not in source.name + repr(source)
+        source.close()
+
+
+@pytest.mark.parametrize("login", ["", "admin:wrong-password@"])
+def test_a_wrong_password_is_told_and_not_shown(login: str) -> None:
+    with (
+        served(asks_for_a_password("")) as (url, _),
+        pytest.raises(SourceOpenError, match="user name or password refused") as caught,
+    ):
+        open_source(url.replace("://", f"://{login}"))
+    assert "wrong-password" not in texts_of(caught.value)
+
+
+def test_headers_of_the_users_own_are_sent_and_a_redirection_is_followed() -> None:
+    def serve(handler: BaseHTTPRequestHandler, number: int) -> None:
+        if handler.path != "/real":
+            handler.send_response(302)
+            handler.send_header("Location", "/real")
+            handler.send_header("Content-Length", "0")
+            handler.end_headers()
+        else:
+            snapshot()(handler, number)
+
+    with served(serve) as (url, requests):
+        source = open_source(url, frame_rate=100.0, access=HttpAccess({"X-Token": "a-secret-of-mine"}))
+        next_of(source)
+        assert "a-secret-of-mine" not in repr(source) + repr(vars(source).get("opener"))
+        source.close()
+    assert all("X-Token: a-secret-of-mine" in request for request in requests)
+
+
+def test_a_page_is_no_camera() -> None:
+    def serve(handler: BaseHTTPRequestHandler, _: int) -> None:
+        page = b"<html><body>log in</body></html>"
+        head(handler, "text/html", len(page))
+        handler.wfile.write(page)
+
+    with served(serve) as (url, _), pytest.raises(SourceOpenError):
+        open_source(url)
