@@ -58,7 +58,7 @@ def test_a_job_that_is_killed_five_times_ends_as_if_it_had_not_been(endpoint: st
     chance = random.Random(7)
     reference = whole(endpoint, tmp_path / "reference.mp4")
     first = asked(endpoint)
-    assert len(first) == 40
+    assert len(first) == 41  # and the last frame
     output = tmp_path / "killed.mp4"
     for _ in range(KILLS):
         process = annotate(endpoint, output)
@@ -84,4 +84,4 @@ def test_other_thresholds_begin_anew_and_say_so(endpoint: str, tmp_path: Path) -
     changed = annotate(endpoint, output, "--confidence", "60")
     assert b"changed: thresholds" in changed.communicate(timeout=60)[1]
     assert changed.returncode == 0
-    assert len(asked(endpoint)) == before + 40
+    assert len(asked(endpoint)) == before + 41
