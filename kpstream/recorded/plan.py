@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -126,7 +127,8 @@ def plan_jobs(
     Args:
         inputs: The videos.
         wanted: What the user named. Of several inputs every name is a folder, which is made; the files in it are
-            named after the inputs. Of one input a name may be an existing folder too.
+            named after the inputs, in folders like theirs where several have one name. Of one input a name may be an
+            existing folder too.
         encoding: How videos are written.
         overwrite: Whether files that are there may be replaced.
         reads: Other files that are read.
@@ -137,7 +139,10 @@ def plan_jobs(
         SourceOpenError: One of several inputs is no video.
     """
     several = len(inputs) > 1
-    jobs = [Job(path, _for_one(path, wanted, folders=several), encoding) for path in inputs]
+    names = _names(inputs)
+    jobs = [
+        Job(path, _for_one(name, wanted, folders=several), encoding) for path, name in zip(inputs, names, strict=True)
+    ]
     writes = [path for job in jobs for path in job.outputs.places()]
     check_apart([*inputs, *reads], writes)
     for job in jobs:
@@ -146,7 +151,7 @@ def plan_jobs(
             if _holds_something(path) and not overwrite and not unfinished:
                 raise UsageError(f"{path} is there already: add `overwrite`, or choose another name")
     if several:
-        _make_folders({path.parent for path in writes})
+        _make_folders(wanted.places(), {path.parent for path in writes})
     for job in jobs:
         job.check()
         if several:
@@ -158,21 +163,49 @@ def _holds_something(path: Path) -> bool:
     return any(path.iterdir()) if path.is_dir() else path.exists()
 
 
-def _make_folders(folders: set[Path]) -> None:
-    for folder in folders:
+def _make_folders(tops: Iterable[Path], folders: Iterable[Path]) -> None:
+    """Make the folders that were named, which must have a place already, and what lies below them."""
+    for folder in tops:
         try:
             folder.mkdir(exist_ok=True)
         except OSError as error:
             raise sink_error(folder, error) from None
+    for folder in folders:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise sink_error(folder, error) from None
 
 
-def _for_one(source: Path, wanted: Outputs, *, folders: bool) -> Outputs:
+def _names(inputs: Sequence[Path]) -> list[Path]:
+    """What the outputs of each input are called, without suffix: by its own name, or by its place in the tree.
+
+    The place counts from the folder that all inputs lie in, where several have one name; the suffix of an input tells
+    those apart that lie in one folder.
+    """
+    flat = [Path(path.stem) for path in inputs]
+    if _all_differ(flat):
+        return flat
+    places = [path.absolute() for path in inputs]
+    try:
+        top = os.path.commonpath([place.parent for place in places])
+        tree = [place.parent.relative_to(top) / place.stem for place in places]
+    except ValueError:  # on several drives
+        tree = [Path(place.parent.name, place.stem) for place in places]
+    return tree if _all_differ(tree) else [name.with_name(place.name) for name, place in zip(tree, places, strict=True)]
+
+
+def _all_differ(names: Sequence[Path]) -> bool:
+    return len({str(name).casefold() for name in names}) == len(names)
+
+
+def _for_one(name: Path, wanted: Outputs, *, folders: bool) -> Outputs:
     def named(path: Path | None, suffix: str) -> Path | None:
         if path is None or str(path) == STDOUT or not (folders or path.is_dir()):
             return path
         if path.suffix and not path.is_dir():
             raise UsageError(f"{path}: with several inputs this names a folder, one file for each goes into it")
-        return path / (source.stem + suffix)
+        return path / f"{name}{suffix}"
 
     return replace(
         wanted,
@@ -180,5 +213,5 @@ def _for_one(source: Path, wanted: Outputs, *, folders: bool) -> Outputs:
         jsonl=named(wanted.jsonl, ".jsonl"),
         coco=named(wanted.coco, ".json"),
         csv=named(wanted.csv, ".csv"),
-        frames=wanted.frames / source.stem if wanted.frames is not None and folders else wanted.frames,
+        frames=wanted.frames / name if wanted.frames is not None and folders else wanted.frames,
     )

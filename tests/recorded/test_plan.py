@@ -39,6 +39,20 @@ def test_several_inputs_go_into_folders_by_their_names(tmp_path: Path) -> None:
     assert (tmp_path / "out").is_dir()
 
 
+def test_inputs_of_one_name_go_into_folders_like_theirs(tmp_path: Path) -> None:
+    inputs = clips(tmp_path, "camA/a.mp4", "camB/a.mp4", "camB/b.mp4")
+    jobs = planned(inputs, Outputs(tmp_path / "out", frames=tmp_path / "frames"))
+    out = tmp_path / "out"
+    assert [job.outputs.video for job in jobs] == [out / "camA/a.mp4", out / "camB/a.mp4", out / "camB/b.mp4"]
+    assert jobs[1].outputs.frames == tmp_path / "frames" / "camB" / "a"
+    assert (out / "camB").is_dir()
+
+
+def test_inputs_of_one_name_in_one_folder_keep_what_tells_them_apart(tmp_path: Path) -> None:
+    jobs = planned(clips(tmp_path, "a.mp4", "a.mov"), Outputs(tmp_path / "out"))
+    assert [job.outputs.video for job in jobs] == [tmp_path / "out" / "a.mp4.mp4", tmp_path / "out" / "a.mov.mp4"]
+
+
 def test_a_wrong_input_among_several_is_told_before_work_begins(tmp_path: Path) -> None:
     with pytest.raises(SourceOpenError, match="typo"):
         planned([*clips(tmp_path, "a.mp4"), tmp_path / "typo.mp4"], Outputs(tmp_path / "out"))
@@ -102,7 +116,7 @@ def test_nothing_is_planned_that_would_destroy_something(tmp_path: Path) -> None
     with pytest.raises(UsageError, match="is read"):
         plan_jobs([Path("a.mp4")], Outputs(None, there), Encoding(), overwrite=True, reads=[there])
     with pytest.raises(UsageError, match="twice"):
-        planned([Path("x/a.mp4"), Path("y/a.mp4")], Outputs(tmp_path / "out"))
+        planned([Path("x/a.mp4"), Path("x/a.mp4")], Outputs(tmp_path / "out"))
     with pytest.raises(UsageError, match="names a folder"):
         planned([Path("a.mp4"), Path("b.mp4")], Outputs(tmp_path / "out.mp4"))
 
