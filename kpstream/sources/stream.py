@@ -39,6 +39,8 @@ _SLOWEST = 30.0
 """Seconds to wait for the pictures of a camera whose pace nobody knows yet."""
 _LATE = 1.0
 """Seconds after which pictures that come in bursts are not waited for any more."""
+_SOUND_WITHIN = "500000"
+"""Microseconds of pictures after which opening does not wait for sound any more: a microphone may be off."""
 _UNTIMED = {"mpjpeg", "mjpeg", "jpeg_pipe"}
 """Containers whose timestamps FFmpeg makes up."""
 _MAX_FRAME_RATE = 1000.0
@@ -156,7 +158,8 @@ class Stream:
     ) -> Decoder:
         if with_sound and self._is_rtsp:
             with suppress(Refused):
-                return open_it(options=options_with("video+audio"), with_sound=True)
+                options = options_with("video+audio") | {"analyzeduration": _SOUND_WITHIN}
+                return open_it(options=options, with_sound=True)
             _log.warning("%s does not give its sound beside its pictures: the sound is left out", self.name)
             with_sound = False
         return open_it(options=options_with("video"), with_sound=with_sound)
