@@ -105,10 +105,6 @@ class Pose:
         mask: npt.NDArray[np.bool_] = (self.keypoint_confidence >= max(threshold, 1e-6)) & ~np.isnan(self.xy[:, 0])
         return mask
 
-    def but(self, **changes: Any) -> Pose:
-        """The same pose with some fields changed."""
-        return replace(self, **changes)
-
 
 @dataclass(frozen=True, slots=True)
 class Filters:
@@ -138,7 +134,8 @@ class Filters:
         sure = pose.keypoint_confidence >= self.keypoint_confidence
         if sure.all():
             return pose
-        return pose.but(
+        return replace(
+            pose,
             xy=np.where(sure[:, None], pose.xy, np.nan).astype(np.float32),
             keypoint_confidence=np.where(sure, pose.keypoint_confidence, 0).astype(np.float32),
         )

@@ -69,7 +69,7 @@ def _pen(width: int, height: int, thickness: int | None) -> _Pen:
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
+class _LimbColors:
     """How the limbs of one skeleton are coloured."""
 
     edges: npt.NDArray[np.intp]
@@ -81,7 +81,7 @@ class _Look:
 
 
 @lru_cache(maxsize=256)
-def _look(skeleton: Skeleton, own: Bgr, stale: bool) -> _Look:
+def _limb_colors(skeleton: Skeleton, own: Bgr, stale: bool) -> _LimbColors:
     """Colours as the skeleton's owner chose them; else by side, and ``own`` for what has no side."""
     size = len(skeleton.names)
     sides = _sides(skeleton)
@@ -99,7 +99,7 @@ def _look(skeleton: Skeleton, own: Bgr, stale: bool) -> _Look:
     if stale:
         vertices, colors = [_faded(color) for color in vertices], [_faded(color) for color in colors]
     strokes = tuple((color, np.array([other == color for other in colors])) for color in dict.fromkeys(colors))
-    return _Look(np.array(edges, np.intp).reshape(-1, 2), strokes, tuple(vertices))
+    return _LimbColors(np.array(edges, np.intp).reshape(-1, 2), strokes, tuple(vertices))
 
 
 def _sides(skeleton: Skeleton) -> list[int]:
@@ -170,12 +170,12 @@ class PoseAnnotator:
     def _draw_limbs(self, canvas: Image, pose: Pose, pen: _Pen, stale: bool) -> None:
         there = pose.visible(0.0) & (np.abs(pose.xy) < _FAR).all(axis=1)
         xy = (np.where(there[:, None], pose.xy, 0) * (1 << _SHIFT)).round().astype(np.int32)
-        look = _look(pose.skeleton, _color(pose), stale)
+        colors = _limb_colors(pose.skeleton, _color(pose), stale)
         line, radius = (pen.line, pen.radius) if self._thickness else _suited(pen, pose)
-        if "edges" in self._draw and len(look.edges):
-            _draw_edges(canvas, xy, there, look, max(1, line // 2) if stale else line, outlined=not stale)
+        if "edges" in self._draw and len(colors.edges):
+            _draw_edges(canvas, xy, there, colors, max(1, line // 2) if stale else line, outlined=not stale)
         if "keypoints" in self._draw:
-            _draw_keypoints(canvas, xy, there, look, radius, hollow=stale)
+            _draw_keypoints(canvas, xy, there, colors, radius, hollow=stale)
 
     def _draw_labels(self, canvas: Image, boxed: Sequence[tuple[Pose, Spot]], pen: _Pen, stale: bool) -> None:
         taken: list[Spot] = []
@@ -231,18 +231,18 @@ def _draw_edges(
     canvas: Image,
     xy: npt.NDArray[np.int32],
     there: npt.NDArray[np.bool_],
-    look: _Look,
+    colors: _LimbColors,
     thickness: int,
     *,
     outlined: bool,
 ) -> None:
-    ends = np.minimum(look.edges, len(there) - 1)
-    whole = (look.edges == ends).all(axis=1) & there[ends].all(axis=1)
+    ends = np.minimum(colors.edges, len(there) - 1)
+    whole = (colors.edges == ends).all(axis=1) & there[ends].all(axis=1)
     lines = xy[ends]
     # The fill is plain and the outline alone anti-aliased, which looks the same as two anti-aliased lines, one wider
     # than the other, for 0.6 ms instead of 1.0; and one call draws all lines of a colour.
     width, kind = (thickness + 1, cv2.LINE_8) if outlined else (thickness, cv2.LINE_AA)
-    for color, has_it in look.strokes:
+    for color, has_it in colors.strokes:
         cv2.polylines(canvas, list(lines[whole & has_it]), False, color, width, kind, _SHIFT)
     if outlined:
         sides = _beside(lines[whole], thickness / 2 + 1)
@@ -258,10 +258,16 @@ def _beside(lines: npt.NDArray[np.int32], distance: float) -> npt.NDArray[np.int
 
 
 def _draw_keypoints(
-    canvas: Image, xy: npt.NDArray[np.int32], there: npt.NDArray[np.bool_], look: _Look, radius: int, *, hollow: bool
+    canvas: Image,
+    xy: npt.NDArray[np.int32],
+    there: npt.NDArray[np.bool_],
+    colors: _LimbColors,
+    radius: int,
+    *,
+    hollow: bool,
 ) -> None:
     size, outline = radius << _SHIFT, max(1, radius // 4)
-    for place, color, drawn in zip(xy.tolist(), look.vertices, there.tolist(), strict=False):
+    for place, color, drawn in zip(xy.tolist(), colors.vertices, there.tolist(), strict=False):
         if drawn and hollow:
             cv2.circle(canvas, place, size, color, outline, cv2.LINE_AA, _SHIFT)
         elif drawn:

@@ -69,7 +69,7 @@ def straight(clip: Clip, every: int) -> list[tuple[Pose, ...]]:
         here, there = (_whole(clip, at) for at in (start, end))
         pairs = match([[pose] for pose in here], there)
         share = (index - start) / max(1, end - start)
-        ways = [here[a].but(xy=(1 - share) * here[a].xy + share * there[b].xy) for b, a in pairs.items()]
+        ways = [replace(here[a], xy=(1 - share) * here[a].xy + share * there[b].xy) for b, a in pairs.items()]
         nearer, taken = (here, pairs.values()) if share < 0.5 else (there, pairs.keys())
         drawn.append((*ways, *(pose for i, pose in enumerate(nearer) if i not in taken)))
     return drawn
@@ -79,7 +79,7 @@ def _whole(clip: Clip, index: int) -> list[Pose]:
     """The reference itself: every keypoint, not rounded."""
     people = clip.people[index]
     places = [np.array(person["keypoints"], np.float32)[:, :2] for person in people]
-    return [answered(person).but(xy=xy) for person, xy in zip(people, places, strict=True)]
+    return [replace(answered(person), xy=xy) for person, xy in zip(people, places, strict=True)]
 
 
 def recorded(clip: Clip, every: int, tracker: Tracker, costs: list[float]) -> Iterator[tuple[Pose, ...]]:

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from math import nan
+from typing import Any
 
 import numpy as np
 
@@ -9,7 +10,7 @@ from kpstream.entities import Counts, Frame, Image, Pose, Scene, Stats
 from kpstream.skeleton import COCO, Skeleton
 
 
-def pose(xy: list[list[float]], confidence: list[float], **changes: object) -> Pose:
+def pose(xy: list[list[float]], confidence: list[float], **changes: Any) -> Pose:
     made = Pose(
         np.array(xy, np.float32).reshape(-1, 2),
         np.array(confidence, np.float32),
@@ -19,7 +20,7 @@ def pose(xy: list[list[float]], confidence: list[float], **changes: object) -> P
         "person",
         Skeleton(("a", "b", "c")),
     )
-    return made.but(**changes)
+    return replace(made, **changes)
 
 
 def scene(*poses: Pose) -> Scene:

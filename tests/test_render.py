@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from math import nan
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,18 +28,18 @@ def picture(width: int = 640, height: int = 480) -> Image:
     return np.full((height, width, 3), GREY, np.uint8)
 
 
-def arm(xy: list[tuple[float, float]], confidence: tuple[float, ...] = (0.9, 0.9, 0.9), **changes: object) -> Pose:
+def arm(xy: list[tuple[float, float]], confidence: tuple[float, ...] = (0.9, 0.9, 0.9), **changes: Any) -> Pose:
     points = np.array(xy, np.float32)
     known = points[~np.isnan(points).any(axis=1)]
     box = np.concatenate([known.min(axis=0) - 60, known.max(axis=0) + 60]).astype(np.float32)
     pose = Pose(points, np.array(confidence, np.float32), box, 0.91, 0, "person", ARM, tracker_id=3)
-    return pose.but(**changes)
+    return replace(pose, **changes)
 
 
-def bare_box(x_min: float, y_min: float, x_max: float, y_max: float, **changes: object) -> Pose:
+def bare_box(x_min: float, y_min: float, x_max: float, y_max: float, **changes: Any) -> Pose:
     none: Floats = np.empty((0, 2), np.float32)
     box = np.array([x_min, y_min, x_max, y_max], np.float32)
-    return Pose(none, np.empty(0, np.float32), box, 0.5, 0, "person", Skeleton(())).but(**changes)
+    return replace(Pose(none, np.empty(0, np.float32), box, 0.5, 0, "person", Skeleton(())), **changes)
 
 
 def scene(*poses: Pose, **changes: object) -> Scene:
@@ -91,7 +92,7 @@ def test_colours_that_cannot_be_read_are_chosen_for_the_owner() -> None:
 )
 def test_a_missing_keypoint_and_its_edges_are_not_drawn(xy: tuple[float, float], confidence: float) -> None:
     pose = arm([BENT[0], xy, BENT[2]], (0.9, confidence, 0.9))
-    canvas = drawn(pose.but(xyxy=arm(BENT).xyxy), draw={"keypoints", "edges"})
+    canvas = drawn(replace(pose, xyxy=arm(BENT).xyxy), draw={"keypoints", "edges"})
     mask = changed(canvas)
     assert mask[200, 200]
     assert mask[200, 400]
@@ -198,7 +199,7 @@ def test_stale_poses_are_seen_to_be_stale() -> None:
 
 def test_one_stale_pose_does_not_make_the_others_look_so() -> None:
     one, other = bare_box(50, 100, 150, 300), bare_box(400, 100, 500, 300)
-    fresh, mixed, stale = drawn(one, other), drawn(one, other.but(stale=True)), drawn(one, other, stale=True)
+    fresh, mixed, stale = drawn(one, other), drawn(one, replace(other, stale=True)), drawn(one, other, stale=True)
     assert (mixed[:, :300] == fresh[:, :300]).all()
     assert (mixed[:, 300:] == stale[:, 300:]).all()
     assert (fresh != stale).any()
@@ -269,7 +270,7 @@ def test_someone_far_away_gets_finer_strokes() -> None:
     def keypoint(reach: float) -> int:
         pose = arm([(300, 300), (nan, nan), (nan, nan)])
         box = np.array([300 - reach, 300 - reach, 300 + reach, 300 + reach], np.float32)
-        return int(changed(drawn(pose.but(xyxy=box), draw={"keypoints"})).sum())
+        return int(changed(drawn(replace(pose, xyxy=box), draw={"keypoints"})).sum())
 
     assert keypoint(15) < keypoint(150)
 

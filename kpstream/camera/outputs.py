@@ -15,7 +15,7 @@ from kpstream.interfaces import Sink
 from kpstream.options import RecordingOptions
 from kpstream.pipeline.background import Background
 from kpstream.sinks.jsonl import JsonLinesSink
-from kpstream.sinks.output import STDOUT, check_apart, check_writable, is_stream, set_aside
+from kpstream.sinks.output import STDOUT, check_apart, check_writable, is_stream, rename_existing
 from kpstream.sinks.pausing import PausingJsonLines
 from kpstream.sinks.segments import SegmentedVideo
 from kpstream.sinks.switched import SwitchedRecording
@@ -80,7 +80,7 @@ def make_outputs(spec: CameraSpec, settings: CameraSettings, frame_rate: float =
         SinkError: A file of an earlier run cannot be renamed.
     """
     for path in _files(spec):
-        if aside := set_aside(path):
+        if aside := rename_existing(path):
             _log.info("%s was there already and is kept as %s", path, aside.name)
     sinks: list[Sink] = []
     of = f" of {spec.name}" if spec.name else ""

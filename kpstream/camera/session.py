@@ -116,21 +116,21 @@ class CameraSession:
             pause = min(_LONGEST_PAUSE, 2 * pause)
 
     def _run_once(self) -> None:
-        spec, around = self.spec, self._surroundings
-        endpoint = around.pool.acquire(spec)
+        spec, surroundings = self.spec, self._surroundings
+        endpoint = surroundings.pool.acquire(spec)
         try:
             assembly = self._assembly = CameraAssembly(
                 self._with_what_is_left(spec),
                 endpoint,
-                opener=Opener(spec.name, lambda: around.open_camera(spec)),
+                opener=Opener(spec.name, lambda: surroundings.open_camera(spec)),
                 settings=self._settings,
                 gate_rules=endpoint.rules,
-                clock=around.clock,
+                clock=surroundings.clock,
             )
             if self._ended.is_set():  # before there was an assembly to stop
                 return
             feed = [] if self.feed is None else [_Showing(self.feed)]
-            viewers = [*around.make_sinks(spec), *feed]
+            viewers = [*surroundings.make_sinks(spec), *feed]
             assembly.run(viewers, group=self._as_one, on_scene=self._take, on_idle=self._log)
         finally:
             self._earlier, self._assembly = self.stats, None

@@ -91,7 +91,9 @@ def annotate(
 def _check_together(
     inputs: list[Path], part: PartOptions, outputs: OutputOptions, requests: RequestOptions, ruling: RulesOptions
 ) -> None:
-    if outputs.output is None and not (outputs.jsonl or outputs.coco or outputs.csv or outputs.frames or ruling.told):
+    if outputs.output is None and not (
+        outputs.jsonl or outputs.coco or outputs.csv or outputs.frames or ruling.is_written
+    ):
         raise UsageError("nothing would be written: add -o OUT.mp4, or `jsonl`, `coco`, `frames`, `csv` or `events`")
     if part.poses is not None and ruling.rules is not None:
         raise UsageError("kpstream events check RULES.toml POSES.jsonl tries rules on poses that are there")
@@ -135,8 +137,8 @@ def _say_what_was_done(job: Job, stats: Stats) -> None:
     """One line; no output is named that has no frame, for there is no such file."""
     if stats.rendered or stats.requests:
         # of recorded video every request without an answer is told, also where the frame was asked about again
-        told = replace(stats, lost=stats.requests - stats.answered)
-        say(f"{(stats.rendered and str(job.outputs)) or job.path.name}: {summary(told)}")
+        counted = replace(stats, lost=stats.requests - stats.answered)
+        say(f"{(stats.rendered and str(job.outputs)) or job.path.name}: {summary(counted)}")
 
 
 def _redraw(job: Job, span: Span, annotator: Annotator, poses: Path, skeleton: Path | None) -> None:
@@ -147,9 +149,9 @@ def _redraw(job: Job, span: Span, annotator: Annotator, poses: Path, skeleton: P
 
     recorded = read_poses(poses, None if skeleton is None else load_skeleton_file(skeleton))
     video, frames, found = VideoFile(job.path, start=span.start, end=span.end), 0, 0
-    said = recorded_source(poses)
-    if said and _file_name(said) != _file_name(video.name):
-        say(f"warning: the poses in {poses} were found in {said}, and are drawn on {video.name}")
+    named = recorded_source(poses)
+    if named and _file_name(named) != _file_name(video.name):
+        say(f"warning: the poses in {poses} were found in {named}, and are drawn on {video.name}")
     drawn = None if job.outputs.video is None else annotator
     scenes = redraw(video, recorded, job.make_sinks(video), annotator=drawn)
     with work_progress(video.name, span.of(video.duration), nan) as bar, signals_handled() as signals, closing(scenes):

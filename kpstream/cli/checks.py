@@ -16,7 +16,7 @@ from kpstream.errors import EndpointUnavailable, UsageError, opencv_missing
 from kpstream.options import HOSTED_API, KEY_VARIABLE, ModelOptions, on_command_line
 from kpstream.redact import redact
 
-_PATIENCE = 5.0
+_TIMEOUT = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +56,9 @@ def examine(source: str | None, model: ModelOptions) -> Iterator[Finding]:
     yield _guarded("model", lambda: _model(model), exit_code=4)
 
 
-def _guarded(what: str, look: Callable[[], tuple[bool | None, str]], exit_code: int = 1) -> Finding:
+def _guarded(what: str, check: Callable[[], tuple[bool | None, str]], exit_code: int = 1) -> Finding:
     try:
-        works, detail = look()
+        works, detail = check()
     except ImportError as error:
         works, detail = False, opencv_missing(error)
     except UsageError as error:
@@ -161,7 +161,7 @@ def _get(model: ModelOptions, url: str) -> tuple[int, dict[str, Any]]:
     transport = Transport()
     try:
         request = Access(read_key(model.api_key_file) or "", model.key_in).request("GET", url, {})
-        response = transport.exchange(request, _PATIENCE)
+        response = transport.exchange(request, _TIMEOUT)
     finally:
         transport.close()
     try:

@@ -51,7 +51,7 @@ def page_of(
         embed=options.web_embed,
         proxies=options.web_proxy,
         recordings=recordings,
-        beginning=name_prefix,
+        name_prefix=name_prefix,
         browser_camera=browser_camera,
     )
 

@@ -14,25 +14,25 @@ class Arming:
 
     Args:
         rules: The camera's own; what they say of themselves holds until somebody says something else.
-        said: What was said until now, by rule; empty for the camera as a whole.
+        choices: What was said until now, by rule; empty for the camera as a whole.
     """
 
     rules: RuleSet
-    said: Mapping[str, bool] = field(default_factory=dict)
+    choices: Mapping[str, bool] = field(default_factory=dict)
 
     @property
     def camera(self) -> bool:
         """Whether the camera as a whole is armed."""
-        return self.said.get("", True)
+        return self.choices.get("", True)
 
     def of(self, rule: str) -> bool:
         """Whether a rule is armed, if its camera is."""
         own = {each.name: each.armed for each in self.rules.rules}
-        return self.said.get(rule, own.get(rule, False))
+        return self.choices.get(rule, own.get(rule, False))
 
-    def say(self, rule: str, armed: bool) -> None:
+    def set_armed(self, rule: str, armed: bool) -> None:
         """Arm or disarm a rule, or with an empty name the camera as a whole."""
-        self.said = {**self.said, rule: armed}
+        self.choices = {**self.choices, rule: armed}
 
     def apply(self, armed: MutableMapping[str, bool]) -> None:
         """Make it hold in what a `RuleWatch` goes by."""

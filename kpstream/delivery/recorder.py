@@ -77,6 +77,6 @@ class EventRecorder:
     def arm(self, rule: str, armed: bool) -> None:
         """Arm or disarm a rule, or with an empty name the camera as a whole; holds over restarts. Any thread."""
         with self._lock:
-            self._arming.say(rule, armed)
+            self._arming.set_armed(rule, armed)
             self._arming.apply(self._armed)
         self._store.arm(self._camera, rule, armed)

@@ -58,14 +58,14 @@ def refusal(response: Response, *, host: str, model: str, access: Access) -> End
         target = _without_query(response.headers.get("Location", ""))
         return EndpointRejected(redact(f"{host} sends us on to {target}: give the final address ({status})"))
     words = server_message(response)
-    told = f" ({status} from {host}{': ' if words else ''}{words})"
+    source = f" ({status} from {host}{': ' if words else ''}{words})"
     if status in _MAY_PASS or (status >= 500 and status not in _REJECTED):
         text = _UNAVAILABLE.get(status, "the endpoint failed")
-        return EndpointUnavailable(redact(text + told), status=status, retry_after=_retry_after(response.headers))
+        return EndpointUnavailable(redact(text + source), status=status, retry_after=_retry_after(response.headers))
     text = _REJECTED.get(status, "the endpoint refuses the request").format(model=model)
     if status in {401, 403} and not access.key:
         text = NO_KEY
-    return EndpointRejected(redact(text + told))
+    return EndpointRejected(redact(text + source))
 
 
 def server_message(response: Response) -> str:

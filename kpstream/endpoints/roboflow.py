@@ -267,7 +267,7 @@ class RoboflowEndpoint:
         return self._accepted(response), sent
 
     def _send(self, request: PreparedRequest, body: Body, picture: bytes) -> tuple[Response, int]:
-        content = body.around(picture)
+        content = body.wrap(picture)
         request = request.copy()
         request.body = content
         request.headers["Content-Type"] = body.content_type
@@ -286,7 +286,7 @@ class RoboflowEndpoint:
     ) -> tuple[dict[str, Any], tuple[Pose, ...]]:
         document, remarks = mended(read_json(response.body))
         if self._look_up:
-            self._lookup.look()
+            self._lookup.look_up_if_due()
         reading = read_answer(document, shown, self._classes)
         self._warn(reading)
         for kind, remark in remarks.items():

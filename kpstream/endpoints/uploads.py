@@ -71,7 +71,7 @@ class Body:
             "base64": "application/x-www-form-urlencoded",
         }[form]
 
-    def around(self, picture: bytes) -> bytes:
+    def wrap(self, picture: bytes) -> bytes:
         """The body that carries ``picture``, an encoded image file."""
         if self.form == "base64":
             return base64.b64encode(picture)

@@ -138,7 +138,7 @@ class SkeletonLookup:
         """Why the skeletons are not known; empty while nothing has been tried, and once they are."""
         return self._trouble
 
-    def look(self) -> None:
+    def look_up_if_due(self) -> None:
         """Look the skeletons up if that is due; waits for the API at most 5 s, and never for another thread.
 
         After a failure that may pass it looks again, after 30 s and then ever more rarely; otherwise never.
@@ -147,11 +147,11 @@ class SkeletonLookup:
             return
         try:
             if not self._done and self._clock() >= self._not_before:
-                self._look()
+                self._look_up()
         finally:
             self._turn.release()
 
-    def _look(self) -> None:
+    def _look_up(self) -> None:
         self._trouble = ""
         try:
             skeletons = self._cache.load(self._host, self._model)

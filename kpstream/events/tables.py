@@ -328,8 +328,8 @@ class _Reader:
             if kind not in _KINDS:
                 near = get_close_matches(str(kind), _KINDS, n=1)
                 hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(_KINDS)}"
-                said = "it has no kind" if kind is None else f"there is no kind {kind!r}"
-                self.faults.append(f"{place}: {said}; {hint}")
+                fault = "it has no kind" if kind is None else f"there is no kind {kind!r}"
+                self.faults.append(f"{place}: {fault}; {hint}")
                 continue
             rule = self._read(_KINDS[kind], table, place)
             if rule is not None:

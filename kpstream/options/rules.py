@@ -28,6 +28,6 @@ class RulesOptions:
     )
 
     @property
-    def told(self) -> bool:
+    def is_written(self) -> bool:
         """Whether what happens is written anywhere."""
         return self.events is not None or self.event_store is not None

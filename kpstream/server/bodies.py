@@ -32,12 +32,12 @@ async def read_body(request: Request) -> bytes:
     body = bytearray()
     clock = asyncio.get_running_loop().time
     try:
-        async with asyncio.timeout(_MAX_SILENCE) as patience:
+        async with asyncio.timeout(_MAX_SILENCE) as silence:
             async for chunk in request.stream():
                 body += chunk
                 if len(body) > MAX_BYTES:
                     raise _too_large()
-                patience.reschedule(clock() + _MAX_SILENCE)
+                silence.reschedule(clock() + _MAX_SILENCE)
     except TimeoutError:
         raise refused(408, f"The rest of the body did not arrive within {_MAX_SILENCE:g} s.") from None
     return bytes(body)

@@ -88,7 +88,7 @@ def check_apart(reads: Iterable[Path], writes: Sequence[Path]) -> None:
         taken[where] = "would be written twice: give each output its own name or folder"
 
 
-def set_aside(path: Path) -> Path | None:
+def rename_existing(path: Path) -> Path | None:
     """Give a file that is there a name of its own, by the time of its last change, so that nothing is written over it.
 
     Returns:

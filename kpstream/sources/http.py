@@ -161,15 +161,15 @@ def _digest(asked: Mapping[str, str], user: str, password: str, target: str) -> 
 
     realm, nonce, client_nonce, count = asked.get("realm", ""), asked.get("nonce", ""), secrets.token_hex(8), "00000001"
     secret, what = digest(user, realm, password), digest("GET", target)
-    said = {"username": user, "realm": realm, "nonce": nonce, "uri": target}
+    fields = {"username": user, "realm": realm, "nonce": nonce, "uri": target}
     if "qop" in asked:
-        said["response"] = digest(secret, nonce, count, client_nonce, "auth", what)
+        fields["response"] = digest(secret, nonce, count, client_nonce, "auth", what)
         more = f', qop=auth, nc={count}, cnonce="{client_nonce}"'
     else:
-        said["response"], more = digest(secret, nonce, what), ""
+        fields["response"], more = digest(secret, nonce, what), ""
     if "opaque" in asked:
-        said["opaque"] = asked["opaque"]
-    return "Digest " + ", ".join(f'{name}="{word}"' for name, word in said.items()) + f", algorithm={algorithm}{more}"
+        fields["opaque"] = asked["opaque"]
+    return "Digest " + ", ".join(f'{name}="{word}"' for name, word in fields.items()) + f", algorithm={algorithm}{more}"
 
 
 def answers(host: str, port: int, greeting: bytes, timeout: float) -> bool:

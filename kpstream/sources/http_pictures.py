@@ -55,7 +55,7 @@ def open_pictures(
     try:
         answer = get(url, access, timeout or _CONNECTS_WITHIN)
         endless = answer.content_type.startswith("multipart/")
-        begins = b"" if endless else _beginning(answer, timeout or _FIRST_PICTURE_WITHIN)
+        begins = b"" if endless else _first_bytes(answer, timeout or _FIRST_PICTURE_WITHIN)
         codec = next((codec for magic, codec in _MAGIC.items() if begins.startswith(magic)), None)
         if codec == "mjpeg" and answer.length is None:
             begins, is_over = _first_picture(answer, begins, timeout or _FIRST_PICTURE_WITHIN)
@@ -255,7 +255,7 @@ def _again(url: str, *, access: HttpAccess, rate: float | None, timeout: float |
     return open_pictures(url, access=access, rate=rate, timeout=timeout) or Stream(url, access=access, timeout=timeout)
 
 
-def _beginning(answer: HttpAnswer, timeout: float) -> bytes:
+def _first_bytes(answer: HttpAnswer, timeout: float) -> bytes:
     """The first bytes of an answer: as many as tell what it is."""
     begins = bytearray()
     while len(begins) < _SNIFFED and (data := answer.read(timeout)):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -77,7 +77,8 @@ class Appearance:
         xy[confidence <= 0] = np.nan
         confidence[np.isnan(xy[:, 0])] = 0
         fade = float(np.clip(1 - (pts - presence.known_at - fresh_for) / max_age, 0, 1))
-        return pose.but(
+        return replace(
+            pose,
             xy=xy,
             keypoint_confidence=confidence.astype(np.float32),
             xyxy=(box_around(state.xy) + self.margins).astype(np.float32),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -119,7 +120,7 @@ class Association:
             rows = max(len(keyframe.pose.xy) for keyframe in (before, last)) + 2
             way = shift(widen(outline(before.pose), rows), widen(outline(last.pose), rows))
             way *= (pts - last.pts) / (last.pts - before.pts)
-            places.append(last.pose.but(xy=last.pose.xy + way, xyxy=last.pose.xyxy + np.tile(way, 2)))
+            places.append(replace(last.pose, xy=last.pose.xy + way, xyxy=last.pose.xyxy + np.tile(way, 2)))
         return places
 
     def _judge(self, pts: float, missed: Sequence[Track]) -> None:

@@ -226,11 +226,11 @@ class Mesh:
         lost = known & ~sound
         if not lost.any():
             return moved
-        around = sound @ self._joined
-        neighbours = (self._joined @ moved) / np.maximum(around, 1)[..., None]
+        counts = sound @ self._joined
+        neighbours = (self._joined @ moved) / np.maximum(counts, 1)[..., None]
         for number in np.flatnonzero(lost.any(1)):
             certain = moved[number, sound[number]] if sound[number].any() else velocity[number, known[number]]
-            ways = np.where(around[number, :, None] > 0, neighbours[number], np.median(certain, axis=0))
+            ways = np.where(counts[number, :, None] > 0, neighbours[number], np.median(certain, axis=0))
             moved[number, lost[number]] = ways[lost[number]]
         return moved
 

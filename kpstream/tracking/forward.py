@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -65,7 +66,7 @@ class Forward:
             return None
         risk = track.risk()
         trust = min(1.0, max(0.0, 1 + self._settings.sure_below - risk))
-        return pose.but(confidence=pose.confidence * trust, stale=risk > self._settings.stale_beyond)
+        return replace(pose, confidence=pose.confidence * trust, stale=risk > self._settings.stale_beyond)
 
     def _compare(self, number: int) -> None:
         """Note how much what is under each object differs from what was there when it was last answered."""

@@ -8,6 +8,7 @@ side says how much they are to be trusted.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -81,7 +82,8 @@ def pose_between(pair: Pair, pts: float, xy: Points | None) -> Pose:
     box = (1 - share) * before.pose.xyxy + share * after.pose.xyxy
     if not np.isnan(xy).all():
         box = box + box_around(xy) - box_around(straight)
-    return nearer.but(
+    return replace(
+        nearer,
         xy=xy,
         keypoint_confidence=((1 - share) * confidence[0] + share * confidence[1]).astype(np.float32),
         xyxy=box.astype(np.float32),
@@ -111,7 +113,7 @@ def pose_at_entry(pose: Pose, path: InterpolatedPath, number: int) -> Pose:
     """The pose on a picture of the way on which an object enters."""
     xy = path.xy[number - path.first]
     box = pose.xyxy + box_around(xy) - box_around(path.xy[-1])
-    return pose.but(xy=xy[: len(pose.xy)], xyxy=box.astype(np.float32), origin="interpolated")
+    return replace(pose, xy=xy[: len(pose.xy)], xyxy=box.astype(np.float32), origin="interpolated")
 
 
 def entry_frame(pose: Pose, path: InterpolatedPath, size: tuple[int, int]) -> float:
@@ -164,7 +166,7 @@ class Interpolation:
         absent = max((answer for answer in answered if answer[0] < after.pts), default=(after.pts, -1))
         first, last = (frames.number(index) for index in (absent[1], after.frame_index))
         if first is None or last is None or number < first or not frames.is_continuous(first, last):
-            return after.pose.but(origin="interpolated") if frame.pts >= (absent[0] + after.pts) / 2 else None
+            return replace(after.pose, origin="interpolated") if frame.pts >= (absent[0] + after.pts) / 2 else None
         if track.path is None or not track.path.joins(first, last):
             track.path = back_track(frames, after.pose, first, last, self._settings)
         if number < entry_frame(after.pose, track.path, frame.size):
@@ -177,18 +179,18 @@ class Interpolation:
             return pose
         residual = track.residual = (self._settings.glide_after(seconds) * track.residual).astype(np.float32)
         moved = np.tile(np.median(residual, axis=0), 2).astype(np.float32)
-        return pose.but(xy=pose.xy + residual, xyxy=pose.xyxy + moved)
+        return replace(pose, xy=pose.xy + residual, xyxy=pose.xyxy + moved)
 
     def _on_path(self, track: Track, pair: Pair, pts: float, here: int | None) -> Pose:
         """Through the pictures where they were observed ahead, or on the straight line."""
         frames = self._memory.frames
         first, last = (frames.number(keyframe.frame_index) for keyframe in pair)
         if first is None or here is None or last is None or not first < here < last or not moves(pair, self._settings):
-            return pose_between(pair, pts, None).but(tracker_id=track.tracker_id)
+            return replace(pose_between(pair, pts, None), tracker_id=track.tracker_id)
         if track.path is None or not track.path.joins(first, last):
             if not frames.is_continuous(first, last):
                 side = pair[0] if frames.is_continuous(first, here) else pair[1]
-                return side.pose.but(origin="interpolated")
+                return replace(side.pose, origin="interpolated")
             self._connect(pair, first, last)
         assert track.path is not None
         return pose_between(pair, pts, track.path.xy[here - first])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from statistics import median
 from typing import NamedTuple
@@ -146,7 +146,7 @@ class Track:
 
     def pose_of(self, state: PointState, pts: float, fresh_for: float) -> Pose:
         """The pose that a state stands for; see `Appearance.pose_of`."""
-        return self.appearance.pose_of(state, pts, self.presence, fresh_for).but(tracker_id=self.tracker_id)
+        return replace(self.appearance.pose_of(state, pts, self.presence, fresh_for), tracker_id=self.tracker_id)
 
 
 class Memory:

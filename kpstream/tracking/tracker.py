@@ -6,6 +6,8 @@ answered is given back exactly as answered. Everything that is kept is bounded.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from kpstream.entities import Frame, Pose, Result
 from kpstream.tracking.association import Association
 from kpstream.tracking.detail import level_of
@@ -58,7 +60,7 @@ class Tracker:
         owners = self._association.owners(result, late=late)
         measured = []
         for answered, track in zip(result.poses, owners, strict=True):
-            pose = answered.but(tracker_id=track.tracker_id, origin="measured")
+            pose = replace(answered, tracker_id=track.tracker_id, origin="measured")
             keyframe = Keyframe(result.pts, result.frame_index, pose)
             measured.append(pose)
             track.answer(keyframe)

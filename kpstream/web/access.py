@@ -41,9 +41,9 @@ _HEADERS = {
 }
 _COOKIE_AGE = 30 * 24 * 3600
 """Seconds that a browser keeps the token."""
-_TOLD_AGAIN_AFTER = 3600.0
+_LOG_AGAIN_AFTER = 3600.0
 """Seconds after which the same refusal gets another line in the log."""
-_MOST_TOLD = 64
+_MOST_LOGGED = 64
 """Refusals that are remembered: whoever makes up names fills neither the memory nor the log."""
 _log = logging.getLogger("kpstream")
 
@@ -106,7 +106,7 @@ class AuthMiddleware:
         self._certificate_names = certificate_names
         self._cookie = f"kpstream-{rules.port}"
         self._clock = clock
-        self._told: dict[str, float] = {}
+        self._logged: dict[str, float] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection, as ASGI has it."""
@@ -195,11 +195,11 @@ class AuthMiddleware:
 
     def _tell(self, reason: str) -> None:
         now = self._clock()
-        if now - self._told.get(reason, -_TOLD_AGAIN_AFTER) < _TOLD_AGAIN_AFTER:
+        if now - self._logged.get(reason, -_LOG_AGAIN_AFTER) < _LOG_AGAIN_AFTER:
             return
-        self._told = {text: at for text, at in self._told.items() if now - at < _TOLD_AGAIN_AFTER}
-        if len(self._told) < _MOST_TOLD:
-            self._told[reason] = now
+        self._logged = {text: at for text, at in self._logged.items() if now - at < _LOG_AGAIN_AFTER}
+        if len(self._logged) < _MOST_LOGGED:
+            self._logged[reason] = now
             _log.warning("refused: %s", redact(reason))
 
     def _is_token(self, shown: str) -> bool:

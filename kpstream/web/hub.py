@@ -110,11 +110,11 @@ def _message(scene: Scene, numbers: dict[int, int]) -> bytes:
     return b"".join((struct.pack(">I", len(header)), header, for_viewers(scene.frame.image)))
 
 
-def class_messages(classes: list[tuple[int, Pose]], told: set[int]) -> list[str]:
-    """What a viewer has to be told before it can draw these poses; ``told`` grows by it."""
+def class_messages(classes: list[tuple[int, Pose]], known: set[int]) -> list[str]:
+    """What a viewer has to be told before it can draw these poses; ``known`` grows by it."""
     texts = []
     for number, pose in classes:
-        if number not in told:
-            told.add(number)
+        if number not in known:
+            known.add(number)
             texts.append(compact(class_document(number, pose)).decode())
     return texts

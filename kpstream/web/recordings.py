@@ -29,12 +29,12 @@ class Recordings:
 
     Args:
         folder: Nothing outside of it is shown, also not through a link. It need not exist yet.
-        beginning: Only files right in it whose names begin like this are shown; empty shows all, in its folders too.
+        name_prefix: Only files right in it whose names begin like this are shown; empty shows all, in its folders too.
     """
 
-    def __init__(self, folder: Path, beginning: str = "") -> None:
+    def __init__(self, folder: Path, name_prefix: str = "") -> None:
         self._folder = folder
-        self._beginning = beginning
+        self._name_prefix = name_prefix
 
     def documents(self) -> list[dict[str, Any]]:
         """The newest files, the newest first: name, kind, size in bytes, time of the last change, address."""
@@ -58,7 +58,7 @@ class Recordings:
 
     def find(self, name: str) -> Path | None:
         """The file of a name as `documents` gives it; None for anything else."""
-        if self._beginning and not self._belongs(name):
+        if self._name_prefix and not self._belongs(name):
             return None
         parts = name.split("/")
         if "\0" in name or "\\" in name or any(part in ("", "..") or part.startswith(".") for part in parts):
@@ -80,7 +80,7 @@ class Recordings:
         data = for_keeping(canvas)
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            stem = f"{self._beginning}_{camera}" if self._beginning else camera
+            stem = f"{self._name_prefix}_{camera}" if self._name_prefix else camera
             for ending in ("", *(f"-{count}" for count in range(2, 100))):
                 path = self._folder / f"{stem}-{stamp}{ending}.jpg"
                 with suppress(FileExistsError), path.open("xb") as file:
@@ -91,11 +91,11 @@ class Recordings:
         raise SinkError("the snapshot could not be saved: too many in one second")
 
     def _belongs(self, name: str) -> bool:
-        return "/" not in name and name.startswith(self._beginning)
+        return "/" not in name and name.startswith(self._name_prefix)
 
     def _files(self) -> list[Path]:
         root, files = str(self._folder), []
-        if self._beginning:
+        if self._name_prefix:
             with suppress(OSError):
                 names = [entry.name for entry in self._folder.iterdir()]
                 files = [self._folder / name for name in names if _is_shown(name) and self._belongs(name)]

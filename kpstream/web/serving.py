@@ -58,7 +58,7 @@ class Page:
         embed: Origins of pages that may show this one, or its pictures, as in ``https://dashboard.example.org``.
         proxies: Networks of the proxies that may say in ``X-Forwarded-*`` how the page is reached.
         recordings: The folder whose videos and snapshots are listed, and where snapshots go; None has neither.
-        beginning: Only files whose names begin like this are listed, right in that folder; empty lists all.
+        name_prefix: Only files whose names begin like this are listed, right in that folder; empty lists all.
         browser_camera: What a device's camera goes to, where the page is to offer it.
 
     Raises:
@@ -77,7 +77,7 @@ class Page:
         embed: Sequence[str] = (),
         proxies: Sequence[Network] = (),
         recordings: Path | None = None,
-        beginning: str = "",
+        name_prefix: str = "",
         browser_camera: BrowserCamera | None = None,
     ) -> None:
         if token is not None and (len(token) < MIN_TOKEN or not token.isascii() or not token.isprintable()):
@@ -90,7 +90,7 @@ class Page:
         self._certificate = tls
         self._tls: RenewableTls | None = None
         self._names, self._embed, self._proxies = tuple(names), tuple(embed), tuple(proxies)
-        self._recordings = None if recordings is None else Recordings(recordings, beginning)
+        self._recordings = None if recordings is None else Recordings(recordings, name_prefix)
         self._browser_camera = browser_camera
         self._encoder = ThreadPoolExecutor(_ENCODERS, "kpstream-web-jpeg")
         self._cameras = Cameras(self._encoder)

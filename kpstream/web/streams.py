@@ -108,7 +108,7 @@ async def mjpeg(hub: Hub) -> AsyncIterator[bytes]:
 
 
 async def _send_pictures(websocket: WebSocket, hub: Hub, wanted: _Wanted) -> None:
-    seen, told = 0, set[int]()
+    seen, known = 0, set[int]()
     while True:
         await wanted.take()
         if not await hub.newer(seen):
@@ -116,7 +116,7 @@ async def _send_pictures(websocket: WebSocket, hub: Hub, wanted: _Wanted) -> Non
         shown = hub.feed.shown
         assert shown is not None
         seen = shown.number
-        for text in class_messages(hub.classes(shown), told):
+        for text in class_messages(hub.classes(shown), known):
             await websocket.send_text(text)
         await websocket.send_bytes(await hub.message(shown))
     while not hub.closed:  # it ended, and its state can still be seen

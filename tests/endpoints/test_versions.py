@@ -67,8 +67,8 @@ def test_the_version_is_asked_for_in_the_workspace_of_the_key(transport: Transpo
     with ScriptedServer(routes=routes) as server:
         home = Home(transport, tmp_path, server.url)
         lookup = home.lookup()
-        lookup.look()
-        lookup.look()
+        lookup.look_up_if_due()
+        lookup.look_up_if_due()
     assert home.told["person"].edges == ((0, 1), (2, 0))
     assert lookup.trouble == ""
     assert paths(server) == ["/", "/demo-ws/my-pose/3"]
@@ -86,7 +86,7 @@ def test_other_forms_of_the_workspace_and_places_of_the_skeletons(
     version = {"version": {}, "project": {}, where: skeletons} if where else {"version": {}, **skeletons}
     with ScriptedServer(routes={"/": Reply(body=workspace), "/demo-ws/my-pose/3": Reply(body=version)}) as server:
         home = Home(transport, tmp_path, server.url)
-        home.lookup().look()
+        home.lookup().look_up_if_due()
     assert "person" in home.told
 
 
@@ -96,7 +96,7 @@ def test_a_model_of_another_workspace_is_found_by_what_the_server_downloads(
     routes = {"/": Reply(body=recorded("workspace.json")), "/ort/my-pose/3": Reply(body=recorded("ort.json"))}
     with ScriptedServer(routes=routes) as server:
         home = Home(transport, tmp_path, server.url)
-        home.lookup().look()
+        home.lookup().look_up_if_due()
     assert home.told["person"].names == COCO_NAMES[:11]
     assert paths(server) == ["/", "/demo-ws/my-pose/3", "/ort/my-pose/3"]
 
@@ -107,7 +107,7 @@ def test_a_model_named_by_a_slug_is_found_by_the_files_of_its_weights(transport:
         server.route("/models/v1/external/weights", Reply(body=weights))
         server.route("/files/keypoints_metadata.json", Reply(body=recorded("ort.json")["ort"]["keypoints_metadata"]))
         home = Home(transport, tmp_path, server.url)
-        home.lookup("demo-ws/my-model").look()
+        home.lookup("demo-ws/my-model").look_up_if_due()
     assert set(home.told) == {"person", "person-2"}
     ort, weights_request, file = server.requests
     assert (ort.path, weights_request.query["modelId"]) == ("/ort/demo-ws/my-model", "demo-ws/my-model")
@@ -119,16 +119,16 @@ def test_a_file_that_is_elsewhere_than_on_https_is_not_fetched(transport: Transp
         weights = json.loads(json.dumps(recorded("weights.json")).replace("{base}", "file:///etc"))
         server.route("/models/v1/external/weights", Reply(body=weights))
         home = Home(transport, tmp_path, server.url)
-        home.lookup("demo-ws/my-model").look()
+        home.lookup("demo-ws/my-model").look_up_if_due()
     assert home.told == {}
 
 
 def test_what_was_found_is_not_asked_for_again_by_the_next_run(transport: Transport, tmp_path: Path) -> None:
     with ScriptedServer(routes={"/ort/a/b": Reply(body=recorded("ort.json"))}) as server:
         home, again = Home(transport, tmp_path, server.url), Home(transport, tmp_path, server.url)
-        home.lookup("a/b").look()
+        home.lookup("a/b").look_up_if_due()
         asked = len(server.requests)
-        again.lookup("a/b", key="", hosted=True).look()
+        again.lookup("a/b", key="", hosted=True).look_up_if_due()
         assert len(server.requests) == asked
     assert again.told == home.told
     (file,) = tmp_path.iterdir()
@@ -141,11 +141,11 @@ def test_what_was_found_is_not_asked_for_again_by_the_next_run(transport: Transp
 def test_a_damaged_cache_is_written_anew(transport: Transport, tmp_path: Path, damage: bytes) -> None:
     with ScriptedServer(routes={"/ort/a/b": Reply(body=recorded("ort.json"))}) as server:
         home = Home(transport, tmp_path, server.url)
-        home.lookup("a/b").look()
+        home.lookup("a/b").look_up_if_due()
         (file,) = tmp_path.iterdir()
         file.write_bytes(damage)
         again = Home(transport, tmp_path, server.url)
-        again.lookup("a/b").look()
+        again.lookup("a/b").look_up_if_due()
     assert again.told == home.told
     assert load_skeleton_file(file) == home.told
 
@@ -154,7 +154,7 @@ def test_a_cache_that_cannot_be_written_is_no_fault(transport: Transport, tmp_pa
     (tmp_path / "file").write_text("in the way")
     with ScriptedServer(routes={"/ort/a/b": Reply(body=recorded("ort.json"))}) as server:
         home = Home(transport, tmp_path / "file", server.url)
-        home.lookup("a/b").look()
+        home.lookup("a/b").look_up_if_due()
     assert "person" in home.told
 
 
@@ -162,10 +162,10 @@ def test_a_refusal_is_final(transport: Transport, tmp_path: Path) -> None:
     with ScriptedServer(routes={"/": Reply(401, {"error": "This API key does not exist."})}) as server:
         home = Home(transport, tmp_path, server.url)
         lookup = home.lookup()
-        lookup.look()
+        lookup.look_up_if_due()
         asked = len(server.requests)
         home.clock.advance(1e6)
-        lookup.look()
+        lookup.look_up_if_due()
         assert len(server.requests) == asked
     assert "does not exist" in lookup.trouble
     assert list(tmp_path.iterdir()) == []
@@ -185,14 +185,14 @@ def test_a_failure_that_may_pass_is_tried_again_later_and_ever_more_rarely(
         asked_at = []
         for second in range(0, 241, 10):
             before = len(server.requests)
-            lookup.look()
+            lookup.look_up_if_due()
             asked_at += [second] * (len(server.requests) - before)
             home.clock.advance(10)
         assert asked_at == [0, 30, 90, 210]
         assert "later" in lookup.trouble
         healthy.set()
         home.clock.advance(1000)
-        lookup.look()
+        lookup.look_up_if_due()
     assert lookup.trouble == ""
     assert "person" in home.told
 
@@ -202,10 +202,10 @@ def test_nobody_waits_for_the_thread_that_asks(transport: Transport, tmp_path: P
     with ScriptedServer(routes={"/ort/a/b": Reply(body=recorded("ort.json"), hold=go)}) as server:
         home = Home(transport, tmp_path, server.url)
         lookup = home.lookup("a/b")
-        first = threading.Thread(target=lookup.look)
+        first = threading.Thread(target=lookup.look_up_if_due)
         first.start()
         server.wait_for(1)
-        lookup.look()  # returns though the first has no answer yet
+        lookup.look_up_if_due()  # returns though the first has no answer yet
         assert home.told == {}
         go.set()
         first.join()
@@ -216,10 +216,10 @@ def test_the_hosted_api_is_not_asked_without_a_key(transport: Transport, tmp_pat
     with ScriptedServer() as server:
         home = Home(transport, tmp_path, server.url)
         lookup = home.lookup(key="", hosted=True)
-        lookup.look()
+        lookup.look_up_if_due()
         assert server.requests == []
         assert "no API key" in lookup.trouble
-        home.lookup(key="").look()  # an API of one's own may want none
+        home.lookup(key="").look_up_if_due()  # an API of one's own may want none
         assert len(server.requests) > 0
 
 
@@ -232,7 +232,7 @@ def test_whatever_the_api_says_nothing_is_raised(tmp_path: Path, answers: list[A
     with ScriptedServer(routes=dict(zip(names, replies, strict=True))) as server:
         home = Home(transport, tmp_path, server.url)
         lookup = home.lookup()
-        lookup.look()
+        lookup.look_up_if_due()
         transport.close()
     assert home.told or lookup.trouble
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from kpstream.entities import Frame, Pose, Result, Stats
@@ -41,7 +43,7 @@ class Prepared:
 def test_a_scene_is_stale_with_its_answers_or_with_all_of_its_poses(
     stale: tuple[bool, ...], age: float, expected: bool
 ) -> None:
-    tracker = Prepared(*(truth(0).but(stale=is_stale) for is_stale in stale))
+    tracker = Prepared(*(replace(truth(0), stale=is_stale) for is_stale in stale))
     renderer = Renderer(tracker, None, (), None, is_live=True, clock=ManualClock())
     renderer.update(Result(0, 0.0, (), 0, 0, 0))
     frame = Frame(1, age, age, SyntheticSource().picture(1))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import json
+from dataclasses import replace
 from math import nan
 from pathlib import Path
 
@@ -147,7 +148,7 @@ def test_a_folder_that_is_not_there_is_told_in_one_line(tmp_path: Path) -> None:
 
 def test_a_pose_without_colours_keeps_its_skeleton(tmp_path: Path) -> None:
     journal = opened(tmp_path / "journal")
-    journal.note(0, Answer((truth(0).but(skeleton=COCO),)))
+    journal.note(0, Answer((replace(truth(0), skeleton=COCO),)))
     recalled = journal.recall(0)
     assert recalled is not None
     assert recalled.poses[0].skeleton == COCO

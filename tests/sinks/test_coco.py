@@ -100,7 +100,7 @@ def test_a_pose_becomes_an_annotation(tmp_path: Path) -> None:
 
 
 def test_a_keypoint_below_the_threshold_is_labelled_but_not_visible(tmp_path: Path) -> None:
-    unsure = person(skeleton=HAND, missing=()).but(keypoint_confidence=np.array([0.29, 0.3, 0.31], np.float32))
+    unsure = replace(person(skeleton=HAND, missing=()), keypoint_confidence=np.array([0.29, 0.3, 0.31], np.float32))
     (annotation,) = dataset(tmp_path / "a.json", scene(0, unsure))["annotations"]
     assert annotation["keypoints"][2::3] == [1, 2, 2]
     assert annotation["num_keypoints"] == 3
@@ -127,7 +127,7 @@ def test_a_keypoint_below_the_threshold_is_labelled_but_not_visible(tmp_path: Pa
 def test_boxes_end_at_the_edges_of_the_picture(
     box: tuple[float, ...], expected: list[float] | None, tmp_path: Path
 ) -> None:
-    pose = person().but(xyxy=np.array(box, np.float32))
+    pose = replace(person(), xyxy=np.array(box, np.float32))
     found = dataset(tmp_path / "a.json", scene(0, pose, person()))["annotations"]
     assert [one["bbox"] for one in found][:-1] == [expected] * (expected is not None)
 
@@ -138,7 +138,7 @@ def test_boxes_end_at_the_edges_of_the_picture(
 )
 def test_a_keypoint_outside_the_picture_is_not_labelled(at: tuple[float, float], flag: int, tmp_path: Path) -> None:
     xy = np.array([at, (10, 10), (20, 20)], np.float32)
-    pose = person(skeleton=HAND, missing=()).but(xy=xy)
+    pose = replace(person(skeleton=HAND, missing=()), xy=xy)
     (annotation,) = dataset(tmp_path / "a.json", scene(0, pose))["annotations"]
     assert annotation["keypoints"][2::3] == [flag, 2, 2]
     assert annotation["keypoint_scores"][0] == (0.9 if flag else 0)
@@ -162,7 +162,7 @@ def test_whatever_reaches_outside_the_file_stays_inside(
     size: tuple[int, int],
 ) -> None:
     box = np.array([*corner, corner[0] + sides[0], corner[1] + sides[1]], np.float32)
-    pose = person(skeleton=HAND, missing=()).but(xy=np.array(points, np.float32), xyxy=box)
+    pose = replace(person(skeleton=HAND, missing=()), xy=np.array(points, np.float32), xyxy=box)
     dataset(tmp_path_factory.mktemp("coco") / "a.json", scene(0, pose, size=size))
 
 

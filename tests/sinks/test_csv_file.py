@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -81,7 +82,7 @@ def test_what_is_not_known_is_empty(tmp_path: Path) -> None:
 
 
 def test_a_stale_pose_is_stale_in_its_own_rows(tmp_path: Path) -> None:
-    rows = table(tmp_path / "a.csv", scene(0, bare_box(), bare_box().but(stale=True)))
+    rows = table(tmp_path / "a.csv", scene(0, bare_box(), replace(bare_box(), stale=True)))
     assert [row["stale"] for row in rows] == ["0", "1"]
 
 

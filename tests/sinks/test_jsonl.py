@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from math import isnan, nan
 from pathlib import Path
 from typing import Any
@@ -171,7 +172,7 @@ def test_a_reader_who_leaves_ends_it_with_one_line() -> None:
 
 def test_what_was_written_is_read_again(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
-    write(path, scene(3, person(3), bare_box().but(stale=True)), scene(4), scene(9, person(None, missing=())))
+    write(path, scene(3, person(3), replace(bare_box(), stale=True)), scene(4), scene(9, person(None, missing=())))
     recorded = read_poses(path)
     assert list(recorded) == [3, 4, 9]
     first, ball = recorded[3].poses

@@ -220,7 +220,7 @@ def test_beside_other_files_only_those_of_the_recording_are_shown(camera: Camera
     for name in ("door.mp4", "door_2026-11-23T14-05-00Z.mp4", "private.jpg", "album/door.mp4"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"film")
-    with served(camera, recordings=tmp_path, beginning="door") as page, client_of(page) as client:
+    with served(camera, recordings=tmp_path, name_prefix="door") as page, client_of(page) as client:
         shown = {one["name"] for one in client.get("/api/recordings").json()["recordings"]}
         assert shown == {"door.mp4", "door_2026-11-23T14-05-00Z.mp4"}
         assert client.get("/recordings/door.mp4").status_code == 200
