@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from kpstream.cli.app import app
 from kpstream.cli.options import takes
 from kpstream.cli.terminal import say
-from kpstream.errors import UsageError
+from kpstream.errors import EndpointError, SourceError, UsageError
 from kpstream.options import DrawOptions, ModelOptions
+from kpstream.redact import redact
+
+if TYPE_CHECKING:
+    from kpstream.image import ImagePredictor
+    from kpstream.sinks.output import OutputFile
 
 
 @app.command()
@@ -56,9 +62,40 @@ def image(
     say(f"with {endpoint.name}")
     drawing_request = DrawingRequest(form, stroke, labels)
     with closing(ImagePredictor(endpoint, model.filters, drawing_request)) as predictor:
-        for picture in pictures:
-            prediction, shown = predictor.predict(picture, wants_drawing=save is not None)
-            if prediction.document is not None:
-                lines.write(f"{json.dumps(prediction.document, separators=(',', ':'))}\n".encode())
-            if save is not None:
-                save_picture(save, prediction, shown, annotator)
+        if len(pictures) > 1:
+            _predict_all(predictor, pictures, lines)
+            return
+        prediction, shown = predictor.predict(pictures[0], wants_drawing=save is not None)
+        if prediction.document is not None:
+            lines.write(_line(prediction.document))
+        if save is not None:
+            save_picture(save, prediction, shown, annotator)
+
+
+def _predict_all(predictor: ImagePredictor, pictures: Sequence[str], lines: OutputFile) -> None:
+    """Write a line for each picture; one that is broken does not keep the others from theirs.
+
+    Raises:
+        EndpointError: The endpoint answered about none of the pictures before.
+        Exit: All are done, and some were broken.
+    """
+    exit_code, answered = 0, 0
+    for picture in pictures:
+        try:
+            prediction, _ = predictor.predict(picture, wants_drawing=False)
+        except (SourceError, EndpointError) as error:
+            if isinstance(error, EndpointError) and not answered:
+                raise
+            text = str(error)
+            say(f"error: {text if picture in text else f'{picture}: {text}'}")
+            exit_code = exit_code or error.exit_code
+            continue
+        answered += 1
+        if prediction.document is not None:
+            lines.write(_line({"source": redact(picture), **prediction.document}))
+    if exit_code:
+        raise typer.Exit(exit_code)
+
+
+def _line(document: Mapping[str, Any]) -> bytes:
+    return f"{json.dumps(document, separators=(',', ':'))}\n".encode()

@@ -295,6 +295,35 @@ def test_several_pictures_give_a_line_each(at: list[str], tmp_path: Path, capfd:
     assert run("image", tmp_path / "a.png", tmp_path / "b.png", *at) == 0
     answers = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
     assert [answer["image"] for answer in answers] == 2 * [{"width": 64, "height": 36}]
+    assert [answer["source"] for answer in answers] == [str(tmp_path / "a.png"), str(tmp_path / "b.png")]
+
+
+def test_a_broken_picture_keeps_no_other_from_its_line(
+    at: list[str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("a.png", "b.png"):
+        cv2.imwrite(str(tmp_path / name), np.zeros((36, 64, 3), np.uint8))
+    (tmp_path / "cut.png").write_bytes((tmp_path / "a.png").read_bytes()[:30])
+    names = ("cut.png", "a.png", "missing.png", "b.png")
+    assert run("image", *(tmp_path / name for name in names), *at) == 3
+    out, err = capfd.readouterr()
+    assert [json.loads(line)["source"] for line in out.splitlines()] == [str(tmp_path / n) for n in ("a.png", "b.png")]
+    errors = [line for line in err.splitlines() if "error:" in line]
+    assert len(errors) == 2
+    assert "cut.png" in errors[0]
+    assert "missing.png" in errors[1]
+
+
+def test_an_endpoint_that_refuses_the_first_picture_is_not_asked_about_the_others(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("a.png", "b.png"):
+        cv2.imwrite(str(tmp_path / name), np.zeros((36, 64, 3), np.uint8))
+    with ScriptedServer(lambda _: Reply(401, b"{}")) as server:
+        at = ["--model", "my-pose/3", "--endpoint", server.url, "--api-url", server.url]
+        assert run("image", tmp_path / "a.png", tmp_path / "b.png", *at) == 4
+        assert sum(request.method == "POST" for request in server.requests) == 1
+    assert capfd.readouterr().out == ""
 
 
 def test_a_url_is_handed_to_the_endpoint(
