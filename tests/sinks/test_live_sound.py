@@ -192,6 +192,18 @@ def test_a_microphone_that_is_mute_holds_nothing_back(microphone: tuple[str, int
 
 
 @pytest.mark.parametrize("microphone", [ALAW, AAC])
+def test_before_it_is_closed_all_but_the_last_second_plays(microphone: tuple[str, int, int], tmp_path: Path) -> None:
+    sink = VideoSink(tmp_path / "a.mp4", preset="ultrafast", frame_rate=30)
+    for one in Camera(microphone).scenes(0.0, 5.5):
+        sink.write(one, one.frame.image)
+    (tmp_path / "cut.mp4").write_bytes((tmp_path / "a.mp4").read_bytes())
+    sink.close()
+    assert times_of(tmp_path / "cut.mp4")[-1] > 4.5
+    assert_in_sync(tmp_path / "cut.mp4", len(flashes_of(tmp_path / "cut.mp4")))
+    assert len(flashes_of(tmp_path / "cut.mp4")) >= 4
+
+
+@pytest.mark.parametrize("microphone", [ALAW, AAC])
 def test_every_segment_has_its_own_sound(microphone: tuple[str, int, int], tmp_path: Path) -> None:
     sink = SegmentedVideo(tmp_path, "cam", segment=2.0, preset="ultrafast", frame_rate=30)
     for one in Camera(microphone).scenes(0.2, 6.0):
