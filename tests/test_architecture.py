@@ -92,8 +92,8 @@ FLOORS: dict[str, str] = {
     ),
     "site_file": "sections < reading rules",
     "sources": (
-        "hearing http jpegs live_clock masked numbering paced picture stall survey taken timeline < opening webcam "
-        "< decoder < file stream < http_pictures"
+        "deinterlace hearing http jpegs live_clock masked numbering paced stall survey taken timeline tone_map "
+        "< opening picture webcam < decoder < file stream < http_pictures"
     ),
     "testing": "fakes scripted_server",
     "tracking": (

@@ -37,6 +37,7 @@ def open_source(
     timeout: float | None = None,
     with_sound: bool = False,
     access: HttpAccess = USUAL_ACCESS,
+    deinterlace: bool = True,
 ) -> Source:
     """Open a camera, a stream or a video file; blocks until it is open, or cannot be.
 
@@ -51,6 +52,7 @@ def open_source(
         timeout: Seconds that a camera or a server may be silent; None learns them from its own pace.
         with_sound: Let the frames of what is live, or played as if it were, have its sound, for who records it.
         access: How web servers are asked.
+        deinterlace: Make interlaced pictures whole.
 
     Raises:
         SourceOpenError: It cannot be opened; the text says why, and what to do.
@@ -60,12 +62,19 @@ def open_source(
         return Webcam(int(text), size=size, frame_rate=frame_rate, timeout=timeout or _WEBCAM_TIMEOUT)
     if text.startswith("/dev/"):
         return Webcam(text, size=size, frame_rate=frame_rate, timeout=timeout or _WEBCAM_TIMEOUT)
-    open_file = partial(VideoFile, with_sound=with_sound and paced)
+    open_file = partial(VideoFile, with_sound=with_sound and paced, deinterlace=deinterlace)
     if is_address(text):
         source = _open_address(
             in_small_letters(text),
             partial(open_pictures, access=access, rate=frame_rate, timeout=timeout),
-            partial(Stream, rtsp_transport=rtsp_transport, timeout=timeout, with_sound=with_sound, access=access),
+            partial(
+                Stream,
+                rtsp_transport=rtsp_transport,
+                timeout=timeout,
+                with_sound=with_sound,
+                access=access,
+                deinterlace=deinterlace,
+            ),
             open_file,
         )
     else:

@@ -19,6 +19,7 @@ from av.video.stream import VideoStream
 from kpstream.errors import SourceReadError
 from kpstream.redact import redact
 from kpstream.sound import SoundBuffer
+from kpstream.sources.deinterlace import Deinterlacer
 from kpstream.sources.hearing import hearing_of
 from kpstream.sources.numbering import Numbering
 from kpstream.sources.opening import NEARLY, explain, open_video, shown
@@ -41,6 +42,7 @@ class Decoder:
         timeout: Seconds to wait for each step of opening, and for each packet; None waits for ever.
         by_slices: Use threads for the slices of a picture.
         with_sound: Read the sound, too, and keep it for a while.
+        deinterlace: Make interlaced pictures whole.
         numbering: Told of each packet that is decoded.
 
     Raises:
@@ -55,12 +57,14 @@ class Decoder:
         timeout: float | None = None,
         by_slices: bool = False,
         with_sound: bool = False,
+        deinterlace: bool = True,
         numbering: Numbering | None = None,
     ) -> None:
         self.place: Place | None = None
-        """Of the first packet that was read since the opening, or the last `seek`."""
+        """Of the first packet of pictures that was read since the opening, or the last `seek`."""
         self.refused = 0
         """How many packets could not be decoded."""
+        self._whole = Deinterlacer() if deinterlace else None
         self._numbering = numbering
         self._reference = reference
         self._timeout = timeout
@@ -88,15 +92,16 @@ class Decoder:
         while not self._ready:
             packet = self._packet()
             if packet is None:
-                return None
-            self.place = self.place or place_of(packet)
-            if packet.stream_index == self.stream.index:
-                self._ready.extend(self._decoded(packet))
+                self._ready.extend(self._whole.flush() if self._whole is not None else ())
+                break
+            if packet.stream.index == self.stream.index:  # at the end it is an empty one without a number
+                self.place = self.place or place_of(packet)
+                self._ready.extend(self._made_whole(self._decoded(packet)))
             elif self._hearing is not None:
                 self._hearing.take(packet)
             if not self._ready and time.monotonic() - asked_at > picture_timeout:
                 raise SourceReadError(f"{self._name}: data came for {picture_timeout:g} s, but no picture")
-        return self._ready.popleft()
+        return self._ready.popleft() if self._ready else None
 
     @property
     def sound(self) -> SoundBuffer | None:
@@ -119,6 +124,8 @@ class Decoder:
     def seek(self, stamp: int) -> bool:
         """Go on from the last key picture at or before ``stamp``, in units of the stream; False where that fails."""
         self._ready.clear()
+        if self._whole is not None:
+            self._whole.forget()
         try:
             self.container.seek(stamp, stream=self.stream)
         except FFmpegError:
@@ -159,6 +166,11 @@ class Decoder:
         if fault:
             raise SourceReadError(f"{self._name}: {fault}")
         return packet
+
+    def _made_whole(self, pictures: list[VideoFrame]) -> list[VideoFrame]:
+        if self._whole is None:
+            return pictures
+        return [whole for picture in pictures for whole in self._whole.feed(picture)]
 
     def _decoded(self, packet: Packet[VideoStream]) -> list[VideoFrame]:
         if self._numbering is not None and holds_a_picture(packet):

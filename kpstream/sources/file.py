@@ -66,6 +66,7 @@ class VideoFile:
         start: The first frame at or after this pts is the first to be given; those before it are counted.
         end: The first frame at or after this pts is not given any more.
         with_sound: Let frames have the sound, as those of a live source; who works on the whole reads it from the file.
+        deinterlace: Make interlaced pictures whole.
 
     Raises:
         SourceOpenError: No such file, no permission, no video.
@@ -74,7 +75,15 @@ class VideoFile:
     is_live = False
     stall_timeout = inf
 
-    def __init__(self, path: str | Path, *, start: float = 0.0, end: float = inf, with_sound: bool = False) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        start: float = 0.0,
+        end: float = inf,
+        with_sound: bool = False,
+        deinterlace: bool = True,
+    ) -> None:
         self.name = redact(path)
         """The path as given, without any password."""
         self.frame_size = (0, 0)
@@ -94,6 +103,7 @@ class VideoFile:
         self._reference = str(path) if remote else f"file:{path}"
         self._options = {"reconnect": "1"} if remote else {}
         self._timeout = _TIMEOUT if remote else None
+        self._deinterlace = deinterlace
         self._path, self._start, self._end, self._with_sound = path, start, end, with_sound
         self._decoder: Decoder | None = None
         self._convert = Converter()
@@ -113,7 +123,13 @@ class VideoFile:
         Raises:
             SourceOpenError: It is gone, or was replaced by something else.
         """
-        other = VideoFile(self._path, start=self._start, end=self._end, with_sound=self._with_sound)
+        other = VideoFile(
+            self._path,
+            start=self._start,
+            end=self._end,
+            with_sound=self._with_sound,
+            deinterlace=self._deinterlace,
+        )
         if at is not None:
             other._open_at(at)
         return other
@@ -170,6 +186,7 @@ class VideoFile:
             options=self._options,
             timeout=self._timeout,
             with_sound=self._with_sound,
+            deinterlace=self._deinterlace,
             numbering=self._numbering,
         )
         self._declare(decoder.container, decoder.stream)

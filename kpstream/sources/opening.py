@@ -111,7 +111,7 @@ def open_video(
             kind = Refused
     if fault:
         raise kind(f"cannot open {redact(shown(reference))}: {fault}")
-    stream = _pictures_of(container)
+    stream = _pictures_of(container, redact(shown(reference)))
     if stream is None:
         container.close()
         raise SourceOpenError(f"cannot open {redact(shown(reference))}: there is no video in it")
@@ -189,13 +189,27 @@ def shown(reference: str) -> str:
     return reference.removeprefix("file:")
 
 
-def _pictures_of(container: InputContainer) -> VideoStream | None:
-    """The first stream of pictures that is neither the cover of a piece of music nor drawn text."""
-    for stream in container.streams.video:
-        codec = stream.codec_context
-        if codec is not None and codec.name not in _DRAWN_TEXT and not stream.disposition & Disposition.attached_pic:
-            return stream
-    return None
+def _pictures_of(container: InputContainer, name: str) -> VideoStream | None:
+    """The default stream of pictures that is neither the cover of a piece of music nor drawn text, else the first."""
+    found = [stream for stream in container.streams.video if _holds_pictures(stream)]
+    if not found:
+        return None
+    default = next((stream for stream in found if stream.disposition & Disposition.default), found[0])
+    if len(found) > 1:
+        size = f"{default.codec_context.width}x{default.codec_context.height}"
+        _tell_of_tracks(name, len(found), f"number {found.index(default) + 1}, {size},")
+    return default
+
+
+def _holds_pictures(stream: VideoStream) -> bool:
+    codec = stream.codec_context
+    not_shown = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.dependent
+    return codec is not None and codec.name not in _DRAWN_TEXT and not stream.disposition & not_shown
+
+
+@cache
+def _tell_of_tracks(name: str, count: int, which: str) -> None:
+    _log.warning("%s has %d tracks of pictures: the default one, %s is used", name, count, which)
 
 
 def _no_answer(timeout: float | None) -> str:

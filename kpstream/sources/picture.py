@@ -7,8 +7,11 @@ is still small, and they keep their buffers. A fresh buffer for each picture cos
 
 from __future__ import annotations
 
+import os
 import struct
+import tempfile
 from math import cos, radians, sin
+from pathlib import Path
 from typing import Any, cast
 
 from av.error import FFmpegError
@@ -19,6 +22,7 @@ from av.video.frame import VideoFrame
 
 from kpstream.entities import Image
 from kpstream.errors import SourceReadError
+from kpstream.sources.tone_map import CURVES, Curve, cube_of
 
 _MATRICES = {0, 1, 2, 4, 5, 6, 7, 9}
 _PRIMARIES = {1, 2, *range(4, 13), 22}
@@ -26,7 +30,7 @@ _TRANSFERS = {1, 2, *range(4, 9), *range(11, 19)}
 _RANGES = {0, 1, 2}
 """What FFmpeg's scaler knows of AVColorSpace, AVColorPrimaries, AVColorTransferCharacteristic and AVColorRange."""
 _UNSPECIFIED, _UNSPECIFIED_RANGE = 2, 0
-_Kind = tuple[int, int, str, int, int, int]
+_Kind = tuple[int, int, str, int, int, int, int]
 
 
 class Converter:
@@ -55,6 +59,7 @@ class Converter:
             picture.colorspace,
             picture.color_range,
             picture.rotation,
+            picture.color_trc,
         )
         try:
             if kind != self._kind:
@@ -67,7 +72,7 @@ class Converter:
             raise SourceReadError(f"cannot show pictures of {picture.format.name} pixels") from None
 
     def _build(self, kind: _Kind, turns: list[tuple[str, str]]) -> None:
-        width, height, form, matrix, colour_range, _ = kind
+        width, height, form, matrix, colour_range, _, transfer = kind
         graph = Graph()
         graph.threads = 1  # a picture is converted in less time than it takes to wake a second thread
         entry = graph.add(
@@ -80,9 +85,22 @@ class Converter:
         )
         way_out = graph.add("buffersink")
         between = [graph.add(name, arguments) for name, arguments in turns]
+        if transfer in CURVES:
+            between += [graph.add("scale"), graph.add("format", "pix_fmts=gbrp12le"), _table(graph, CURVES[transfer])]
         graph.link_nodes(entry, *between, graph.add("scale"), graph.add("format", "pix_fmts=bgr24"), way_out)
         graph.configure()
         self._graph, self._entry, self._exit, self._kind = graph, entry, way_out, kind
+
+
+def _table(graph: Graph, curve: Curve) -> FilterContext:
+    """The filter that makes colours of high dynamic range ordinary ones."""
+    handle, path = tempfile.mkstemp(suffix=".cube")
+    try:
+        with os.fdopen(handle, "w") as file:
+            file.write(cube_of(curve))
+        return graph.add("lut3d", file=path)
+    finally:
+        Path(path).unlink()
 
 
 def _forget_unknown_colours(picture: VideoFrame) -> None:

@@ -62,6 +62,7 @@ class Stream:
             from the stream's own intervals.
         with_sound: Give the sound beside the pictures, too.
         access: How web servers are asked.
+        deinterlace: Make interlaced pictures whole, which takes one more picture of time.
 
     Raises:
         SourceOpenError: No answer, no such stream, no access.
@@ -77,6 +78,7 @@ class Stream:
         timeout: float | None = None,
         with_sound: bool = False,
         access: HttpAccess = USUAL_ACCESS,
+        deinterlace: bool = True,
     ) -> None:
         remember_secrets(url)
         self.name = redact(url)
@@ -87,7 +89,15 @@ class Stream:
         """Declared seconds; NaN for all that is live. Not NaN: this address is a recording."""
         self.opener = Opener(
             self.name,
-            partial(Stream, url, rtsp_transport=rtsp_transport, timeout=timeout, with_sound=with_sound, access=access),
+            partial(
+                Stream,
+                url,
+                rtsp_transport=rtsp_transport,
+                timeout=timeout,
+                with_sound=with_sound,
+                access=access,
+                deinterlace=deinterlace,
+            ),
         )
         """Connects to the same stream anew."""
         self._is_rtsp = url.startswith("rtsp")
@@ -100,7 +110,7 @@ class Stream:
         self._stall = StallTimeout(limit if parts_of(url).path.endswith(".m3u8") else timeout)
         if timeout is None:
             must_answer(url, _ANSWERS_WITHIN)
-        open_it = partial(Decoder, url, timeout=limit, by_slices=True)
+        open_it = partial(Decoder, url, timeout=limit, by_slices=True, deinterlace=deinterlace)
         self._decoder = self._connect(open_it, partial(_options, url, rtsp_transport, access), with_sound=with_sound)
         container, stream = self._decoder.container, self._decoder.stream
         rate = float(stream.average_rate or stream.guessed_rate or 0)

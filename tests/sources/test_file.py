@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from itertools import pairwise
 from math import inf, isnan
 from pathlib import Path
@@ -12,6 +13,8 @@ from typing import NamedTuple
 import av
 import numpy as np
 import pytest
+from av.stream import Disposition
+from av.video.stream import VideoStream
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -210,7 +213,7 @@ def test_any_form_of_pixels_becomes_bgr(tmp_path: Path, codec: str, pix_fmt: str
     assert np.abs(frames[1].image.astype(int) - picture(1, size)).mean() < 3
 
 
-def test_interlaced_video_is_given_as_it_is(tmp_path: Path) -> None:
+def test_interlaced_video_is_given_frame_for_frame(tmp_path: Path) -> None:
     path = write_video(tmp_path / "clip.mkv", steady(6), options={"x264-params": "tff=1"})
     assert [number_in(frame.image) for frame in frames_of(VideoFile(path))] == list(range(6))
 
@@ -320,3 +323,34 @@ def test_what_is_not_declared_is_not_known(tmp_path: Path) -> None:
     assert isnan(source.duration)
     assert source.frame_count == 0
     assert not source.has_audio
+
+
+@pytest.mark.parametrize("default", [0, 1])
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
+def test_of_several_tracks_the_default_one_is_given_and_told(
+    default: int, suffix: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / f"clip{suffix}"
+    with av.open(str(path), "w") as container:
+        streams = [container.add_stream("libx264", rate=25) for _ in range(2)]
+        for number, stream in enumerate(streams):
+            assert isinstance(stream, VideoStream)
+            stream.width, stream.height, stream.pix_fmt = 96 + 32 * number, 64, "yuv420p"
+            stream.disposition = Disposition.default if number == default else Disposition(0)
+        for place in range(6):
+            for number, stream in enumerate(streams):
+                assert isinstance(stream, VideoStream)
+                frame = av.VideoFrame.from_ndarray(picture(place, (96 + 32 * number, 64)), "bgr24")
+                frame.pts, frame.time_base = place, Fraction(1, 25)
+                container.mux(stream.encode(frame))
+        for stream in streams:
+            assert isinstance(stream, VideoStream)
+            container.mux(stream.encode(None))
+    with caplog.at_level(logging.WARNING):
+        frames = frames_of(VideoFile(path))
+        part = frames_of(VideoFile(path, start=0.1))
+    assert {frame.size for frame in frames} == {(96 + 32 * default, 64)}
+    assert [number_in(frame.image) for frame in frames] == list(range(6))
+    assert [frame.index for frame in part] == [3, 4, 5]
+    told = [record.getMessage() for record in caplog.records if "tracks of pictures" in record.getMessage()]
+    assert len(told) == 1
