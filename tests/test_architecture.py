@@ -43,7 +43,7 @@ PLAN: dict[str, set[str]] = {
     "dispatch": {"options", "interfaces", "channel", "entities", "errors", "meters", "redact"},
     "serving": {"errors"},
     "server": {"entities", "errors", "skeleton", "redact", "models", "serving", "wire"},
-    "delivery": {"channel", "entities", "errors", "events", "options", "redact", "sinks"},
+    "delivery": {"channel", "entities", "errors", "events", "options", "redact", "serving", "sinks"},
     "web": {"entities", "errors", "interfaces", "options", "redact", "serving", "sinks", "skeleton", "wire"},
     # beam: the loops
     "pipeline": {*_GROUND, "interfaces", "tracking", "render", "dispatch"},
@@ -55,7 +55,8 @@ PLAN: dict[str, set[str]] = {
     "image": {*_GROUND, "interfaces", "endpoints", "sinks", "wire"},
     # roof: options to objects
     "site_file": {
-        "camera", "dispatch", "endpoints", "errors", "events", "options", "redact", "sinks", "sources", "web",
+        "camera", "delivery", "dispatch", "endpoints", "entities", "errors", "events", "options", "redact", "serving",
+        "sinks", "sources", "web",
     },
     "cli": {
         "camera", "delivery", "dispatch", "endpoints", "entities", "errors", "events", "image", "interfaces", "models",
@@ -67,7 +68,10 @@ PLAN: dict[str, set[str]] = {
 FLOORS: dict[str, str] = {
     "camera": "sink_group spec status_log < endpoint_pool settings < outputs < assembly < session < site",
     "cli": "checks cores options signals terminal < app page rules < annotate doctor events image live serve site",
-    "delivery": "arming database media retention schema snapshot < listing store < recorder",
+    "delivery": (
+        "arming backoff media outbox retention schema snapshot < cloud_events database selection < destination listing "
+        "writer < notify program store webhook < recorder worker"
+    ),
     "dispatch": (
         "change dealer retry workers < rule sampling < breaker fair_share gate < endpoint_gate sender < requester"
     ),
@@ -78,7 +82,9 @@ FLOORS: dict[str, str] = {
         "machine rules < moment tables < bodies happenings < conditions < judges < engine < observations < watch"
     ),
     "models": "runtime < movenet",
-    "options": "declared naming units < drawing events model outputs page recording requests rules source view",
+    "options": (
+        "declared naming units < delivery drawing events model outputs page recording requests rules source view"
+    ),
     "pipeline": "background damage freeze memory renderer reorder splice wall_clock < capture pacing < pipeline",
     "recorded": "journal plan redraw rule_check < job rule_report",
     "server": (
@@ -90,7 +96,7 @@ FLOORS: dict[str, str] = {
         "output retention room sampled sound tags timeline < audio coco csv_file events h264 jsonl live_sound "
         "window < mp4 pausing pictures < video < segments < switched"
     ),
-    "site_file": "sections < reading rules",
+    "site_file": "environment sections < delivery reading < rules",
     "sources": (
         "deinterlace hearing http jpegs live_clock masked numbering paced stall survey taken timeline tone_map "
         "< opening picture webcam < decoder < file stream < http_pictures"
@@ -128,6 +134,8 @@ LIBRARIES: dict[str, set[str]] = {
         "wire",
     },
     "sqlite3": {"delivery"},
+    "apprise": {"delivery"},
+    "paho": {"delivery"},
     "cv2": {
         "delivery",
         "tracking",

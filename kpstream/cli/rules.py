@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 from kpstream.cli.terminal import say
 from kpstream.errors import UsageError
-from kpstream.options import EventsOptions, RulesOptions
+from kpstream.options import RulesOptions
 
 if TYPE_CHECKING:
     from kpstream.delivery import EventStore
     from kpstream.entities import Draws
-    from kpstream.events import Listener, RuleSet, RuleWatch
+    from kpstream.events import Listener, RuleWatch
+    from kpstream.site_file.delivery import DeliveryPlan
+    from kpstream.site_file.rules import RulesFile
 
 Watching = Callable[[str, float, "Draws"], "RuleWatch | None"]
 """Makes what watches the pictures of a camera or video of this name, above this keypoint confidence, drawn so."""
@@ -40,10 +42,10 @@ def watching(options: RulesOptions) -> Iterator[Watching]:
         listeners: list[Listener] = []
         if options.events is not None:
             listeners.append(_lines(options, stack))
-        store = _store(options, file.events, stack)
+        store = _store(options, file.delivery, stack)
 
         def watch(name: str, keypoint_confidence: float, annotator: Draws) -> RuleWatch:
-            return _watch(file.rules, file.events, store, listeners, (name, keypoint_confidence, annotator))
+            return _watch(file, store, listeners, (name, keypoint_confidence, annotator))
 
         yield watch
 
@@ -61,25 +63,33 @@ def _lines(options: RulesOptions, stack: ExitStack) -> Listener:
     return lines.tell
 
 
-def _store(options: RulesOptions, written: EventsOptions, stack: ExitStack) -> EventStore | None:
-    """The event store that the command line or the file names, closed with the stack; None where none does."""
-    from kpstream.delivery import EventStore
+def _store(options: RulesOptions, plan: DeliveryPlan, stack: ExitStack) -> EventStore | None:
+    """The event store that the command line or the file names, and what delivers from it; closed with the stack.
 
-    folder = options.event_store or written.folder
+    None where neither names one.
+    """
+    from kpstream.delivery import Deliveries, EventStore
+
+    folder = plan.folder(options.event_store)
     if folder is None:
         return None
-    store = EventStore(folder, keep=written.keep, keep_size=written.keep_size)
+    destinations = plan.destinations(folder)
+    store = EventStore(
+        folder,
+        keep=plan.events.keep,
+        keep_size=plan.events.keep_size,
+        destinations={each.name: each.wants for each in destinations},
+    )
     store.open()
     stack.callback(store.close)
+    deliveries = Deliveries(store, destinations)
+    deliveries.start()
+    stack.callback(deliveries.close)
     return store
 
 
 def _watch(
-    rules: RuleSet,
-    written: EventsOptions,
-    store: EventStore | None,
-    listeners: list[Listener],
-    of: tuple[str, float, Draws],
+    file: RulesFile, store: EventStore | None, listeners: list[Listener], of: tuple[str, float, Draws]
 ) -> RuleWatch:
     from kpstream.delivery import EventRecorder
     from kpstream.events import RuleWatch
@@ -87,13 +97,13 @@ def _watch(
     name, keypoint_confidence, annotator = of
     recorder = None
     if store is not None:
-        recorder = EventRecorder(store, rules, camera=name, annotator=annotator, listeners=listeners)
+        recorder = EventRecorder(store, file.rules, camera=name, annotator=annotator, listeners=listeners)
     watch = RuleWatch(
-        rules,
+        file.rules,
         camera=name,
         listeners=listeners if recorder is None else [recorder.tell],
         on_fault=lambda fault: say(f"warning: {fault}"),
-        timezone=written.timezone,
+        timezone=file.delivery.events.timezone,
         keypoint_confidence=keypoint_confidence,
     )
     if recorder is not None:

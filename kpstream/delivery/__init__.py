@@ -3,5 +3,15 @@
 from kpstream.delivery.database import EventDatabase, EventQuery, StoredEvent
 from kpstream.delivery.recorder import EventRecorder
 from kpstream.delivery.store import EventStore, open_to_read
+from kpstream.delivery.worker import Deliveries, DeliveryFigures
 
-__all__ = ["EventDatabase", "EventQuery", "EventRecorder", "EventStore", "StoredEvent", "open_to_read"]
+__all__ = [
+    "Deliveries",
+    "DeliveryFigures",
+    "EventDatabase",
+    "EventQuery",
+    "EventRecorder",
+    "EventStore",
+    "StoredEvent",
+    "open_to_read",
+]

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from math import inf
-from typing import Any
 
-Document = Mapping[str, Any]
-"""An event as `Event.to_json` gives it."""
+from kpstream.delivery.outbox import Document, Outbox
 
 _MARKS = ("seen", "false_alarm", "keep")
 
@@ -58,6 +56,8 @@ class EventDatabase:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        self.outbox = Outbox(connection)
+        """What is not delivered yet."""
 
     def __enter__(self) -> EventDatabase:
         self._connection.execute("BEGIN IMMEDIATE")

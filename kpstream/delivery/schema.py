@@ -34,6 +34,22 @@ _STEPS = (
         PRIMARY KEY (camera, rule)
     ) WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE delivery (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        destination TEXT NOT NULL,
+        event TEXT NOT NULL,
+        state TEXT NOT NULL,
+        document TEXT NOT NULL,     -- the event as it was then
+        at REAL NOT NULL            -- when it was stored, in seconds since 1970
+    );
+    CREATE INDEX delivery_in_order ON delivery (destination, id);
+    CREATE INDEX delivery_of_event ON delivery (destination, event, state);
+    CREATE TABLE destination (
+        name TEXT NOT NULL PRIMARY KEY,
+        gone TEXT NOT NULL          -- why it wants nothing more
+    ) WITHOUT ROWID;
+    """,
 )
 """The first makes the form 1 of an empty file, each one after that the next form."""
 VERSION = len(_STEPS)

@@ -12,39 +12,32 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from contextlib import closing
 from math import inf
 from pathlib import Path
+from types import MappingProxyType
 
-from kpstream.channel import Channel, Closed, Deadline
-from kpstream.delivery.database import Document, EventDatabase
+from kpstream.delivery.database import EventDatabase
 from kpstream.delivery.media import media_paths
+from kpstream.delivery.outbox import Document
 from kpstream.delivery.retention import outdated
 from kpstream.delivery.schema import FILE_NAME, connect, connect_to_read
 from kpstream.delivery.snapshot import write_snapshot
+from kpstream.delivery.writer import DatabaseWriter, Write
 from kpstream.entities import Scene
 from kpstream.errors import SinkError, SourceOpenError
 from kpstream.sinks.output import sink_error
-from kpstream.sinks.room import LOOK_EVERY, DiskUsage, check_room
+from kpstream.sinks.room import DiskUsage
 
-Write = Callable[[EventDatabase], None]
-"""Writes something; may be called again where the disk did not take it."""
+Wants = Callable[[Document], bool]
+"""Whether a destination wants an event in its present state."""
 
-_CAPACITY = 10_000
-"""Changes that wait in memory for a disk."""
 _PICTURES = 8
 """Pictures that may wait to become snapshots, each with some megabytes."""
 _RETAIN_EVERY = 60.0
-_TICK = 1.0
 _CLOSES_WITHIN = 5.0
-_DAMAGE = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.InterfaceError, sqlite3.DataError)
+_NONE: Mapping[str, Wants] = MappingProxyType({})
 _log = logging.getLogger("kpstream")
-
-
-@dataclass(frozen=True, slots=True)
-class _Job:
-    write: Write
-    has_picture: bool = False
 
 
 class EventStore:
@@ -55,6 +48,7 @@ class EventStore:
         keep: Seconds for which an event is kept; None for ever.
         keep_size: Bytes that snapshots and clips may take together; None for no limit.
         wall_clock: Seconds since the epoch.
+        destinations: Those to which events are delivered, by name; each says which events it wants.
         clock: Monotonic seconds.
         disk_usage: Bytes of the disk under a folder, in all and free.
     """
@@ -65,6 +59,7 @@ class EventStore:
         *,
         keep: float | None = None,
         keep_size: int | None = None,
+        destinations: Mapping[str, Wants] = _NONE,
         wall_clock: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
         disk_usage: DiskUsage = shutil.disk_usage,
@@ -72,25 +67,26 @@ class EventStore:
         self.folder = Path(folder)
         self._keep = inf if keep is None else keep
         self._keep_size = inf if keep_size is None else keep_size
-        self._wall_clock, self._clock, self._disk_usage = wall_clock, clock, disk_usage
+        self._wall_clock, self._clock = wall_clock, clock
         self._wall_zero = wall_clock() - clock()  # the retention's own wall clock, which never jumps
         self._retained_at = -inf
-        self._jobs: Channel[_Job] = Channel(_CAPACITY)
+        self._destinations = dict(destinations)
+        self._when_stored: Callable[[], None] = lambda: None
+        self._writer = DatabaseWriter(
+            self.folder, on_written=self._tell_stored, on_tick=self._retain, disk_usage=disk_usage
+        )
         self._pictures = threading.BoundedSemaphore(_PICTURES)
-        self._thread: threading.Thread | None = None
         self._lock: sqlite3.Connection | None = None
-        self._trouble = ""
-        self._lost = 0
 
     @property
     def trouble(self) -> str:
         """Why nothing is stored right now, in words for the user; empty while all is."""
-        return self._trouble
+        return self._writer.trouble
 
     @property
     def lost(self) -> int:
         """How many changes were not stored, for too many waited for the disk."""
-        return self._lost
+        return self._writer.lost
 
     def open(self) -> None:
         """Open the database, end what an earlier run left open, and start the thread ``kpstream-event-store``; blocks.
@@ -106,15 +102,13 @@ class EventStore:
         try:
             database = EventDatabase(connect(self.folder / FILE_NAME))
             with database:
-                for event in database.open_events():
-                    database.put(_cut(event.document), event.at)
+                self._begin(database)
         except BaseException as error:
             self._lock.close()
             if isinstance(error, sqlite3.Error):
                 raise SinkError(f"{self.folder / FILE_NAME}: {error}") from None
             raise
-        self._thread = threading.Thread(target=self._run, args=(database,), name="kpstream-event-store", daemon=True)
-        self._thread.start()
+        self._writer.start(database)
 
     def reader(self) -> EventDatabase:
         """A connection of one's own to read from; for the thread that makes it, which closes it.
@@ -135,9 +129,30 @@ class EventStore:
 
         def write(database: EventDatabase) -> None:
             size = 0 if scene is None else self._snapshot(document, scene)
-            database.put(document, now, size)
+            self._put(database, document, now, size)
 
-        self._do(write, has_picture=scene is not None)
+        self._writer.offer(write, self._pictures.release if scene is not None else lambda: None)
+
+    def write(self, write: Write, timeout: float | None = None) -> bool:
+        """Write something else; blocks until it is written, for ``timeout`` seconds at most.
+
+        Returns:
+            Whether it is written.
+        """
+        return self._writer.write(write, timeout)
+
+    def when_stored(self, call: Callable[[], None]) -> None:
+        """Call this in the store's thread whenever something was written; it must not wait."""
+        self._when_stored = call
+
+    def gone(self) -> Mapping[str, str]:
+        """The destinations that want nothing more, and why; blocks.
+
+        Raises:
+            SourceOpenError: The database cannot be read.
+        """
+        with closing(self.reader()) as database:
+            return database.outbox.gone()
 
     def may_take_picture(self) -> bool:
         """Ask for room for a scene, which the next `put` must bring; never waits.
@@ -149,11 +164,11 @@ class EventStore:
 
     def mark(self, event_id: str, **marks: bool) -> None:
         """Note what somebody says of an event: ``seen``, ``false_alarm``, ``keep``; never waits."""
-        self._do(lambda database: database.mark(event_id, **marks))
+        self._writer.offer(lambda database: database.mark(event_id, **marks))
 
     def arm(self, camera: str, rule: str, armed: bool) -> None:
         """Keep over restarts whether a rule of a camera is armed, or with an empty rule the camera; never waits."""
-        self._do(lambda database: database.arm(camera, rule, armed))
+        self._writer.offer(lambda database: database.arm(camera, rule, armed))
 
     def armed(self, camera: str) -> Mapping[str, bool]:
         """What was said about a camera's arming until this run, by rule; blocks.
@@ -161,81 +176,30 @@ class EventStore:
         Raises:
             SourceOpenError: The database cannot be read.
         """
-        database = self.reader()
-        try:
+        with closing(self.reader()) as database:
             return {rule: armed for (name, rule), armed in database.armed().items() if name == camera}
-        finally:
-            database.close()
 
     def close(self) -> None:
         """Store what was told, as far as the disk takes it within five seconds, and release the files. Idempotent."""
-        self._jobs.close()
-        if self._thread is not None:
-            self._thread.join(Deadline(_CLOSES_WITHIN).remaining())
+        self._writer.close(_CLOSES_WITHIN)
         if self._lock is not None:
             self._lock.close()
 
-    def _do(self, write: Write, *, has_picture: bool = False) -> None:
-        if self._jobs.offer(_Job(write, has_picture)):
-            return
-        if has_picture:
-            self._pictures.release()
-        self._lost += 1
-        if self._lost == 1 and not self._jobs.closed:
-            _log.warning("%s: too many events wait for the disk: more are not stored, and only counted", self.folder)
+    def _begin(self, database: EventDatabase) -> None:
+        """Go on where an earlier run was when it ended, in whatever way."""
+        now = self._wall_clock()
+        database.outbox.forget_others(list(self._destinations), now)
+        for event in database.open_events():
+            self._put(database, _cut(event.document), event.at, 0)
 
-    def _run(self, database: EventDatabase) -> None:
-        try:
-            while True:
-                try:
-                    self._commit(database, self._jobs.get_all(_TICK))
-                except TimeoutError:
-                    pass
-                except Closed:
-                    return
-                self._retain(database)
-        finally:
-            database.close()
+    def _put(self, database: EventDatabase, document: Document, at: float, size: int) -> None:
+        database.put(document, at, size)
+        for name, wants in self._destinations.items():
+            if wants(document):
+                database.outbox.add(name, document, self._wall_clock())
 
-    def _commit(self, database: EventDatabase, jobs: list[_Job]) -> None:
-        """Write all of it, however long the disk takes; after `close` it is tried once more."""
-        while not self._written(database, jobs):
-            if self._jobs.wait_closed(LOOK_EVERY):
-                if not self._written(database, jobs):
-                    _log.warning("%s: the last %d changes of events are not stored", self.folder, len(jobs))
-                return
-
-    def _written(self, database: EventDatabase, jobs: list[_Job]) -> bool:
-        try:
-            check_room(self.folder, reserves=2 if self._trouble else 1, disk_usage=self._disk_usage)
-            with database:
-                for job in jobs:
-                    job.write(database)
-        except SinkError as error:
-            self._pause(error)
-            return False
-        except OSError as error:
-            self._pause(sink_error(self.folder, error))
-            return False
-        except _DAMAGE as error:
-            if len(jobs) > 1:
-                written = [self._written(database, [job]) for job in jobs]
-                return all(written)
-            _log.error("%s: %s - this is a fault of kpstream; an event is not stored", self.folder / FILE_NAME, error)
-        except sqlite3.Error as error:
-            self._pause(SinkError(f"{self.folder / FILE_NAME}: {error}"))
-            return False
-        for _ in filter(lambda job: job.has_picture, jobs):
-            self._pictures.release()
-        if self._trouble:
-            self._trouble = ""
-            _log.info("events are stored again: %s", self.folder)
-        return True
-
-    def _pause(self, error: SinkError) -> None:
-        if not self._trouble:
-            _log.warning("events wait to be stored: %s", error)
-        self._trouble = f"events wait to be stored: {error}"
+    def _tell_stored(self) -> None:
+        self._when_stored()
 
     def _snapshot(self, document: Document, scene: Scene) -> int:
         try:
@@ -273,7 +237,7 @@ class EventStore:
                 _log.debug("not removed: %s", sink_error(self.folder / path, error))
 
     def __repr__(self) -> str:
-        return f"<EventStore {self.folder}, {len(self._jobs)} waiting{', in trouble' if self._trouble else ''}>"
+        return f"<EventStore {self.folder}, {len(self._writer)} waiting{', in trouble' if self.trouble else ''}>"
 
 
 def open_to_read(folder: Path) -> EventDatabase:

@@ -7,6 +7,7 @@ nothing here loads OpenCV: ``--help`` and ``doctor`` work where it cannot be loa
 from __future__ import annotations
 
 from kpstream.options.declared import DeclaredOption, Option, declared_options
+from kpstream.options.delivery import MqttOptions, NotifyOptions, RunOptions, WebhookOptions
 from kpstream.options.drawing import DRAWN, DrawOptions
 from kpstream.options.events import EventsOptions
 from kpstream.options.model import EMBEDDED, HOSTED, HOSTED_API, KEY_VARIABLE, ModelOptions
@@ -31,7 +32,9 @@ __all__ = [
     "EventsOptions",
     "LiveRequestOptions",
     "ModelOptions",
+    "MqttOptions",
     "Network",
+    "NotifyOptions",
     "Option",
     "OutputOptions",
     "PageOptions",
@@ -39,8 +42,10 @@ __all__ = [
     "RecordingOptions",
     "RequestOptions",
     "RulesOptions",
+    "RunOptions",
     "SourceOptions",
     "ViewOptions",
+    "WebhookOptions",
     "Zone",
     "declared_options",
     "in_file",

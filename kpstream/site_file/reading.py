@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -28,8 +27,9 @@ from kpstream.options import (
     in_file,
     parse_listen,
 )
-from kpstream.redact import redact, remember, remember_secrets, with_login_quoted
+from kpstream.redact import redact, remember_secrets, with_login_quoted
 from kpstream.sinks.output import STDOUT
+from kpstream.site_file.environment import secret_in
 from kpstream.site_file.sections import faulty, read_sections
 from kpstream.sources.opening import is_address
 
@@ -192,12 +192,11 @@ class _Reading:
         return quote(value, safe="") if address else value
 
     def _variable(self, place: str, name: str) -> str:
-        value = os.environ.get(name, "").strip()
-        if not value:
-            self._fault(place, f"the environment variable {name} is not set")
-        elif not is_address(value):
-            remember(value)
-        return value
+        try:
+            return secret_in(name)
+        except ValueError as error:
+            self._fault(place, str(error))
+            return ""
 
     def _model(self, place: str, own: Keys, site: Keys) -> tuple[ModelOptions, str | None]:
         """A camera's model and its API key."""

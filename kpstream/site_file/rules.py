@@ -7,11 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from kpstream.events import RuleSet, read_tables
-from kpstream.options import EventsOptions
-from kpstream.site_file.sections import faulty, read_document, read_events_sections
+from kpstream.site_file.delivery import DeliveryPlan, read_delivery
+from kpstream.site_file.sections import faulty, read_document
 
 _TABLES = {"zone", "line", "rule", "events", "mqtt", "webhook", "notify", "run"}
 
@@ -38,8 +38,8 @@ class RulesFile:
     """All that a file of rules says."""
 
     rules: RuleSet
-    events: EventsOptions
-    """Where events are kept."""
+    delivery: DeliveryPlan
+    """Where events are kept and delivered to."""
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -51,20 +51,13 @@ class RulesFile:
         document, folder = read_document(path), path.absolute().parent
         faults = sorted(f"there is no [{name}] in a file of rules" for name in document.keys() - _TABLES)
         rules, found = read_tables(document, lambda name: function_named(name, folder))
-        sections, wrong = read_events_sections(document)
+        delivery, wrong = read_delivery(document, folder)
         faults += [*found, *wrong]
         if not rules.rules and not faults:
             faults.append("there is no rule in it: write a [[rule]]")
         if faults:
             raise faulty(path, faults)
-        return cls(rules, _events(sections.get("events", {}), folder))
-
-
-def _events(written: dict[str, Any], folder: Path) -> EventsOptions:
-    """What [events] says; its folder counts from where the file lies."""
-    if written.get("folder"):
-        written = {**written, "folder": folder / Path(written["folder"]).expanduser()}
-    return EventsOptions(**written)
+        return cls(rules, delivery)
 
 
 def function_named(name: str, folder: Path) -> Callable[..., bool | None]:

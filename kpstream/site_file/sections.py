@@ -18,10 +18,14 @@ from kpstream.options import (
     EventsOptions,
     LiveRequestOptions,
     ModelOptions,
+    MqttOptions,
+    NotifyOptions,
     PageOptions,
     RecordingOptions,
+    RunOptions,
     SourceOptions,
     ViewOptions,
+    WebhookOptions,
     declared_options,
 )
 from kpstream.redact import redact
@@ -192,7 +196,16 @@ _CAMERA = _section(
     endpoint=_key(_ENDPOINT, "what differs from [endpoint]"),
 )
 _EVENTS = _section(**_keys_of(EventsOptions))
-_EVENTS_SECTIONS = _section(events=_key(_EVENTS, "where events are kept"))
+_MQTT, _WEBHOOK, _NOTIFY = (_section(**_keys_of(group)) for group in (MqttOptions, WebhookOptions, NotifyOptions))
+_RUN = _section(**_keys_of(RunOptions, command=Annotated[list[str], Field(min_length=1)]))
+_EVENTS_KEYS = {
+    "events": _key(_EVENTS, "where events are kept"),
+    "mqtt": _key(_MQTT, "an MQTT broker"),
+    "webhook": _key(list[_WEBHOOK], "one [[webhook]] for each address"),  # type: ignore[valid-type]
+    "notify": _key(list[_NOTIFY], "one [[notify]] for each address of Apprise"),  # type: ignore[valid-type]
+    "run": _key(list[_RUN], "one [[run]] for each program"),  # type: ignore[valid-type]
+}
+_EVENTS_SECTIONS = _section(**_EVENTS_KEYS)
 _SITE = _section(
     endpoint=_key(_ENDPOINT, "which model is asked, and where"),
     limits=_key(_LIMITS, "what all cameras share"),
@@ -209,6 +222,10 @@ _SECTIONS: dict[tuple[str, ...], type[_Section]] = {
     ("record",): _RECORD,
     ("web",): _WEB,
     ("events",): _EVENTS,
+    ("mqtt",): _MQTT,
+    ("webhook",): _WEBHOOK,
+    ("notify",): _NOTIFY,
+    ("run",): _RUN,
     ("camera",): _CAMERA,
     ("camera", "endpoint"): _ENDPOINT,
     ("camera", "record"): _RECORD,
@@ -254,6 +271,8 @@ def _place(location: tuple[int | str, ...], document: Mapping[str, Any]) -> str:
         camera = document["camera"][number]
         name = camera.get("name") if isinstance(camera, dict) else None
         begin, rest = f"camera {name if isinstance(name, str) else int(number) + 1}, ", rest[2:]
+    elif len(rest) > 1 and isinstance(rest[1], int):
+        begin, rest = f"{rest[0]} {rest[1] + 1}, ", rest[2:]
     elif len(rest) > 1:
         begin, rest = f"[{rest[0]}] ", rest[1:]
     key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in rest).removeprefix(".")

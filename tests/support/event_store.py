@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 
-from kpstream.delivery import EventQuery, EventStore, StoredEvent
+from kpstream.delivery import Deliveries, EventQuery, EventStore, StoredEvent
+from kpstream.delivery.backoff import Backoff
+from kpstream.delivery.destination import Destination
+from kpstream.delivery.outbox import Delivery, Document
+from kpstream.delivery.selection import InOrder, Policy
 from kpstream.entities import Event, Frame, Image, Scene
 from kpstream.events import InZone, Rule, RuleSet, Zone
 
@@ -76,3 +81,50 @@ def events_in(store: EventStore, query: EventQuery | None = None) -> list[Stored
         return database.events(query or EventQuery())
     finally:
         database.close()
+
+
+@dataclass
+class FakeDestination:
+    """Takes what it is sent, or says what the script says."""
+
+    script: list[Exception] = field(default_factory=list)
+    name: str = "fake"
+    policy: Policy = field(default_factory=InOrder)
+    backoff: Backoff = field(default_factory=lambda: Backoff(0.01, 0.01))
+    hold: threading.Event | None = None
+    """It hangs until this is set."""
+    sent: list[tuple[str, str]] = field(default_factory=list)
+    """Event and state of all that was taken."""
+    messages: int = 0
+    is_closed: bool = False
+
+    def wants(self, document: Document) -> bool:
+        return True
+
+    def send(self, deliveries: Sequence[Delivery]) -> None:
+        if self.hold is not None:
+            self.hold.wait(20)
+        if self.script:
+            raise self.script.pop(0)
+        self.messages += 1
+        self.sent += [(delivery.event_id, delivery.state) for delivery in deliveries]
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+@contextmanager
+def delivering(folder: Path, *destinations: Destination, **options: Any) -> Iterator[tuple[EventStore, Deliveries]]:
+    """A store that delivers to destinations."""
+    with stored(folder, destinations={each.name: each.wants for each in destinations}, **options) as store:
+        deliveries = Deliveries(store, destinations)
+        deliveries.start()
+        try:
+            yield store, deliveries
+        finally:
+            deliveries.close()
+
+
+def delivery(event: Event, number: int = 1, at: float = 0.0) -> Delivery:
+    """An event in the outbox."""
+    return Delivery(number, event.to_json(), at)

@@ -1,0 +1,126 @@
+"""Events for people, through Apprise: mail, Telegram, ntfy, Slack and many more."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from kpstream.delivery.backoff import Backoff
+from kpstream.delivery.destination import MOMENTS, Unavailable
+from kpstream.delivery.outbox import Delivery, Document
+from kpstream.delivery.selection import ForPeople, QuietHours
+from kpstream.entities import Severity
+from kpstream.errors import UsageError
+
+Send = Callable[[str, str, Path | None], bool]
+"""Given title, text and a picture; whether it was delivered."""
+
+_FIRST_BACKOFF, _LONGEST_BACKOFF = 5.0, 3600.0
+_LISTED = 10
+"""Events that a digest names one by one."""
+
+
+def apprise_send(url: str) -> Send:
+    """What sends to an address of Apprise.
+
+    Raises:
+        UsageError: Apprise is not installed, or knows no such address.
+    """
+    try:
+        import apprise
+    except ImportError:
+        raise UsageError("[[notify]] needs Apprise: pip install 'kpstream[notify]'") from None
+    logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)  # its lines may hold what is secret in the address
+    service = apprise.Apprise.instantiate(url, asset=apprise.AppriseAsset(app_id="kpstream", app_desc="kpstream"))
+    if service is None:
+        raise UsageError("url_env holds no address that Apprise knows, as ntfys://TOPIC or tgram://TOKEN/CHAT")
+
+    def send(title: str, text: str, picture: Path | None) -> bool:
+        # The service itself, in this thread: a thread of Apprise's pool that hangs would hold up the program's end.
+        attached = None if picture is None else apprise.AppriseAttachment(str(picture))
+        return bool(service.notify(body=text, title=title, notify_type=apprise.NotifyType.INFO, attach=attached))
+
+    return send
+
+
+class Notify:
+    """Messages to people: one for an event as it opens, one for all that gathered meanwhile. Satisfies `Destination`.
+
+    Args:
+        send: Sends a message; blocks.
+        address: What `send` sends to, to tell this one from others; never shown.
+        store: The folder of the store, where the pictures are.
+        severity: Only events that are so severe; None for all.
+        quiet: Hours without a message; None for none.
+    """
+
+    def __init__(
+        self,
+        send: Send,
+        *,
+        address: str,
+        store: Path,
+        severity: Severity | None = None,
+        quiet: QuietHours | None = None,
+    ) -> None:
+        self._send = send
+        self._store = store
+        self._severity = severity
+        scheme = address.partition("://")[0]
+        self.name = f"notify {scheme} {hashlib.sha256(address.encode()).hexdigest()[:8]}"
+        self.policy = ForPeople(quiet=quiet)
+        self.backoff = Backoff(_FIRST_BACKOFF, _LONGEST_BACKOFF)
+
+    def wants(self, document: Document) -> bool:
+        """What opens, or is a moment, and is so severe."""
+        begins = document["state"] == "opened" or (document["state"] == "ended" and document["kind"] in MOMENTS)
+        return begins and self._severity in {None, document["severity"]}
+
+    def send(self, deliveries: Sequence[Delivery]) -> None:
+        """Send one message about all of them; blocks.
+
+        Raises:
+            Unavailable: It was not delivered.
+        """
+        documents = [delivery.document for delivery in deliveries]
+        title, text = message(documents)
+        pictures = (self._store / document["snapshot"] for document in reversed(documents) if document["snapshot"])
+        picture = next((path for path in pictures if path.is_file()), None)
+        if not self._send(title, text, picture):
+            raise Unavailable("the message was not taken")
+
+    def close(self) -> None:
+        """Nothing: no connection outlives its message."""
+
+    def __repr__(self) -> str:
+        return f"<Notify {self.name}>"
+
+
+def message(documents: Sequence[Document]) -> tuple[str, str]:
+    """Title and text of a message about events, the oldest first. Times are those of this machine."""
+    if len(documents) == 1:
+        (document,) = documents
+        who = ", ".join(f"#{number}" for number in document["tracker_ids"])
+        lines = [
+            _clock(document),
+            who and f"{document['class']} {who}",
+            document["zone"] and f"zone {document['zone']}",
+        ]
+        return f"{document['rule']} - {document['camera']}", "\n".join(line for line in lines if line)
+    rules = Counter(f"{document['rule']} - {document['camera']}" for document in documents)
+    counts = [f"{count} x {name}" for name, count in rules.most_common()]
+    newest = [f"{_clock(document)}  {document['rule']} - {document['camera']}" for document in documents[-_LISTED:]]
+    more = len(documents) - len(newest)
+    rest = [f"and {more} before"] if more else []
+    return f"{len(documents)} events", "\n".join([*counts, "", *newest, *rest])
+
+
+def _clock(document: Document) -> str:
+    began = document["began_at"]
+    if began is None:
+        return f"{document['began_pts']:.1f} s"
+    return datetime.fromisoformat(began).astimezone().strftime("%Y-%m-%d %H:%M:%S")

@@ -1,0 +1,251 @@
+"""Carries what waits in the outbox to its destinations: a thread for each, so that none delays another."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from kpstream.channel import Channel, Closed, Deadline
+from kpstream.delivery.database import EventDatabase
+from kpstream.delivery.destination import DeliveryError, Destination, Gone, Refused, Unavailable
+from kpstream.delivery.outbox import Delivery, Depth
+from kpstream.delivery.store import EventStore
+from kpstream.errors import SourceOpenError
+from kpstream.redact import redact
+
+_AT_ONCE = 500
+"""Deliveries that are looked at together."""
+_LONGEST_WAIT = 60.0
+"""Seconds after which a queue is looked at again, also where the wall clock was set."""
+_CLOSES_WITHIN = 3.0
+_REFUSALS = 8
+"""How often a message is refused before the next one is tried: over twenty minutes, where it begins with 5 s."""
+_log = logging.getLogger("kpstream")
+
+
+@dataclass(frozen=True, slots=True)
+class QueueFigures:
+    """How one destination is doing, since the start."""
+
+    destination: str
+    delivered: int
+    failed: int
+    """Attempts that failed."""
+    depth: Depth
+    trouble: str
+    """Why nothing is delivered right now; empty while all is."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryFigures:
+    """How the store and all destinations are doing."""
+
+    events: int = 0
+    open: int = 0
+    queues: tuple[QueueFigures, ...] = field(default=())
+
+    def oldest_undelivered(self, now: float) -> float:
+        """Seconds for which the oldest delivery waits; 0 where none does."""
+        return max((now - queue.depth.oldest_at for queue in self.queues if queue.depth.oldest_at), default=0.0)
+
+
+class DeliveryWorker:
+    """Delivers one queue, on the thread ``kpstream-deliver-NAME``.
+
+    Args:
+        store: Whose outbox; open.
+        destination: Where to; closed with this.
+        wall_clock: Seconds since the epoch.
+    """
+
+    def __init__(
+        self, store: EventStore, destination: Destination, *, wall_clock: Callable[[], float] = time.time
+    ) -> None:
+        self._store = store
+        self._destination = destination
+        self._wall_clock = wall_clock
+        self._news: Channel[None] = Channel(1)
+        self._deadline: Deadline | None = None
+        self._delivered = self._failed = 0
+        self._trouble = ""
+        self._refused = (0, 0)  # a delivery, and how often in a row
+        self._thread = threading.Thread(target=self._run, name=f"kpstream-deliver-{destination.name}", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Something new may wait; never waits. Any thread."""
+        self._news.offer(None)
+
+    def close(self, deadline: Deadline) -> None:
+        """Deliver what waits, as far as that goes within the deadline, unless the destination is in trouble."""
+        self._deadline = deadline
+        self._news.close()
+
+    def join(self, deadline: Deadline) -> None:
+        """Wait for the end, until the deadline; what hangs is left, and delivered by the next run."""
+        self._thread.join(deadline.remaining())
+
+    def figures(self, depth: Depth) -> QueueFigures:
+        """How it is doing; any thread."""
+        return QueueFigures(self._destination.name, self._delivered, self._failed, depth, self._trouble)
+
+    def _run(self) -> None:
+        try:
+            database = self._store.reader()
+        except SourceOpenError as error:
+            _log.warning("%s: %s", self._destination.name, error)
+            return
+        try:
+            while self._step(database):
+                pass
+        finally:
+            database.close()
+            self._destination.close()
+
+    def _step(self, database: EventDatabase) -> bool:
+        """Do the next thing; False where nothing is left to do."""
+        destination = self._destination
+        try:
+            waiting = database.outbox.waiting(destination.name, _AT_ONCE)
+        except sqlite3.Error as error:
+            _log.warning("%s: the outbox cannot be read: %s", destination.name, error)
+            return not self._news.wait_closed(_LONGEST_WAIT)
+        selection = destination.policy.select(waiting, self._wall_clock())
+        if selection.superseded and not self._take_out(selection.superseded):
+            return False
+        if not selection.send:
+            return self._wait(selection.wait)
+        is_late = self._deadline is not None and (self._trouble or not self._deadline.remaining())
+        return not is_late and self._send(selection.send)
+
+    def _send(self, deliveries: tuple[Delivery, ...]) -> bool:
+        """Try to deliver; False where nothing more is to be done."""
+        try:
+            self._destination.send(deliveries)
+        except Refused as error:
+            if not self._is_refused_for_good(deliveries[0].id):
+                return self._back_off(error, None)
+            self._failed += 1
+            _log.warning("%s: an event is not delivered: %s", self._destination.name, redact(error))
+            self._destination.backoff.succeeded()  # what comes next is another message
+        except Gone as error:
+            self._give_up(str(error))
+            return False
+        except Unavailable as error:
+            return self._back_off(error, error.retry_after)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is this destination's alone
+            return self._back_off(DeliveryError(f"{type(error).__name__}: {error}"), None)
+        else:
+            self._succeeded(len(deliveries))
+        return self._take_out([delivery.id for delivery in deliveries])
+
+    def _is_refused_for_good(self, number: int) -> bool:
+        """Count a refusal of a message; whether there were enough to go on with the next one."""
+        number_before, count = self._refused
+        self._refused = (number, count + 1 if number == number_before else 1)
+        return self._refused[1] >= _REFUSALS
+
+    def _succeeded(self, count: int) -> None:
+        self._delivered += count
+        self._destination.backoff.succeeded()
+        self._destination.policy.sent(self._wall_clock())
+        if self._trouble:
+            self._trouble = ""
+            _log.info("%s: events are delivered again", self._destination.name)
+
+    def _back_off(self, error: DeliveryError, retry_after: float | None) -> bool:
+        self._failed += 1
+        seconds = self._destination.backoff.failed(retry_after)
+        text = redact(error)
+        if not self._trouble:
+            _log.warning("%s: events wait to be delivered: %s", self._destination.name, text)
+        self._trouble = f"events wait to be delivered: {text}"
+        return not self._news.wait_closed(seconds)
+
+    def _give_up(self, reason: str) -> None:
+        name, text = self._destination.name, redact(reason)
+        self._trouble = f"nothing more is delivered: {text}"
+        _log.warning("%s: nothing more is delivered there: %s", name, text)
+        self._store.write(lambda database: database.outbox.give_up(name, text))
+
+    def _take_out(self, numbers: Sequence[int]) -> bool:
+        """Take deliveries out of the queue; False where that cannot be, so that the next run delivers them again."""
+        return self._store.write(lambda database: database.outbox.take_out(numbers))
+
+    def _wait(self, seconds: float) -> bool:
+        try:
+            self._news.get(min(seconds, _LONGEST_WAIT))
+        except TimeoutError:
+            pass
+        except Closed:
+            return False
+        return True
+
+
+class Deliveries:
+    """The workers of a store, one for each destination that still wants events.
+
+    Args:
+        store: Open; it must know the same destinations.
+        destinations: Closed with this.
+        wall_clock: Seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        store: EventStore,
+        destinations: Sequence[Destination],
+        *,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._store = store
+        gone = store.gone()
+        for destination in destinations:
+            if reason := gone.get(destination.name):
+                _log.warning("%s: nothing is delivered there any more: %s", destination.name, reason)
+        self._workers = {
+            destination.name: DeliveryWorker(store, destination, wall_clock=wall_clock)
+            for destination in destinations
+            if destination.name not in gone
+        }
+
+    def start(self) -> None:
+        """Begin to deliver what waits, and what comes."""
+        for worker in self._workers.values():
+            worker.start()
+        self._store.when_stored(self._wake)
+
+    def figures(self) -> DeliveryFigures:
+        """How all is doing; blocks for as long as the database takes.
+
+        Raises:
+            SourceOpenError: The database cannot be read.
+        """
+        database = self._store.reader()
+        try:
+            events, is_open = database.count()
+            depths = database.outbox.depths()
+        finally:
+            database.close()
+        queues = tuple(worker.figures(depths.get(name, Depth())) for name, worker in self._workers.items())
+        return DeliveryFigures(events, is_open, queues)
+
+    def close(self, timeout: float = _CLOSES_WITHIN) -> None:
+        """Deliver what waits, for that many seconds at most; the rest is delivered by the next run."""
+        deadline = Deadline(timeout)
+        self._store.write(lambda _: None, deadline.remaining())  # what was told last is in the outbox then
+        for worker in self._workers.values():
+            worker.close(deadline)
+        for worker in self._workers.values():
+            worker.join(deadline)
+
+    def _wake(self) -> None:
+        for worker in self._workers.values():
+            worker.wake()

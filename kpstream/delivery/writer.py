@@ -1,0 +1,183 @@
+"""The thread that writes to the database of events, and waits for a disk that does not take it."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import sqlite3
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from kpstream.channel import Channel, Closed
+from kpstream.delivery.database import EventDatabase
+from kpstream.errors import SinkError
+from kpstream.sinks.output import sink_error
+from kpstream.sinks.room import LOOK_EVERY, DiskUsage, check_room
+
+Write = Callable[[EventDatabase], None]
+"""Writes something; may be called again where the disk did not take it."""
+
+_CAPACITY = 10_000
+"""What waits in memory for a disk."""
+_TICK = 1.0
+_DAMAGE = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.InterfaceError, sqlite3.DataError)
+_log = logging.getLogger("kpstream")
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    write: Write
+    then: Callable[[], None]
+    done: Channel[None] | None = None
+    """Given None once it is written, closed where it is not."""
+
+
+class DatabaseWriter:
+    """Writes what it is given, in order, on the thread ``kpstream-event-store``.
+
+    Args:
+        folder: Where the database lies; on its disk there must be room.
+        on_written: Called in that thread whenever something was written; it must not wait.
+        on_tick: Called in that thread about once a second.
+        disk_usage: Bytes of the disk under a folder, in all and free.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        on_written: Callable[[], None],
+        on_tick: Callable[[EventDatabase], None],
+        disk_usage: DiskUsage = shutil.disk_usage,
+    ) -> None:
+        self._folder = folder
+        self._on_written, self._on_tick = on_written, on_tick
+        self._disk_usage = disk_usage
+        self._jobs: Channel[_Job] = Channel(_CAPACITY)
+        self._thread: threading.Thread | None = None
+        self._lost = 0
+        self._trouble = ""
+
+    @property
+    def trouble(self) -> str:
+        """Why nothing is written right now, in words for the user; empty while all is."""
+        return self._trouble
+
+    @property
+    def lost(self) -> int:
+        """How much was not written, for too much waited for the disk."""
+        return self._lost
+
+    def start(self, database: EventDatabase) -> None:
+        """Begin to write into a database, which is closed at the end."""
+        self._thread = threading.Thread(target=self._run, args=(database,), name="kpstream-event-store", daemon=True)
+        self._thread.start()
+
+    def offer(self, write: Write, then: Callable[[], None] = lambda: None) -> None:
+        """Write something soon; never waits. Any thread.
+
+        Args:
+            write: Does it.
+            then: Called once, when it is written or given up.
+        """
+        if self._jobs.offer(_Job(write, then)):
+            return
+        then()
+        self._lost += 1
+        if self._lost == 1 and not self._jobs.closed:
+            _log.warning("%s: too many events wait for the disk: more are not stored, and only counted", self._folder)
+
+    def write(self, write: Write, timeout: float | None = None) -> bool:
+        """Write something; blocks until it is written. Any other thread.
+
+        Args:
+            write: Does it.
+            timeout: Seconds to wait at most; None waits for as long as the disk takes.
+
+        Returns:
+            Whether it is written.
+        """
+        done: Channel[None] = Channel(1)
+        job = _Job(write, lambda: None, done)
+        try:
+            if timeout is None:
+                self._jobs.put(job)
+            elif not self._jobs.offer(job):
+                return False
+            done.get(timeout)
+        except (Closed, TimeoutError):
+            return False
+        return True
+
+    def close(self, timeout: float) -> None:
+        """Write what is there, as far as the disk takes it in so many seconds. Idempotent."""
+        self._jobs.close()
+        if self._thread is not None:
+            self._thread.join(timeout)
+
+    def _run(self, database: EventDatabase) -> None:
+        try:
+            while True:
+                try:
+                    self._commit(database, self._jobs.get_all(_TICK))
+                except TimeoutError:
+                    pass
+                except Closed:
+                    return
+                self._on_tick(database)
+        finally:
+            database.close()
+
+    def _commit(self, database: EventDatabase, jobs: list[_Job]) -> None:
+        """Write all of it, however long the disk takes; after `close` it is tried once more."""
+        while not self._written(database, jobs):
+            if self._jobs.wait_closed(LOOK_EVERY):
+                if not self._written(database, jobs):
+                    _log.warning("%s: the last %d changes of events are not stored", self._folder, len(jobs))
+                    _finish(jobs, written=False)
+                return
+
+    def _written(self, database: EventDatabase, jobs: list[_Job]) -> bool:
+        try:
+            check_room(self._folder, reserves=2 if self._trouble else 1, disk_usage=self._disk_usage)
+            with database:
+                for job in jobs:
+                    job.write(database)
+        except SinkError as error:
+            return self._pause(error)
+        except OSError as error:
+            return self._pause(sink_error(self._folder, error))
+        except _DAMAGE as error:
+            if len(jobs) > 1:
+                written = [self._written(database, [job]) for job in jobs]
+                return all(written)
+            _log.error("%s: %s - this is a fault of kpstream; an event is not stored", self._folder, error)
+        except sqlite3.Error as error:
+            return self._pause(SinkError(f"{self._folder}: {error}"))
+        if self._trouble:
+            self._trouble = ""
+            _log.info("events are stored again: %s", self._folder)
+        _finish(jobs, written=True)
+        self._on_written()
+        return True
+
+    def _pause(self, error: SinkError) -> bool:
+        if not self._trouble:
+            _log.warning("events wait to be stored: %s", error)
+        self._trouble = f"events wait to be stored: {error}"
+        return False
+
+    def __len__(self) -> int:
+        return len(self._jobs)
+
+
+def _finish(jobs: list[_Job], *, written: bool) -> None:
+    """Tell those who wait for what they asked for."""
+    for job in jobs:
+        job.then()
+        if job.done is not None:
+            if written:
+                job.done.offer(None)
+            job.done.close()

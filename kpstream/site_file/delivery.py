@@ -1,0 +1,192 @@
+"""What a file says of where events are kept and delivered to, with the secrets that it names found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import time
+from pathlib import Path
+from typing import Any
+
+from kpstream.delivery.cloud_events import secret_of
+from kpstream.delivery.destination import Destination
+from kpstream.delivery.notify import Notify, apprise_send
+from kpstream.delivery.program import Program
+from kpstream.delivery.selection import QuietHours
+from kpstream.delivery.webhook import Webhook, check_webhook_url
+from kpstream.entities import Severity
+from kpstream.errors import UsageError
+from kpstream.options import EventsOptions, NotifyOptions, RunOptions, WebhookOptions
+from kpstream.redact import remember
+from kpstream.serving.dialing import Dialer
+from kpstream.site_file.environment import secret_in
+from kpstream.site_file.sections import read_events_sections
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookPlan:
+    """An address that is sent every event."""
+
+    url: str = field(repr=False)
+    secret: bytes | None = field(default=None, repr=False)
+    private: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NotifyPlan:
+    """People who are told."""
+
+    url: str = field(repr=False)
+    severity: Severity | None = None
+    quiet: tuple[time, time] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryPlan:
+    """Where events are kept, and where they are delivered to."""
+
+    events: EventsOptions = field(default_factory=EventsOptions)
+    webhooks: tuple[WebhookPlan, ...] = ()
+    notify: tuple[NotifyPlan, ...] = ()
+    programs: tuple[RunOptions, ...] = ()
+
+    @property
+    def delivers(self) -> bool:
+        """Whether events are delivered anywhere."""
+        return bool(self.webhooks or self.notify or self.programs)
+
+    def folder(self, named: Path | None) -> Path | None:
+        """Where the store is.
+
+        Args:
+            named: What the command line says.
+
+        Returns:
+            None where there is none.
+
+        Raises:
+            UsageError: There is none, and events are to be delivered.
+        """
+        folder = named or self.events.folder
+        if folder is None and self.delivers:
+            raise UsageError("what is delivered is kept until it arrives: add `event_store` FOLDER, or [events] folder")
+        return folder
+
+    def destinations(self, store: Path) -> list[Destination]:
+        """All of them, not connected yet.
+
+        Args:
+            store: The folder of the store.
+
+        Raises:
+            UsageError: Something to deliver with is not installed.
+        """
+        made: list[Destination] = [
+            Webhook(each.url, secret=each.secret, dialer=Dialer(allow_private=each.private)) for each in self.webhooks
+        ]
+        for each in self.notify:
+            quiet = None if each.quiet is None else QuietHours(*each.quiet, self.events.timezone)
+            send = apprise_send(each.url)
+            made.append(Notify(send, address=each.url, store=store, severity=each.severity, quiet=quiet))
+        made += [Program(each.command, store=store, timeout=each.timeout) for each in self.programs]
+        return made
+
+
+def read_delivery(document: Mapping[str, Any], folder: Path) -> tuple[DeliveryPlan, list[str]]:
+    """What a file says of it.
+
+    Args:
+        document: The tables of the file.
+        folder: Where it lies; its paths count from there.
+
+    Returns:
+        The plan, only of use without faults; and a line for each fault.
+    """
+    sections, faults = read_events_sections(document)
+    reading = _Reading(folder)
+    plan = reading.plan(sections)
+    return plan, [*faults, *reading.faults]
+
+
+class _Reading:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.faults: list[str] = []
+
+    def plan(self, sections: Mapping[str, Any]) -> DeliveryPlan:
+        events = dict(sections.get("events", {}))
+        if events.get("folder"):
+            events["folder"] = self._folder / Path(events["folder"]).expanduser()
+        plan = DeliveryPlan(
+            EventsOptions(**events),
+            tuple(self._each(sections, "webhook", self._webhook)),
+            tuple(self._each(sections, "notify", self._notify)),
+            tuple(self._each(sections, "run", self._run)),
+        )
+        for kind, all_of_it in (("webhook", plan.webhooks), ("notify", plan.notify), ("run", plan.programs)):
+            if len(set(all_of_it)) < len(all_of_it):
+                self.faults.append(f"{kind}: two are the same")
+        return plan
+
+    def _each(
+        self, sections: Mapping[str, Any], kind: str, read: Callable[[Mapping[str, Any], str], Any]
+    ) -> Iterator[Any]:
+        for number, written in enumerate(sections.get(kind, ()), 1):
+            found = read(written, f"{kind} {number}, ")
+            if found is not None:
+                yield found
+
+    def _webhook(self, written: Mapping[str, Any], place: str) -> WebhookPlan | None:
+        options = WebhookOptions(**written)
+        if (options.url is None) == (options.url_env is None):
+            self.faults.append(f"{place}url: give this or url_env, one of them")
+            return None
+        key = "url" if options.url_env is None else "url_env"
+        url = options.url or self._secret(f"{place}url_env", options.url_env)
+        secret = self._secret(f"{place}secret_env", options.secret_env)
+        self._check(f"{place}{key}", check_webhook_url, url)
+        remember("" if options.url_env is None else url)
+        signs = self._check(f"{place}secret_env", secret_of, secret)
+        return WebhookPlan(url, signs, options.private)
+
+    def _notify(self, written: Mapping[str, Any], place: str) -> NotifyPlan | None:
+        options = NotifyOptions(**written)
+        if options.url_env is None:
+            self.faults.append(f"{place}url_env: it is required ({_ADDRESS})")
+            return None
+        url = self._secret(f"{place}url_env", options.url_env)
+        remember(url)
+        if url:
+            try:
+                apprise_send(url)
+            except UsageError as error:
+                self.faults.append(f"{place}{error}")
+        return NotifyPlan(url, options.severity, options.quiet)
+
+    def _run(self, written: Mapping[str, Any], place: str) -> RunOptions | None:
+        if "command" not in written:
+            self.faults.append(f"{place}command: it is required (the program and its arguments, a list)")
+            return None
+        return RunOptions(**{**written, "command": tuple(written["command"])})
+
+    def _secret(self, place: str, name: str | None) -> str:
+        """The value of a variable; empty where none is named or set."""
+        if name is None:
+            return ""
+        try:
+            return secret_in(name)
+        except ValueError as error:
+            self.faults.append(f"{place}: {error}")
+            return ""
+
+    def _check(self, place: str, check: Callable[[str], Any], text: str) -> Any:
+        if not text:
+            return None
+        try:
+            return check(text)
+        except ValueError as error:
+            self.faults.append(f"{place}: {error}")
+            return None
+
+
+_ADDRESS = "name of the environment variable that holds Apprise's address"
