@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import hmac
 import logging
 import socket
@@ -45,6 +47,9 @@ _LOG_AGAIN_AFTER = 3600.0
 """Seconds after which the same refusal gets another line in the log."""
 _MOST_LOGGED = 64
 """Refusals that are remembered: whoever makes up names fills neither the memory nor the log."""
+_MOST_BODY = 64 * 1024
+_BODY_WITHIN = 2.0
+"""Bytes, and seconds, for the body of a request that is refused."""
 _log = logging.getLogger("kpstream")
 
 
@@ -170,7 +175,7 @@ class AuthMiddleware:
         origin = headers.get("origin")
         changes = scope["type"] == "websocket" or scope["method"] not in _SAFE
         rules = self._rules
-        if changes and origin is not None and not is_own_origin(origin, address, tls=rules.tls, names=rules.names):
+        if changes and origin is not None and not is_own_origin(origin, address, rules.names):
             reason = (
                 f"{_sender(scope)} came from the site {_shown(origin)} to the page at {_shown(address.host)}: if a "
                 "proxy stands between them, name it with --web-proxy, or in proxy of [web]"
@@ -230,7 +235,20 @@ async def _answer(response: Response, scope: Scope, receive: Receive, send: Send
         await receive()
         await websocket.send_denial_response(response)
     else:
+        await _take_body(receive)
         await response(scope, receive, send)
+
+
+async def _take_body(receive: Receive) -> None:
+    """Take what comes with a request before it is refused: to close on what was not read cuts the answer off."""
+    taken = 0
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_BODY_WITHIN):
+            while taken < _MOST_BODY:
+                message = await receive()
+                taken += len(message.get("body", b""))
+                if not message.get("more_body"):
+                    return
 
 
 def _bearer(headers: Headers) -> str:

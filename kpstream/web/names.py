@@ -71,13 +71,12 @@ def is_called(host: str, names: Iterable[str]) -> bool:
     return any(name == host or (dot and name == f"*.{parent}") for name in names)
 
 
-def is_own_origin(origin: str, address: PublicAddress, *, tls: bool, names: Iterable[str]) -> bool:
+def is_own_origin(origin: str, address: PublicAddress, names: Iterable[str]) -> bool:
     """Whether an Origin header is that of the page itself.
 
     Args:
         origin: The header.
         address: What the request says of the page's address.
-        tls: Whether the page itself is served by https.
         names: Those that somebody said the page is called by. A proxy may stand between them and the page that ends
             TLS, or asks for the page by another name, and says nothing of it.
     """
@@ -91,7 +90,7 @@ def is_own_origin(origin: str, address: PublicAddress, *, tls: bool, names: Iter
     own = address.port or _PORTS[address.scheme]
     if (parts.scheme, host, port) == (address.scheme, address.host, own):
         return True
-    if not is_called(host, names) or (tls and parts.scheme != "https"):
+    if not is_called(host, names) or (address.scheme == "https" and parts.scheme != "https"):
         return False
     usual = _PORTS[parts.scheme]
     return port == ((address.port or usual) if host == address.host else usual)

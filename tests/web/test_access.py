@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -171,6 +172,20 @@ def test_another_site_changes_nothing_and_gets_no_socket() -> None:
         changed = client.patch("/api/cameras/front-door", json={"rate": 9}, headers={"origin": own})
         assert changed.status_code == 200
         assert status_of_socket(page, "/ws/cameras/front-door", origin=own) == 101
+
+
+def test_a_refusal_waits_for_the_body_so_that_it_is_not_cut_off() -> None:
+    with served(Camera()) as page:
+        address = httpx.URL(page.url)
+        with socket.create_connection((address.host, address.port or 0), 10) as connection:
+            head = f"PATCH /api/cameras/front-door HTTP/1.1\r\nHost: {address.host}\r\nOrigin: http://evil.example\r\n"
+            connection.sendall(f"{head}Content-Length: 12\r\n\r\n".encode())
+            connection.settimeout(0.2)
+            with pytest.raises(TimeoutError):
+                connection.recv(1)
+            connection.settimeout(10)
+            connection.sendall(b'{"rate": 10}')
+            assert connection.recv(100).startswith(b"HTTP/1.1 403")
 
 
 def test_every_answer_keeps_a_browser_safe() -> None:

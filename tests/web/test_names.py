@@ -22,7 +22,7 @@ def own(
     """Whether the page takes an origin for its own; with ``forwarded`` a trusted proxy passed the request on."""
     headers = {"host": host} | {f"x-forwarded-{name}": value for name, value in (forwarded or {}).items()}
     address = public_address(headers, tls=tls, trusts_sender=bool(forwarded))
-    return address is not None and is_own_origin(origin, address, tls=tls, names=names)
+    return address is not None and is_own_origin(origin, address, names)
 
 
 @pytest.mark.parametrize(("scheme", "port"), [*product(("http", "https"), ("", ":80", ":443", ":8080"))])
@@ -42,6 +42,9 @@ def test_a_trusted_proxy_says_how_the_page_is_reached(outside: str, port: str, t
     assert own(f"{outside}://{NAME}{port}", "127.0.0.1:8080", tls=tls, forwarded=seen)
     assert own(f"{outside}://{NAME}{port}", f"{NAME}{port}", tls=tls, forwarded={"proto": outside})
     other = {"http": "https", "https": "http"}[outside]
+    assert own(f"{outside}://{NAME}{port}", "127.0.0.1:8080", tls=tls, forwarded=seen, names=(NAME,))
+    if outside == "https":
+        assert not own(f"http://{NAME}{port}", "127.0.0.1:8080", tls=tls, forwarded=seen, names=(NAME,))
     for origin in (f"{other}://{NAME}{port}", f"{outside}://{FOREIGN}", f"{outside}://{NAME}:1", "null", ""):
         assert not own(origin, "127.0.0.1:8080", tls=tls, forwarded=seen), origin
 
@@ -73,7 +76,7 @@ def test_whatever_a_stranger_sends_is_an_address_or_none(text: str, tls: bool, t
         address = public_address({"host": NAME, header: text}, tls=tls, trusts_sender=trusted)
         assert address is None or address.host
         assert address is None or not set(address.path) & set(';, "\r\n')
-        is_own_origin(text, address or PublicAddress("http", NAME, None), tls=tls, names=(NAME,))
+        is_own_origin(text, address or PublicAddress("http", NAME, None), (NAME,))
 
 
 def test_a_proxy_may_name_the_path_that_it_takes_away() -> None:
