@@ -108,10 +108,7 @@ class TrackerSettings:
     max_fast_forward: int = 28
     """Cost of the fast-forwarding within one frame: 3 for each picture and 1 for each object in it."""
     glide: float = 0.7
-    """What is left of a correction a thirtieth of a second later."""
-    glide_time: float = 0.5
-    """Power of the time between two pictures: at fewer pictures a second less is left in the next one, but not as
-    much less as time alone would have it, for smoothing is what takes out the answers' jitter."""
+    """What is left of a correction a thirtieth of a second later, and at least one picture later."""
 
     # trust: the risk that a pose has lost its object. It is the misfit of what is under its edges, 0 to 1, and:
 
@@ -187,7 +184,7 @@ class TrackerSettings:
 
     def glide_after(self, seconds: float) -> float:
         """What is left of a correction in the next picture."""
-        return float(self.glide ** (max(1.0, 30 * seconds) ** self.glide_time))
+        return float(self.glide ** max(1.0, 30 * seconds))
 
 
 DEFAULT = TrackerSettings()
