@@ -76,7 +76,8 @@ FLOORS: dict[str, str] = {
         "change dealer retry workers < rule sampling < breaker fair_share gate < endpoint_gate sender < requester"
     ),
     "endpoints": (
-        "connections embedded hosted uploads < failures < transport < refusals < versions < roboflow < opening"
+        "connections embedded hosted uploads < adaptive_upload failures < transport < refusals < versions < roboflow "
+        "< opening"
     ),
     "events": (
         "machine rules < moment tables < bodies happenings < conditions < judges < engine < observations < watch"

@@ -16,7 +16,8 @@ from kpstream.camera.sink_group import Idles
 from kpstream.camera.spec import CameraSpec
 from kpstream.dispatch.rule import Rule
 from kpstream.dispatch.sampling import make_sampling
-from kpstream.endpoints.opening import make_endpoint
+from kpstream.endpoints.adaptive_upload import AdaptiveUpload
+from kpstream.endpoints.opening import make_live_endpoint
 from kpstream.entities import Frame, Scene, Settings, Stats
 from kpstream.interfaces import Annotator, Endpoint, Opener, SceneRules, Sink, Source
 from kpstream.options import DrawOptions
@@ -52,7 +53,7 @@ def make_camera_endpoint(spec: CameraSpec) -> Endpoint:
     Raises:
         KpstreamError: The options do not fit together.
     """
-    return make_endpoint(spec.model, spec.api_key)
+    return make_live_endpoint(spec.model, spec.api_key)
 
 
 class CameraAssembly:
@@ -82,7 +83,8 @@ class CameraAssembly:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._spec = spec
-        self._endpoint = endpoint
+        adapts = spec.model.upload_size is None and not spec.model.embedded
+        self._endpoint = AdaptiveUpload(endpoint) if adapts else endpoint
         self._source: Source | Opener = opener or Opener(spec.name, partial(open_camera, spec))
         self.settings = settings or CameraSettings.of(spec)
         """What may be changed while it runs."""

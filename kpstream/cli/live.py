@@ -73,11 +73,11 @@ def live(
     from kpstream.camera.assembly import CameraAssembly
     from kpstream.camera.outputs import check_outputs, recording_of
     from kpstream.cli.cores import draw_on_one_core
-    from kpstream.endpoints.opening import make_endpoint
+    from kpstream.endpoints.opening import make_live_endpoint
     from kpstream.render import PoseAnnotator
     from kpstream.web import Feed
 
-    endpoint = make_endpoint(model)
+    endpoint = make_live_endpoint(model)
     spec = CameraSpec(
         name="",
         reference=source,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from kpstream.endpoints.hosted import is_hosted
 from kpstream.errors import EndpointRejected, UsageError
 from kpstream.interfaces import Endpoint
-from kpstream.options import EMBEDDED, KEY_VARIABLE, ModelOptions
+from kpstream.options import EMBEDDED, KEY_VARIABLE, UPLOAD_SIZES, ModelOptions
 from kpstream.redact import redact, remember
 
 
@@ -63,7 +64,7 @@ def make_endpoint(model: ModelOptions, api_key: str | None = None) -> Endpoint:
         api_url=model.api_url,
         api_key=key,
         key_in=model.key_in,
-        upload_size=model.upload_size,
+        upload_size=UPLOAD_SIZES[0] if model.upload_size is None else model.upload_size,
         jpeg_quality=model.jpeg_quality,
         body=model.body,
         timeout=model.timeout,
@@ -75,6 +76,15 @@ def make_endpoint(model: ModelOptions, api_key: str | None = None) -> Endpoint:
     return endpoint
 
 
+def make_live_endpoint(model: ModelOptions, api_key: str | None = None) -> Endpoint:
+    """The endpoint for a live view; where `upload_size` is auto, it is to be asked through an `AdaptiveUpload`.
+
+    Raises:
+        KpstreamError: As from `make_endpoint`.
+    """
+    return make_endpoint(replace(model, upload_size=model.upload_size or UPLOAD_SIZES[-1]), api_key)
+
+
 def answer_identity(model: ModelOptions) -> dict[str, str]:
     """What an answer depends on, beside the picture: by name, without any secret."""
     skeleton = "" if model.skeleton is None else f"{model.skeleton.stat().st_size} {model.skeleton.stat().st_mtime_ns}"
@@ -82,6 +92,6 @@ def answer_identity(model: ModelOptions) -> dict[str, str]:
         "model": model.model or EMBEDDED,
         "endpoint": EMBEDDED if model.embedded else redact(model.endpoint),
         "thresholds": repr(model.filters),
-        "upload": f"{model.upload_size} px, quality {model.jpeg_quality}",
+        "upload": f"{model.upload_size or UPLOAD_SIZES[0]} px, quality {model.jpeg_quality}",
         "skeleton": skeleton,
     }

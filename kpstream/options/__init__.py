@@ -10,7 +10,7 @@ from kpstream.options.declared import DeclaredOption, Option, declared_options
 from kpstream.options.delivery import MqttOptions, NotifyOptions, RunOptions, WebhookOptions
 from kpstream.options.drawing import DRAWN, DrawOptions
 from kpstream.options.events import EventsOptions
-from kpstream.options.model import EMBEDDED, HOSTED, HOSTED_API, KEY_VARIABLE, ModelOptions
+from kpstream.options.model import EMBEDDED, HOSTED, HOSTED_API, KEY_VARIABLE, UPLOAD_SIZES, ModelOptions
 from kpstream.options.naming import in_file, on_command_line
 from kpstream.options.outputs import OutputOptions, PartOptions
 from kpstream.options.page import TOKEN_VARIABLE, Network, PageOptions, parse_listen
@@ -27,6 +27,7 @@ __all__ = [
     "HOSTED_API",
     "KEY_VARIABLE",
     "TOKEN_VARIABLE",
+    "UPLOAD_SIZES",
     "DeclaredOption",
     "DrawOptions",
     "EventsOptions",

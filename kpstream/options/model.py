@@ -10,12 +10,14 @@ from typing import Annotated, Literal
 from kpstream.entities import Filters
 from kpstream.errors import UsageError
 from kpstream.options.declared import Option
-from kpstream.options.units import comma_list, split_words
+from kpstream.options.units import comma_list, parse_side, split_words
 
 KEY_VARIABLE = "ROBOFLOW_API_KEY"
 HOSTED = "https://serverless.roboflow.com"
 HOSTED_API = "https://api.roboflow.com"
 EMBEDDED = "embedded"
+UPLOAD_SIZES = (640, 960, 1280)
+"""Longest sides, in pixels, that a picture is sent with where `upload_size` is auto; recorded video has the first."""
 
 _model = partial(Option, panel="Model")
 
@@ -67,7 +69,17 @@ class ModelOptions:
         Path | None,
         _model("Vertices and edges by hand, in the form of the version's 'skeletons'.", metavar="FILE.json"),
     ] = None
-    upload_size: Annotated[int, _model("Longest side of what is sent, never enlarged.", metavar="PX", min=32)] = 640
+    upload_size: Annotated[
+        int | None,
+        _model(
+            "Longest side of what is sent, never enlarged; auto is 640, and in live views up to 1280 where people are "
+            "small.",
+            metavar="PX|auto",
+            shown_default="auto",
+            in_file="longest side of what is sent, in pixels, or auto",
+            parse=parse_side,
+        ),
+    ] = None
     jpeg_quality: Annotated[int, _model("Of what is sent.", metavar="Q", min=1, max=100)] = 80
     body: Annotated[
         Literal["multipart", "base64"], _model("Form of the upload; base64 is the documented, larger one.")

@@ -35,6 +35,19 @@ def parse_bytes(text: str | float) -> int:
     return count
 
 
+def parse_side(text: str | float) -> int | None:
+    """Pixels of a picture's side, at least 32; None for ``auto``.
+
+    Raises:
+        ValueError: It is neither.
+    """
+    if str(text).strip().lower() == "auto":
+        return None
+    if not re.fullmatch(r"\d{1,6}", str(text).strip(), re.ASCII) or int(text) < 32:
+        raise ValueError(f"{text!s:.40} is no size of a picture: give 32 pixels or more, or auto")
+    return int(text)
+
+
 def comma_list(value: object) -> object:
     """A list of words as the comma list that it stands for; anything else as it is."""
     return ",".join(value) if isinstance(value, list) and all(isinstance(v, str) for v in value) else value

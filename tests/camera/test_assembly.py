@@ -11,11 +11,11 @@ import pytest
 
 from kpstream.camera.assembly import CameraAssembly
 from kpstream.camera.spec import CameraSpec
-from kpstream.entities import Frame, Scene, Settings, Stats
+from kpstream.entities import Answer, Frame, Image, Scene, Settings, Stats
 from kpstream.errors import SourceOpenError
 from kpstream.interfaces import Opener
 from kpstream.options import LiveRequestOptions, ModelOptions
-from kpstream.testing import FakeEndpoint, ListSink, SyntheticSource
+from kpstream.testing import FakeEndpoint, ListSink, SyntheticSource, truth
 
 SPEC = CameraSpec("door", "", requests=LiveRequestOptions(rate=5, sampling="steady"))
 
@@ -23,8 +23,8 @@ SPEC = CameraSpec("door", "", requests=LiveRequestOptions(rate=5, sampling="stea
 class Stepped(SyntheticSource):
     """A live source that gives the next picture once `go_on` allows it."""
 
-    def __init__(self, frames: int) -> None:
-        super().__init__(frames, is_live=True)
+    def __init__(self, frames: int, size: tuple[int, int] = (96, 64)) -> None:
+        super().__init__(frames, size=size, is_live=True)
         self._steps = threading.Semaphore(1)
 
     def read(self) -> Frame | None:
@@ -101,3 +101,31 @@ def test_a_source_that_is_not_there_is_an_error_of_the_one_who_opens_it(tmp_path
     spec = CameraSpec("", str(tmp_path / "missing.mp4"), model=ModelOptions(endpoint="embedded"))
     with pytest.raises(SourceOpenError):
         CameraAssembly(spec, FakeEndpoint()).open()
+
+
+@pytest.mark.parametrize(
+    ("model", "longest"),
+    [
+        (ModelOptions(model="my-pose/3", endpoint="http://127.0.0.1:9"), 1280),
+        (ModelOptions(model="my-pose/3", endpoint="http://127.0.0.1:9", upload_size=640), 1920),
+        (ModelOptions(), 1920),
+    ],
+)
+def test_pictures_with_far_people_are_sent_larger_unless_a_size_is_given(model: ModelOptions, longest: int) -> None:
+    answered, shapes = threading.Semaphore(0), list[int]()
+
+    def answer(image: Image) -> Answer:
+        shapes.append(max(image.shape[:2]))
+        answered.release()
+        return Answer((truth(0),))
+
+    def take(_: Scene) -> None:
+        assert answered.acquire(timeout=20)
+        source.go_on()
+
+    source = Stepped(8, (1920, 1080))
+    spec = replace(SPEC, model=model, requests=LiveRequestOptions(rate=30, sampling="steady"))
+    CameraAssembly(spec, FakeEndpoint(answer), opener=Opener("door", lambda: source)).run(on_scene=take)
+    assert len(shapes) == 8
+    assert shapes[-1] == longest
+    assert shapes[0] == (640 if longest == 1280 else longest)

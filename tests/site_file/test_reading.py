@@ -79,7 +79,7 @@ def test_the_sample_is_right_with_all_that_it_shows(tmp_path: Path, monkeypatch:
     assert [camera.name for camera in plan.site.cameras] == ["walkers", "door", "yard", "desk"]
     walkers, door, yard, desk = plan.site.cameras
     assert walkers.model.model == door.model.model == "my-pose/3"
-    assert (yard.model.model, yard.model.confidence, yard.model.upload_size) == ("my-vehicle-pose/2", 60, 640)
+    assert (yard.model.model, yard.model.confidence, yard.model.upload_size) == ("my-vehicle-pose/2", 60, None)
     assert door.recording is None
     assert door.view.max_delay == 1.5
     assert yard.recording is not None
