@@ -64,6 +64,13 @@ class Frame:
         height, width = self.image.shape[:2]
         return width, height
 
+    @property
+    def square_size(self) -> tuple[int, int]:
+        """(width, height) with which ``image`` is to be shown where pixels are square; never smaller than `size`."""
+        width, height = self.size
+        aspect = float(self.pixel_aspect)
+        return (round(width * aspect), height) if aspect >= 1 else (width, round(height / aspect))
+
 
 @dataclass(frozen=True, slots=True)
 class Taken:

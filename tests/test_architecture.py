@@ -73,7 +73,8 @@ FLOORS: dict[str, str] = {
         "writer < notify program store webhook < recorder worker"
     ),
     "dispatch": (
-        "change dealer retry workers < rule sampling < breaker fair_share gate < endpoint_gate sender < requester"
+        "change dealer retry square workers < rule sampling < breaker fair_share gate < endpoint_gate sender "
+        "< requester"
     ),
     "endpoints": (
         "connections embedded hosted uploads < adaptive_upload failures < transport < refusals < versions < roboflow "
@@ -108,8 +109,8 @@ FLOORS: dict[str, str] = {
         "< association forward interpolation < tracker"
     ),
     "web": (
-        "addresses health jpeg names payloads tls < access browser_camera feed openapi recordings < documents < hub "
-        "< cameras metrics streams < api device < app < serving < starter"
+        "addresses health jpeg names payloads square tls < access browser_camera feed openapi recordings < documents "
+        "< hub < cameras metrics streams < api device < app < serving < starter"
     ),
     "wire": "drawing exact mend numbers read write < lines",
 }

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from kpstream.channel import Channel, Closed, Deadline
 from kpstream.dispatch.gate import Lease
 from kpstream.dispatch.retry import Fault
+from kpstream.dispatch.square import ask
 from kpstream.dispatch.workers import Workers
 from kpstream.entities import Answer, Filters, Frame, Result
 from kpstream.errors import EndpointUnavailable, ResponseFormatError
@@ -75,7 +76,7 @@ class RequestSender:
         with self._lock:
             self.requests += 1
         try:
-            answer = self._endpoint.infer(frame.image, self._filters())
+            answer = ask(self._endpoint, frame, self._filters())
         except (EndpointUnavailable, ResponseFormatError) as error:
             # where it came from leads back to here, and would keep the picture until the garbage collector runs
             error.__cause__ = error.__context__ = None

@@ -12,6 +12,7 @@ from kpstream.entities import Pose, Scene
 from kpstream.web.documents import Classes, class_document, compact, frame_document, scene_document
 from kpstream.web.feed import Feed, Shown
 from kpstream.web.jpeg import for_viewers
+from kpstream.web.square import as_seen, squared
 
 
 class Hub:
@@ -55,7 +56,7 @@ class Hub:
 
     async def canvas(self, shown: Shown) -> bytes:
         """The drawn picture as a JPEG."""
-        return await self._shared("canvas", shown, lambda: for_viewers(shown.canvas))
+        return await self._shared("canvas", shown, lambda: for_viewers(squared(shown.scene.frame, shown.canvas)))
 
     def classes(self, shown: Shown) -> list[tuple[int, Pose]]:
         """The number of each pose's class, in the order of the poses."""
@@ -106,8 +107,9 @@ def _soon(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:
 
 
 def _message(scene: Scene, numbers: dict[int, int]) -> bytes:
-    header = compact(frame_document(scene, numbers))
-    return b"".join((struct.pack(">I", len(header)), header, for_viewers(scene.frame.image)))
+    seen = as_seen(scene)
+    header = compact(frame_document(seen, numbers))
+    return b"".join((struct.pack(">I", len(header)), header, for_viewers(seen.frame.image)))
 
 
 def class_messages(classes: list[tuple[int, Pose]], known: set[int]) -> list[str]:
