@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import statistics
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -453,3 +455,46 @@ def test_a_viewer_on_a_thin_line_slows_nobody(serve: Serve, record_property: Not
     assert undisturbed(before, after)
     assert 0 < after.viewers[9] < 5
     assert grown < 50e6
+
+
+@contextmanager
+def below_a_path(page: Page, folder: Path) -> Iterator[str]:
+    """The address of a page that nginx serves at /cam/ of its own site."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    headers = "Host $http_host", "Upgrade $http_upgrade", "Connection $http_connection"
+    passed = "".join(f"proxy_set_header {header};" for header in headers)
+    paths = "".join(
+        f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    (folder / "nginx.conf").write_text(
+        f"daemon off; pid {folder}/pid; error_log {folder}/log; events {{}} http {{ access_log off; {paths} server {{ "
+        f"listen 127.0.0.1:{port}; location /cam/ {{ proxy_pass {page.url}/; proxy_http_version 1.1; {passed} }} }} }}"
+    )
+    nginx = shutil.which("nginx") or "/usr/sbin/nginx"
+    process = subprocess.Popen([nginx, "-c", str(folder / "nginx.conf"), "-p", str(folder)])
+    try:
+        for _ in range(100):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.1)
+        yield f"http://127.0.0.1:{port}/cam/"
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def test_below_a_path_of_another_site_all_is_there(serve: Serve, screen: Screen, tmp_path: Path) -> None:
+    recordings = tmp_path / "recordings"
+    recordings.mkdir()
+    (recordings / "front_2026-11-28T06-20-01Z.mp4").write_bytes(b"a video")
+    page = serve(NumberedCamera("one"), recordings=recordings)
+    with below_a_path(page, tmp_path) as address:
+        screen.tab.goto(address)
+        screen.moves()
+        assert screen.tab.evaluate("document.querySelector('img')?.naturalWidth > 0")  # the icon
+        screen.tab.goto(f"{address}#/recordings")
+        screen.until("document.querySelector('[data-file]') !== null")
+        screen.tab.goto("about:blank")
