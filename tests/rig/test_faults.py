@@ -398,6 +398,23 @@ def test_a_certificate_that_nobody_signed_is_refused_for_good(tmp_path: Path, cl
     row(table, "endpoint: its certificate is nobody's", "ends", "ends", "whole", "4, with one line", "-")
 
 
+@pytest.mark.parametrize(
+    ("variable", "value", "words"),
+    [
+        ("HTTPS_PROXY", "http://127.0.0.1:1", "the proxy 127.0.0.1:1 is not there"),
+        ("REQUESTS_CA_BUNDLE", "/not/there.pem", "REQUESTS_CA_BUNDLE names /not/there.pem"),
+    ],
+)
+def test_a_proxy_or_certificates_that_are_not_there_are_refused_for_good(
+    variable: str, value: str, words: str, tmp_path: Path, clip: str, table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with Live(clip, "https://endpoint.invalid", tmp_path, ["--loop"]) as live:
+        assert live.process.wait(30) == 4
+        assert words in live.said()
+    row(table, f"{variable} names what is not there", "ends", "ends", "whole", "4, with one line", "-")
+
+
 def test_recorded_video_gets_every_answer_in_the_end(tmp_path: Path, clip: str, table: Table) -> None:
     lines, video = tmp_path / "out.jsonl", tmp_path / "out.mp4"
     with Endpoint(0.05, seed=3) as endpoint:
