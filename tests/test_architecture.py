@@ -27,7 +27,7 @@ PLAN: dict[str, set[str]] = {
     "channel": set(),
     "meters": set(),
     "redact": set(),
-    "options": {"entities", "errors"},
+    "options": {"entities", "errors", "redact"},
     # columns: one job each, no thread
     "interfaces": {"entities"},
     "tracking": {"entities"},
@@ -100,8 +100,8 @@ FLOORS: dict[str, str] = {
     ),
     "site_file": "environment sections < delivery reading < rules",
     "sources": (
-        "deinterlace hearing http jpegs live_clock masked numbering paced stall survey taken timeline tone_map "
-        "< opening picture webcam < decoder < file stream < http_pictures"
+        "altered deinterlace hearing http jpegs live_clock numbering paced stall survey taken timeline tone_map "
+        "< masked opening picture turned webcam < decoder < file stream < http_pictures"
     ),
     "testing": "fakes scripted_server",
     "tracking": (

@@ -20,11 +20,13 @@ from kpstream.endpoints.adaptive_upload import AdaptiveUpload
 from kpstream.endpoints.opening import make_live_endpoint
 from kpstream.entities import Frame, Scene, Settings, Stats
 from kpstream.interfaces import Annotator, Endpoint, Opener, SceneRules, Sink, Source
-from kpstream.options import DrawOptions
+from kpstream.options import DrawOptions, SourceOptions
 from kpstream.pipeline import Pipeline
 from kpstream.render import Layers, PoseAnnotator, StatusAnnotator
 from kpstream.sources import open_source
+from kpstream.sources.http import HttpAccess
 from kpstream.sources.masked import Masked
+from kpstream.sources.turned import Turned
 from kpstream.tracking import Tracker
 
 
@@ -35,16 +37,28 @@ def open_camera(spec: CameraSpec) -> Source:
         SourceOpenError: It cannot be opened.
     """
     options = spec.source
-    source = open_source(
+    return open_source(
         spec.reference,
         paced=True,
         loop=options.loop,
         size=options.picture_size,
         frame_rate=options.frame_rate,
         rtsp_transport=options.rtsp_transport,
+        timeout=options.stall_timeout,
         with_sound=spec.recording is not None and not options.no_audio,
+        access=HttpAccess(options.headers, verify=options.source_verify),
     )
+
+
+def _altered(source: Source, options: SourceOptions) -> Source:
+    """The source with its pictures as options want them."""
+    if options.rotate or options.mirror:
+        source = Turned(source, options.rotate, mirrored=options.mirror)
     return Masked(source, options.masks) if options.masks else source
+
+
+def _open_altered(opener: Opener, options: SourceOptions) -> Source:
+    return _altered(opener.open(), options)
 
 
 def make_camera_endpoint(spec: CameraSpec) -> Endpoint:
@@ -85,7 +99,8 @@ class CameraAssembly:
         self._spec = spec
         adapts = spec.model.upload_size is None and not spec.model.embedded
         self._endpoint = AdaptiveUpload(endpoint) if adapts else endpoint
-        self._source: Source | Opener = opener or Opener(spec.name, partial(open_camera, spec))
+        opener = opener or Opener(spec.name, partial(open_camera, spec))
+        self._source: Source | Opener = Opener(opener.name, partial(_open_altered, opener, spec.source))
         self.settings = settings or CameraSettings.of(spec)
         """What may be changed while it runs."""
         self._rules = rules
@@ -115,7 +130,7 @@ class CameraAssembly:
             SourceOpenError: It cannot be opened.
         """
         _ = self._annotator  # before pictures come
-        self._source = open_camera(self._spec)
+        self._source = _altered(open_camera(self._spec), self._spec.source)
         return self._source.name
 
     def run(

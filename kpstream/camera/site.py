@@ -104,15 +104,15 @@ class Site:
 
     def _follow(self, spec: SiteSpec) -> None:
         wanted = {camera.name: camera for camera in spec.cameras}
+        for name, session in self._sessions.items():
+            if name not in wanted and session.feed is not None and self._page is not None:
+                self._page.remove(session.feed)  # and not closed: its session has still to end
         ended = self._stop([name for name, session in self._sessions.items() if session.spec != wanted.get(name)])
         feeds = {session.spec.name: session.feed for session in ended}
         for name, camera in wanted.items():
             if name not in self._sessions:
-                self._sessions[name] = CameraSession(camera, self._surroundings, feeds.pop(name, None))
+                self._sessions[name] = CameraSession(camera, self._surroundings, feeds.get(name))
                 self._sessions[name].start()
-        for feed in feeds.values():
-            if self._page is not None and feed is not None:
-                self._page.remove(feed)  # and not closed: its session may still be ending
 
     def _stop(self, names: Sequence[str]) -> list[CameraSession]:
         deadline, sessions = Deadline(STOPS_WITHIN), [self._sessions.pop(name) for name in names]

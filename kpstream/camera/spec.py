@@ -54,7 +54,7 @@ class CameraSpec:
         Raises:
             UsageError: One cannot.
         """
-        _ = self.source.picture_size, self.view.max_delay, self.drawing.parts, self.model.filters
+        _ = self.source.picture_size, self.source.headers, self.view.max_delay, self.drawing.parts, self.model.filters
 
     @property
     def service(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from functools import partial
@@ -9,6 +10,7 @@ from typing import Annotated, Literal
 
 from kpstream.errors import UsageError
 from kpstream.options.declared import Option
+from kpstream.redact import remember
 
 _source = partial(Option, panel="Source")
 _SIZE = r"[1-9]\d{0,4}x[1-9]\d{0,4}"
@@ -33,6 +35,34 @@ def parse_zone(text: str) -> Zone:
     return tuple(zip(numbers[::2], numbers[1::2], strict=True))
 
 
+Header = tuple[str, str]
+"""The name of a header, and that of the environment variable that holds its value."""
+
+
+def parse_header(text: str) -> Header:
+    """A header from ``NAME=VARIABLE``.
+
+    Raises:
+        ValueError: It is none.
+    """
+    name, _, variable = text.partition("=")
+    if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", variable):
+        example = "as in X-Api-Key=DOOR_KEY with DOOR_KEY in the environment"
+        raise ValueError(f"give a header and the name of the variable that holds its value, {example}")
+    return name, variable
+
+
+def parse_turn(text: str | int) -> int:
+    """Degrees by which a picture is turned.
+
+    Raises:
+        ValueError: It is no quarter turn.
+    """
+    if str(text) not in ("0", "90", "180", "270"):
+        raise ValueError(f"{text!s:.20}: give 90, 180 or 270")
+    return int(text)
+
+
 @dataclass(frozen=True)
 class SourceOptions:
     """How the source is opened."""
@@ -49,12 +79,61 @@ class SourceOptions:
     ] = None
     frame_rate: Annotated[
         float | None,
-        _source("Asked of a webcam.", metavar="R", min=1, in_file="frames a second asked of a webcam"),
+        _source(
+            "Asked of a webcam; how often a snapshot address is asked.",
+            metavar="R",
+            min=0.01,
+            in_file="frames a second asked of a webcam, or of a snapshot address",
+        ),
     ] = None
     rtsp_transport: Annotated[
-        Literal["tcp", "udp"],
-        _source("How an RTSP stream travels.", in_file="how an RTSP stream travels"),
-    ] = "tcp"
+        Literal["tcp", "udp"] | None,
+        _source(
+            "How an RTSP stream travels.",
+            shown_default="tcp, then udp where the camera refuses it",
+            in_file="how an RTSP stream travels",
+        ),
+    ] = None
+    stall_timeout: Annotated[
+        float | None,
+        _source(
+            "A camera that is silent for so long is opened again.",
+            metavar="S",
+            min=0.5,
+            shown_default="learned from the stream",
+            in_file="the seconds of silence after which the camera is opened again",
+        ),
+    ] = None
+    rotate: Annotated[
+        Literal[0, 90, 180, 270],
+        _source(
+            "Turn the picture clockwise.",
+            metavar="90|180|270",
+            shown_default="as it is",
+            in_file="by how many degrees the picture is turned clockwise",
+            parse=parse_turn,
+        ),
+    ] = 0
+    mirror: Annotated[
+        bool, _source("Swap left and right.", flags=("--mirror",), in_file="whether left and right are swapped")
+    ] = False
+    source_header: Annotated[
+        tuple[Header, ...],
+        _source(
+            "A header for a web server, whose value is that of an environment variable; several may be given.",
+            metavar="NAME=VARIABLE",
+            in_file="headers for a web server, as X-Key=NAME_OF_A_VARIABLE",
+            parse=parse_header,
+        ),
+    ] = ()
+    source_verify: Annotated[
+        bool,
+        _source(
+            "Open a source by https or rtsps only if its certificate holds.",
+            flags=("--source-verify",),
+            in_file="whether the source's certificate must hold",
+        ),
+    ] = False
     masks: Annotated[
         tuple[Zone, ...],
         _source(
@@ -76,6 +155,22 @@ class SourceOptions:
             in_file="whether it is recorded without its sound",
         ),
     ] = False
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers for a web server, with their values, which no text shows from now on.
+
+        Raises:
+            UsageError: A variable is not set.
+        """
+        found = {}
+        for name, variable in self.source_header:
+            value = os.environ.get(variable, "").strip()
+            if not value:
+                raise UsageError(f"{name}: the environment variable {variable} is not set", option="source_header")
+            remember(value)
+            found[name] = value
+        return found
 
     @property
     def picture_size(self) -> tuple[int, int] | None:

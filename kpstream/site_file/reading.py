@@ -144,7 +144,7 @@ class _Reading:
         return CameraSpec(
             name=written["name"],
             reference=self._reference(place, written),
-            source=self._options(SourceOptions, {**written, "masks": _zones(written), "loop": True}),
+            source=self._source_options(place, written),
             jsonl=self._jsonl(place, written),
             model=model,
             api_key=key,
@@ -160,8 +160,18 @@ class _Reading:
         for each in declared_options(group):
             if each.name in written:
                 value = written[each.name]
-                given[each.name] = self._path(value) if each.type in (Path, Path | None) else value
+                if each.type in (Path, Path | None):
+                    value = self._path(value)
+                given[each.name] = tuple(value) if isinstance(value, list) else value
         return group(**given)
+
+    def _source_options(self, place: str, written: Keys) -> SourceOptions:
+        options = self._options(SourceOptions, {**written, "masks": _zones(written), "loop": True})
+        try:
+            _ = options.headers
+        except UsageError as error:
+            self._fault(f"{place}source_header", str(error).removeprefix("`source_header` "))
+        return options
 
     def _reference(self, place: str, written: Keys) -> str:
         if ("source" in written) == ("source_env" in written):

@@ -14,7 +14,7 @@ from kpstream.camera.spec import CameraSpec
 from kpstream.entities import Answer, Frame, Image, Scene, Settings, Stats
 from kpstream.errors import SourceOpenError
 from kpstream.interfaces import Opener
-from kpstream.options import LiveRequestOptions, ModelOptions
+from kpstream.options import LiveRequestOptions, ModelOptions, SourceOptions
 from kpstream.testing import FakeEndpoint, ListSink, SyntheticSource, truth
 
 SPEC = CameraSpec("door", "", requests=LiveRequestOptions(rate=5, sampling="steady"))
@@ -129,3 +129,14 @@ def test_pictures_with_far_people_are_sent_larger_unless_a_size_is_given(model: 
     assert len(shapes) == 8
     assert shapes[-1] == longest
     assert shapes[0] == (640 if longest == 1280 else longest)
+
+
+def test_a_picture_is_turned_before_its_zones_are_hidden() -> None:
+    source, viewer = Stepped(1), ListSink()
+    options = SourceOptions(rotate=90, masks=(((0, 0.5), (1, 0.5), (1, 1), (0, 1)),))
+    assembly = CameraAssembly(replace(SPEC, source=options), FakeEndpoint(), opener=Opener("door", lambda: source))
+    assembly.run([viewer])
+    image = viewer.scenes[0].frame.image
+    assert image.shape == (96, 64, 3)
+    assert not image[50:].any()
+    assert image[:40].any()

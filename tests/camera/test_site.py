@@ -20,7 +20,6 @@ from kpstream.entities import Answer, Frame, Image, Scene, Stats
 from kpstream.errors import EndpointRejected, SinkError, SourceOpenError, SourceReadError, UsageError
 from kpstream.interfaces import Endpoint, Sink, Source
 from kpstream.options import DrawOptions, LiveRequestOptions, ModelOptions, SourceOptions
-from kpstream.sources.masked import Masked
 from kpstream.testing import FakeEndpoint, ManualClock, SyntheticSource
 from kpstream.web import Page
 
@@ -103,8 +102,7 @@ class World:
         if name in self.missing:
             raise SourceOpenError(f"cannot open {name}: nothing listens there")
         self.sources.setdefault(name, []).append(Running(self.clock))
-        source = self.sources[name][-1]
-        return Masked(source, spec.source.masks) if spec.source.masks else source
+        return self.sources[name][-1]
 
     def make_endpoint(self, spec: CameraSpec) -> Endpoint:
         self.endpoints.append(FakeEndpoint(self._say, max_in_flight=4))

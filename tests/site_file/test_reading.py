@@ -158,6 +158,9 @@ def test_each_fault_of_a_section_is_a_line(
         ('source_env = "X"', "camera door, source: give this or source_env, one of them"),
         ("delay = 2", "camera door, delay: delay is about pictures that wait for their answers: add sync aligned"),
         ('jsonl = "site.toml/poses.jsonl"', "camera door, jsonl: "),
+        ("rotate = 45", "camera door, rotate: 45: give 90, 180 or 270 (by how many degrees"),
+        ('source_header = ["X-Key"]', "camera door, source_header[0]: give a header and the name of the variable"),
+        ('source_header = ["X=NOT_THERE"]', "camera door, source_header: X: the environment variable NOT_THERE is not"),
         ('sync = "later"', "camera door, sync: it must be 'live' or 'aligned' (live shows"),
         ("[camera.endpoint]\njpeg_quality = 101", "camera door, endpoint.jpeg_quality: it must be less than or equal"),
         ("[camera.endpoint]\nconfidence = 101", "camera door, endpoint: confidence 101: give 0 to 100"),
@@ -295,6 +298,16 @@ def test_a_camera_may_have_a_budget_requests_at_once_and_json_lines_of_its_own(w
     (camera,) = load(write(CAMERA + 'max_requests = 9\nmax_in_flight = 2\njsonl = "poses.jsonl"')).site.cameras
     assert (camera.requests.max_requests, camera.requests.max_in_flight) == (9, 2)
     assert camera.jsonl == tmp_path / "poses.jsonl"
+
+
+def test_a_camera_says_how_it_hangs_and_how_it_is_asked(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOOR_KEY", "marked-door-key")
+    keys = 'rotate = 180\nmirror = true\nstall_timeout = 12\nsource_header = ["X-Key=DOOR_KEY"]\nsource_verify = true'
+    (camera,) = load(write(CAMERA + keys)).site.cameras
+    source = camera.source
+    assert (source.rotate, source.mirror, source.stall_timeout, source.source_verify) == (180, True, 12, True)
+    assert source.headers == {"X-Key": "marked-door-key"}
+    assert "marked" not in repr(camera) + redact("it said marked-door-key")
 
 
 def test_listening_is_host_and_port_or_a_port_alone(write: Write) -> None:
