@@ -32,6 +32,8 @@ _LATE = 0.4
 """Seconds after the first picture from which on nobody waits for sound any more."""
 _LONGEST_SILENCE = 10.0
 """Seconds of a gap that are filled with silence: players lose their way in gaps, but an outage may last for days."""
+_MAX_PENDING = 6000
+"""Packets that may wait for their pictures: a minute of the shortest ones."""
 _AAC_SAMPLES = 1024
 """In one packet."""
 
@@ -57,7 +59,7 @@ class LiveSound:
         self._stream: AudioStream | None = None
         self._is_copied = False
         self._encoder: Iterator[Packet[AudioStream] | None] = iter(())
-        self._pending: deque[SoundPacket] = deque()
+        self._pending: deque[SoundPacket] = deque(maxlen=_MAX_PENDING)
         self._decoded: deque[tuple[AudioFrame, float]] = deque()
         self._decoder: AudioCodecContext | None = None
         self._resampler: AudioResampler | None = None

@@ -181,6 +181,14 @@ def test_what_comes_in_bursts_is_placed_by_its_stamps(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("microphone", [ALAW, AAC])
+@pytest.mark.parametrize("off", [-5000.0, 5000.0])
+def test_sound_of_another_time_costs_no_picture(microphone: tuple[str, int, int], off: float, tmp_path: Path) -> None:
+    record(tmp_path / "a.mp4", Camera(microphone, bursts=True, sound_stamps_from=1000.5 + off).scenes(0.0, 3.0))
+    assert len(times_of(tmp_path / "a.mp4")) == 90
+    assert clicks_of(tmp_path / "a.mp4") == []
+
+
+@pytest.mark.parametrize("microphone", [ALAW, AAC])
 def test_a_microphone_that_is_mute_holds_nothing_back(microphone: tuple[str, int, int], tmp_path: Path) -> None:
     sink = VideoSink(tmp_path / "a.mp4", preset="ultrafast", frame_rate=30)
     for one in Camera(microphone, lost=lambda time: True).scenes(0.0, 3.0):
