@@ -8,12 +8,13 @@ from pathlib import Path
 import cv2
 
 from kpstream.entities import Scene
+from kpstream.pixels import squared
 
 _QUALITY = 88
 
 
 def write_snapshot(path: Path, scene: Scene) -> int:
-    """Draw a scene and write it as a JPEG file, whole or not at all; blocks.
+    """Draw a scene and write it as a JPEG file in square pixels, whole or not at all; blocks.
 
     Returns:
         How many bytes more there are now than before.
@@ -21,7 +22,8 @@ def write_snapshot(path: Path, scene: Scene) -> int:
     Raises:
         OSError: It could not be written.
     """
-    encoded, data = cv2.imencode(".jpg", scene.draw(), [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
+    picture = squared(scene.frame, scene.draw())
+    encoded, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
     if not encoded:
         raise ValueError("a picture that is no JPEG")
     path.parent.mkdir(parents=True, exist_ok=True)

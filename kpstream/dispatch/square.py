@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import cv2
-import numpy as np
-
-from kpstream.entities import Answer, Filters, Frame, Image
+from kpstream.entities import Answer, Filters, Frame
 from kpstream.interfaces import Endpoint
+from kpstream.pixels import moved, squared
 
 
 def ask(endpoint: Endpoint, frame: Frame, filters: Filters) -> Answer:
@@ -17,11 +15,7 @@ def ask(endpoint: Endpoint, frame: Frame, filters: Filters) -> Answer:
     Raises:
         EndpointError: As `Endpoint.infer`.
     """
-    size, square = frame.size, frame.square_size
-    if size == square:
-        return endpoint.infer(frame.image, filters)
-    image: Image = cv2.resize(frame.image, square, interpolation=cv2.INTER_LINEAR)  # type: ignore[assignment]
-    answer = endpoint.infer(image, filters)
-    factors = np.array([size[0] / square[0], size[1] / square[1]], np.float32)
-    poses = tuple(replace(pose, xy=pose.xy * factors, xyxy=pose.xyxy * np.tile(factors, 2)) for pose in answer.poses)
-    return replace(answer, poses=poses)
+    answer = endpoint.infer(squared(frame, frame.image), filters)
+    if frame.square_size == frame.size:
+        return answer
+    return replace(answer, poses=moved(answer.poses, frame.square_size, frame.size))

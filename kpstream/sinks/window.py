@@ -19,8 +19,9 @@ from typing import cast
 
 import cv2
 
-from kpstream.entities import Frame, Image, Scene
+from kpstream.entities import Image, Scene
 from kpstream.errors import SinkError, ViewerQuit
+from kpstream.pixels import squared
 from kpstream.sinks.output import sink_error
 
 _log = logging.getLogger("kpstream")
@@ -96,7 +97,7 @@ class Window:
             raise SinkError("the window is closed")
         if not self._held:
             try:
-                self._show(_squared(scene.frame, canvas))
+                self._show(squared(scene.frame, canvas))
             except cv2.error as error:
                 raise SinkError(reason_no_window() or f"the window shows nothing: {error.err}") from None
         self.pump()
@@ -164,13 +165,6 @@ class Window:
             full = cv2.getWindowProperty(self._title, cv2.WND_PROP_FULLSCREEN) == cv2.WINDOW_FULLSCREEN
             wanted = cv2.WINDOW_NORMAL if full else cv2.WINDOW_FULLSCREEN
             cv2.setWindowProperty(self._title, cv2.WND_PROP_FULLSCREEN, wanted)
-
-
-def _squared(frame: Frame, canvas: Image) -> Image:
-    """The picture of a frame as it is seen on a screen, whose pixels are square."""
-    if frame.square_size == frame.size:
-        return canvas
-    return cv2.resize(canvas, frame.square_size, interpolation=cv2.INTER_LINEAR)  # type: ignore[return-value]
 
 
 def _fitting(canvas: Image, width: int, height: int, *, largest: float) -> tuple[int, int]:

@@ -94,7 +94,7 @@ class Api:
             raise ApiError(409, "there is no folder for snapshots: name one, when you start kpstream")
         if shown is None:
             raise ApiError(503, "no picture has come yet")
-        name = await run_in_threadpool(self._recordings.keep_snapshot, hub.feed.name, shown.canvas)
+        name = await run_in_threadpool(self._recordings.keep_snapshot, hub.feed.name, shown.as_seen)
         return JSONResponse({"name": name, "url": f"/recordings/{name}"}, 201)
 
     async def events(self, request: Request) -> Response:
@@ -110,7 +110,7 @@ class Api:
         shown = self._hub(request).feed.shown
         if shown is None:
             raise ApiError(503, "no picture has come yet")
-        return Response(await run_in_threadpool(for_keeping, shown.canvas), media_type="image/jpeg")
+        return Response(await run_in_threadpool(for_keeping, shown.as_seen), media_type="image/jpeg")
 
     async def recordings(self, _: Request) -> Response:
         """The list of videos and snapshots."""

@@ -20,6 +20,7 @@ import numpy as np
 from kpstream.entities import Image, Scene, Settings, Stats
 from kpstream.errors import SinkError
 from kpstream.options import in_file
+from kpstream.pixels import squared
 from kpstream.redact import redact
 from kpstream.web.health import Health, health_of
 
@@ -76,6 +77,11 @@ class Shown:
     scene: Scene
     canvas: Image
     """The drawn picture, BGR."""
+
+    @property
+    def as_seen(self) -> Image:
+        """The drawn picture in square pixels."""
+        return squared(self.scene.frame, self.canvas)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from kpstream.entities import Pose, Scene
 from kpstream.web.documents import Classes, class_document, compact, frame_document, scene_document
 from kpstream.web.feed import Feed, Shown
 from kpstream.web.jpeg import for_viewers
-from kpstream.web.square import as_seen, squared
+from kpstream.web.square import as_seen
 
 
 class Hub:
@@ -56,7 +56,7 @@ class Hub:
 
     async def canvas(self, shown: Shown) -> bytes:
         """The drawn picture as a JPEG."""
-        return await self._shared("canvas", shown, lambda: for_viewers(squared(shown.scene.frame, shown.canvas)))
+        return await self._shared("canvas", shown, lambda: for_viewers(shown.as_seen))
 
     def classes(self, shown: Shown) -> list[tuple[int, Pose]]:
         """The number of each pose's class, in the order of the poses."""

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from kpstream.entities import Frame, Scene, Stats
+from kpstream.pixels import squared
 from kpstream.testing import truth
-from kpstream.web.square import as_seen, squared
+from kpstream.web.square import as_seen
 
 
 def scene(aspect: Fraction) -> Scene:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import struct
 from contextlib import ExitStack
+from dataclasses import replace
+from fractions import Fraction
 from typing import Any
 
 import cv2
@@ -16,7 +18,7 @@ from websockets.sync.client import ClientConnection
 from kpstream.entities import Image
 from kpstream.skeleton import COCO, Skeleton
 from kpstream.web import Feed, Page
-from tests.support.sink_contract import bare_box, person, picture
+from tests.support.sink_contract import bare_box, person, picture, scene
 from tests.support.web_page import Camera, Writing, client_of, served, socket_of
 
 
@@ -86,6 +88,21 @@ def test_poses_are_told_in_pixels_of_the_source_with_gaps_where_nothing_is_drawn
         assert (first["points"][1], first["points"][4]) == (None, None)
         assert (first["confidence"], first["origin"]) == (0.913, "predicted")
         assert (second["points"], second["id"]) == ([], None)
+
+
+@pytest.mark.parametrize(("aspect", "size"), [(Fraction(3, 2), (96, 48)), (Fraction(1, 2), (64, 96))])
+def test_pixels_that_are_not_square_are_made_so_in_the_picture_and_in_what_is_kept(
+    aspect: Fraction, size: tuple[int, int]
+) -> None:
+    camera = Camera()
+    with served(camera) as page, Viewer(page) as viewer, client_of(page) as client:
+        camera.show(frame=replace(scene(0).frame, pixel_aspect=aspect))
+        frame, image = viewer.picture()
+        snapshot = client.get("/cameras/front-door/snapshot.jpg").content
+    kept = cv2.imdecode(np.frombuffer(snapshot, np.uint8), cv2.IMREAD_COLOR)
+    assert kept is not None
+    assert tuple(frame["size"]) == size
+    assert image.shape == kept.shape == (*size[::-1], 3)
 
 
 def test_a_skeleton_is_told_once_and_before_it_is_needed() -> None:
