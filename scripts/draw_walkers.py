@@ -1,9 +1,10 @@
-"""Draw the sample clip: three people on a street, with exact poses for every frame.
+"""Draw a sample clip: people on a street, with exact poses for every frame.
 
-    python scripts/draw_walkers.py [--folder samples] [--seed 7]
+    python scripts/draw_walkers.py [walkers|events] [--folder samples] [--seed 7]
 
 Writes ``walkers.mp4`` (1280x720, 30 frames/s, H.264 and AAC), ``walkers.poses.json`` (the truth) and ``street.jpg``
-(one frame). Nobody was filmed: everything is computed, and the same seed gives the same pictures.
+(one frame), or ``events.mp4`` and ``events.poses.json``. Nobody was filmed: everything is computed, and the same seed
+gives the same pictures.
 
 The truth has one list of people for each frame. A person has an ``id``, a box (``x y`` its middle, ``width height``;
 what of the person lies in the picture), ``seen`` (the share of the body that is in the picture and not behind someone
@@ -25,7 +26,7 @@ import cv2
 import numpy as np
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Colorspace
-from walkers import sound
+from walkers import incidents, sound
 from walkers.camera import SIZE, camera_at
 from walkers.cast import BEN, CAST, DURATION
 from walkers.film import Film, Image
@@ -109,19 +110,24 @@ def write_truth(path: Path, video: str, truth: Truth) -> None:
 def main() -> None:
     """Draw what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--folder", type=Path, default=Path("samples"), help="where the three files go")
+    parser.add_argument("clip", nargs="?", choices=("walkers", "events"), default="walkers", help="which clip")
+    parser.add_argument("--folder", type=Path, default=Path("samples"), help="where the files go")
     parser.add_argument("--seed", type=int, default=7, help="of the textures, the grain and the sound")
-    parser.add_argument("--duration", type=float, default=DURATION, help="seconds that are drawn")
-    parser.add_argument("--crf", type=int, default=24, help="of x264: smaller is better and larger")
+    parser.add_argument("--duration", type=float, help="seconds that are drawn")
+    parser.add_argument("--crf", type=int, help="of x264: smaller is better and larger")
     options = parser.parse_args()
     started = time.monotonic()
     options.folder.mkdir(parents=True, exist_ok=True)
-    film, truth = Film(CAST, options.seed), Truth()
-    still, _ = film.frame(_STILL)
-    cv2.imwrite(str(options.folder / "street.jpg"), still, [cv2.IMWRITE_JPEG_QUALITY, 90])
-    samples = sound.track(CAST, options.duration, options.seed)
-    encode(options.folder / "walkers.mp4", draw(film, options.duration, truth), samples, options.crf)
-    write_truth(options.folder / "walkers.poses.json", "walkers.mp4", truth)
+    if options.clip == "walkers":
+        film, crf, duration = Film(CAST, options.seed), options.crf or 24, options.duration or DURATION
+        still, _ = film.frame(_STILL)
+        cv2.imwrite(str(options.folder / "street.jpg"), still, [cv2.IMWRITE_JPEG_QUALITY, 90])
+    else:
+        film = Film(incidents.CAST, options.seed, incidents.camera, incidents.props())
+        crf, duration = options.crf or 28, options.duration or incidents.DURATION
+    truth, video = Truth(), options.folder / f"{options.clip}.mp4"
+    encode(video, draw(film, duration, truth), sound.track(film.cast, duration, options.seed), crf)
+    write_truth(video.with_suffix(".poses.json"), video.name, truth)
     print(f"{len(truth)} frames in {time.monotonic() - started:.0f} s, in {options.folder}")
 
 

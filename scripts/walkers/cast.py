@@ -8,7 +8,7 @@ from math import pi
 import numpy as np
 
 from walkers.body import Fabric, Look
-from walkers.gait import Gesture, Path
+from walkers.gait import STANDING, Gesture, Path, Posture
 
 DURATION = 12.0
 """Seconds."""
@@ -25,6 +25,7 @@ class Person:
     look: Look
     path: Path
     gestures: tuple[Gesture, ...] = ()
+    posture: Posture = STANDING
 
 
 _WAVE_UP = (0.62, 0.45, 0.30)

@@ -47,12 +47,20 @@ class Film:
         cast: Who walks.
         seed: Of the textures and the grain.
         camera: The camera at a moment; by default it is held by hand.
+        props: What else stands in the street, with its depths in metres.
     """
 
-    def __init__(self, cast: Sequence[Person], seed: int, camera: Callable[[float], Camera] = camera_at) -> None:
+    def __init__(
+        self,
+        cast: Sequence[Person],
+        seed: int,
+        camera: Callable[[float], Camera] = camera_at,
+        props: Sequence[tuple[float, street.Quad]] = (),
+    ) -> None:
         self.cast = cast
         self.camera = camera
-        self.street = street.build(seed)
+        built = street.build(seed)
+        self.street = street.Street(built.back, sorted((*built.props, *props), key=lambda prop: -prop[0]))
         self.creases = raster.folds(seed)
         self.grain = np.random.default_rng(seed).normal(0, 1, (SIZE[1] + 64, SIZE[0] + 64, 1)).astype(np.float32)
         across, down = np.meshgrid(np.linspace(-1, 1, SIZE[0]), np.linspace(-1, 1, SIZE[1]))
@@ -75,7 +83,14 @@ class Film:
     def _act(self, person: Person, camera: Camera, seconds: float) -> Actor | None:
         """Let a person stand there; None while out of sight."""
         bodies = [
-            body_at(person.path, person.gestures, person.height, seconds + part * SHUTTER, person.look.broad)
+            body_at(
+                person.path,
+                person.gestures,
+                person.height,
+                seconds + part * SHUTTER,
+                person.look.broad,
+                posture=person.posture,
+            )
             for part in (0.0, *_INSTANTS)
         ]
         root = bodies[0].at["pelvis"]

@@ -37,8 +37,8 @@ class Path:
 
     @cached_property
     def _samples(self) -> Array:
-        """Rows of x, z, speed, heading (unwrapped) and stride count, every `_STEP` from 5 s before to 25 s after 0."""
-        times = np.arange(-5.0, 25.0, _STEP)
+        """Rows of x, z, speed, heading (unwrapped) and stride count, every `_STEP` from 5 s before to 35 s after 0."""
+        times = np.arange(-5.0, 35.0, _STEP)
         inside = np.clip(times, self.keys[0, 0], self.keys[-1, 0])
         place = gaussian_filter1d(PchipInterpolator(self.keys[:, 0], self.keys[:, 1:])(inside), 0.28 / _STEP, axis=0)
         velocity = np.gradient(place, _STEP, axis=0)
@@ -81,6 +81,28 @@ class Gesture:
         waved = np.array(self.lower) + np.array([self.swing * np.sin(4 * np.pi * seconds), 0.0, 0.0])
         raised = unit(np.array(self.upper))
         return (1 - weight) * upper + weight * raised, (1 - weight) * lower + weight * unit(waved)
+
+
+@dataclass(frozen=True)
+class Posture:
+    """How a body departs from standing and walking over time."""
+
+    keys: Array
+    """Rows of seconds, `drop`, `back`, `lean` and `topple`, in time's order: how far the pelvis sinks and goes
+    backwards, in body heights; how far the trunk leans forwards and the whole body falls to its left, in radians."""
+
+    def at(self, seconds: float) -> tuple[float, float, float, float]:
+        """Drop, back, lean and topple at one moment."""
+        times = self.keys[:, 0]
+        if len(times) < 2:
+            return 0.0, 0.0, 0.0, 0.0
+        drop, back, lean, topple = PchipInterpolator(times, self.keys[:, 1:])(np.clip(seconds, times[0], times[-1]))
+        return float(drop), float(back), float(lean), float(topple)
+
+
+STANDING = Posture(np.zeros((0, 5)))
+_LYING_THICK = 0.075
+"""How high the middle of somebody who lies on the side is above the ground, in body heights."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +149,15 @@ def unit(vector: Array) -> Array:
     return vector / max(float(np.linalg.norm(vector)), 1e-9)
 
 
-def body_at(path: Path, gestures: tuple[Gesture, ...], height: float, seconds: float, broad: float = 1.0) -> Body:
+def body_at(
+    path: Path,
+    gestures: tuple[Gesture, ...],
+    height: float,
+    seconds: float,
+    broad: float = 1.0,
+    *,
+    posture: Posture = STANDING,
+) -> Body:
     """The body of a person at one moment.
 
     Args:
@@ -136,7 +166,9 @@ def body_at(path: Path, gestures: tuple[Gesture, ...], height: float, seconds: f
         height: Metres, from the soles to the crown.
         seconds: The moment.
         broad: Width of the shoulders, against the usual.
+        posture: How it departs from standing and walking.
     """
+    drop, back, bow, topple = posture.at(seconds)
     ground, speed, heading, strides, stride = path.at(seconds)
     walking = min(1.0, speed / 0.7)
     wave = 2 * np.pi * strides
@@ -144,15 +176,16 @@ def body_at(path: Path, gestures: tuple[Gesture, ...], height: float, seconds: f
     hips = turned(heading - 0.10 * walking * np.cos(wave), 0.02, 0.04 * walking * np.sin(wave))
     trunk = turned(
         heading + 0.12 * walking * np.cos(wave) + 0.03 * idle[1],
-        0.035 * min(1.5, speed) + 0.006 * idle[1],
+        0.035 * min(1.5, speed) + 0.006 * idle[1] + bow,
         -0.02 * walking * np.sin(wave) + 0.008 * idle[0],
     )
     look_around = 0.10 * np.sin(0.8 * seconds + 9 * broad) + 0.06 * idle[0]
     face = turned(heading + look_around, 0.04 + 0.03 * np.sin(0.7 * seconds))
-    left, up, _ = turned(heading)
+    left, up, forward = turned(heading)
     rise = 0.525 + walking * (-0.011 * np.cos(2 * wave) - 0.013) + 0.002 * idle[1]
     sway = 0.012 * height * walking * np.sin(wave) + 0.006 * idle[0]
-    at = _middle(ground + rise * height * up + sway * left, trunk, face, height)
+    pelvis = ground + (rise - drop) * height * up + sway * left - back * height * forward
+    at = _middle(pelvis, trunk, face, height)
     for side, name in ((1, "l"), (-1, "r")):
         at[f"{name}_shoulder"] = at["neck"] - 0.028 * height * trunk[1] + side * 0.103 * broad * height * trunk[0]
         at[f"{name}_hip"] = at["pelvis"] + side * 0.050 * height * hips[0]
@@ -165,7 +198,19 @@ def body_at(path: Path, gestures: tuple[Gesture, ...], height: float, seconds: f
             if gesture.side == side:
                 upper, lower = gesture.applied(seconds, upper, lower)
         _arm(at, name, height, upper @ (trunk * [[side], [1], [1]]), lower @ (trunk * [[side], [1], [1]]))
-    return Body(at, trunk, hips, face)
+    return (
+        toppled(Body(at, trunk, hips, face), ground, forward, topple, height) if topple else Body(at, trunk, hips, face)
+    )
+
+
+def toppled(body: Body, ground: Array, axis: Array, angle: float, height: float) -> Body:
+    """A body that has fallen to its left about its feet, by an angle in radians."""
+    x, y, z = axis
+    cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
+    turn = np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross
+    lift = np.array([0.0, _LYING_THICK * height * np.sin(angle), 0.0])
+    at = {name: ground + turn @ (point - ground) + lift for name, point in body.at.items()}
+    return Body(at, body.trunk @ turn.T, body.hips @ turn.T, body.face @ turn.T)
 
 
 def _middle(pelvis: Array, trunk: Array, face: Array, height: float) -> dict[str, Array]:
