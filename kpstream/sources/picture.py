@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import struct
 import tempfile
+from collections.abc import Callable, Iterable
 from math import cos, radians, sin
 from pathlib import Path
 from typing import Any, cast
@@ -17,7 +18,7 @@ from typing import Any, cast
 from av.error import FFmpegError
 from av.filter import Graph
 from av.filter.context import FilterContext
-from av.sidedata.sidedata import SideDataContainer, Type
+from av.sidedata.sidedata import SideData, SideDataContainer, Type
 from av.video.frame import VideoFrame
 
 from kpstream.entities import Image
@@ -115,10 +116,17 @@ def _forget_unknown_colours(picture: VideoFrame) -> None:
         picture.color_range = _UNSPECIFIED_RANGE
 
 
-def upright(picture: VideoFrame) -> list[tuple[str, str]]:
+_side_data = cast("Callable[[VideoFrame], SideDataContainer]", SideDataContainer)
+"""What is said beside a picture. The picture's own `side_data` makes a circle with it, which holds all buffers of its
+decoder until garbage is collected: some megabytes each time that a camera comes back."""
+
+
+def upright(
+    picture: VideoFrame, side_data: Callable[[VideoFrame], Iterable[SideData]] = _side_data
+) -> list[tuple[str, str]]:
     """The filters, each with its arguments, that undo how the camera was held, by the picture's display matrix."""
     try:
-        found = [bytes(data) for data in cast(SideDataContainer, picture.side_data) if data.type is Type.DISPLAYMATRIX]
+        found = [bytes(data) for data in side_data(picture) if data.type is Type.DISPLAYMATRIX]
     except (ValueError, LookupError):  # the rotation is always there; only mirrors are not in it
         return turns(_matrix_of(picture.rotation))
     return turns(struct.unpack("<9i", found[0][:36])) if found and len(found[0]) >= 36 else []

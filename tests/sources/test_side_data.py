@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import struct
+import sys
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import cast
 
 import av
 import cv2
 import numpy as np
 import pytest
-from av.sidedata.sidedata import Type
+from av.sidedata.sidedata import SideData, Type
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
@@ -112,12 +113,18 @@ def test_every_number_of_a_newer_ffmpeg_has_a_member(number: int) -> None:
     ],
 )
 def test_where_side_data_cannot_be_read_the_turn_is_known(rotation: int, filters: list[tuple[str, str]]) -> None:
-    class Unreadable(SimpleNamespace):
-        @property
-        def side_data(self) -> Any:
-            raise ValueError("31 is not a valid Type")
+    def unreadable(_: VideoFrame) -> list[SideData]:
+        raise ValueError("31 is not a valid Type")
 
-    assert upright(cast(VideoFrame, Unreadable(rotation=rotation))) == filters
+    assert upright(cast(VideoFrame, SimpleNamespace(rotation=rotation)), unreadable) == filters
+
+
+def test_a_picture_is_held_by_nobody_afterwards() -> None:
+    """PyAV's own `side_data` makes a circle, in which the buffers of a lost camera's decoder would stay."""
+    picture = VideoFrame(64, 48, "yuv420p")
+    before = sys.getrefcount(picture)
+    upright(picture)
+    assert sys.getrefcount(picture) == before
 
 
 @pytest.mark.parametrize("suffix", [".mkv", ".mp4", ".avi"])
