@@ -113,7 +113,7 @@ FLOORS: dict[str, str] = {
         "addresses health jpeg names payloads square tls < access browser_camera feed openapi recordings < documents "
         "< hub < cameras metrics streams < api device < app < serving < starter"
     ),
-    "wire": "drawing exact mend numbers read write < lines",
+    "wire": "drawing exact mend numbers read skeletons write < lines",
 }
 """The modules of each folder, floor by floor from the ground up: each may import those of lower floors alone."""
 

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kpstream.skeleton import COCO, COCO_NAMES, Skeleton, from_metadata, from_version, known_by_names, label, to_version
+from kpstream.skeleton import COCO, COCO_NAMES, Skeleton, known_by_names, label
+from kpstream.wire.skeletons import from_metadata, from_version, to_version
 
 DATA = Path(__file__).parent / "data"
 anything = st.recursive(

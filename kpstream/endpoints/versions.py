@@ -21,7 +21,8 @@ import platformdirs
 from kpstream.endpoints.refusals import refusal
 from kpstream.endpoints.transport import Access, Transport
 from kpstream.errors import EndpointRejected, EndpointUnavailable, UsageError
-from kpstream.skeleton import Skeleton, from_metadata, from_version, label, to_version
+from kpstream.skeleton import Skeleton, label
+from kpstream.wire.skeletons import from_metadata, from_version, to_version
 
 _TIMEOUT = 5.0
 """Seconds for all that one look-up asks."""

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import requests
 
-from kpstream.skeleton import COCO, from_metadata, from_version
+from kpstream.skeleton import COCO
+from kpstream.wire.skeletons import from_metadata, from_version
 from tests.support.local_endpoint import BASE64, people, serving
 
 
