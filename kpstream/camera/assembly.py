@@ -47,6 +47,7 @@ def open_camera(spec: CameraSpec) -> Source:
         timeout=options.stall_timeout,
         with_sound=spec.recording is not None and not options.no_audio,
         access=HttpAccess(options.headers, verify=options.source_verify),
+        deinterlace=not options.no_deinterlace,
     )
 
 

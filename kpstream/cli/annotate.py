@@ -68,6 +68,7 @@ def annotate(
         Encoding(outputs.crf, outputs.preset, audio=outputs.audio),
         overwrite=outputs.overwrite,
         reads=[path for path in (poses, ruling.rules) if path is not None],
+        deinterlace=not part.no_deinterlace,
     )
     draw_on_one_core()
     if poses is not None:
@@ -145,10 +146,9 @@ def _redraw(job: Job, span: Span, annotator: Annotator, poses: Path, skeleton: P
     from kpstream.endpoints.versions import load_skeleton_file
     from kpstream.recorded.redraw import recorded_source, redraw
     from kpstream.sinks.jsonl import read_poses
-    from kpstream.sources.file import VideoFile
 
     recorded = read_poses(poses, None if skeleton is None else load_skeleton_file(skeleton))
-    video, frames, found = VideoFile(job.path, start=span.start, end=span.end), 0, 0
+    video, frames, found = job.open(span.start, span.end), 0, 0
     named = recorded_source(poses)
     if named and _file_name(named) != _file_name(video.name):
         say(f"warning: the poses in {poses} were found in {named}, and are drawn on {video.name}")

@@ -50,6 +50,9 @@ class PartOptions:
         Path | None,
         Option("Draw or export these again, without one request.", metavar="POSES.jsonl", flags=("--from",)),
     ] = None
+    no_deinterlace: Annotated[bool, Option("Leave interlaced pictures as they are.", flags=("--no-deinterlace",))] = (
+        False
+    )
 
     @property
     def last(self) -> float:

@@ -117,6 +117,14 @@ class SourceOptions:
     mirror: Annotated[
         bool, _source("Swap left and right.", flags=("--mirror",), in_file="whether left and right are swapped")
     ] = False
+    no_deinterlace: Annotated[
+        bool,
+        _source(
+            "Leave interlaced pictures as they are.",
+            flags=("--no-deinterlace",),
+            in_file="whether interlaced pictures are left as they are",
+        ),
+    ] = False
     source_header: Annotated[
         tuple[Header, ...],
         _source(

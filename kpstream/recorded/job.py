@@ -128,10 +128,12 @@ class RecordedJob:
             UsageError: Another process works on the same output.
         """
         job, span = self._job, self._span
-        video = self._video = VideoFile(job.path, start=span.start, end=span.end)
+        video = self._video = job.open(span.start, span.end)
         changed: tuple[str, ...] = ()
         if job.journal is not None:
-            self._journal = FileJournal(job.journal, {"input": fingerprint(job.path), **self._made_of})
+            self._journal = FileJournal(
+                job.journal, {"input": fingerprint(job.path), **_pictures(job), **self._made_of}
+            )
             changed = tuple(self._journal.open())
         duration = span.of(video.duration)
         samples = self._asking.sampling.expected(duration, video.frame_rate)
@@ -249,6 +251,11 @@ def run_job(
     stats = work.run()
     work.discard_journal()
     return stats
+
+
+def _pictures(job: Job) -> dict[str, str]:
+    """What is done to the pictures before they are asked about, where it is not the usual."""
+    return {} if job.deinterlace else {"pictures": "interlaced as they are"}
 
 
 def _out_of_requests(error: BudgetSpent, stats: Stats, name: str) -> KpstreamError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from math import inf
 from pathlib import Path
 from typing import Literal
 
@@ -68,6 +69,8 @@ class Job:
     path: Path
     outputs: Outputs
     encoding: Encoding = Encoding()
+    deinterlace: bool = True
+    """Whether interlaced pictures are made whole."""
 
     @property
     def journal(self) -> Path | None:
@@ -88,6 +91,18 @@ class Job:
             check_writable(path)
         if self.outputs.frames is not None:
             PictureFolder(self.outputs.frames).check()
+
+    def open(self, start: float = 0.0, end: float = inf) -> VideoFile:
+        """Open the input; blocks.
+
+        Args:
+            start: The first frame at or after this pts is the first to be given.
+            end: The first frame at or after this pts is not given any more.
+
+        Raises:
+            SourceOpenError: It is no video that can be read.
+        """
+        return VideoFile(self.path, start=start, end=end, deinterlace=self.deinterlace)
 
     def make_sinks(self, video: VideoFile) -> list[Sink]:
         """The sinks; none of them has written anything yet.
@@ -120,7 +135,13 @@ class Job:
 
 
 def plan_jobs(
-    inputs: Sequence[Path], wanted: Outputs, encoding: Encoding, *, overwrite: bool, reads: Iterable[Path] = ()
+    inputs: Sequence[Path],
+    wanted: Outputs,
+    encoding: Encoding,
+    *,
+    overwrite: bool,
+    reads: Iterable[Path] = (),
+    deinterlace: bool = True,
 ) -> list[Job]:
     """What is made of each input, checked as a whole.
 
@@ -132,6 +153,7 @@ def plan_jobs(
         encoding: How videos are written.
         overwrite: Whether files that are there may be replaced.
         reads: Other files that are read.
+        deinterlace: Whether interlaced pictures are made whole.
 
     Raises:
         UsageError: Two outputs would be one file, an output is an input, or it is there already.
@@ -141,7 +163,8 @@ def plan_jobs(
     several = len(inputs) > 1
     names = _names(inputs)
     jobs = [
-        Job(path, _for_one(name, wanted, folders=several), encoding) for path, name in zip(inputs, names, strict=True)
+        Job(path, _for_one(name, wanted, folders=several), encoding, deinterlace)
+        for path, name in zip(inputs, names, strict=True)
     ]
     writes = [path for job in jobs for path in job.outputs.places()]
     check_apart([*inputs, *reads], writes)
@@ -155,7 +178,7 @@ def plan_jobs(
     for job in jobs:
         job.check()
         if several:
-            VideoFile(job.path).close()  # the last one's fault is known before the first one's requests are spent
+            job.open().close()  # the last one's fault is known before the first one's requests are spent
     return jobs
 
 
