@@ -44,7 +44,9 @@ PLAN: dict[str, set[str]] = {
     "dispatch": {"options", "interfaces", "channel", "entities", "errors", "meters", "pixels", "redact"},
     "serving": {"errors"},
     "server": {"entities", "errors", "skeleton", "redact", "models", "serving", "wire"},
-    "delivery": {"channel", "entities", "errors", "events", "options", "pixels", "redact", "serving", "sinks"},
+    "delivery": {
+        "channel", "entities", "errors", "events", "interfaces", "options", "pixels", "redact", "serving", "sinks",
+    },
     "web": {"entities", "errors", "interfaces", "options", "pixels", "redact", "serving", "sinks", "skeleton", "wire"},
     # beam: the loops
     "pipeline": {*_GROUND, "interfaces", "tracking", "render", "dispatch"},
@@ -70,8 +72,8 @@ FLOORS: dict[str, str] = {
     "camera": "sink_group spec status_log < endpoint_pool settings < outputs < assembly < session < site",
     "cli": "checks cores options signals terminal < app page rules < annotate doctor events image live serve site",
     "delivery": (
-        "arming backoff media outbox retention schema snapshot < cloud_events database selection < destination listing "
-        "writer < notify program store webhook < recorder worker"
+        "arming backoff home_assistant media outbox retention schema snapshot zone_counts < cloud_events database "
+        "selection < destination listing writer < mqtt notify program store webhook < recorder < worker"
     ),
     "dispatch": (
         "change dealer retry square workers < rule sampling < breaker fair_share gate < endpoint_gate sender "

@@ -11,13 +11,14 @@ from kpstream.errors import UsageError
 from kpstream.options import RulesOptions
 
 if TYPE_CHECKING:
-    from kpstream.delivery import EventStore
+    from kpstream.delivery import Deliveries
     from kpstream.entities import Draws
-    from kpstream.events import Listener, RuleWatch
+    from kpstream.events import Listener
+    from kpstream.interfaces import SceneRules
     from kpstream.site_file.delivery import DeliveryPlan
     from kpstream.site_file.rules import RulesFile
 
-Watching = Callable[[str, float, "Draws"], "RuleWatch | None"]
+Watching = Callable[[str, float, "Draws"], "SceneRules | None"]
 """Makes what watches the pictures of a camera or video of this name, above this keypoint confidence, drawn so."""
 
 
@@ -42,10 +43,10 @@ def watching(options: RulesOptions) -> Iterator[Watching]:
         listeners: list[Listener] = []
         if options.events is not None:
             listeners.append(_lines(options, stack))
-        store = _store(options, file.delivery, stack)
+        deliveries = _deliveries(options, file.delivery, stack)
 
-        def watch(name: str, keypoint_confidence: float, annotator: Draws) -> RuleWatch:
-            return _watch(file, store, listeners, (name, keypoint_confidence, annotator))
+        def watch(name: str, keypoint_confidence: float, annotator: Draws) -> SceneRules:
+            return _watch(file, deliveries, listeners, (name, keypoint_confidence, annotator))
 
         yield watch
 
@@ -63,8 +64,8 @@ def _lines(options: RulesOptions, stack: ExitStack) -> Listener:
     return lines.tell
 
 
-def _store(options: RulesOptions, plan: DeliveryPlan, stack: ExitStack) -> EventStore | None:
-    """The event store that the command line or the file names, and what delivers from it; closed with the stack.
+def _deliveries(options: RulesOptions, plan: DeliveryPlan, stack: ExitStack) -> Deliveries | None:
+    """What delivers from the event store that the command line or the file names; both closed with the stack.
 
     None where neither names one.
     """
@@ -85,19 +86,18 @@ def _store(options: RulesOptions, plan: DeliveryPlan, stack: ExitStack) -> Event
     deliveries = Deliveries(store, destinations)
     deliveries.start()
     stack.callback(deliveries.close)
-    return store
+    return deliveries
 
 
 def _watch(
-    file: RulesFile, store: EventStore | None, listeners: list[Listener], of: tuple[str, float, Draws]
-) -> RuleWatch:
-    from kpstream.delivery import EventRecorder
+    file: RulesFile, deliveries: Deliveries | None, listeners: list[Listener], of: tuple[str, float, Draws]
+) -> SceneRules:
     from kpstream.events import RuleWatch
 
     name, keypoint_confidence, annotator = of
     recorder = None
-    if store is not None:
-        recorder = EventRecorder(store, file.rules, camera=name, annotator=annotator, listeners=listeners)
+    if deliveries is not None:
+        recorder = deliveries.recorder(file.rules, camera=name, annotator=annotator, listeners=listeners)
     watch = RuleWatch(
         file.rules,
         camera=name,
@@ -106,6 +106,7 @@ def _watch(
         timezone=file.delivery.events.timezone,
         keypoint_confidence=keypoint_confidence,
     )
-    if recorder is not None:
-        recorder.control(watch.armed)
-    return watch
+    if recorder is None:
+        return watch
+    recorder.control(watch.armed)
+    return recorder.counted(watch)

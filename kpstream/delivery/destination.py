@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import Protocol, runtime_checkable
 
 from kpstream.delivery.backoff import Backoff
 from kpstream.delivery.outbox import Delivery, Document
 from kpstream.delivery.selection import Policy
+from kpstream.events import Listener, RuleSet
 
 MOMENTS = frozenset({"line_crossing", "repetitions"})
 """Kinds of events that are one line, begun and ended at once."""
@@ -38,6 +39,30 @@ class Gone(DeliveryError):
     """The destination wants nothing more, for ever."""
 
 
+@runtime_checkable
+class Follower(Protocol):
+    """A destination that also shows how it is with a camera right now. Any thread; nothing here waits."""
+
+    def follow(self, camera: str, rules: RuleSet, arm: Callable[[bool], None], *, armed: bool) -> Listener:
+        """Begin with a camera.
+
+        Args:
+            camera: Its name.
+            rules: Its own.
+            arm: Arms and disarms it.
+            armed: Whether it is.
+
+        Returns:
+            What is to be told its events.
+        """
+
+    def show_armed(self, camera: str, armed: bool) -> None:
+        """Take in whether a camera is armed."""
+
+    def count(self, camera: str, zone: str, number: int) -> None:
+        """Take in how many are in a zone."""
+
+
 class Destination(Protocol):
     """Where events go. Its methods but `wants` are called by one thread, its own."""
 
@@ -55,6 +80,9 @@ class Destination(Protocol):
 
     def wants(self, document: Document) -> bool:
         """Whether an event in its present state goes there; never waits. Any thread."""
+
+    def open(self) -> None:
+        """Begin, before anything is sent: connect, where a connection is kept; never waits."""
 
     def send(self, deliveries: Sequence[Delivery]) -> None:
         """Deliver in one message; blocks, for seconds at most.

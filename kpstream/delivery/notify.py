@@ -93,6 +93,9 @@ class Notify:
         if not self._send(title, text, picture):
             raise Unavailable("the message was not taken")
 
+    def open(self) -> None:
+        """Nothing: what it needs is made for each message."""
+
     def close(self) -> None:
         """Nothing: no connection outlives its message."""
 

@@ -55,6 +55,9 @@ class Program:
         for delivery in deliveries:
             self._run(json.dumps(delivery.document, ensure_ascii=False).encode() + b"\n")
 
+    def open(self) -> None:
+        """Nothing: what it needs is made for each message."""
+
     def close(self) -> None:
         """Nothing: no program outlives its event."""
 

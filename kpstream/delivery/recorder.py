@@ -8,10 +8,13 @@ from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import replace
 
 from kpstream.delivery.arming import Arming
+from kpstream.delivery.destination import Follower
 from kpstream.delivery.media import StrongestMoment, media_path
 from kpstream.delivery.store import EventStore
+from kpstream.delivery.zone_counts import ZoneCounts
 from kpstream.entities import Draws, Event, Scene
 from kpstream.events import Listener, RuleSet
+from kpstream.interfaces import SceneRules
 
 
 class EventRecorder:
@@ -42,13 +45,32 @@ class EventRecorder:
         self._store = store
         self._camera = camera
         self._annotator = annotator
-        self._listeners = tuple(listeners)
+        self._rules = rules
+        self._listeners = list(listeners)
+        self._followers: list[Follower] = []
         self._wall_clock = wall_clock
         self._strongest = StrongestMoment(rules)
         self._snapshots: dict[str, str] = {}
         self._arming = Arming(rules, store.armed(camera))
         self._armed: MutableMapping[str, bool] = {}
         self._lock = threading.Lock()  # over what is armed
+
+    def add(self, follower: Follower) -> None:
+        """Show how it is with the camera there, too; before anything is told."""
+        self._followers.append(follower)
+        self._listeners.append(
+            follower.follow(self._camera, self._rules, lambda armed: self.arm("", armed), armed=self._arming.camera)
+        )
+
+    def counted(self, rules: SceneRules) -> SceneRules:
+        """The rules of the camera, which also count who is in its zones, where somebody wants to know."""
+        if not self._followers or not self._rules.zones:
+            return rules
+        return ZoneCounts(rules, self._rules.zones, self._count)
+
+    def _count(self, zone: str, number: int) -> None:
+        for follower in self._followers:
+            follower.count(self._camera, zone, number)
 
     def tell(self, event: Event, scene: Scene | None) -> None:
         """Store an event that opened, changed or ended; never waits. For the thread of the pipeline."""
@@ -80,3 +102,6 @@ class EventRecorder:
             self._arming.set_armed(rule, armed)
             self._arming.apply(self._armed)
         self._store.arm(self._camera, rule, armed)
+        if not rule:
+            for follower in self._followers:
+                follower.show_armed(self._camera, armed)

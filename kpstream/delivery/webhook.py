@@ -90,6 +90,9 @@ class Webhook:
         for delivery in deliveries:
             self._judge(*self._post(delivery))
 
+    def open(self) -> None:
+        """Nothing: what it needs is made for each message."""
+
     def close(self) -> None:
         """Nothing: no connection outlives its request."""
 

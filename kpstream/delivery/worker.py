@@ -11,10 +11,13 @@ from dataclasses import dataclass, field
 
 from kpstream.channel import Channel, Closed, Deadline
 from kpstream.delivery.database import EventDatabase
-from kpstream.delivery.destination import DeliveryError, Destination, Gone, Refused, Unavailable
+from kpstream.delivery.destination import DeliveryError, Destination, Follower, Gone, Refused, Unavailable
 from kpstream.delivery.outbox import Delivery, Depth
+from kpstream.delivery.recorder import EventRecorder
 from kpstream.delivery.store import EventStore
+from kpstream.entities import Draws
 from kpstream.errors import SourceOpenError
+from kpstream.events import Listener, RuleSet
 from kpstream.redact import redact
 
 _AT_ONCE = 500
@@ -103,6 +106,7 @@ class DeliveryWorker:
             _log.warning("%s: %s", self._destination.name, error)
             return
         try:
+            self._destination.open()
             while self._step(database):
                 pass
         finally:
@@ -207,6 +211,7 @@ class Deliveries:
     ) -> None:
         self._store = store
         gone = store.gone()
+        self._followers = [each for each in destinations if isinstance(each, Follower) and each.name not in gone]
         for destination in destinations:
             if reason := gone.get(destination.name):
                 _log.warning("%s: nothing is delivered there any more: %s", destination.name, reason)
@@ -221,6 +226,25 @@ class Deliveries:
         for worker in self._workers.values():
             worker.start()
         self._store.when_stored(self._wake)
+
+    def recorder(
+        self, rules: RuleSet, *, camera: str, annotator: Draws, listeners: Sequence[Listener] = ()
+    ) -> EventRecorder:
+        """What stores the events of a camera, and shows how it is with it where that is shown.
+
+        Args:
+            rules: The camera's own.
+            camera: Its name in the events.
+            annotator: Draws the snapshots.
+            listeners: Told after the store.
+
+        Raises:
+            SourceOpenError: The database cannot be read.
+        """
+        recorder = EventRecorder(self._store, rules, camera=camera, annotator=annotator, listeners=listeners)
+        for follower in self._followers:
+            recorder.add(follower)
+        return recorder
 
     def figures(self) -> DeliveryFigures:
         """How all is doing; blocks for as long as the database takes.

@@ -10,13 +10,14 @@ from typing import Any
 
 from kpstream.delivery.cloud_events import secret_of
 from kpstream.delivery.destination import Destination
+from kpstream.delivery.mqtt import Broker, Mqtt
 from kpstream.delivery.notify import Notify, apprise_send
 from kpstream.delivery.program import Program
 from kpstream.delivery.selection import QuietHours
 from kpstream.delivery.webhook import Webhook, check_webhook_url
 from kpstream.entities import Severity
 from kpstream.errors import UsageError
-from kpstream.options import EventsOptions, NotifyOptions, RunOptions, WebhookOptions
+from kpstream.options import EventsOptions, MqttOptions, NotifyOptions, RunOptions, WebhookOptions
 from kpstream.redact import remember
 from kpstream.serving.dialing import Dialer
 from kpstream.site_file.environment import secret_in
@@ -42,10 +43,20 @@ class NotifyPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class MqttPlan:
+    """A broker."""
+
+    broker: Broker
+    prefix: str = "kpstream"
+    discovery: str = "homeassistant"
+
+
+@dataclass(frozen=True, slots=True)
 class DeliveryPlan:
     """Where events are kept, and where they are delivered to."""
 
     events: EventsOptions = field(default_factory=EventsOptions)
+    mqtt: MqttPlan | None = None
     webhooks: tuple[WebhookPlan, ...] = ()
     notify: tuple[NotifyPlan, ...] = ()
     programs: tuple[RunOptions, ...] = ()
@@ -53,7 +64,7 @@ class DeliveryPlan:
     @property
     def delivers(self) -> bool:
         """Whether events are delivered anywhere."""
-        return bool(self.webhooks or self.notify or self.programs)
+        return bool(self.mqtt or self.webhooks or self.notify or self.programs)
 
     def folder(self, named: Path | None) -> Path | None:
         """Where the store is.
@@ -84,6 +95,8 @@ class DeliveryPlan:
         made: list[Destination] = [
             Webhook(each.url, secret=each.secret, dialer=Dialer(allow_private=each.private)) for each in self.webhooks
         ]
+        if self.mqtt is not None:
+            made.append(Mqtt(self.mqtt.broker, store=store, prefix=self.mqtt.prefix, discovery=self.mqtt.discovery))
         for each in self.notify:
             quiet = None if each.quiet is None else QuietHours(*each.quiet, self.events.timezone)
             send = apprise_send(each.url)
@@ -119,6 +132,7 @@ class _Reading:
             events["folder"] = self._folder / Path(events["folder"]).expanduser()
         plan = DeliveryPlan(
             EventsOptions(**events),
+            None if "mqtt" not in sections else self._mqtt(sections["mqtt"]),
             tuple(self._each(sections, "webhook", self._webhook)),
             tuple(self._each(sections, "notify", self._notify)),
             tuple(self._each(sections, "run", self._run)),
@@ -135,6 +149,25 @@ class _Reading:
             found = read(written, f"{kind} {number}, ")
             if found is not None:
                 yield found
+
+    def _mqtt(self, written: Mapping[str, Any]) -> MqttPlan | None:
+        options = MqttOptions(**{key: value for key, value in written.items() if key != "ca"})
+        user = self._secret("[mqtt] user_env", options.user_env) or None
+        password = self._secret("[mqtt] password_env", options.password_env) or None
+        ca = self._folder / Path(written["ca"]).expanduser() if written.get("ca") else None
+        if password is not None and user is None:
+            self.faults.append("[mqtt] password_env: a password goes with a user: give user_env, too")
+        if ca is not None and not ca.is_file():
+            self.faults.append(f"[mqtt] ca: {ca}: there is no such file")
+        if options.url is None:
+            self.faults.append("[mqtt] url: it is required (the broker, as mqtt://HOST:1883 or mqtts://HOST:8883)")
+            return None
+        try:
+            broker = Broker.at(options.url, user=user, password=password, ca=ca)
+        except ValueError as error:
+            self.faults.append(f"[mqtt] url: {error}")
+            return None
+        return MqttPlan(broker, options.prefix, options.discovery)
 
     def _webhook(self, written: Mapping[str, Any], place: str) -> WebhookPlan | None:
         options = WebhookOptions(**written)

@@ -101,6 +101,9 @@ class FakeDestination:
     def wants(self, document: Document) -> bool:
         return True
 
+    def open(self) -> None:
+        pass
+
     def send(self, deliveries: Sequence[Delivery]) -> None:
         if self.hold is not None:
             self.hold.wait(20)

@@ -1,0 +1,59 @@
+"""How many are in each zone, beside what the rules say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from math import inf
+
+import cv2
+import numpy as np
+
+from kpstream.entities import Event, Scene
+from kpstream.events import Zone
+from kpstream.interfaces import SceneRules
+
+_EVERY = 1.0
+"""Seconds of pts between two counts."""
+
+
+class ZoneCounts:
+    """Rules that also count who stands in each zone; satisfies `kpstream.interfaces.SceneRules`.
+
+    Args:
+        rules: Say what happens.
+        zones: Of the camera.
+        tell: Given a zone's name and how many are in it whenever that has changed; must not wait.
+    """
+
+    def __init__(self, rules: SceneRules, zones: Mapping[str, Zone], tell: Callable[[str, int], None]) -> None:
+        self._rules = rules
+        self._zones = {name: np.asarray(zone.polygon, np.float32) for name, zone in zones.items()}
+        self._tell = tell
+        self._counted_pts = -inf
+        self._counts: dict[str, int] = {}
+
+    @property
+    def is_undecided(self) -> bool:
+        """Whether more answers are wanted soon."""
+        return self._rules.is_undecided
+
+    def observe(self, scene: Scene) -> tuple[Event, ...]:
+        """Take in a scene, and count at most once a second."""
+        pts = scene.frame.pts
+        if not scene.stale and scene.result_frame_index is not None and not 0 <= pts - self._counted_pts < _EVERY:
+            self._counted_pts = pts
+            self._count(scene)
+        return self._rules.observe(scene)
+
+    def finish(self) -> None:
+        """End what is still open."""
+        self._rules.finish()
+
+    def _count(self, scene: Scene) -> None:
+        feet = [((pose.xyxy[0] + pose.xyxy[2]) / 2, pose.xyxy[3]) for pose in scene.poses]
+        for name, polygon in self._zones.items():
+            corners = polygon * np.array(scene.frame.size, np.float32)
+            count = sum(cv2.pointPolygonTest(corners, (float(x), float(y)), False) >= 0 for x, y in feet)
+            if self._counts.get(name) != count:
+                self._counts[name] = count
+                self._tell(name, count)
