@@ -6,6 +6,7 @@ There is one model, and whatever a client calls its project is that model.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 from starlette.requests import Request
@@ -14,7 +15,8 @@ from starlette.routing import Route
 
 from kpstream.server.answers import as_json
 from kpstream.server.keys import ApiKeyCheck
-from kpstream.skeleton import COCO, Skeleton
+from kpstream.skeleton import COCO
+from kpstream.wire.skeletons import to_metadata, to_version
 
 Answering = Callable[[Request], Awaitable[Response]]
 
@@ -98,7 +100,7 @@ def _version(path: dict[str, str]) -> dict[str, Any]:
         "version": {
             **_version_facts(workspace, project, version),
             "classes": [CLASS_NAME],
-            "skeletons": {CLASS_NAME: _skeleton(SKELETON)},
+            "skeletons": _drawn_skeletons(),
         },
     }
 
@@ -113,11 +115,8 @@ def _training(path: dict[str, str]) -> dict[str, Any]:
 
 
 def _weights(_: dict[str, str]) -> dict[str, Any]:
-    edges = [{"from": a, "to": b} for a, b in SKELETON.edges]
-    names = {str(slot): name for slot, name in enumerate(SKELETON.names)}
-    metadata = {"object_class": CLASS_NAME, "object_class_id": 0, "keypoints": names, "edges": edges}
     facts = {"classes": [CLASS_NAME], "colors": {CLASS_NAME: _CLASS_COLOR}, "modelType": _MODEL_TYPE, "type": TASK}
-    return {"ort": {**facts, "keypoints_metadata": [metadata]}}
+    return {"ort": {**facts, "keypoints_metadata": [to_metadata(CLASS_NAME, 0, SKELETON)]}}
 
 
 def _workspace_facts(workspace: str) -> dict[str, Any]:
@@ -160,18 +159,15 @@ def _training_facts() -> dict[str, Any]:
     return {"trainingId": _TRAINING, "status": "finished", "modelType": _MODEL_TYPE}
 
 
-def _skeleton(skeleton: Skeleton) -> dict[str, Any]:
-    """The form of a version's skeletons: edges and symmetries name the vertices' ids."""
-    vertices = zip(skeleton.names, _TEMPLATE, strict=True)
-    return {
-        "vertices": [
-            {"id": slot, "name": name, "color": _color(slot), "x": x, "y": y}
-            for slot, (name, (x, y)) in enumerate(vertices)
-        ],
-        "edges": [{"from": a, "to": b, "color": _color(number)} for number, (a, b) in enumerate(skeleton.edges)],
-        "symmetries": [{"direction": "horizontal", "points": list(pair)} for pair in skeleton.symmetries],
-    }
-
-
-def _color(number: int) -> str:
-    return _PALETTE[number % len(_PALETTE)]
+def _drawn_skeletons() -> dict[str, Any]:
+    """The version's skeletons, with colours and with places in a picture of the skeleton."""
+    colors = [_PALETTE[number % len(_PALETTE)] for number in range(max(len(SKELETON.names), len(SKELETON.edges)))]
+    coloured = replace(
+        SKELETON,
+        vertex_colors=tuple(colors[: len(SKELETON.names)]),
+        edge_colors=tuple(colors[: len(SKELETON.edges)]),
+    )
+    skeletons = to_version({CLASS_NAME: coloured})
+    for vertex, (x, y) in zip(skeletons[CLASS_NAME]["vertices"], _TEMPLATE, strict=True):
+        vertex.update(x=x, y=y)
+    return skeletons

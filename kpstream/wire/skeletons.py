@@ -96,5 +96,15 @@ def from_metadata(items: Sequence[Mapping[str, Any]]) -> dict[str, Skeleton]:
     return found
 
 
+def to_metadata(class_name: str, class_id: int, skeleton: Skeleton) -> dict[str, Any]:
+    """An item of the list that `from_metadata` reads."""
+    return {
+        "object_class": class_name,
+        "object_class_id": class_id,
+        "keypoints": {str(slot): name for slot, name in enumerate(skeleton.names)},
+        "edges": [{"from": a, "to": b} for a, b in skeleton.edges],
+    }
+
+
 def _within(pairs: Iterable[Edge], count: int) -> tuple[Edge, ...]:
     return tuple(pair for pair in pairs if max(pair) < count)
