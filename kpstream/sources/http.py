@@ -63,7 +63,7 @@ class HttpAnswer:
         """Block for the next bytes of the body; none at its end.
 
         Raises:
-            HttpError: Nothing came for so many seconds, or the connection was lost.
+            HttpError: Nothing came for so many seconds, or the connection was lost; it is closed.
         """
         fault = ""
         try:
@@ -73,6 +73,7 @@ class HttpAnswer:
             fault = f"nothing came for {timeout:g} s"
         except (OSError, http.client.HTTPException, ValueError):
             fault = "the connection was cut"
+        self.close()
         raise HttpError(fault)
 
     def close(self) -> None:
@@ -109,9 +110,13 @@ def _get(url: str, access: HttpAccess, timeout: float) -> HttpAnswer:
         headers = {"User-Agent": "kpstream", "Accept": "*/*", **access.headers}
         if authorization and parts.hostname == login.hostname:
             headers["Authorization"] = authorization
-        connection.request("GET", _target(parts), headers=headers)
-        sock: socket.socket = connection.sock
-        response = connection.getresponse()
+        try:
+            connection.request("GET", _target(parts), headers=headers)
+            sock: socket.socket = connection.sock
+            response = connection.getresponse()
+        except BaseException:
+            connection.close()
+            raise
         if response.status == 200:
             return HttpAnswer(connection, sock, response)
         challenge, location = response.headers.get_all("WWW-Authenticate", []), response.headers.get("Location", "")
