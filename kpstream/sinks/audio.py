@@ -18,7 +18,7 @@ from av.packet import Packet
 from av.stream import Stream
 
 from kpstream.entities import Frame
-from kpstream.sinks.sound import add_aac, placed
+from kpstream.sinks.sound import Conforming, add_aac, placed
 
 _log = logging.getLogger(__name__)
 
@@ -230,7 +230,7 @@ class AudioTrack:
         self, packets: Iterable[Packet[AudioStream] | None], stream: AudioStream
     ) -> Iterator[Packet[AudioStream] | None]:
         try:
-            for frame in placed(self._decoded(packets)):
+            for frame in placed(self._decoded(packets, Conforming(stream.codec_context))):
                 if frame is None:
                     yield None
                 else:
@@ -240,7 +240,9 @@ class AudioTrack:
             self._is_whole = False
             _log.warning("%s ends early, it could not be encoded: %s", self._name, _reason(error))
 
-    def _decoded(self, packets: Iterable[Packet[AudioStream] | None]) -> Iterator[tuple[AudioFrame, float] | None]:
+    def _decoded(
+        self, packets: Iterable[Packet[AudioStream] | None], conforming: Conforming
+    ) -> Iterator[tuple[AudioFrame, float] | None]:
         for item in self._located(packets):
             if item is None:
                 yield None
@@ -248,7 +250,7 @@ class AudioTrack:
             packet, start = item
             try:
                 for frame in packet.decode():
-                    yield frame, (frame.time or 0.0) - start
+                    yield from conforming.of(frame, (frame.time or 0.0) - start)
             except av.InvalidDataError:
                 continue  # a damaged packet is a click, not the end of the sound
 

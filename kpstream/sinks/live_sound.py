@@ -13,13 +13,12 @@ import av
 import numpy as np
 from av.audio.codeccontext import AudioCodecContext
 from av.audio.frame import AudioFrame
-from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.container import OutputContainer
 from av.packet import Packet
 
 from kpstream.entities import Frame
-from kpstream.sinks.sound import add_aac, placed
+from kpstream.sinks.sound import Conforming, add_aac, placed
 from kpstream.sound import SoundBuffer, SoundFormat, SoundPacket
 
 _log = logging.getLogger(__name__)
@@ -62,7 +61,7 @@ class LiveSound:
         self._pending: deque[SoundPacket] = deque(maxlen=_MAX_PENDING)
         self._decoded: deque[tuple[AudioFrame, float]] = deque()
         self._decoder: AudioCodecContext | None = None
-        self._resampler: AudioResampler | None = None
+        self._conforming: Conforming | None = None
         self._last_dts: int | None = None
         self._is_lost = False
 
@@ -76,6 +75,7 @@ class LiveSound:
         context = self._stream.codec_context
         context.open(strict=False)
         self._is_copied = _is_what_this_makes(context, self._form)
+        self._conforming = Conforming(context)
         self._encoder = self._encoded(self._stream)
 
     def write_until(self, output: OutputContainer, time: float, frame: Frame) -> None:
@@ -160,7 +160,7 @@ class LiveSound:
         return [packet]
 
     def _made(self, piece: SoundPacket, time: float) -> list[Packet[AudioStream]]:
-        self._decoded += ((frame, time) for frame in self._decode(piece))
+        self._decoded += self._decode(piece, time)
         return self._encode()
 
     def _encode(self) -> list[Packet[AudioStream]]:
@@ -192,19 +192,17 @@ class LiveSound:
         while True:
             yield self._decoded.popleft() if self._decoded else None
 
-    def _decode(self, piece: SoundPacket) -> Iterator[AudioFrame]:
-        assert self._stream is not None
-        if self._decoder is None or self._resampler is None:
-            context = self._stream.codec_context
-            self._decoder = _decoder_of(self._form)
-            self._resampler = AudioResampler(context.format.name, context.layout.name, context.sample_rate)
+    def _decode(self, piece: SoundPacket, time: float) -> Iterator[tuple[AudioFrame, float]]:
+        assert self._conforming is not None
+        self._decoder = self._decoder or _decoder_of(self._form)
         try:
             frames = self._decoder.decode(Packet(piece.data))
         except av.InvalidDataError:
             return  # a damaged packet is a click, not the end of the sound
         for frame in frames:
-            frame.pts = None
-            yield from self._resampler.resample(frame)
+            ends = time + frame.samples / frame.sample_rate
+            yield from self._conforming.of(frame, time)
+            time = ends
 
 
 class _Place:

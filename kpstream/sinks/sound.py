@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from av.audio.codeccontext import AudioCodecContext
 from av.audio.frame import AudioFrame
+from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.container import OutputContainer
 
@@ -36,6 +38,39 @@ def add_aac(output: OutputContainer, rate: int, channels: int) -> AudioStream:
     )
     assert isinstance(stream, AudioStream)
     return stream
+
+
+class Conforming:
+    """Makes decoded sound what an encoder takes, also where its form changes: joined recordings, and broadcasts.
+
+    Args:
+        encoder: Open, or about to be opened.
+    """
+
+    def __init__(self, encoder: AudioCodecContext) -> None:
+        self._encoder = encoder
+        self._form: tuple[str, str, int] | None = None
+        self._resampler: AudioResampler | None = None
+
+    def of(self, frame: AudioFrame, time: float) -> Iterator[tuple[AudioFrame, float]]:
+        """The same sound in the encoder's form.
+
+        Args:
+            frame: Decoded sound; not to be used afterwards.
+            time: When it is heard, in seconds.
+
+        Yields:
+            Frames, each with the time at which it is heard.
+        """
+        form = frame.format.name, frame.layout.name, frame.sample_rate
+        if self._resampler is None or form != self._form:
+            encoder = self._encoder
+            self._form = form
+            self._resampler = AudioResampler(encoder.format.name, encoder.layout.name, encoder.sample_rate)
+        frame.pts = None
+        for made in self._resampler.resample(frame):
+            yield made, time
+            time += made.samples / made.sample_rate
 
 
 def placed(

@@ -339,6 +339,19 @@ def test_sound_stays_with_the_picture_across_a_join(
     assert clicks == pytest.approx(flashes, abs=0.02)
 
 
+@pytest.mark.parametrize("audio_codec", ["aac", "mp2"])
+@pytest.mark.parametrize("rates", [(48_000, 44_100), (32_000, 48_000)])
+def test_sound_of_another_rate_goes_on_after_a_join(audio_codec: str, rates: tuple[int, int], tmp_path: Path) -> None:
+    parts = [tmp_path / f"{number}.ts" for number in range(2)]
+    for part, rate in zip(parts, rates, strict=True):
+        Clip(part, audio_codec=audio_codec, rate=rate).make()
+    (tmp_path / "a.ts").write_bytes(b"".join(part.read_bytes() for part in parts))
+    write(tmp_path / "a.ts", tmp_path / "out.mp4")
+    flashes = flashes_of(tmp_path / "out.mp4")
+    assert len(flashes) == 6
+    assert clicks_of(tmp_path / "out.mp4") == pytest.approx(flashes, abs=0.03)
+
+
 @pytest.mark.parametrize("start", [0.5, 1.7, 3.6, 4.2, 5.3])
 def test_a_part_of_a_joined_recording_has_its_own_sound(start: float, tmp_path: Path) -> None:
     source = joined(tmp_path / "a.ts", 3.5, 3.5)
