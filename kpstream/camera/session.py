@@ -15,6 +15,7 @@ from kpstream.camera.sink_group import SinkGroup
 from kpstream.camera.spec import CameraSpec
 from kpstream.camera.status_log import CameraStatusLog
 from kpstream.channel import Deadline
+from kpstream.dispatch.gate import RequestBudget
 from kpstream.entities import Image, Scene, Stats
 from kpstream.errors import KpstreamError
 from kpstream.interfaces import Opener, Sink, Source
@@ -58,6 +59,8 @@ class CameraSession:
         """Its place on the page; stays while it begins again, and for a session that takes its place."""
         self._surroundings = surroundings
         self._settings = CameraSettings.of(spec)
+        budget = spec.requests.max_requests
+        self._own_rules = () if budget is None else (RequestBudget(budget),)  # spent over all its beginnings
         self._ended = threading.Event()
         self._assembly: CameraAssembly | None = None
         self._sinks: SinkGroup | None = None
@@ -120,11 +123,11 @@ class CameraSession:
         endpoint = surroundings.pool.acquire(spec)
         try:
             assembly = self._assembly = CameraAssembly(
-                self._with_what_is_left(spec),
+                replace(spec, requests=replace(spec.requests, max_requests=None)),
                 endpoint,
                 opener=Opener(spec.name, lambda: surroundings.open_camera(spec)),
                 settings=self._settings,
-                gate_rules=endpoint.rules,
+                gate_rules=(*endpoint.rules, *self._own_rules),
                 clock=surroundings.clock,
             )
             if self._ended.is_set():  # before there was an assembly to stop
@@ -135,13 +138,6 @@ class CameraSession:
         finally:
             self._earlier, self._assembly = self.stats, None
             endpoint.release()
-
-    def _with_what_is_left(self, spec: CameraSpec) -> CameraSpec:
-        """The camera with what earlier runs have left of its budget."""
-        budget = spec.requests.max_requests
-        if budget is None:
-            return spec
-        return replace(spec, requests=replace(spec.requests, max_requests=max(0, budget - self._earlier.requests)))
 
     def _as_one(self, sinks: Sequence[Sink]) -> list[Sink]:
         self._sinks = SinkGroup(self.spec.name, sinks, self._surroundings.clock)

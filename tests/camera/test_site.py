@@ -332,6 +332,23 @@ class TestSharing:
                 world.screen(each.name).wait_for_more(100)
         assert 1 <= world.endpoints[0].most_in_flight <= 2
 
+    def test_a_budget_of_a_camera_is_its_own_and_holds_when_it_begins_again(
+        self, world: World, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        own = LiveRequestOptions(rate=None, sampling="steady", max_requests=5)
+        with world.runs(camera("door", requests=own), camera("gate")):
+            door = world.screen("door")
+            door.wait_until(lambda: bool(door.scenes) and door.scenes[-1].stats.requests_left == 0)
+            assert "all 5 requests are spent" in door.scenes[-1].stats.endpoint_trouble
+            world.sources["door"][0].fault = RuntimeError("it begins again")
+            world.screen("door", 1).wait_for_more(100)
+            assert world.screen("door", 1).scenes[-1].stats.requests_left == 0
+            gate = world.screen("gate")
+            gate.wait_until(lambda: gate.scenes[-1].stats.answered > 5)
+        requests = {name: stats.requests for name, stats in world.ended}
+        assert requests["door"] == 5
+        caplog.clear()
+
 
 class TestRefusal:
     def test_an_endpoint_that_refuses_is_left_alone_for_a_minute_while_the_picture_goes_on(self) -> None:
