@@ -72,11 +72,11 @@ class Appearance:
         rows = len(pose.xy)
         rested, max_age = presence.known_at - presence.found_at, presence.settings.max_age
         age = pts - self.given_at[:rows] - rested - fresh_for
-        confidence = self.confidence[:rows] * np.clip(1 - age / max_age, 0, 1)
+        confidence = self.confidence[:rows] * np.minimum(np.maximum(1 - age / max_age, 0), 1)
         xy = state.xy[:rows].copy()
         xy[confidence <= 0] = np.nan
         confidence[np.isnan(xy[:, 0])] = 0
-        fade = float(np.clip(1 - (pts - presence.known_at - fresh_for) / max_age, 0, 1))
+        fade = min(1.0, max(0.0, 1 - (pts - presence.known_at - fresh_for) / max_age))
         return replace(
             pose,
             xy=xy,

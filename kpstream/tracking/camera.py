@@ -13,7 +13,7 @@ from kpstream.tracking.settings import TrackerSettings
 _COLUMNS, _ROWS = 12, 8
 _ROUNDS = 6
 _NARROWS = 0.7  # by which the residual that still counts shrinks from round to round
-_PRIOR = np.array([1e2, 1e2, 1e-3, 1e-3])  # no rotation and no zoom, unless most points say otherwise
+_PRIOR = np.diag([1e2, 1e2, 1e-3, 1e-3])  # no rotation and no zoom, unless most points say otherwise
 
 
 class CameraMotion(NamedTuple):
@@ -54,20 +54,18 @@ def camera_motion(before: Grey, after: Grey, settings: TrackerSettings) -> Camer
     columns, rows = (np.arange(_COLUMNS) + 0.5) * width / _COLUMNS, (np.arange(_ROWS) + 0.5) * height / _ROWS
     grid = np.stack(np.meshgrid(columns, rows), axis=-1).reshape(-1, 2).astype(np.float32)
     moved, sound = lucas_kanade(before, after, grid, settings, settings.camera_flow)
-    points, moved = grid[sound].astype(float), moved[sound].astype(float)
-    if len(points) < settings.min_camera_points:
+    x, y = grid[sound].astype(float).T
+    if len(x) < settings.min_camera_points:
         return CameraMotion()
-    design = np.zeros((len(points), 2, 4))
-    design[:, 0, 0] = design[:, 1, 1] = points[:, 0]
-    design[:, 0, 1], design[:, 1, 0] = -points[:, 1], points[:, 1]
-    design[:, 0, 2] = design[:, 1, 3] = 1
-    found = np.concatenate([[0, 0], np.median(moved, axis=0)])
+    ones, none = np.ones_like(x), np.zeros_like(x)
+    design = np.concatenate([np.stack([x, -y, ones, none], 1), np.stack([y, x, none, ones], 1)])  # x first, then y
+    way = moved[sound].T.reshape(-1).astype(float)
+    found = np.concatenate([[0, 0], np.median(moved[sound], axis=0)])
     within = settings.camera_outlier
     for _ in range(_ROUNDS):
-        off = ((design @ found - moved) ** 2).sum(1)
-        weight = 1 / (1 + off / within**2) ** 2
-        normal = np.einsum("n,nik,nil->kl", weight, design, design) + np.diag(_PRIOR)
-        found = np.linalg.solve(normal, np.einsum("n,nik,ni->k", weight, design, moved))
+        off = ((design @ found - way) ** 2).reshape(2, -1).sum(0)
+        weighed = (design.T * np.tile(1 / (1 + off / within**2) ** 2, 2)).astype(float)
+        found = np.linalg.solve(weighed @ design + _PRIOR, weighed @ way)
         within = max(0.5, within * _NARROWS)
     a, b, right, down = found.tolist()
     return CameraMotion(a, b, right, down)

@@ -67,16 +67,17 @@ class Atlas:
         return (ways + self.shift) / self.scale
 
 
-def level_of(points: Points, settings: TrackerSettings) -> int:
-    """How often the picture is halved for an object, so that it is of middling size; 0 for a small one.
+def levels_of(points: Points, settings: TrackerSettings) -> list[int]:
+    """How often the picture is halved for each object, so that it is of middling size; 0 for a small one.
 
     Args:
-        points: Shape ``(K, 2)``, in pixels of the source.
+        points: Shape ``(N, K, 2)``, in pixels of the source.
         settings: What middling is.
     """
-    known = points[~np.isnan(points[:, 0])]
-    side = float(np.ptp(known, axis=0).max()) if len(known) else 0.0
-    return max(0, ceil(log2(max(side, 1.0) / settings.detail_object)))
+    if not points.shape[1]:
+        return [0] * len(points)
+    sides = (np.fmax.reduce(points, axis=1) - np.fmin.reduce(points, axis=1)).max(1)
+    return [max(0, ceil(log2(max(side, 1.0) / settings.detail_object))) for side in np.nan_to_num(sides).tolist()]
 
 
 def make_atlas(

@@ -159,15 +159,13 @@ class Forward:
         others = [overlapping(track.tracker_id, boxes) if boxes else [] for track in tracks]
         if not any(others):
             return np.zeros((len(tracks), len(mesh.edges)), bool)
-        seen = self._memory.frames.sample_edges(mesh, number, points)
-        known = [track.appearance.edges for track in tracks]
-        rows = zip(known, points, seen, others, strict=True)
-        return np.stack(
-            [
-                hidden(mesh, xy, seen=now, known=usual, others=near, settings=self._settings)
-                for usual, xy, now, near in rows
-            ]
-        )
+        covered = np.zeros((len(tracks), len(mesh.edges)), bool)
+        rows = [row for row, near in enumerate(others) if near]
+        seen = self._memory.frames.sample_edges(mesh, number, points[rows])
+        for row, now in zip(rows, seen, strict=True):
+            known, near = tracks[row].appearance.edges, others[row]
+            covered[row] = hidden(mesh, points[row], seen=now, known=known, others=near, settings=self._settings)
+        return covered
 
     def _boxes(self, number: int) -> dict[int, Points]:
         """The boxes of all tracks on a picture, by their ids."""

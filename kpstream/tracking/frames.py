@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from kpstream.entities import Frame, Image
 from kpstream.tracking.camera import CameraMotion, camera_motion
-from kpstream.tracking.detail import Pyramid, level_of, make_atlas
+from kpstream.tracking.detail import Pyramid, levels_of, make_atlas
 from kpstream.tracking.flow import Grey, Mesh, Moved
 from kpstream.tracking.geometry import Mask, Points, Weights, middles, zeroed
 from kpstream.tracking.settings import DEFAULT, TrackerSettings
@@ -135,13 +135,16 @@ class FrameHistory:
 
     def sample_edges(self, mesh: Mesh, number: int, points: Points) -> Weights:
         """How the edges of N objects look on a kept picture; see `Mesh.sample_edges`. In pixels of the source."""
-        picture = self._picture(number)
-        seen = mesh.sample_edges(picture.grey, (points + 0.5) * np.array(picture.scale, np.float32) - 0.5)
-        for row, xy in enumerate(points):
-            level = level_of(xy, self._settings)
-            if self._shows_more(picture, picture, level) and (pyramid := picture.detail(self._settings)) is not None:
-                level, plane = pyramid.plane(level)
-                seen[row] = mesh.sample_edges(plane, (xy[None] + 0.5) * np.float32(0.5**level) - 0.5)[0]
+        picture, seen = self._picture(number), np.empty((len(points), len(mesh.edges), 3), np.float32)
+        rows: dict[int | None, list[int]] = {}
+        for row, level in enumerate(levels_of(points, self._settings)):
+            rows.setdefault(level if self._shows_more(picture, picture, level) else None, []).append(row)
+        for wanted, some in rows.items():
+            plane, scale = picture.grey, np.array(picture.scale, np.float32)
+            if wanted is not None and (pyramid := picture.detail(self._settings)) is not None:
+                level, plane = pyramid.plane(wanted)
+                scale = np.full(2, 0.5**level, np.float32)
+            seen[some] = mesh.sample_edges(plane, (points[some] + np.float32(0.5)) * scale - np.float32(0.5))
         return seen
 
     def move(
@@ -173,7 +176,7 @@ class FrameHistory:
         """
         before, after = self._picture(start), self._picture(end)
         steps = max(1.0, 30 * abs(after.pts - before.pts))
-        levels = [level_of(xy, self._settings) for xy in points]
+        levels = levels_of(points, self._settings)
         fine = np.array([self._shows_more(before, after, level) for level in levels], bool)
         moved, disputed = np.zeros_like(points), np.zeros(len(points), np.float32)
         scale = np.array(before.scale, np.float32)

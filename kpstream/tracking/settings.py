@@ -15,7 +15,7 @@ class FlowReach:
     """Halvings of the picture in which it looks first."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # compared as one object: its hash is asked for a hundred times a picture
 class TrackerSettings:
     """How the tracker follows objects. Chosen by the mean error over several clips, never on one.
 

@@ -124,7 +124,8 @@ class Track:
 
     def belief(self) -> float:
         """How likely it is still there and where it is thought to be."""
-        return self.presence.belief(self.motion.uncertainty() / self.size)
+        uncertainty = self.motion.uncertainty() / self.size if self.presence.misses > 1 else 0.0
+        return self.presence.belief(uncertainty)
 
     def risk(self) -> float:
         """How likely its points have lost it since the last answer, by the pictures alone; 0 to about 1."""

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from kpstream.entities import Frame, Pose, Result
 from kpstream.tracking.association import Association
-from kpstream.tracking.detail import level_of
+from kpstream.tracking.detail import levels_of
 from kpstream.tracking.forward import Forward
 from kpstream.tracking.interpolation import Interpolation
 from kpstream.tracking.settings import DEFAULT, TrackerSettings
@@ -91,7 +91,7 @@ class Tracker:
         """Whether the full picture shows an object larger than the small one."""
         settings = self._memory.settings
         scale = min(1.0, settings.small_side / max(frame.size))
-        return bool(0.5 ** level_of(track.pose.xy, settings) > settings.detail_gain * scale)
+        return bool(0.5 ** levels_of(track.pose.xy[None], settings)[0] > settings.detail_gain * scale)
 
     def _pose(self, track: Track, frame: Frame, number: int, last: tuple[float, int] | None) -> Pose | None:
         before, after = track.neighbours(frame.pts)

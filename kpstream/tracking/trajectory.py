@@ -71,7 +71,8 @@ class Trajectory:
         """How far its points have moved otherwise than the object as a whole since the answer; mean, in pixels."""
         start, end = self.states[0].xy, self.states[-1].xy
         off = np.hypot(*(end - start - shift(start, end)).T)
-        return 0.0 if np.isnan(off).all() else float(np.nanmean(off))
+        off = off[~np.isnan(off)]
+        return float(off.sum()) / max(1, len(off))
 
     def narrowed(self, rows: int) -> Trajectory:
         """The same trajectory of the first ``rows`` points alone."""

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from kpstream.entities import Frame, Image, Pose, Result
 from kpstream.tracking import DEFAULT, Tracker
-from kpstream.tracking.detail import Pyramid, level_of, make_atlas
+from kpstream.tracking.detail import Pyramid, levels_of, make_atlas
 from tests.tracking.test_tracker import ARM, texture
 
 SIZE = (1280, 720)
@@ -58,7 +58,7 @@ def test_small_object_is_not_lost_while_the_camera_shakes() -> None:
 
 @given(st.floats(1, 4000))
 def test_object_is_of_middling_size_or_as_it_is(side: float) -> None:
-    level = level_of(np.array([[5, 7], [5 + side / 3, 7 + side]], np.float32), DEFAULT)
+    (level,) = levels_of(np.array([[[5, 7], [5 + side / 3, 7 + side]]], np.float32), DEFAULT)
     assert side * 0.5**level <= DEFAULT.detail_object * 1.001
     assert level == 0 or side * 0.5**level > DEFAULT.detail_object / 2.001
 
