@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
 from kpstream.entities import Pose, Result
-from kpstream.tracking.geometry import Points, shift, widen
+from kpstream.tracking.geometry import Points, box_around, shift, widen
 from kpstream.tracking.settings import DEFAULT
 from kpstream.tracking.track import Memory, Track
 
@@ -78,8 +78,8 @@ class Association:
         """How many tracks there have been."""
         return self._next_id - 1
 
-    def owners(self, result: Result, *, late: bool) -> list[Track]:
-        """The track of each pose of a result, new where there was none.
+    def assign(self, result: Result, *, late: bool) -> list[tuple[Track, Pose]]:
+        """The track of each pose of a result, new where there was none, and what of the pose belongs to it.
 
         Args:
             result: The answer.
@@ -88,11 +88,42 @@ class Association:
         known = list(self._memory.tracks)
         places = [self._places(track, result, late=late) for track in known]
         pairs = match(places, result.poses, self._settings.max_distance)
-        owners = [
-            known[pairs[i]] if i in pairs else self._begin(pose, result.pts) for i, pose in enumerate(result.poses)
-        ]
-        self._judge(result.pts, [track for track in self._memory.tracks if track not in owners])
-        return owners
+        missed = [track for place, track in enumerate(known) if place not in pairs.values()]
+        number = self._memory.frames.number(result.frame_index) if late else None
+        owned: list[tuple[Track, Pose]] = []
+        for place, answered in enumerate(result.poses):
+            pose = answered
+            track = known[pairs[place]] if place in pairs else self._begin(pose, result.pts)
+            if place in pairs and number is not None:
+                for other in list(missed):
+                    pose, is_merged = self._own_part(pose, track, other, number)
+                    if is_merged:
+                        missed.remove(other)
+            owned.append((track, pose))
+        self._judge(result.pts, missed)
+        return owned
+
+    def _own_part(self, pose: Pose, track: Track, other: Track, number: int) -> tuple[Pose, bool]:
+        """What of a pose is not another object's, which the answer lacks; and whether some of it is.
+
+        Models answer with one pose for two people who pass each other, made of both. A point that lies where the
+        other one's was expected, and not where its own was, is left out.
+        """
+        own, its = track.motion.state(number), other.motion.state(number)
+        rows = len(pose.xy)
+        if own is None or its is None or min(len(own.xy), len(its.xy)) < rows or pose.class_id != other.pose.class_id:
+            return pose, False
+        off, its_off = (np.hypot(*(pose.xy - state.xy[:rows]).T) for state in (own, its))
+        astray = np.where(its_off < 0.5 * off, off, 0) / track.size
+        if (astray > self._settings.astray_beyond).sum() < self._settings.min_astray:
+            return pose, False
+        foreign = astray > self._settings.foreign_beyond
+        if not foreign.any():
+            return pose, True
+        xy, confidence = pose.xy.copy(), pose.keypoint_confidence.copy()
+        xy[foreign], confidence[foreign] = np.nan, 0
+        box = box_around(np.where(foreign[:, None], own.xy[:rows], xy)) + track.appearance.margins
+        return replace(pose, xy=xy, keypoint_confidence=confidence, xyxy=box.astype(np.float32)), True
 
     def retire(self, pts: float) -> None:
         """End the tracks that no answer has confirmed for too long."""

@@ -162,6 +162,14 @@ class TrackerSettings:
     max_distance: float = 0.5
     """Diagonals; a pose that is further from a track belongs to another object."""
 
+    astray_beyond: float = 0.08
+    """Diagonals; a point of an answer may be another object's that the answer lacks, if it is further from where it was
+    expected, and twice as near to where that one's was."""
+    min_astray: int = 2
+    """Such points; from so many on the answer is taken to be made of both objects, and neither was missed."""
+    foreign_beyond: float = 0.15
+    """Diagonals; such a point that is further off is not taken over."""
+
     # occlusion
 
     edge_differs: float = 18.0

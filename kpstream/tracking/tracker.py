@@ -57,17 +57,16 @@ class Tracker:
         memory.lag = memory.shown[0] - result.pts if late and memory.shown is not None else 0.0
         memory.answered.append((result.pts, result.frame_index))
         number = memory.frames.number(result.frame_index)
-        owners = self._association.owners(result, late=late)
         measured = []
-        for answered, track in zip(result.poses, owners, strict=True):
-            pose = replace(answered, tracker_id=track.tracker_id, origin="measured")
-            keyframe = Keyframe(result.pts, result.frame_index, pose)
-            measured.append(pose)
+        owned = self._association.assign(result, late=late)
+        for answered, (track, own) in zip(result.poses, owned, strict=True):
+            measured.append(replace(answered, tracker_id=track.tracker_id, origin="measured"))
+            keyframe = Keyframe(result.pts, result.frame_index, replace(own, tracker_id=track.tracker_id))
             track.answer(keyframe)
             if late and number is not None:
                 track.correct(keyframe, number, memory.coordinate_step)
         if late and number is not None:
-            self._forward.learn(owners, number)
+            self._forward.learn([track for track, _ in owned], number)
         return tuple(measured)
 
     def predict(self, frame: Frame) -> tuple[Pose, ...]:

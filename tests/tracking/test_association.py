@@ -1,0 +1,36 @@
+"""Answers that are wrong about who is who."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from kpstream.entities import Pose, Result
+from kpstream.skeleton import Skeleton
+from kpstream.tracking import Tracker
+from tests.tracking.test_tracker import frame, picture
+
+BODY = Skeleton(("head", "hip", "left", "right", "knee", "foot"), ((0, 1), (0, 2), (0, 3), (1, 4), (4, 5)))
+SHAPE = np.array([[20, 0], [22, 20], [0, 10], [45, 8], [25, 32], [24, 48]], np.float32)
+ONE, OTHER = np.array([100, 90], np.float32), np.array([135, 104], np.float32)
+
+
+def body(xy: np.ndarray) -> Pose:
+    box = np.concatenate([xy.min(0) - 3, xy.max(0) + 3]).astype(np.float32)
+    return Pose(xy.astype(np.float32), np.full(6, 0.9, np.float32), box, 0.8, 0, "person", BODY)
+
+
+def test_answer_made_of_two_people_moves_neither_and_loses_none() -> None:
+    tracker, image = Tracker(), picture((110, 90), (160, 130))
+    mixed = np.where(np.array([[1], [1], [0], [1], [0], [0]], bool), SHAPE + ONE, SHAPE + OTHER)
+    off = []
+    for index in range(80):
+        asked = index - 12
+        if asked >= 0 and asked % 6 == 0:
+            poses = [body(mixed)] if asked in (36, 42) else [body(SHAPE + ONE), body(SHAPE + OTHER)]
+            answered = tracker.update(Result(asked, asked / 30, tuple(poses), 0, 0, 0))
+            assert all((a.xy == b.xy).all() for a, b in zip(answered, poses, strict=True))
+        drawn = {pose.tracker_id: pose.xy for pose in tracker.predict(frame(index, image))}
+        if index >= 12:
+            assert drawn.keys() == {1, 2}
+            off += [float(np.nanmax(np.abs(drawn[1 + i] - SHAPE - at))) for i, at in enumerate((ONE, OTHER))]
+    assert max(off) < 3
