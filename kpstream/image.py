@@ -84,7 +84,7 @@ class ImagePredictor:
         Raises:
             SourceOpenError: The file is no picture that can be read.
             EndpointError: The endpoint did not answer.
-            UsageError: An address, and nobody to fetch it.
+            UsageError: An address, and the embedded model cannot fetch it.
         """
         if not picture.startswith(("http://", "https://")):
             image = read_picture(picture)

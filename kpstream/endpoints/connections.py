@@ -29,7 +29,7 @@ class ConnectTimeout(TimeoutError):
 class SocketRegistry:
     """The connections of all threads: how long each may still take, and how to end them.
 
-    Its locks are re-entrant because a connection that nobody wants any more is closed by the garbage collector,
+    Its locks are re-entrant because an unused connection is closed by the garbage collector,
     which may run in the middle of any line.
     """
 
@@ -83,7 +83,7 @@ class SocketRegistry:
 class SocketHandle:
     """A second descriptor of a connection's socket, to shut it down with: it stays good when TLS takes over the first.
 
-    Held by the connection and by each response that is read from it, since http.client lets go of a connection
+    Held by the connection and by each response that is read from it, since http.client drops a connection
     before its last response has been read.
     """
 
@@ -109,8 +109,8 @@ class SocketHandle:
             self._sock.close()
 
     def shutdown(self) -> None:
-        """Wake whoever waits on the connection, with its end."""
-        with suppress(OSError):  # not connected (yet, any more): then nobody waits on it
+        """Shut the connection down, which wakes the thread that waits on it."""
+        with suppress(OSError):  # not connected (yet, any more): then no thread waits on it
             self._sock.shutdown(socket.SHUT_RDWR)
 
 
@@ -167,7 +167,7 @@ class Connection(HTTPConnection):
         return response
 
     def close(self) -> None:
-        """Close the socket and let go of the handle."""
+        """Close the socket and release the handle."""
         try:
             super().close()
         finally:

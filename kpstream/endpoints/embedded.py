@@ -26,7 +26,7 @@ class EmbeddedEndpoint:
 
     @property
     def max_rate(self) -> float:
-        """Infinite: nobody but the machine sets a limit."""
+        """Infinite: only the machine sets a limit."""
         return inf
 
     @property

@@ -1,7 +1,7 @@
 """Why no answer came, in our own words.
 
 Nothing of a library's error is kept: it holds the address with the key in it. What passes by itself is
-`EndpointUnavailable`; what stays until somebody changes a setting is `EndpointRejected`.
+`EndpointUnavailable`; what lasts until the user changes a setting is `EndpointRejected`.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def check_certificates(path: str) -> None:
 
 
 def translated(error: Exception, way: Way, timeout: float, *, closed: bool) -> EndpointError:
-    """The error of ours that an error of the libraries stands for."""
+    """Translate an error of the libraries into one of ours."""
     causes = tuple(_made_from(error))
     host = way.host
     if closed:

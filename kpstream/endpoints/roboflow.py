@@ -36,7 +36,7 @@ _log = logging.getLogger("kpstream")
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What the endpoint said to one picture of its own."""
+    """The endpoint's answer to a single picture."""
 
     document: dict[str, Any] | None
     """The JSON as answered, without what the filters leave out and without the drawing, in pixels of the picture that
@@ -61,7 +61,7 @@ class RoboflowEndpoint:
         body: ``multipart``, or the documented ``base64``. An endpoint that refuses multipart is asked again in base64,
             once, and in base64 ever after.
         timeout: Seconds for one request, all phases.
-        skeletons: By class name, where the user gave them: nobody else is asked then.
+        skeletons: By class name, where the user gave them: no server is asked then.
         max_in_flight: How many requests at once are of use.
         cache_folder: Where found skeletons are kept; None for the user's cache.
 

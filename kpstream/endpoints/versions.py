@@ -102,7 +102,7 @@ class SkeletonLookup:
         access: The key. Without one only an API that is not the hosted one is asked.
         transport: What the requests go through.
         tell: Called with the skeletons once they are known, by the thread that found them.
-        hosted: Whether ``api_url`` is the hosted API, which answers nobody without a key.
+        hosted: Whether ``api_url`` is the hosted API, which answers no request without a key.
         cache: Where found skeletons are kept.
         clock: Seconds that only grow.
     """

@@ -19,7 +19,7 @@ class Finder(Protocol):
     """What finds the poses in a picture. Called by several threads at once."""
 
     def __call__(self, image: Image, *, overlap: float) -> tuple[Pose, ...]:
-        """Block until everybody is found.
+        """Block until all objects are found.
 
         Args:
             image: BGR, shape ``(height, width, 3)``.

@@ -48,7 +48,7 @@ def create_app(
 
     Args:
         find: What finds the poses, called by ``max_at_once`` threads at once.
-        api_key: The only key that is let in; None lets in everybody.
+        api_key: The only key that is let in; None accepts every request.
         allow_private_images: Whether ``image=`` URLs may lead to private and loopback addresses.
         image_urls: What fetches ``image=`` URLs; None makes one as ``allow_private_images`` says.
         max_at_once: How many pictures are decoded, searched and drawn at once.
@@ -71,7 +71,7 @@ def create_app(
             ),
             Middleware(_Guard),
         ],
-        exception_handlers={Fault: _answer_fault, HTTPException: _answer_http, ClientDisconnect: _answer_nobody},
+        exception_handlers={Fault: _answer_fault, HTTPException: _answer_http, ClientDisconnect: _answer_disconnected},
         lifespan=_threads(max_at_once),
     )
     # A redirect would be made from the Host header, which is the sender's to choose.
@@ -102,7 +102,7 @@ def _start_all(pool: ThreadPoolExecutor, count: int) -> None:
 
 
 class _Guard:
-    """Turns away what names no sane host, and answers where something of ours failed.
+    """Refuses requests with a malformed Host header, and answers 500 where the application failed.
 
     Stands inside of what adds the CORS headers, so that pages in a browser can read these answers as well.
     """
@@ -146,6 +146,6 @@ async def _answer_http(_: Request, error: Exception) -> Response:
     return response
 
 
-async def _answer_nobody(_: Request, __: Exception) -> Response:
+async def _answer_disconnected(_: Request, __: Exception) -> Response:
     """The client is gone; what is returned here goes nowhere."""
     return Response(status_code=400)

@@ -42,7 +42,7 @@ _PRIVATE = (
 
 
 class _Unfetchable(Exception):
-    """Why a picture cannot be had, in words for the one who asked."""
+    """Why a picture cannot be fetched, in words for the client."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,14 +33,14 @@ class Inference:
     """Takes pictures in and answers with poses.
 
     Nothing that computes or waits for others runs on the event loop: the network, decoding and drawing run on a few
-    threads, as many as are of use; downloads on threads of their own, so that a slow host holds up nobody else.
+    threads, as many as are of use; downloads on threads of their own, so that a slow host delays no other request.
 
     Args:
         find: What finds the poses.
         key_check: Who is let in.
         image_urls: What fetches pictures.
         project: What answers a GET without a picture.
-        max_waiting: How many requests may be under way; further ones are told to come again.
+        max_waiting: How many requests may be under way; further ones are answered 503.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Who is let in: the API key of a request against the one that the endpoint was started with."""
+"""Compares the API key of a request with the key that the endpoint was started with."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from kpstream.server.faults import not_authorized
 
 
 class ApiKeyCheck:
-    """Lets requests in by their key.
+    """Checks requests by their key.
 
     Args:
-        api_key: The only key that is let in; None lets in everybody, with and without a key.
+        api_key: The only key that is let in; None accepts every request, with or without a key.
     """
 
     def __init__(self, api_key: str | None) -> None:

@@ -1,4 +1,4 @@
-"""The management side: what a workspace, project and version are said to be, so that clients find the skeleton.
+"""The management routes: they describe a workspace, a project and a version, so that clients find the skeleton.
 
 There is one model, and whatever a client calls its project is that model.
 """
@@ -29,7 +29,7 @@ _MODEL_TYPE = "movenet-multipose-pose"
 """Clients take a model for one of keypoints when its type holds the word pose."""
 _TRAINING = "embedded"
 _VERSIONS = 99
-"""How many versions a project is said to have: clients look for theirs in the list before they ask for it."""
+"""The number of versions that a project claims to have: clients look for theirs in the list before they ask for it."""
 _PALETTE = ("#FF8000", "#FF00FF", "#00FFCE", "#8622FF", "#FE0056")
 _CLASS_COLOR = "#4892EA"
 _TEMPLATE = (

@@ -15,7 +15,7 @@ from kpstream.server.management import TASK, json_response
 
 _MAX_IDS = 100
 _INPUT_SIDE = 640
-"""What clients that make pictures smaller before they send them are told to make them."""
+"""The size that clients shrink pictures to before they send them."""
 
 
 class Registry:

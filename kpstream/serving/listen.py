@@ -1,4 +1,4 @@
-"""A listening socket, or a line that says why there is none."""
+"""Opens a listening socket, or says in one line why it cannot."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def listen(host: str, port: int, options: Options, *, send_buffer: int | None = 
     # The protocol is named, since asyncio sends without delay (TCP_NODELAY) only where the socket says TCP.
     listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        if os.name == "posix":  # elsewhere it would share the port with whoever has it
+        if os.name == "posix":  # elsewhere it would share the port with another process
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if send_buffer is not None:
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)

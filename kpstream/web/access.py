@@ -1,4 +1,4 @@
-"""Who may come in: the token, the name the page is called by, and where a request comes from."""
+"""Which requests are let in: by their token, by the name they call the page, and by the site they come from."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _COOKIE_AGE = 30 * 24 * 3600
 _LOG_AGAIN_AFTER = 3600.0
 """Seconds after which the same refusal gets another line in the log."""
 _MOST_LOGGED = 64
-"""Refusals that are remembered: whoever makes up names fills neither the memory nor the log."""
+"""Refusals that are remembered: an attacker who invents names fills neither the memory nor the log."""
 _MOST_BODY = 64 * 1024
 _BODY_WITHIN = 2.0
 """Bytes, and seconds, for the body of a request that is refused."""
@@ -58,13 +58,13 @@ class AccessRules:
     """What a request needs to be let in."""
 
     token: str = field(repr=False)
-    """What has to be shown; empty lets everybody in, which is for loopback alone."""
+    """The token that a request must show; empty accepts every request, which is for loopback alone."""
     port: int
     """Where the page listens; sets the cookies of two pages of one machine apart."""
     tls: bool
     """Whether the page itself is served by https."""
     host: str = ""
-    """The host that it was told to listen at."""
+    """The host that the page listens at, as the user wrote it."""
     names: tuple[str, ...] = ()
     """Further names that the page is called by."""
     embed: tuple[str, ...] = ()
@@ -124,7 +124,7 @@ class AuthMiddleware:
             address = self._check_name(scope, headers)
             self._check_origin(scope, headers, address)
         except _Refusal as refusal:
-            self._tell(str(refusal))
+            self._report(str(refusal))
             await _answer(refusal.response, scope, receive, send)
             return
         added = self._headers(headers)
@@ -154,7 +154,7 @@ class AuthMiddleware:
         return False
 
     def _check_name(self, scope: Scope, headers: Headers) -> PublicAddress:
-        """No name that somebody else may point at this machine: that is how foreign sites get at local ones."""
+        """Refuse names that a stranger may point at this machine: DNS rebinding gives foreign sites a local page."""
         rules = self._rules
         trusts_sender = in_networks(_sender(scope), rules.proxies)
         address = public_address(headers, tls=rules.tls, trusts_sender=trusts_sender)
@@ -198,7 +198,7 @@ class AuthMiddleware:
         resource = "cross-origin" if known or site in ("same-origin", "none") else "same-origin"
         return {"content-security-policy": policy, "cross-origin-resource-policy": resource, **_HEADERS}
 
-    def _tell(self, reason: str) -> None:
+    def _report(self, reason: str) -> None:
         now = self._clock()
         if now - self._logged.get(reason, -_LOG_AGAIN_AFTER) < _LOG_AGAIN_AFTER:
             return

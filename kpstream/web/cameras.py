@@ -38,7 +38,7 @@ class Cameras:
             self._hubs = {**self._hubs, feed.name: Hub(feed, self._encoder)}
 
     def remove(self, feed: Feed) -> None:
-        """Show a camera no more; whoever looks at it is told. Nothing happens where it is not there."""
+        """Take a camera off the page and disconnect its viewers. Nothing happens where it is not there."""
         with self._lock:
             hub = self._hubs.get(feed.name)
             if hub is None or hub.feed is not feed:
@@ -51,13 +51,13 @@ class Cameras:
         return self._hubs.get(name)
 
     def let_go(self) -> None:
-        """Tell all who look that it is over."""
+        """Disconnect all viewers."""
         for hub in self:
             hub.close()
 
     @property
     def full(self) -> bool:
-        """Whether nobody more may look."""
+        """Whether the page accepts no more viewers."""
         return sum(hub.viewers for hub in self) >= MAX_VIEWERS
 
     def __iter__(self) -> Iterator[Hub]:

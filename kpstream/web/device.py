@@ -14,7 +14,7 @@ NO_PICTURE = 4400
 
 
 async def take_pictures(websocket: WebSocket, camera: BrowserCamera) -> None:
-    """Take JPEGs as binary messages, one each time that `WANT` was said, until the device leaves."""
+    """Receive JPEGs as binary messages, one for each `WANT` that is sent, until the device disconnects."""
     await websocket.accept()
     if not camera.attach(websocket):
         await websocket.close(IN_USE, "another device shares its camera already")

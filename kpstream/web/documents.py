@@ -79,7 +79,7 @@ def reading_document(reading: Reading) -> list[float | int | None]:
 
 
 class Classes:
-    """Numbers for the skeletons of object classes, so that a browser is told each of them once."""
+    """Numbers for the skeletons of object classes, so that each is sent to a browser once."""
 
     _MOST = 256
 

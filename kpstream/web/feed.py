@@ -1,7 +1,7 @@
 """One camera as the page sees it: the newest picture, and how its pipeline is doing.
 
 The pipeline's thread writes, the page's threads look. Writing keeps references and nothing else: no picture is encoded
-and no text is made before somebody watches.
+and no text is made before there is a viewer.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ class Reading:
 
 
 class Feed:
-    """A sink that shows its scenes to whoever looks at the page. `write`, `idle` and `close` are for one thread.
+    """A sink that shows its scenes on the page. `write`, `idle` and `close` are for one thread.
 
     Args:
         title: What people call the camera. Its name in addresses is made of it.
@@ -127,7 +127,7 @@ class Feed:
         self._waiting: list[Callable[[], None]] = []
 
     def write(self, scene: Scene, canvas: Image) -> None:
-        """Show one scene; never waits for whoever looks.
+        """Show one scene; never waits for a viewer.
 
         Raises:
             SinkError: It is closed.
@@ -167,7 +167,7 @@ class Feed:
 
     @property
     def stats(self) -> Stats:
-        """What the pipeline said last."""
+        """The newest figures of the pipeline."""
         return self._stats
 
     @property
@@ -232,7 +232,7 @@ class Feed:
 
 
 def ages(shown: Shown | None) -> tuple[float, float]:
-    """How old the picture was when it was shown, and its answer at its pts, in seconds; NaN where nobody knows."""
+    """How old the picture was when it was shown, and its answer at its pts, in seconds; NaN where it is unknown."""
     if shown is None:
         return nan, nan
     return shown.scene.rendered_at - shown.scene.frame.captured_at, shown.scene.result_age

@@ -1,4 +1,4 @@
-"""Where the viewers of one camera wait, on the page's own thread, and share what is made of each picture."""
+"""The viewers of one camera: they wait on the page's own thread, and share each encoded picture."""
 
 from __future__ import annotations
 
@@ -72,10 +72,10 @@ class Hub:
         return list(self._lines.items())
 
     def close(self) -> None:
-        """Let everybody go. Any thread."""
+        """Disconnect all viewers. Any thread."""
         self.closed = True
         if self._loop is not None:
-            with contextlib.suppress(RuntimeError):  # the loop has ended, and everybody in it
+            with contextlib.suppress(RuntimeError):  # the loop has ended, and all viewers with it
                 self._loop.call_soon_threadsafe(self._ring)
 
     async def _shared(self, kind: str, shown: Shown, make: Callable[[], bytes]) -> bytes:
@@ -83,7 +83,7 @@ class Hub:
         if made is None or number != shown.number:
             made = asyncio.get_running_loop().run_in_executor(self._encoder, make)
             self._made[kind] = (shown.number, made)
-        return await asyncio.shield(made)  # one who leaves does not take the picture away from the others
+        return await asyncio.shield(made)  # a viewer that leaves does not cancel it for the others
 
     async def _changed(self, number: int) -> None:
         if self._bell is None:
@@ -113,7 +113,7 @@ def _message(scene: Scene, numbers: dict[int, int]) -> bytes:
 
 
 def class_messages(classes: list[tuple[int, Pose]], known: set[int]) -> list[str]:
-    """What a viewer has to be told before it can draw these poses; ``known`` grows by it."""
+    """The messages that a viewer needs before it can draw these poses; ``known`` grows by it."""
     texts = []
     for number, pose in classes:
         if number not in known:

@@ -1,4 +1,4 @@
-"""Figures for Prometheus, read from the feeds whenever somebody asks."""
+"""Figures for Prometheus, read from the feeds at each request."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ _PORTS = {"http": 80, "https": 443}
 
 @dataclass(frozen=True, slots=True)
 class PublicAddress:
-    """Where the one who asks believes the page to be."""
+    """The address of the page as a client sees it."""
 
     scheme: str
     """``http`` or ``https``."""
@@ -23,7 +23,7 @@ class PublicAddress:
     port: int | None
     """None where it is the usual one of the scheme."""
     path: str = ""
-    """What a proxy takes off the beginning of each path; begins with a slash, and ends with none. Empty at the root."""
+    """The prefix that a proxy removes from each path; begins with a slash and ends without one. Empty at the root."""
 
 
 def public_address(headers: Mapping[str, str], *, tls: bool, trusts_sender: bool) -> PublicAddress | None:
@@ -52,7 +52,7 @@ def public_address(headers: Mapping[str, str], *, tls: bool, trusts_sender: bool
 
 
 def is_address(host: str) -> bool:
-    """Whether a host is an IP address, which nobody can point elsewhere."""
+    """Whether a host is an IP address, which no name server can point elsewhere."""
     try:
         ipaddress.ip_address(host)
     except ValueError:
@@ -77,7 +77,7 @@ def is_own_origin(origin: str, address: PublicAddress, names: Iterable[str]) -> 
     Args:
         origin: The header.
         address: What the request says of the page's address.
-        names: Those that somebody said the page is called by. A proxy may stand between them and the page that ends
+        names: Names that the user gave the page. A proxy may stand before the page that ends
             TLS, or asks for the page by another name, and says nothing of it.
     """
     try:

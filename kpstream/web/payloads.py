@@ -22,7 +22,7 @@ LIMITS: dict[str, tuple[float, float]] = {
 
 
 class ApiError(Exception):
-    """A request that cannot be served: its status, and a line for whoever asked."""
+    """A request that cannot be served: its status, and a line for the client."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from uvicorn._types import ASGISendEvent
 
 MIN_TOKEN = 12
-"""Characters of a token that somebody chose."""
+"""The least length of a token that the user chooses."""
 _ENCODERS = 2
 _KEEP_ALIVE = 30
 _GRACE = 2
@@ -52,7 +52,7 @@ class Page:
         feeds: The cameras; more may be added while it runs.
         host: An address of this machine, or its name. All but loopback wants a token.
         port: 0 takes a free one.
-        token: What everybody has to show. None: none on loopback, else one is made.
+        token: The token that every request must show. None: none on loopback, elsewhere one is made.
         tls: How it is served by https; None serves by http.
         names: Further host names that it is called by, beside this machine's own and those of its certificate.
         embed: Origins of pages that may show this one, or its pictures, as in ``https://dashboard.example.org``.
@@ -86,7 +86,7 @@ class Page:
         self._address = (host, port)
         self._token = token
         self.has_made_token = False
-        """Whether a token was made, which nobody knows before they see `link`."""
+        """Whether a token was made here, so that `link` is the only way to learn it."""
         self._certificate = tls
         self._tls: RenewableTls | None = None
         self._names, self._embed, self._proxies = tuple(names), tuple(embed), tuple(proxies)
@@ -107,7 +107,7 @@ class Page:
         self._cameras.add(feed)
 
     def remove(self, feed: Feed) -> None:
-        """Show a camera no more; the feed itself goes on. Any thread."""
+        """Take a camera off the page; its feed goes on. Any thread."""
         self._cameras.remove(feed)
 
     @property
@@ -157,7 +157,7 @@ class Page:
         self._thread.start()
 
     def close(self) -> None:
-        """End it; whoever looks is told. Blocks for a few seconds at most; idempotent."""
+        """Stop serving and disconnect all viewers. Blocks for a few seconds at most; idempotent."""
         if self._thread is not None:
             self._thread.close()
             self._thread = None
@@ -214,7 +214,7 @@ class Page:
 
 
 class _PageServer(QuietServer):
-    """Lets viewers go before it waits for them."""
+    """Disconnects the viewers before it waits for them."""
 
     def __init__(self, config: uvicorn.Config, cameras: Cameras) -> None:
         super().__init__(config)
@@ -226,7 +226,7 @@ class _PageServer(QuietServer):
         await super().shutdown(sockets)
 
     def _hang_up(self) -> None:
-        """Leave those who do not even take what was sent before."""
+        """Abort connections that do not even read what was sent before."""
         for connection in list(self.server_state.connections):
             transport = getattr(connection, "transport", None)
             if isinstance(transport, asyncio.WriteTransport):

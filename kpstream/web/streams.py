@@ -1,4 +1,4 @@
-"""What goes on for as long as somebody looks: the page's pictures, MJPEG, JSON lines.
+"""The endless answers: the page's pictures, MJPEG, JSON lines.
 
 Each viewer has its own pace. It is given the newest picture when it is ready for one, so that a slow one gets fewer
 pictures, and nothing waits for it.
@@ -124,11 +124,11 @@ async def _send_pictures(websocket: WebSocket, hub: Hub, wanted: _Wanted) -> Non
 
 
 async def _send_status(websocket: WebSocket, hub: Hub) -> None:
-    told_at = float("-inf")
+    sent_at = float("-inf")
     while not hub.closed:
-        readings = [reading for reading in hub.feed.history if reading.at > told_at]
+        readings = [reading for reading in hub.feed.history if reading.at > sent_at]
         if readings:
-            told_at = readings[-1].at
+            sent_at = readings[-1].at
         status = {
             "type": "status",
             "camera": camera_document(hub.feed, hub.viewers),
@@ -184,6 +184,6 @@ async def _ended(*tasks: asyncio.Future[None]) -> None:
         task.cancel()
     waits: Awaitable[list[BaseException | None]] = asyncio.gather(*tasks, return_exceptions=True)
     faults = [outcome for outcome in await waits if isinstance(outcome, Exception)]
-    # Of several that send, one is told that the viewer has gone, and the others that they must not send any more.
+    # Of several senders, one learns that the viewer has gone; the others learn that they must not send any more.
     if faults and not any(isinstance(fault, WebSocketDisconnect | OSError) for fault in faults):
         raise faults[0]

@@ -55,7 +55,7 @@ class _Point:
 class ClassRegistry:
     """What is known of the object classes: their numbers, and the names and edges of their keypoints.
 
-    It is told skeletons, and learns the names of keypoints from the answers as they pass. The skeleton of a class may
+    It is given skeletons, and learns the names of keypoints from the answers as they pass. The skeleton of a class may
     gain keypoints from one answer to the next, and never loses one. Any thread may use it; no call waits for long.
     """
 
@@ -75,7 +75,7 @@ class ClassRegistry:
                 self._derive(class_name)
 
     def is_known(self, class_name: str) -> bool:
-        """Whether somebody gave the skeleton of this class, so that a lack of edges is meant."""
+        """Whether the skeleton of this class was given, so that a lack of edges is intended."""
         return class_name in self._known
 
     @property
