@@ -16,6 +16,7 @@ from kpstream.entities import Filters, Frame, Image, Scene
 from kpstream.errors import SourceOpenError, UsageError
 from kpstream.interfaces import Annotator, Endpoint
 from kpstream.sinks.output import check_writable, sink_error
+from kpstream.sources.diagnosis import fault_of
 from kpstream.wire.drawing import drawn_jpeg
 from kpstream.wire.write import write_answer
 
@@ -44,7 +45,8 @@ def read_picture(path: str | Path) -> Image:
         raise SourceOpenError(f"cannot open {path}: {error.strerror}") from None
     image = _decoded(encoded)
     if image is None:
-        raise SourceOpenError(f"cannot read {path}: it is no picture; for a video use kpstream annotate")
+        fault = fault_of(path) or "it is no picture; for a video use kpstream annotate"
+        raise SourceOpenError(f"cannot read {path}: {fault}")
     return image
 
 

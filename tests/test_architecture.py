@@ -55,7 +55,7 @@ PLAN: dict[str, set[str]] = {
         *_GROUND, "dispatch", "endpoints", "interfaces", "options", "pipeline", "render", "sinks", "sources",
         "tracking", "web",
     },
-    "image": {*_GROUND, "interfaces", "endpoints", "sinks", "wire"},
+    "image": {*_GROUND, "interfaces", "endpoints", "sinks", "sources", "wire"},
     # roof: options to objects
     "site_file": {
         "camera", "delivery", "dispatch", "endpoints", "entities", "errors", "events", "options", "redact", "serving",
@@ -103,8 +103,8 @@ FLOORS: dict[str, str] = {
     ),
     "site_file": "environment sections < delivery reading < rules",
     "sources": (
-        "altered deinterlace hearing http jpegs live_clock numbering paced stall survey taken timeline tone_map "
-        "< masked opening picture turned webcam < decoder < file stream < http_pictures"
+        "altered deinterlace diagnosis hearing http jpegs live_clock numbering paced stall survey taken timeline "
+        "tone_map < masked opening picture turned webcam < decoder < file stream < http_pictures"
     ),
     "testing": "fakes scripted_server",
     "tracking": (

@@ -104,7 +104,7 @@ def test_what_the_endpoint_drew_is_saved_as_it_is(tmp_path: Path) -> None:
 def test_what_is_no_picture_is_told(tmp_path: Path) -> None:
     (tmp_path / "text.jpg").write_text("no picture")
     (tmp_path / "empty.jpg").touch()
-    for name, says in (("text.jpg", "no picture"), ("empty.jpg", "no picture"), ("missing.jpg", "No such file")):
+    for name, says in (("text.jpg", "no picture"), ("empty.jpg", "it is empty"), ("missing.jpg", "No such file")):
         with pytest.raises(SourceOpenError, match=says):
             read_picture(tmp_path / name)
 

@@ -19,6 +19,7 @@ from kpstream.entities import Frame, Taken
 from kpstream.errors import SourceOpenError, SourceReadError
 from kpstream.redact import redact
 from kpstream.sources.decoder import Decoder
+from kpstream.sources.diagnosis import fault_of
 from kpstream.sources.numbering import Numbering
 from kpstream.sources.opening import is_address, open_video
 from kpstream.sources.picture import Converter
@@ -196,7 +197,8 @@ class VideoFile:
         first = decoder.next()
         if first is None:
             self.close()
-            raise SourceOpenError(f"cannot open {self.name}: no picture in it can be decoded")
+            fault = fault_of(str(self._path)) or "no picture in it can be decoded"
+            raise SourceOpenError(f"cannot open {self.name}: {fault}")
         self._given = 0
         self.start_pts = _seconds(first) or 0.0
         height, width = self._convert(first).shape[:2]

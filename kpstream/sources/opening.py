@@ -14,7 +14,6 @@ import socket
 import time
 from collections.abc import Mapping
 from functools import cache
-from pathlib import Path
 from typing import cast
 from urllib.parse import SplitResult, urlsplit
 
@@ -27,6 +26,7 @@ from av.video.stream import VideoStream
 
 from kpstream.errors import SourceOpenError
 from kpstream.redact import may_hide_a_login, redact, remember_secrets, with_login_quoted
+from kpstream.sources.diagnosis import fault_of
 from kpstream.sources.http import HttpAccess, answers
 
 NEARLY = 0.95
@@ -114,7 +114,8 @@ def open_video(
     stream = _pictures_of(container, redact(shown(reference)))
     if stream is None:
         container.close()
-        raise SourceOpenError(f"cannot open {redact(shown(reference))}: there is no video in it")
+        fault = fault_of(shown(reference)) or "there is no video in it"
+        raise SourceOpenError(f"cannot open {redact(shown(reference))}: {fault}")
     if container.format.name in _WITHOUT_PTS:
         container.flags &= ~cast(int, Flags.gen_pts.value)
     return container, stream
@@ -176,8 +177,8 @@ def explain(error: BaseException, reference: str, timeout: float | None) -> str:
         if may_hide_a_login(reference):
             return f"no such host; if the password holds one of @ # / ?, write {_QUOTED}"
         return f"no host named {host}; check the address, and this machine's network"
-    if isinstance(error, av.error.InvalidDataError) and _is_empty(shown(reference)):
-        return "it is empty"
+    if isinstance(error, av.error.InvalidDataError | av.error.EOFError) and (fault := fault_of(shown(reference))):
+        return fault
     for kind, cause in _CAUSES:
         if isinstance(error, kind):
             return cause.replace("SCHEME", reference.partition(":")[0])
@@ -222,13 +223,6 @@ def parts_of(reference: str) -> SplitResult:
         return urlsplit(reference if is_address(reference) else "")
     except ValueError:  # brackets that do not match
         return urlsplit("")
-
-
-def _is_empty(path: str) -> bool:
-    try:
-        return Path(path).stat().st_size == 0
-    except OSError:
-        return False
 
 
 def _is_known(host: str) -> bool:
