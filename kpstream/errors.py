@@ -11,6 +11,7 @@
     - ResponseFormatError      the answer is not what the endpoint promises
   + SinkError                  5  a sink could not write
   + BudgetSpent                6  all the requests that were allowed are spent before the end
+  + FilesFailed                7  of many files all were tried, and some failed
   + ViewerQuit                 0  the person at the window closed it
 """
 
@@ -96,6 +97,12 @@ class BudgetSpent(KpstreamError):
     """All the requests that were allowed are spent before the end of a recorded job; the journal keeps the answers."""
 
     exit_code = 6
+
+
+class FilesFailed(KpstreamError):
+    """Of many files all were tried that could be, and some failed; the ledger says which, and why."""
+
+    exit_code = 7
 
 
 class ViewerQuit(KpstreamError):

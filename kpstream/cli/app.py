@@ -16,6 +16,8 @@ from kpstream.pipeline.memory import share_heaps
 from kpstream.redact import redact
 
 INTERRUPTED = 130
+_TWO_WORDS = {("archive", "status")}
+"""Commands that are called by two words, the first of which is a command, too."""
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -37,6 +39,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
+    if tuple(words[:2]) in _TWO_WORDS:
+        words[:2] = [" ".join(words[:2])]
     share_heaps()
     set_up_logging(debug=debug)
     try:

@@ -146,21 +146,22 @@ class RateLimiter(Rule):
 
     Args:
         max_rate: The most requests a second; infinite for no limit but what the service says.
+        burst: Requests that may follow each other at once after a pause, so that nobody need come on the dot; one
+            where the service said "too much".
     """
 
-    BURST = 2.0
-    """Requests that may follow each other at once after a pause, so that nobody need come on the dot. One where the
-    service said "too much"."""
     FALLS_TO = 0.8
     GROWS = 0.15
     """A second, as the logarithm of the rate."""
     LEAST = 0.5
     """Requests a second that are sent whatever the service says."""
 
-    def __init__(self, max_rate: float = inf) -> None:
+    def __init__(self, max_rate: float = inf, *, burst: float = 2.0) -> None:
         self._max_rate = max_rate
+        self.burst = burst
+        """Requests that may follow each other at once after a pause."""
         self._rate = max_rate
-        self._tokens = self.BURST
+        self._tokens = burst
         self._now = -inf
         self._sent_at: deque[float] = deque()
         self._fell_at = -inf
@@ -170,6 +171,16 @@ class RateLimiter(Rule):
     def rate(self) -> float:
         """Requests a second that may be sent; infinite where nothing limits them."""
         return self._rate
+
+    @property
+    def tokens(self) -> float:
+        """Requests that may be sent at once, as of the last call; infinite where nothing limits them."""
+        return inf if self._rate == inf else self._tokens
+
+    def due_in(self, now: float) -> float:
+        """Seconds until the next request keeps to the rate."""
+        self._advance(now)
+        return 0.0 if self._rate == inf else max(0.0, (1 - self._tokens) / self._rate)
 
     def allows(self, now: float) -> bool:
         """Whether the next request keeps to the rate."""
@@ -211,12 +222,12 @@ class RateLimiter(Rule):
             self._sent_at.popleft()
         if self._rate == inf:
             return
-        burst = self.BURST if self._rate == self._max_rate else 1.0
+        burst = self.burst if self._rate == self._max_rate else 1.0
         self._tokens = min(burst, self._tokens + passed * self._rate)
         if self._rate < self._max_rate:
             self._rate = min(self._max_rate, self._rate * exp(min(100.0, passed) * self.GROWS))
             if self._rate > 1000.0:
-                self._rate, self._tokens = self._max_rate, self.BURST
+                self._rate, self._tokens = self._max_rate, self.burst
 
 
 class RequestBudget(Rule):

@@ -6,6 +6,7 @@ nothing here loads OpenCV: ``--help`` and ``doctor`` work where it cannot be loa
 
 from __future__ import annotations
 
+from kpstream.options.archive import ArchiveOptions
 from kpstream.options.declared import DeclaredOption, Option, declared_options
 from kpstream.options.delivery import MqttOptions, NotifyOptions, RunOptions, WebhookOptions
 from kpstream.options.drawing import DRAWN, DrawOptions
@@ -15,7 +16,7 @@ from kpstream.options.naming import in_file, on_command_line
 from kpstream.options.outputs import OutputOptions, PartOptions
 from kpstream.options.page import TOKEN_VARIABLE, Network, PageOptions, parse_listen
 from kpstream.options.recording import RecordingOptions
-from kpstream.options.requests import LiveRequestOptions, RequestOptions
+from kpstream.options.requests import ArchiveRequestOptions, LiveRequestOptions, RequestOptions
 from kpstream.options.rules import RulesOptions
 from kpstream.options.source import SourceOptions, Zone
 from kpstream.options.view import ViewOptions
@@ -28,6 +29,8 @@ __all__ = [
     "KEY_VARIABLE",
     "TOKEN_VARIABLE",
     "UPLOAD_SIZES",
+    "ArchiveOptions",
+    "ArchiveRequestOptions",
     "DeclaredOption",
     "DrawOptions",
     "EventsOptions",

@@ -50,3 +50,18 @@ class LiveRequestOptions(RequestOptions):
 
     rate: Annotated[float | None, _RATE] = 5.0
     sampling: Annotated[Literal["steady", "adaptive"], _SAMPLING] = "adaptive"
+
+
+@dataclass(frozen=True)
+class ArchiveRequestOptions(RequestOptions):
+    """The same for many files: one budget for all of them, in all runs."""
+
+    max_requests: Annotated[
+        int | None,
+        _requests(
+            "A budget: never more than this for all files together, in all runs, tries again included.",
+            metavar="N",
+            min=1,
+            shown_default="no limit",
+        ),
+    ] = None

@@ -48,6 +48,18 @@ def parse_side(text: str | float) -> int | None:
     return int(text)
 
 
+def parse_share(text: str | float) -> tuple[float, bool]:
+    """A number, or a percentage, and whether it is one: ``3``, ``5%``.
+
+    Raises:
+        ValueError: It is neither.
+    """
+    found = re.fullmatch(r"(\d{1,9})(?:(\.\d{1,6})?(%))?", str(text).strip(), re.ASCII)
+    if not found or (found[3] and float(f"{found[1]}{found[2] or ''}") > 100):
+        raise ValueError(f"{text!s:.40} is no number of files: give one like 3, or 5%")
+    return float(f"{found[1]}{found[2] or ''}"), bool(found[3])
+
+
 def comma_list(value: object) -> object:
     """A list of words as the comma list that it stands for; anything else as it is."""
     return ",".join(value) if isinstance(value, list) and all(isinstance(v, str) for v in value) else value

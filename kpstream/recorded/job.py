@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, inf, isfinite, nan
 
+from kpstream.dispatch.rule import Rule
 from kpstream.dispatch.sampling import EveryNth, FixedRate, Sampling
 from kpstream.entities import Filters, Scene, Stats
 from kpstream.errors import BudgetSpent, EndpointUnavailable, KpstreamError, UsageError
@@ -83,6 +84,7 @@ class RecordedJob:
         span: The part of the video that is wanted.
         annotator: Draws what the video shows.
         rules: Say what happens in it.
+        gate_rules: More reasons to send no request for now: what others who share the endpoint leave.
     """
 
     def __init__(
@@ -95,6 +97,7 @@ class RecordedJob:
         span: Span = Span(),
         annotator: Annotator | None = None,
         rules: SceneRules | None = None,
+        gate_rules: Sequence[Rule] = (),
     ) -> None:
         self._job = job
         self._endpoint = endpoint
@@ -103,6 +106,7 @@ class RecordedJob:
         self._span = span
         self._annotator = PoseAnnotator() if annotator is None else annotator
         self._rules = rules
+        self._gate_rules = tuple(gate_rules)
         self._journal: FileJournal | None = None
         self._video: VideoFile | None = None
         self._pipeline: Pipeline | None = None
@@ -180,6 +184,7 @@ class RecordedJob:
             filters=asking.filters,
             max_in_flight=asking.max_in_flight,
             max_requests=asking.max_requests,
+            gate_rules=self._gate_rules,
             journal=self._journal,
             on_idle=on_idle,
         )

@@ -19,16 +19,20 @@ from typing import Any
 
 from kpstream.entities import Answer, Pose
 from kpstream.errors import SinkError, SourceOpenError, UsageError
+from kpstream.recorded.locking import try_lock
 from kpstream.redact import redact
 from kpstream.skeleton import Skeleton
 from kpstream.wire.exact import read_pose, read_skeleton, write_pose, write_skeleton
 
 _VERSION = 1
 _PROBE = 1 << 20
+_PARTS, _PART = 16, 1 << 14
 
 
 def fingerprint(path: Path) -> str:
-    """What tells one file from another without reading all of it: its size, and a digest of its first and last MB.
+    """What tells one file from another without reading all of it: its size, and a digest of some of its parts.
+
+    Those are its first and its last MB, and what lies at even distances between them.
 
     Raises:
         SourceOpenError: It cannot be read.
@@ -37,12 +41,22 @@ def fingerprint(path: Path) -> str:
         with path.open("rb") as file:
             size = file.seek(0, os.SEEK_END)
             digest = hashlib.sha256()
-            for start in (0, max(0, size - _PROBE)):
+            between = [(size * part // _PARTS, _PART) for part in range(1, _PARTS)] if size > 2 * _PROBE else []
+            for start, length in [(0, _PROBE), *between, (max(0, size - _PROBE), _PROBE)]:
                 file.seek(start)
-                digest.update(file.read(_PROBE))
+                digest.update(file.read(length))
     except OSError as error:
         raise SourceOpenError(f"{path}: {error.strerror}") from None
     return f"{size} bytes, {digest.hexdigest()[:32]}"
+
+
+def count_answers(path: Path) -> int:
+    """How many answers a journal holds, whoever is writing it; 0 where there is none."""
+    try:
+        with path.open("rb") as lines:
+            return sum("poses" in _parsed(line) for line in lines)
+    except OSError:
+        return 0
 
 
 class FileJournal:
@@ -83,7 +97,9 @@ class FileJournal:
         """
         try:
             file = os.open(self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o644)
-            _lock(file, self._path)
+            if not try_lock(file):
+                os.close(file)
+                raise UsageError(f"{self._path}: another kpstream is at work on this output")
             self._file = file
             changed = self._load()
             os.ftruncate(self._file, self._end)
@@ -221,18 +237,3 @@ def _parsed(line: bytes) -> Mapping[str, Any]:
     except ValueError:
         entry = None
     return entry if isinstance(entry, dict) else {}
-
-
-def _lock(file: int, path: Path) -> None:
-    """See that nobody else writes the file; freed by the system when the process ends, however it ends."""
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        return
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(file)
-        raise UsageError(f"{path}: another kpstream is at work on this output") from None
-    except OSError:  # a file system without locks
-        return

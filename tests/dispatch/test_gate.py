@@ -207,7 +207,7 @@ def test_in_no_span_of_time_are_more_sent_than_the_rate_and_a_burst(arrivals: li
             sent.append(now)
     for first, since in enumerate(sent):
         for last, until in enumerate(sent[first:], first):
-            assert last - first + 1 <= (until - since) * rate + limiter.BURST + 1e-6
+            assert last - first + 1 <= (until - since) * rate + limiter.burst + 1e-6
 
 
 @pytest.mark.parametrize(("through", "burst"), [(3, 2), (6, 1), (6, 5), (20, 1), (20, 20)])

@@ -1,0 +1,215 @@
+"""``kpstream archive``: many recorded videos, all of them done."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import replace
+from math import inf
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from kpstream.cli.app import INTERRUPTED, app
+from kpstream.cli.archive_terminal import archive_progress, plan_lines, probing
+from kpstream.cli.options import takes
+from kpstream.cli.signals import signals_handled
+from kpstream.cli.terminal import say
+from kpstream.errors import (
+    BudgetSpent,
+    EndpointRejected,
+    EndpointUnavailable,
+    FilesFailed,
+    KpstreamError,
+    SinkError,
+    UsageError,
+)
+from kpstream.options import ArchiveOptions, ArchiveRequestOptions, DrawOptions, ModelOptions
+
+if TYPE_CHECKING:
+    from kpstream.recorded.archive.driver import Driver, Limits
+    from kpstream.recorded.archive.faults import Fault
+    from kpstream.recorded.archive.inputs import FoundInputs
+    from kpstream.recorded.archive.intake import Stock
+    from kpstream.recorded.archive.ledger import Ledger
+    from kpstream.recorded.archive.order import ArchiveOrder
+    from kpstream.recorded.archive.place import ArchivePlace
+
+_ERRORS: dict[str, type[KpstreamError]] = {
+    "budget": BudgetSpent,
+    "endpoint": EndpointRejected,
+    "passing": EndpointUnavailable,
+    "output": SinkError,
+}
+
+
+@app.command()
+@takes(archiving=ArchiveOptions, model=ModelOptions, requests=ArchiveRequestOptions, drawing=DrawOptions)
+def archive(
+    inputs: Annotated[list[str], typer.Argument(metavar="INPUT...", help="Videos, folders, globs, @LIST.txt.")],
+    *,
+    archiving: ArchiveOptions,
+    model: ModelOptions,
+    requests: ArchiveRequestOptions,
+    drawing: DrawOptions,
+    every: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Ask about every N-th frame; poses between are interpolated.")
+    ] = None,
+    rules: Annotated[
+        Path | None,
+        typer.Option(metavar="RULES.toml", help="Say of each file what happens in it; the report lists it."),
+    ] = None,
+) -> None:
+    """Annotate many recorded videos: all of them, each content once, within one budget.
+
+    A ledger says what is done: the same command goes on after any interruption, and takes what has come since.
+    """
+    from kpstream.recorded.archive.inputs import find_inputs
+    from kpstream.recorded.archive.ledger import Ledger
+    from kpstream.recorded.archive.place import ArchivePlace
+    from kpstream.recorded.archive.shard import parse_shard
+
+    if archiving.into is None:
+        raise UsageError("is needed: the folder that the outputs go to", option="into")
+    order = _order(archiving, model, requests, drawing, every=every, rules=rules)
+    into = Path(archiving.into)
+    place = ArchivePlace(into, archiving.ledger or into, parse_shard(archiving.shard, os.environ))
+    found = find_inputs(inputs, outputs=[place.into, place.folder])
+    found = replace(found, inputs=place.shard.part(found.inputs))
+    if not found.inputs and place.shard.is_whole:
+        raise UsageError("no video among the inputs: name files, or folders that hold some")
+    if archiving.plan:
+        _tell_plan(order, place, found, archiving)
+        return
+    _check_endpoint(model)
+    place.make()
+    with Ledger(place.ledger) as ledger:
+        _run(order, place, found, ledger, archiving)
+
+
+def _order(
+    archiving: ArchiveOptions,
+    model: ModelOptions,
+    requests: ArchiveRequestOptions,
+    drawing: DrawOptions,
+    *,
+    every: int | None,
+    rules: Path | None,
+) -> ArchiveOrder:
+    from kpstream.options.units import split_words
+    from kpstream.recorded.archive.order import KINDS, ArchiveOrder
+    from kpstream.site_file.rules import RulesFile
+
+    kinds = tuple(dict.fromkeys(split_words(archiving.write)))
+    if unknown := [kind for kind in kinds if kind not in KINDS]:
+        raise UsageError(f"does not know {', '.join(unknown)}: it takes {', '.join(KINDS)}", option="write")
+    if not kinds:
+        raise UsageError("names nothing: give a comma list of what is to be written", option="write")
+    if every is not None and requests.rate is not None:
+        raise UsageError("`every` and `rate` say the same thing in two ways: give one of them")
+    if every is not None and requests.sampling == "adaptive":
+        raise UsageError("asks at even steps: give `rate` with `sampling` adaptive", option="every")
+    _ = model.filters, drawing.parts  # what is wrong with them is told before anything is looked for
+    order = ArchiveOrder(model, requests, every, kinds, drawing)
+    if rules is None:
+        return order
+    digest = hashlib.sha256(rules.read_bytes()).hexdigest()[:16] if rules.is_file() else ""
+    return replace(order, rules=RulesFile.load(rules).rules, rules_digest=digest)
+
+
+def _check_endpoint(model: ModelOptions) -> None:
+    """What would refuse the first request is told before anything is made."""
+    from kpstream.endpoints.opening import make_endpoint
+
+    make_endpoint(model).close()
+
+
+def _tell_plan(order: ArchiveOrder, place: ArchivePlace, found: FoundInputs, archiving: ArchiveOptions) -> None:
+    from kpstream.recorded.archive.place import check_settings, done_elsewhere, read_known, survey
+
+    contents = read_known(place)
+    known = {} if archiving.again else {**done_elsewhere(place, order), **contents.records}
+    if not archiving.again:
+        check_settings(order, contents.facts, place.folder)
+    with probing(len(found.inputs)) as on_probed:
+        stock = survey(place, found.inputs, known, retry=archiving.retry_failed, on_probed=on_probed)
+    for line in plan_lines(stock, found.passed_over, order, rate=_rate(order, place, archiving), into=place.into):
+        typer.echo(line)
+
+
+def _rate(order: ArchiveOrder, place: ArchivePlace, archiving: ArchiveOptions) -> float:
+    wanted = archiving.requests_per_second
+    return place.shard.rate(order.usual_rate if wanted is None else wanted)
+
+
+def _run(
+    order: ArchiveOrder, place: ArchivePlace, found: FoundInputs, ledger: Ledger, archiving: ArchiveOptions
+) -> None:
+    from kpstream.cli.cores import draw_on_one_core
+    from kpstream.dispatch.grant_queue import GrantQueue
+    from kpstream.recorded.archive.driver import Driver
+    from kpstream.recorded.archive.place import begin, check_targets, done_elsewhere, survey
+    from kpstream.recorded.archive.pool import LocalPool
+
+    is_new = begin(ledger, place, order, again=archiving.again)
+    known = {} if archiving.again else {**done_elsewhere(place, order), **ledger.records()}
+    with probing(len(found.inputs)) as on_probed:
+        stock = survey(place, found.inputs, known, retry=archiving.retry_failed, on_probed=on_probed)
+    check_targets(place, order, stock, is_new=is_new)
+    limits = _limits(order, place, archiving, len(stock.records))
+    ledger.note(max_requests="" if limits.max_requests is None else str(limits.max_requests))
+    queue = GrantQueue(_rate(order, place, archiving), limits.max_requests, int(ledger.fact("booked") or 0))
+    draw_on_one_core()
+    with archive_progress() as progress, signals_handled() as signals:
+        driver = Driver(
+            ledger,
+            stock,
+            LocalPool(order, queue),
+            into=place.into,
+            scratch=place.scratch,
+            kinds=order.outputs,
+            limits=limits,
+            on_figures=progress.show,
+        )
+        signals.stop = driver.stop
+        driver.run()
+    _finish(place, ledger, stock, driver)
+
+
+def _limits(order: ArchiveOrder, place: ArchivePlace, archiving: ArchiveOptions, files: int) -> Limits:
+    from kpstream.recorded.archive.driver import Limits
+
+    failures = inf
+    if archiving.max_failures is not None:
+        number, is_share = archiving.max_failures
+        failures = max(1, number * files / 100) if is_share else number
+    return Limits(place.shard.budget(order.requests.max_requests), failures)
+
+
+def _finish(place: ArchivePlace, ledger: Ledger, stock: Stock, driver: Driver) -> None:
+    """Write the reports, say what was done, and end with what stands in the way of the rest."""
+    from kpstream.recorded.archive.ledger import read_ledger
+    from kpstream.recorded.archive.report import write_reports
+
+    write_reports(place, read_ledger(ledger.path))
+    figures, failed = driver.figures(), stock.of_state("failed")
+    waiting = figures.files - figures.done - figures.failed
+    rest = f", {waiting} wait" if waiting else ""
+    say(
+        f"{place.into}: {figures.done} of {figures.files} files done, {figures.failed} failed{rest}, "
+        f"{figures.requests} requests; {place.report('html')} shows all of it"
+    )
+    if driver.stopped:
+        say("interrupted: what was answered is kept; the same command goes on")
+        raise typer.Exit(INTERRUPTED)
+    if driver.fault is not None:
+        raise _error_of(driver.fault)
+    if failed:
+        raise FilesFailed(
+            f"{len(failed)} of {figures.files} files failed: `kpstream archive status {place.folder} --failed` says why"
+        )
+
+
+def _error_of(fault: Fault) -> KpstreamError:
+    return _ERRORS.get(fault.kind, UsageError)(f"{fault.text}; {fault.remedy}")

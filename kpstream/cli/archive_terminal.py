@@ -1,0 +1,161 @@
+"""What the terminal shows of an archive: what it will take, how far it is, and what stands in its ledger."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from shutil import disk_usage
+from typing import TYPE_CHECKING, Any
+
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from kpstream.cli.terminal import say, stderr
+
+if TYPE_CHECKING:
+    from kpstream.recorded.archive.driver import Figures
+    from kpstream.recorded.archive.intake import Stock
+    from kpstream.recorded.archive.ledger import FileRecord
+    from kpstream.recorded.archive.order import ArchiveOrder
+
+_LINE_EVERY = 60.0
+_LISTED = 20
+_PRICE = "(Roboflow's price for execution time: 1 for 500 s, at least 0.1 s a request)"
+
+
+class ArchiveProgress:
+    """A bar over all hours of video, with files, requests and failures; without a terminal a line a minute."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._task = progress.add_task("", total=None, what="")
+        self._next_line_at = time.monotonic() + _LINE_EVERY
+
+    def show(self, figures: Figures) -> None:
+        """Show how it is doing."""
+        what = progress_text(figures)
+        running = figures.running[0] if len(figures.running) == 1 else f"{len(figures.running)} files"
+        self._progress.update(
+            self._task,
+            description=running[-40:],
+            completed=figures.seconds_done,
+            total=max(figures.seconds, 1e-3),
+            what=what,
+        )
+        if self._progress.disable and time.monotonic() >= self._next_line_at:
+            self._next_line_at = time.monotonic() + _LINE_EVERY
+            say(f"{clock_text(figures.seconds_done)} of {clock_text(figures.seconds)} of video, {what}")
+
+
+def progress_text(figures: Figures) -> str:
+    """Files, requests, credits and failures in one line."""
+    parts = [f"{figures.done} of {figures.files} files", f"{figures.requests} requests"]
+    if figures.credits:
+        parts.append(f"{figures.credits:.3f} credits")
+    if figures.failed:
+        parts.append(f"{figures.failed} failed")
+    if figures.trouble:
+        parts.append(f"waiting: {figures.trouble}")
+    return ", ".join(parts)
+
+
+@contextmanager
+def archive_progress() -> Iterator[ArchiveProgress]:
+    """The progress of an archive for as long as the block runs."""
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TaskProgressColumn(show_speed=False),
+        TextColumn("{task.fields[what]}", markup=False),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=stderr, disable=not stderr.is_terminal, transient=True) as progress:
+        yield ArchiveProgress(progress)
+
+
+@contextmanager
+def probing(files: int) -> Iterator[Callable[[int, int], None]]:
+    """A bar while files are probed; given how many of how many are."""
+    columns = (TextColumn("looking at {task.total} files"), BarColumn(), TaskProgressColumn())
+    with Progress(*columns, console=stderr, disable=not stderr.is_terminal, transient=True) as progress:
+        task = progress.add_task("", total=files)
+        yield lambda done, of: progress.update(task, completed=done, total=of)
+
+
+def clock_text(seconds: float) -> str:
+    """Hours, minutes and seconds."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}"
+
+
+def plan_lines(stock: Stock, passed_over: int, order: ArchiveOrder, *, rate: float, into: Path) -> list[str]:
+    """What an archive will take, and what of it is left out, in lines."""
+    from kpstream.recorded.archive.estimate import estimate
+
+    def samples(record: FileRecord) -> float:
+        return order.sampling().expected(record.duration, record.frame_rate)
+
+    todo = [stock.records[name] for name in stock.todo]
+    found = estimate(
+        todo,
+        stock.of_state("done"),
+        samples=samples,
+        kinds=order.outputs,
+        requests_per_second=rate,
+        credits_per_request=order.credits_per_request,
+    )
+    unknown = f", and {found.unknown} of unknown length" if found.unknown else ""
+    price = f", at least {found.credits:.4f} credits {_PRICE}" if found.credits else ""
+    lasting = f"at least {clock_text(found.work_seconds)} at {rate:g} requests a second" if found.work_seconds else ""
+    lines = [
+        f"to do     {found.files} files, {clock_text(found.seconds)} of video{unknown}, {found.frames} frames",
+        f"requests  about {found.requests}{price}",
+        f"time      {lasting or 'as fast as this machine and the endpoint are'}",
+        f"disk      about {found.bytes / 1e6:.1f} MB, {disk_usage(_nearest(into)).free / 1e9:.0f} GB are free",
+    ]
+    return [*lines, *_left_out(stock, passed_over)]
+
+
+def _left_out(stock: Stock, passed_over: int) -> Iterator[str]:
+    done, failed = stock.of_state("done"), stock.of_state("failed")
+    again = len(stock.to_give) + sum(bool(record.same_as) for record in stock.of_state("waiting"))
+    if done:
+        yield f"done      {len(done)} files"
+    if again:
+        yield f"the same  {again} files have the content of another: they are given its outputs"
+    if passed_over:
+        yield f"no video  {passed_over} other files in the folders"
+    for record in failed[:_LISTED]:
+        yield f"skipped   {record.name}: {record.fault}"
+    if len(failed) > _LISTED:
+        yield f"skipped   {len(failed) - _LISTED} more"
+
+
+def status_lines(found: dict[str, Any], *, failed_only: bool) -> Iterator[str]:
+    """What stands in a ledger, in lines."""
+    totals = found["totals"]
+    if not failed_only:
+        others = ", ".join(f"{totals[state]} {state}" for state in ("running", "waiting", "failed"))
+        yield f"{totals['done']} of {totals['files']} files done, {others}"
+        left = "" if totals["requests_left"] is None else f", {totals['requests_left']} left"
+        cost = f", about {totals['credits']:.4f} credits" if totals["credits"] else ""
+        yield (
+            f"{clock_text(totals['seconds_done'])} of {clock_text(totals['seconds'])} of video, "
+            f"{totals['requests']} requests{left}{cost}, {clock_text(totals['work_seconds'])} of work"
+        )
+        for record in (each for each in found["files"] if each["state"] == "running"):
+            of = "" if record["duration"] is None else f" of {clock_text(record['duration'])}"
+            how_far = f"{clock_text(record['position'])}{of}"
+            yield f"running   {record['name']}: {how_far}, {record['requests']} requests"
+        for record in (each for each in found["files"] if each["state"] == "waiting" and each["fault"]):
+            yield f"waiting   {record['name']}: {record['fault']}; {record['remedy']}"
+    for record in (each for each in found["files"] if each["state"] == "failed"):
+        yield f"failed    {record['name']}: {record['fault']}; {record['remedy']}"
+
+
+def _nearest(path: Path) -> Path:
+    """A folder that is there, at or above a path."""
+    return next(each for each in (path.absolute(), *path.absolute().parents) if each.is_dir())

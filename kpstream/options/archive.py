@@ -1,0 +1,58 @@
+"""How an archive of many files is worked through."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+from kpstream.options.declared import Option
+from kpstream.options.units import parse_share
+
+_work = partial(Option, panel="Work")
+
+
+@dataclass(frozen=True)
+class ArchiveOptions:
+    """How an archive of many files is worked through."""
+
+    into: Annotated[str | None, Option("The folder of the outputs.", metavar="FOLDER")] = None
+    write: Annotated[
+        str, Option("What is written of each file: jsonl, csv, coco, mp4; a comma list.", metavar="KIND,...")
+    ] = "jsonl"
+    ledger: Annotated[
+        Path | None,
+        Option("Where the ledger, the journals and the reports lie.", metavar="FOLDER", shown_default="that of --into"),
+    ] = None
+    plan: Annotated[bool, Option("Only tell what it will take: asks nothing, writes nothing.", flags=("--plan",))] = (
+        False
+    )
+    requests_per_second: Annotated[
+        float | None,
+        Option(
+            "All workers together.",
+            panel="Requests",
+            metavar="R",
+            min=0.001,
+            shown_default="20 for the hosted service, else no limit",
+        ),
+    ] = None
+    retry_failed: Annotated[bool, _work("Try again what failed.", flags=("--retry-failed",))] = False
+    again: Annotated[bool, _work("Everything anew, also with other settings.", flags=("--again",))] = False
+    max_failures: Annotated[
+        tuple[float, bool] | None,
+        _work(
+            "Take no more files when so many failed, or such a share of all.",
+            metavar="N|P%",
+            shown_default="no limit",
+            parse=parse_share,
+        ),
+    ] = None
+    """A number, and whether it is a percentage."""
+    shard: Annotated[
+        str | None,
+        _work(
+            "Only the I-th of N equal parts, for job arrays; auto reads the variables of the array.", metavar="I/N|auto"
+        ),
+    ] = None

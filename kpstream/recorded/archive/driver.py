@@ -1,0 +1,332 @@
+"""Drives an archive: gives files to the workers, and writes into the ledger what became of them."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import shutil
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from math import inf, isfinite
+from pathlib import Path
+
+from kpstream.errors import SinkError
+from kpstream.recorded.archive.faults import MAX_ATTEMPTS, Fault, fault_of, pause_before, process_died
+from kpstream.recorded.archive.intake import Stock
+from kpstream.recorded.archive.ledger import FileRecord, Ledger, State
+from kpstream.recorded.archive.pool import FilePool, WorkerDied
+from kpstream.recorded.archive.publish import give, targets_of
+from kpstream.recorded.archive.work import FileResult, FileTask, Progress
+from kpstream.recorded.journal import count_answers
+from kpstream.recorded.plan import JOURNAL_SUFFIX
+
+_WAIT = 0.2
+_WRITE_EVERY = 2.0
+"""Seconds between two notes of how far the files are: `archive status` reads them."""
+_SHOW_EVERY = 0.2
+_MAX_RESERVE = 64
+"""Requests of the budget that may be lost to a driver that is killed."""
+_log = logging.getLogger("kpstream")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """When an archive takes no more files."""
+
+    max_requests: int | None = None
+    """In all runs together; None for no budget."""
+    max_failures: float = inf
+    """Files that failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """How an archive is doing."""
+
+    files: int
+    done: int
+    failed: int
+    running: tuple[str, ...]
+    seconds: float
+    """Of video in all files, as far as it is known."""
+    seconds_done: float
+    requests: int
+    """In all runs together."""
+    credits: float
+    trouble: str = ""
+    """What is waited for, in words."""
+
+
+class Driver:
+    """Works through the files that are to be done. `run` it in one thread; `stop` it from any.
+
+    Args:
+        ledger: Open; where everything is noted.
+        stock: All files, and what is to be done.
+        pool: Where files are worked on.
+        into: The place of the outputs.
+        scratch: A folder for what is under way, with the journals.
+        kinds: Which outputs are made.
+        limits: When to take no more files.
+        on_figures: Told several times a second how it is doing.
+        clock: Monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        stock: Stock,
+        pool: FilePool,
+        *,
+        into: Path,
+        scratch: Path,
+        kinds: tuple[str, ...],
+        limits: Limits = Limits(),
+        on_figures: Callable[[Figures], None] = lambda _: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._ledger = ledger
+        self._records = stock.records
+        self._stock = stock
+        self._pool = pool
+        self._into, self._scratch, self._kinds = into, scratch, kinds
+        self._limits = limits
+        self._on_figures = on_figures
+        self._clock = clock
+        self._waiting: deque[str] = deque(self._in_order(stock.todo))
+        self._later: dict[str, float] = {}  # when a file is to be begun again
+        self._running: dict[str, FileRecord] = {}  # as they were when they were begun
+        self._reserved = 0
+        self._written_at = self._shown_at = -inf
+        self._woken = threading.Event()
+        self.stopped = False
+        """Whether it was ended early by `stop`."""
+        self.fault: Fault | None = None
+        """What ended the work before its end; None where nothing did."""
+
+    def run(self) -> None:
+        """Work until all is done, or something ends the work; blocks.
+
+        Raises:
+            SinkError: The ledger cannot be written.
+        """
+        self._ledger.put(self._records.values())
+        self._give_what_is_done()
+        try:
+            while self._running or self._has_more():
+                self._submit()
+                self._tick()
+                if not self._running:
+                    self._woken.wait(_WAIT)
+                for result in self._pool.wait(_WAIT, self._tick):
+                    self._settle(result)
+        finally:
+            self._ledger.note(booked=str(self._pool.requests_spent))
+            self._pool.close()
+        self._on_figures(self.figures())
+
+    def stop(self) -> None:
+        """Take no more files, and end those under way whole to their last answer. Any thread, signal handlers."""
+        self.stopped = True
+        self._woken.set()
+        self._pool.stop()
+
+    def figures(self) -> Figures:
+        """How it is doing."""
+        records = self._records.values()
+        progress = self._pool.progress()
+        under_way = [(self._running[name], each) for name, each in progress.items() if name in self._running]
+        return Figures(
+            files=len(self._records),
+            done=sum(record.state == "done" for record in records),
+            failed=sum(record.state == "failed" for record in records),
+            running=tuple(self._running),
+            seconds=sum(record.duration for record in records if isfinite(record.duration)),
+            seconds_done=sum(record.duration for record in records if record.state == "done" and record.duration > 0)
+            + sum(each.position for _, each in under_way),
+            requests=self._pool.requests_spent,
+            credits=sum(record.credits for record in records) + sum(each.credits for _, each in under_way),
+            trouble=next((each.trouble for _, each in under_way if each.trouble), ""),
+        )
+
+    # what is begun
+
+    def _in_order(self, names: list[str]) -> list[str]:
+        """With several workers the longest come first, so that none is left alone with a long one at the end."""
+        if self._pool.size == 1:
+            return names
+
+        def length(name: str) -> float:
+            duration = self._records[name].duration
+            return duration if isfinite(duration) else inf
+
+        return sorted(names, key=length, reverse=True)
+
+    def _has_more(self) -> bool:
+        failed = sum(record.state == "failed" for record in self._records.values())
+        if self.stopped or self.fault is not None or failed >= self._limits.max_failures:
+            return False
+        return bool(self._waiting or self._later)
+
+    def _submit(self) -> None:
+        while self._pool.room and self._has_more():
+            due = [name for name, at in self._later.items() if at <= self._clock()]
+            if due:
+                del self._later[due[0]]
+            elif not self._waiting:
+                return
+            self._begin(due[0] if due else self._waiting.popleft())
+
+    def _begin(self, name: str) -> None:
+        record = replace(
+            self._records[name], attempts=self._records[name].attempts + 1, fault_kind="", fault="", remedy=""
+        )
+        self._running[name] = record
+        self._put(replace(record, state="running"))
+        path = self._stock.paths[name]
+        folder = self._folder(record)
+        self._pool.submit(FileTask(name, str(path), record.stamp, record.content, str(self._into), str(folder)))
+
+    def _folder(self, record: FileRecord) -> Path:
+        """Where a file's outputs are made: named by its content, so that another run finds its journal."""
+        return self._scratch / hashlib.sha256(record.content.encode()).hexdigest()[:24]
+
+    # what has ended
+
+    def _settle(self, result: FileResult | WorkerDied) -> None:
+        begun = self._running.pop(result.name)
+        if isinstance(result, WorkerDied):
+            self._settle_dead(begun)
+            return
+        progress = result.progress
+        record = replace(
+            begun,
+            node=result.node,
+            position=progress.position,
+            frames=progress.frames,
+            requests=begun.requests + progress.requests,
+            answers=max(progress.answers, begun.answers),
+            credits=begun.credits + progress.credits,
+            seconds=begun.seconds + result.seconds,
+        )
+        if result.fault is not None:
+            self._failed(record, result.fault)
+        elif result.interrupted:
+            self._put(replace(record, state="waiting", attempts=begun.attempts - 1))
+        else:
+            outputs = dict(result.outputs)
+            self._put(replace(record, state="done", outputs=outputs, curve=result.curve, events=result.events))
+            self._give_to_twins(record.name)
+            shutil.rmtree(self._folder(record), ignore_errors=True)
+
+    def _settle_dead(self, begun: FileRecord) -> None:
+        """A worker died: what its journal has was asked, and what it held of the budget stays booked."""
+        answers = max((count_answers(path) for path in self._folder(begun).glob(f"*{JOURNAL_SUFFIX}")), default=0)
+        more = max(0, answers - begun.answers)
+        record = replace(begun, answers=max(answers, begun.answers), requests=begun.requests + more)
+        if record.attempts >= MAX_ATTEMPTS:
+            self._failed(record, process_died(record.attempts))
+            return
+        _log.warning("%s: its process died; it is begun again", record.name)
+        self._put(replace(record, state="waiting"))
+        self._later[record.name] = self._clock()
+
+    def _failed(self, record: FileRecord, fault: Fault) -> None:
+        attempts = record.attempts if fault.kind in ("file", "passing") else record.attempts - 1
+        state: State = "failed" if fault.kind == "file" else "waiting"
+        described = replace(record, fault_kind=fault.kind, fault=fault.text, remedy=fault.remedy)
+        self._put(replace(described, state=state, attempts=attempts))
+        if fault.kind == "file":
+            _log.warning("%s failed: %s", record.name, fault.text)
+            self._fail_twins(record)
+        elif fault.kind == "passing" and record.attempts < MAX_ATTEMPTS:
+            pause = pause_before(record.attempts + 1)
+            _log.warning("%s: %s; it is begun again in %.0f s", record.name, fault.text, pause)
+            self._later[record.name] = self._clock() + pause
+        elif self.fault is None:
+            self.fault = fault
+            self._pool.stop()
+
+    # files with the same content
+
+    def _give_what_is_done(self) -> None:
+        """Give what is done to files that have come under another name."""
+        for source, name in self._stock.to_give:
+            known = self._records.get(source) or self._ledger.records()[source]
+            self._give(known, self._records[name])
+
+    def _give_to_twins(self, name: str) -> None:
+        for twin in self._stock.twins(name):
+            self._give(self._records[name], twin)
+
+    def _give(self, done: FileRecord, twin: FileRecord) -> None:
+        try:
+            published = targets_of(self._into, done.name, tuple(done.outputs))
+            outputs = give(published, targets_of(self._into, twin.name, tuple(done.outputs)))
+        except SinkError as error:
+            self._failed(twin, fault_of(error))
+            return
+        self._put(
+            replace(
+                twin, state="done", same_as=done.name, outputs=outputs, curve=done.curve, events=done.events,
+                frames=done.frames, fault_kind="", fault="", remedy="",
+            )
+        )  # fmt: skip
+
+    def _fail_twins(self, record: FileRecord) -> None:
+        for twin in self._stock.twins(record.name):
+            self._put(
+                replace(twin, state="failed", fault_kind=record.fault_kind, fault=record.fault, remedy=record.remedy)
+            )
+
+    # the ledger
+
+    def _put(self, record: FileRecord) -> None:
+        self._records[record.name] = record
+        self._ledger.put([record])
+
+    def _tick(self) -> None:
+        self._reserve()
+        now = self._clock()
+        if now - self._written_at >= _WRITE_EVERY:
+            self._written_at = now
+            self._write_progress()
+        if now - self._shown_at >= _SHOW_EVERY:
+            self._shown_at = now
+            self._on_figures(self.figures())
+
+    def _reserve(self) -> None:
+        """Book requests in the ledger before they are dealt, some at once."""
+        most, spent = self._limits.max_requests, self._pool.requests_spent
+        if most is None:
+            return
+        portion = max(4, min(_MAX_RESERVE, most // 20))
+        if self._reserved - spent < portion // 2 and self._reserved < most:
+            self._reserved = min(most, spent + portion)
+            self._ledger.note(booked=str(self._reserved))
+            self._pool.reserve(self._reserved)
+
+    def _write_progress(self) -> None:
+        under_way = [
+            _with_progress(self._running[name], each)
+            for name, each in self._pool.progress().items()
+            if name in self._running
+        ]
+        if under_way:
+            self._ledger.put(under_way)
+        if self._limits.max_requests is None:
+            self._ledger.note(booked=str(self._pool.requests_spent))
+
+
+def _with_progress(begun: FileRecord, progress: Progress) -> FileRecord:
+    return replace(
+        begun,
+        state="running",
+        position=progress.position,
+        frames=progress.frames,
+        requests=begun.requests + progress.requests,
+        credits=begun.credits + progress.credits,
+    )

@@ -1,0 +1,200 @@
+"""Which videos an archive is made of: files, folders, globs and lists become names below the place of the outputs."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from glob import has_magic
+from pathlib import Path, PurePosixPath
+
+from kpstream.errors import SourceOpenError, UsageError
+
+VIDEO_SUFFIXES = frozenset(
+    [
+        ".3gp",
+        ".asf",
+        ".avi",
+        ".divx",
+        ".flv",
+        ".h264",
+        ".h265",
+        ".hevc",
+        ".m2ts",
+        ".m4v",
+        ".mkv",
+        ".mov",
+        ".mp4",
+        ".mpeg",
+        ".mpg",
+        ".mts",
+        ".mxf",
+        ".nut",
+        ".ogv",
+        ".ts",
+        ".vob",
+        ".webm",
+        ".wmv",
+        ".y4m",
+    ]
+)
+"""What is taken for a video in a folder; what is named itself is always taken."""
+OUTPUT_SUFFIX = ".annotated.mp4"
+"""What a video that an archive wrote is called: none in a folder, or matched by a glob, is an input."""
+_LIST = "@"
+_SPECIAL = re.compile(r"\[[^\]]+\]|.", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveInput:
+    """One video, and what its outputs are called."""
+
+    name: str
+    """Its path below the place of the outputs, with ``/``; of two inputs never the same. Text that can be printed."""
+    path: Path
+
+
+@dataclass(slots=True)
+class FoundInputs:
+    """All videos, by name in order, and what is none."""
+
+    inputs: list[ArchiveInput] = field(default_factory=list)
+    passed_over: int = 0
+    """Files in folders that are no videos by their names."""
+
+
+def find_inputs(references: Sequence[str], outputs: Iterable[Path] = ()) -> FoundInputs:
+    """Find the videos; reads folders and lists, but no video.
+
+    Args:
+        references: Files, folders (searched through), globs, and ``@LIST.txt`` with one of these a line.
+        outputs: Folders that are not searched: what is written there is no input.
+
+    Raises:
+        SourceOpenError: What was named is not there.
+        UsageError: The outputs of two inputs would have the same name.
+    """
+    listed = [(reference, False) for reference in references if not reference.startswith(_LIST)]
+    for reference in references:
+        if reference.startswith(_LIST):
+            listed += [(line, True) for line in _lines(reference.removeprefix(_LIST))]
+    walk = _Walk({folder.resolve() for folder in outputs}, several=len(listed) > 1)
+    for reference, from_list in listed:
+        walk.take(reference, may_be_missing=from_list)
+    return walk.finish()
+
+
+def printable(path: str | Path) -> str:
+    """A path as text that every file and terminal takes: bytes that are no UTF-8 are written with backslashes."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def _lines(path: str) -> list[str]:
+    try:
+        lines = os.fsdecode(Path(path).read_bytes()).splitlines()
+    except OSError as error:
+        raise SourceOpenError(f"{path}: {error.strerror}") from None
+    return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+
+
+class _Walk:
+    def __init__(self, passed: set[Path], *, several: bool) -> None:
+        self._passed = passed
+        self._several = several
+        self._found: dict[str, Path] = {}
+        self._none = 0
+
+    def take(self, reference: str, *, may_be_missing: bool) -> None:
+        path = Path(reference)
+        if path.is_dir():
+            first = PurePosixPath(path.resolve().name if self._several else ".")
+            self._take_folder(path, first, {path.resolve(), *path.resolve().parents})
+        elif os.path.lexists(path) or (may_be_missing and not has_magic(reference)):
+            self._add(PurePosixPath(path.name), path)
+        elif has_magic(reference):
+            self._take_glob(reference)
+        else:
+            raise SourceOpenError(f"cannot open {reference}: no such file or folder")
+
+    def finish(self) -> FoundInputs:
+        found = [ArchiveInput(name, path) for name, path in sorted(self._found.items())]
+        return FoundInputs(found, self._none)
+
+    def _take_folder(self, folder: Path, name: PurePosixPath, above: set[Path]) -> None:
+        """Take the videos of a folder and of those in it.
+
+        Args:
+            folder: The folder.
+            name: What it is called among the outputs.
+            above: It, the folders that it lies in, and those through which we came, resolved.
+        """
+        for path in self._files(folder, above):
+            if path.suffix.lower() in VIDEO_SUFFIXES:
+                self._add(name / path.relative_to(folder).as_posix(), path)
+            else:
+                self._none += 1
+
+    def _files(self, folder: Path, above: set[Path]) -> Iterator[Path]:
+        """The files in a folder and below; a link that leads back to where we came from is not followed."""
+        for entry in _entries(folder):
+            path = folder / entry.name
+            if entry.is_dir():
+                real = path.resolve()
+                if real not in above and real not in self._passed:
+                    yield from self._files(path, {*above, real})
+            elif not path.name.endswith(OUTPUT_SUFFIX):
+                yield path
+
+    def _take_glob(self, pattern: str) -> None:
+        parts = Path(pattern).parts
+        depth = next(place for place, part in enumerate(parts) if has_magic(part))
+        fixed, rest = Path(*parts[:depth]), parts[depth:]
+        above = {fixed.resolve(), *fixed.resolve().parents}
+        wanted = re.compile(_expression(rest))
+        files = [path for path in self._files(fixed, above) if wanted.fullmatch(path.relative_to(fixed).as_posix())]
+        if not files:
+            raise SourceOpenError(f"cannot open {pattern}: it matches no file")
+        first = PurePosixPath(fixed.resolve().name if self._several and fixed != Path() else ".")
+        for path in files:
+            self._add(first / path.relative_to(fixed).as_posix(), path)
+
+    def _add(self, name: PurePosixPath, path: Path) -> None:
+        text = printable(str(name))
+        known = self._found.setdefault(text, path)
+        if known != path and known.resolve() != path.resolve():
+            raise UsageError(
+                f"{known} and {path} would both be written as {text}: name a folder that holds them both instead"
+            )
+
+
+def _expression(parts: Sequence[str]) -> str:
+    """The parts of a glob as a regular expression; ``**`` stands for any folders, or for none."""
+    expression = ""
+    for place, part in enumerate(parts):
+        is_last = place == len(parts) - 1
+        if part == "**":
+            expression += ".*" if is_last else "(?:[^/]+/)*"
+        else:
+            expression += _SPECIAL.sub(_translated, part) + ("" if is_last else "/")
+    return expression
+
+
+def _translated(special: re.Match[str]) -> str:
+    text = special[0]
+    if text in "*?":
+        return "[^/]*" if text == "*" else "[^/]"
+    if len(text) > 1:
+        inside = text[1:-1].replace("\\", "\\\\")
+        return f"[^{inside[1:]}]" if inside.startswith("!") else f"[{inside}]"
+    return re.escape(text)
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    """What is in a folder, but for what is hidden, by name."""
+    try:
+        with os.scandir(folder) as entries:
+            found = [entry for entry in entries if not entry.name.startswith(".")]
+            return sorted(found, key=lambda entry: entry.name)
+    except OSError as error:
+        raise SourceOpenError(f"{printable(folder)}: {error.strerror}") from None

@@ -1,0 +1,131 @@
+"""What of the inputs is done, what is to be done, and what failed: the ledger held against the files as they are. Pure.
+
+A file is known by its content. What was done with the same content under another name is given to the new name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from kpstream.errors import SourceOpenError
+from kpstream.recorded.archive.faults import fault_of
+from kpstream.recorded.archive.inputs import ArchiveInput, printable
+from kpstream.recorded.archive.ledger import FileRecord
+from kpstream.recorded.archive.probe import Probe
+
+OutputsThere = Callable[[str, Mapping[str, int]], bool]
+"""Whether the outputs of a file with this name lie in their places, with these bytes by kind."""
+
+
+@dataclass(slots=True)
+class Stock:
+    """All files of a run, sorted by what becomes of them."""
+
+    records: dict[str, FileRecord] = field(default_factory=dict)
+    """Of all inputs, by name."""
+    paths: dict[str, Path] = field(default_factory=dict)
+    todo: list[str] = field(default_factory=list)
+    """The names of those that are to be worked on: each content once."""
+    to_give: list[tuple[str, str]] = field(default_factory=list)
+    """Names whose outputs are those of a name that is done: (from, to)."""
+
+    def twins(self, name: str) -> list[FileRecord]:
+        """The other files with the same content as the one that is worked on."""
+        return [record for record in self.records.values() if record.same_as == name]
+
+    def of_state(self, state: str) -> list[FileRecord]:
+        """The files of one state."""
+        return [record for record in self.records.values() if record.state == state]
+
+
+def to_probe(
+    inputs: Iterable[ArchiveInput], known: Mapping[str, FileRecord], stamp_of: Callable[[Path], str], *, retry: bool
+) -> list[ArchiveInput]:
+    """The files about which the ledger says nothing that still holds.
+
+    Args:
+        inputs: All files.
+        known: What the ledger says, by name.
+        stamp_of: What tells whether a file has changed.
+        retry: Whether those that failed are looked at again.
+    """
+    wanted = []
+    for each in inputs:
+        record, stamp = known.get(each.name), stamp_of(each.path)
+        if record is None or not stamp or record.stamp != stamp or (retry and record.state == "failed"):
+            wanted.append(each)
+    return wanted
+
+
+def take_stock(
+    inputs: Iterable[ArchiveInput],
+    probes: Mapping[str, Probe],
+    known: Mapping[str, FileRecord],
+    outputs_there: OutputsThere,
+    *,
+    retry: bool,
+) -> Stock:
+    """Hold the ledger against the files.
+
+    Args:
+        inputs: All files.
+        probes: What was found out about those of `to_probe`, by name.
+        known: What the ledger says of these files and of any others, by name.
+        outputs_there: Asked about what is done.
+        retry: Whether what failed is tried again.
+    """
+    stock = Stock()
+    for each in inputs:
+        stock.paths[each.name] = each.path
+        stock.records[each.name] = _record(each, probes.get(each.name), known.get(each.name), retry=retry)
+    done: dict[str, str] = {}
+    for record in [*stock.records.values(), *known.values()]:
+        there = record.state == "done" and record.content and outputs_there(record.name, record.outputs)
+        if there:
+            done.setdefault(record.content, record.name)
+    first: dict[str, str] = {}
+    for name, record in stock.records.items():
+        if record.state == "done" and not outputs_there(name, record.outputs):
+            record = replace(record, state="waiting", attempts=0)  # noqa: PLW2901
+        content = record.content
+        if record.state == "waiting" and content in done:
+            stock.to_give.append((done[content], name))
+        elif record.state == "waiting" and content in first:
+            record = replace(record, same_as=first[content])  # noqa: PLW2901
+        elif record.state == "waiting":
+            record = replace(record, same_as="")  # noqa: PLW2901
+            first[content] = name
+            stock.todo.append(name)
+        stock.records[name] = record
+    return stock
+
+
+def _record(each: ArchiveInput, probe: Probe | None, known: FileRecord | None, *, retry: bool) -> FileRecord:
+    """What becomes of one file, were it the only one."""
+    if probe is None:
+        assert known is not None
+        return replace(known, state="waiting", attempts=0) if known.state == "running" else known
+    same = known is not None and known.content == probe.content and probe.content
+    record = known if known is not None and same else FileRecord(each.name, printable(each.path))
+    record = replace(
+        record,
+        path=printable(each.path),
+        stamp=probe.stamp,
+        content=probe.content,
+        bytes=probe.bytes,
+        duration=probe.duration,
+        frame_rate=probe.frame_rate,
+        width=probe.width,
+        height=probe.height,
+        has_audio=probe.has_audio,
+    )
+    if probe.fault:
+        fault = fault_of(SourceOpenError(probe.fault))
+        return replace(
+            record, state="failed", attempts=1, fault_kind=fault.kind, fault=fault.text, remedy=fault.remedy, same_as=""
+        )
+    if record.state == "running" or (record.state == "failed" and retry):
+        record = replace(record, state="waiting", attempts=0, fault_kind="", fault="", remedy="")
+    return record

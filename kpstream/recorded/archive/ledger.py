@@ -1,0 +1,220 @@
+"""The ledger of an archive: what is done, what failed and why, in a database with one writer, the driver."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from datetime import UTC, datetime
+from math import isnan, nan
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+from kpstream.errors import SinkError, UsageError
+from kpstream.recorded.archive.schema import connect, connect_to_read
+from kpstream.recorded.locking import try_lock
+
+State = Literal["waiting", "running", "done", "failed"]
+FILE_NAME = "archive.db"
+
+
+@dataclass(frozen=True, slots=True)
+class FileRecord:
+    """What the ledger says of one file."""
+
+    name: str
+    """Below the place of the outputs."""
+    path: str
+    """As text that can be printed; of an address without its query."""
+    stamp: str = ""
+    content: str = ""
+    same_as: str = ""
+    """The name of the file with the same content that is worked on; empty where it is this one."""
+    bytes: int = 0
+    duration: float = nan
+    frame_rate: float = nan
+    width: int = 0
+    height: int = 0
+    has_audio: bool = False
+    state: State = "waiting"
+    attempts: int = 0
+    node: str = ""
+    position: float = 0.0
+    """Seconds of video that are done."""
+    frames: int = 0
+    requests: int = 0
+    answers: int = 0
+    """How many are in its journal, or were used."""
+    credits: float = 0.0
+    seconds: float = 0.0
+    """Of work."""
+    fault_kind: str = ""
+    fault: str = ""
+    remedy: str = ""
+    outputs: Mapping[str, int] = field(default_factory=dict)
+    """The bytes of each, by kind."""
+    curve: tuple[float, ...] = ()
+    """Poses in a frame over the time of the video, on average."""
+    events: int = 0
+    updated_at: str = ""
+    """UTC; when it was last written."""
+
+
+_COLUMNS = [each.name for each in fields(FileRecord)]
+_JSON = {"outputs", "curve"}
+
+
+class Ledger:
+    """The ledger, open to write; for one thread. `open` it first.
+
+    Args:
+        path: The database; made where there is none.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = -1
+        self._connection: sqlite3.Connection | None = None
+
+    def open(self) -> None:
+        """Hold it alone, and bring it to the present form; blocks.
+
+        Raises:
+            UsageError: Another driver holds it.
+            SinkError: It cannot be written, or a newer kpstream wrote it.
+        """
+        try:
+            self._lock = os.open(self.path.with_name(self.path.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise SinkError(f"{self.path}: {error.strerror}") from None
+        if not try_lock(self._lock):
+            self.close()
+            raise UsageError(f"{self.path}: another kpstream archive is at work on it; `archive status` shows how far")
+        self._connection = connect(self.path)
+
+    def close(self) -> None:
+        """Let go of it. Idempotent."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+    def __enter__(self) -> Self:
+        self.open()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def records(self) -> dict[str, FileRecord]:
+        """All files, by name."""
+        return _records(self._open_connection)
+
+    def put(self, records: Iterable[FileRecord]) -> None:
+        """Write files; once it returns, that outlives the process and a power cut.
+
+        Raises:
+            SinkError: It could not be written.
+        """
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        rows = [_row(record, now) for record in records]
+        marks = ", ".join(f":{name}" for name in _COLUMNS)
+        # the names are this module's own
+        self._write(f"INSERT OR REPLACE INTO file ({', '.join(_COLUMNS)}) VALUES ({marks})", rows)  # noqa: S608
+
+    def fact(self, name: str) -> str | None:
+        """One fact about the whole archive; None where it was never noted."""
+        return _fact(self._open_connection, name)
+
+    def note(self, **facts: str) -> None:
+        """Keep facts about the whole archive.
+
+        Raises:
+            SinkError: They could not be written.
+        """
+        rows = [{"name": name, "value": value} for name, value in facts.items()]
+        self._write("INSERT OR REPLACE INTO fact (name, value) VALUES (:name, :value)", rows)
+
+    def forget_everything(self) -> None:
+        """Begin anew: no file is known any more.
+
+        Raises:
+            SinkError: It could not be written.
+        """
+        self._write("DELETE FROM file", [{}])
+        self._write("DELETE FROM fact", [{}])
+
+    @property
+    def _open_connection(self) -> sqlite3.Connection:
+        assert self._connection is not None, "it is not open"
+        return self._connection
+
+    def _write(self, statement: str, rows: list[dict[str, Any]]) -> None:
+        connection = self._open_connection
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.executemany(statement, rows)
+            connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise SinkError(f"{self.path}: {error}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerContents:
+    """What stands in one ledger, or in several together."""
+
+    records: Mapping[str, FileRecord]
+    facts: Mapping[str, str]
+
+
+def read_ledger(path: Path) -> LedgerContents:
+    """Read a ledger, also while its driver writes.
+
+    Raises:
+        SinkError: It cannot be read.
+    """
+    connection = connect_to_read(path)
+    try:
+        facts = dict(connection.execute("SELECT name, value FROM fact"))
+        return LedgerContents(_records(connection), facts)
+    except sqlite3.Error as error:
+        raise SinkError(f"{path}: {error}") from None
+    finally:
+        connection.close()
+
+
+def _records(connection: sqlite3.Connection) -> dict[str, FileRecord]:
+    rows = connection.execute(f"SELECT {', '.join(_COLUMNS)} FROM file ORDER BY name")  # noqa: S608
+    return {row[0]: _record(dict(zip(_COLUMNS, row, strict=True))) for row in rows}
+
+
+def _record(row: dict[str, Any]) -> FileRecord:
+    for name in ("duration", "frame_rate"):
+        row[name] = nan if row[name] is None else row[name]
+    row["outputs"], row["curve"] = json.loads(row["outputs"]), tuple(json.loads(row["curve"]))
+    row["has_audio"] = bool(row["has_audio"])
+    return FileRecord(**row)
+
+
+def _row(record: FileRecord, now: str) -> dict[str, Any]:
+    row = asdict(record) | {"updated_at": now}
+    for name, value in row.items():
+        if name in _JSON:
+            row[name] = json.dumps(value, separators=(",", ":"))
+        elif isinstance(value, float) and isnan(value):
+            row[name] = None
+    return row
+
+
+def _fact(connection: sqlite3.Connection, name: str) -> str | None:
+    row = connection.execute("SELECT value FROM fact WHERE name = ?", [name]).fetchone()
+    return None if row is None else str(row[0])

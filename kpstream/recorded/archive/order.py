@@ -1,0 +1,98 @@
+"""What is to be made of every file of an archive: the same for all, and known by its settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import inf
+from pathlib import Path
+
+from kpstream.dispatch.sampling import EveryNth, Sampling, make_sampling
+from kpstream.endpoints.hosted import MAX_RATE, credits_for, is_hosted
+from kpstream.endpoints.opening import answer_identity
+from kpstream.events import RuleSet
+from kpstream.options import DrawOptions, ModelOptions, RequestOptions
+from kpstream.recorded.archive.inputs import OUTPUT_SUFFIX
+from kpstream.recorded.plan import Encoding, Outputs
+
+FORMAT = 1
+"""Goes up when the same answers are written in another way, so that what is done is made anew."""
+
+SUFFIXES = {
+    "jsonl": ".jsonl",
+    "csv": ".csv",
+    "coco": ".coco.json",
+    "mp4": OUTPUT_SUFFIX,
+    "events": ".events.jsonl",
+}
+"""What is put behind the name of a video, by kind of output."""
+KINDS = tuple(kind for kind in SUFFIXES if kind != "events")
+"""What can be asked for; events are written where there are rules."""
+
+
+@dataclass(frozen=True)
+class ArchiveOrder:
+    """What is to be made of every file. Without any secret: it travels to other processes and machines."""
+
+    model: ModelOptions
+    requests: RequestOptions
+    """Its budget does not count: the archive has one of its own."""
+    every: int | None = None
+    kinds: tuple[str, ...] = ("jsonl",)
+    drawing: DrawOptions = field(default_factory=DrawOptions)
+    encoding: Encoding = field(default_factory=Encoding)
+    rules: RuleSet | None = None
+    rules_digest: str = ""
+    """Of the file of rules."""
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The kinds of files that are made."""
+        return (*self.kinds, *(["events"] if self.rules is not None else []))
+
+    @property
+    def is_hosted(self) -> bool:
+        """Whether the hosted service answers, which has a price and a rate."""
+        return not self.model.embedded and is_hosted(self.model.endpoint)
+
+    @property
+    def usual_rate(self) -> float:
+        """Requests a second for all workers together, unless told otherwise."""
+        return MAX_RATE if self.is_hosted else inf
+
+    @property
+    def credits_per_request(self) -> float:
+        """The least that an answered request costs; 0 where the service has no price."""
+        return credits_for() if self.is_hosted else 0.0
+
+    def sampling(self) -> Sampling:
+        """Which frames of one file are asked about."""
+        return EveryNth(self.every) if self.every else make_sampling(self.requests)
+
+    def identity(self) -> dict[str, str]:
+        """The settings on which the outputs depend, by name."""
+        settings = answer_identity(self.model)
+        settings["asked"] = f"every {self.every}" if self.every else _asked(self.requests)
+        settings["write"] = ",".join(sorted(self.kinds))
+        if "mp4" in self.kinds:
+            settings["picture"] = f"{self.drawing!r}, {self.encoding!r}"
+        if self.rules_digest:
+            settings["rules"] = self.rules_digest
+        settings["format"] = str(FORMAT)
+        return settings
+
+
+def _asked(requests: RequestOptions) -> str:
+    rate = "every frame" if requests.rate is None else f"rate {requests.rate:g}"
+    return rate if requests.sampling == "steady" else f"{rate}, {requests.sampling}"
+
+
+def job_outputs(folder: Path, kinds: tuple[str, ...]) -> Outputs:
+    """Where one file's outputs are made before they are put in their places."""
+    paths = output_paths(folder, kinds)
+    return Outputs(video=paths.get("mp4"), jsonl=paths.get("jsonl"), coco=paths.get("coco"), csv=paths.get("csv"))
+
+
+def output_paths(folder: Path, kinds: tuple[str, ...]) -> Mapping[str, Path]:
+    """The same by kind, the events included."""
+    return {kind: folder / f"made{SUFFIXES[kind]}" for kind in kinds}

@@ -1,0 +1,168 @@
+"""Where an archive keeps its outputs, its ledger and its journals, and whether what lies there is its own."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kpstream.errors import SinkError, UsageError
+from kpstream.recorded.archive.inputs import ArchiveInput
+from kpstream.recorded.archive.intake import Stock, take_stock, to_probe
+from kpstream.recorded.archive.ledger import FILE_NAME, FileRecord, Ledger, LedgerContents, read_ledger
+from kpstream.recorded.archive.order import ArchiveOrder
+from kpstream.recorded.archive.probe import probe_all, stamp_of
+from kpstream.recorded.archive.publish import are_there, targets_of
+from kpstream.recorded.archive.shard import Shard
+from kpstream.sinks.output import check_apart, sink_error
+
+_JOURNALS = "journals"
+
+
+@dataclass(frozen=True, slots=True)
+class ArchivePlace:
+    """The folders of an archive."""
+
+    into: Path
+    """Outputs."""
+    folder: Path
+    """The ledger, the journals and the reports."""
+    shard: Shard = field(default_factory=Shard)
+
+    @property
+    def ledger(self) -> Path:
+        """The ledger of this part."""
+        return self.folder / f"archive{self.shard.label}.db"
+
+    @property
+    def scratch(self) -> Path:
+        """Where outputs are made, with their journals; of no other shard."""
+        return self.folder / _JOURNALS / f"shard{self.shard.label}" if self.shard.label else self.folder / _JOURNALS
+
+    def report(self, kind: str) -> Path:
+        """The report of this part, as ``json`` or ``html``."""
+        return self.folder / f"report{self.shard.label}.{kind}"
+
+    def make(self) -> None:
+        """Make the folders.
+
+        Raises:
+            SinkError: They cannot be made.
+        """
+        for folder in (self.into, self.folder):
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise sink_error(folder, error) from None
+
+    def outputs_there(self, name: str, sizes: Mapping[str, int]) -> bool:
+        """Whether the outputs of a file lie in their places."""
+        return are_there(targets_of(self.into, name, tuple(sizes)), sizes)
+
+    def clear(self) -> None:
+        """Remove what is under way."""
+        shutil.rmtree(self.scratch, ignore_errors=True)
+
+
+def ledgers_in(folder: Path) -> list[Path]:
+    """The ledgers of a folder: one, or one a shard.
+
+    Raises:
+        UsageError: There is none.
+    """
+    found = sorted({*folder.glob(FILE_NAME), *folder.glob("archive-*-of-*.db")})
+    if not found:
+        raise UsageError(f"{folder} holds no {FILE_NAME}: name the folder of `into`, or of `ledger`")
+    return found
+
+
+def check_settings(order: ArchiveOrder, facts: Mapping[str, str], folder: Path) -> None:
+    """See that an archive was made with these settings, if it was begun at all.
+
+    Raises:
+        UsageError: It was made with others; the text names both.
+    """
+    before: dict[str, str] = json.loads(facts.get("settings", "{}"))
+    now = order.identity()
+    if not before or before == now:
+        return
+    names = [name for name in {**before, **now} if before.get(name) != now.get(name)]
+    changes = "; ".join(f"{name}: {before.get(name, 'none')}, now {now.get(name, 'none')}" for name in names)
+    raise UsageError(f"{folder} was made with other settings ({changes}): choose another folder, or add `again`")
+
+
+def check_targets(place: ArchivePlace, order: ArchiveOrder, stock: Stock, *, is_new: bool) -> None:
+    """See that nothing is written over what is read, or over what this archive has not written.
+
+    Raises:
+        UsageError: It would be.
+    """
+    targets = [path for name in stock.records for path in targets_of(place.into, name, order.outputs).values()]
+    check_apart(stock.paths.values(), targets)
+    there = next((path for path in targets if is_new and path.exists()), None)
+    if there is not None:
+        raise UsageError(f"{there} is there already, and not by this archive: choose another folder, or add `again`")
+
+
+def read_known(place: ArchivePlace) -> LedgerContents:
+    """What the ledger says, without writing it; nothing where there is none."""
+    return read_ledger(place.ledger) if place.ledger.exists() else LedgerContents({}, {})
+
+
+def done_elsewhere(place: ArchivePlace, order: ArchiveOrder) -> dict[str, FileRecord]:
+    """What the other shards have done with the same settings, by name; an unreadable ledger counts as empty."""
+    found: dict[str, FileRecord] = {}
+    for path in {*place.folder.glob("archive-*-of-*.db"), *place.folder.glob(FILE_NAME)} - {place.ledger}:
+        try:
+            contents = read_ledger(path)
+        except SinkError:
+            continue
+        if json.loads(contents.facts.get("settings", "{}")) == order.identity():
+            found |= {name: record for name, record in contents.records.items() if record.state == "done"}
+    return found
+
+
+def survey(
+    place: ArchivePlace,
+    inputs: Iterable[ArchiveInput],
+    known: Mapping[str, FileRecord],
+    *,
+    retry: bool,
+    on_probed: Callable[[int, int], None] = lambda _done, _of: None,
+) -> Stock:
+    """Probe what is new and hold the ledger against it; blocks, asks nothing, writes nothing.
+
+    Args:
+        place: Where the outputs lie.
+        inputs: All files.
+        known: What the ledgers say, by name.
+        retry: Whether what failed is tried again.
+        on_probed: Told after each file how many of how many are probed.
+    """
+    inputs = list(inputs)
+    new = to_probe(inputs, known, stamp_of, retry=retry)
+    probes = {}
+    for number, (each, found) in enumerate(zip(new, probe_all(each.path for each in new), strict=True), 1):
+        probes[each.name] = found
+        on_probed(number, len(new))
+    return take_stock(inputs, probes, known, place.outputs_there, retry=retry)
+
+
+def begin(ledger: Ledger, place: ArchivePlace, order: ArchiveOrder, *, again: bool) -> bool:
+    """Note the settings in the ledger, or see that they are those that it was begun with.
+
+    Returns:
+        Whether the archive is new.
+
+    Raises:
+        UsageError: It was made with other settings.
+    """
+    if again:
+        ledger.forget_everything()
+        place.clear()
+    settings = ledger.fact("settings")
+    check_settings(order, {} if settings is None else {"settings": settings}, place.folder)
+    ledger.note(settings=json.dumps(order.identity()))
+    return settings is None and not again

@@ -1,0 +1,78 @@
+"""What a ledger, or several of one archive together, say as figures: for the terminal, as JSON and for the report."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from math import isfinite
+from typing import Any
+
+from kpstream.recorded.archive.ledger import FileRecord, LedgerContents
+
+_STATES = ("waiting", "running", "done", "failed")
+
+
+def totals(ledgers: Iterable[LedgerContents]) -> dict[str, Any]:
+    """The figures of an archive, ready for JSON."""
+    ledgers = list(ledgers)
+    records = [record for ledger in ledgers for record in ledger.records.values()]
+    states: Counter[str] = Counter(record.state for record in records)
+    spent = sum(spent_of(ledger) for ledger in ledgers)
+    budgets = [int(ledger.facts["max_requests"]) for ledger in ledgers if ledger.facts.get("max_requests")]
+    return {
+        "files": len(records),
+        **{state: states[state] for state in _STATES},
+        "seconds": round(sum(record.duration for record in records if isfinite(record.duration)), 3),
+        "seconds_done": round(sum(map(_seconds_done, records)), 3),
+        "frames": sum(record.frames for record in records if not record.same_as),
+        "requests": spent,
+        "requests_left": sum(budgets) - spent if len(budgets) == len(ledgers) and budgets else None,
+        "credits": round(sum(record.credits for record in records), 6),
+        "work_seconds": round(sum(record.seconds for record in records), 3),
+        "events": sum(record.events for record in records if not record.same_as),
+    }
+
+
+def spent_of(ledger: LedgerContents) -> int:
+    """The requests that are booked, in all runs together."""
+    return max(int(ledger.facts.get("booked", "0")), sum(record.requests for record in ledger.records.values()))
+
+
+def causes(records: Iterable[FileRecord]) -> dict[str, int]:
+    """How many files failed, by cause: what their faults say once the name of the file is taken out."""
+    counted = Counter(cause_of(record) for record in records if record.state == "failed")
+    return dict(counted.most_common())
+
+
+def cause_of(record: FileRecord) -> str:
+    """What is wrong with a file, without its name."""
+    return record.fault.removeprefix("cannot open ").replace(record.path, "").removeprefix(": ").strip() or "unknown"
+
+
+def file_object(record: FileRecord) -> dict[str, Any]:
+    """One file, ready for JSON: what is not known is null."""
+    item = asdict(record)
+    return {name: None if isinstance(value, float) and not isfinite(value) else value for name, value in item.items()}
+
+
+def document(ledgers: Mapping[str, LedgerContents], *, failed_only: bool = False) -> dict[str, Any]:
+    """All that is known of an archive, ready for JSON.
+
+    Args:
+        ledgers: By the name of the file.
+        failed_only: Whether only files that failed are listed.
+    """
+    records = [record for ledger in ledgers.values() for record in ledger.records.values()]
+    return {
+        "totals": totals(ledgers.values()),
+        "failures": causes(records),
+        "ledgers": list(ledgers),
+        "files": [file_object(record) for record in records if record.state == "failed" or not failed_only],
+    }
+
+
+def _seconds_done(record: FileRecord) -> float:
+    if record.state == "done":
+        return record.duration if isfinite(record.duration) else record.position
+    return record.position if record.state == "running" else 0.0

@@ -1,0 +1,236 @@
+"""One file of an archive, from its first frame to its outputs in their places; in any process, on any machine."""
+
+from __future__ import annotations
+
+import logging
+import platform
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from kpstream.dispatch.rule import Rule
+from kpstream.endpoints.opening import make_endpoint
+from kpstream.entities import Event, Scene, Stats
+from kpstream.errors import SinkError
+from kpstream.events import RuleWatch
+from kpstream.recorded.archive.faults import Fault, changed_meanwhile, fault_of
+from kpstream.recorded.archive.order import ArchiveOrder, job_outputs, output_paths
+from kpstream.recorded.archive.probe import stamp_of
+from kpstream.recorded.archive.publish import publish, targets_of
+from kpstream.recorded.job import Asking, RecordedJob
+from kpstream.recorded.journal import fingerprint
+from kpstream.recorded.plan import Job
+from kpstream.render import PoseAnnotator
+from kpstream.sinks.events import EventLines
+from kpstream.sinks.output import sink_error
+
+_log = logging.getLogger(__name__)
+_CURVE_POINTS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class FileTask:
+    """One file that is to be worked on."""
+
+    name: str
+    path: str
+    stamp: str
+    """Of the file when it was probed."""
+    content: str
+    into: str
+    folder: str
+    """Where its outputs are made, with its journal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the work on a file is, in this attempt."""
+
+    position: float = 0.0
+    """Seconds of video that are done."""
+    frames: int = 0
+    requests: int = 0
+    answers: int = 0
+    """With those of earlier attempts."""
+    credits: float = 0.0
+    trouble: str = ""
+    """What is waited for, in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileResult:
+    """What became of one attempt at a file: a few hundred bytes."""
+
+    name: str
+    progress: Progress
+    seconds: float
+    node: str
+    fault: Fault | None = None
+    interrupted: bool = False
+    """Whether it was stopped before its end; all that was answered is in its journal."""
+    outputs: tuple[tuple[str, int], ...] = ()
+    """The bytes of each, by kind; they lie in their places."""
+    curve: tuple[float, ...] = ()
+    """Poses in a frame over the time of the video, on average."""
+    events: int = 0
+
+
+class PoseCurve:
+    """How many poses there are over the time of a video, in few points however long it is. For one thread."""
+
+    def __init__(self, points: int = _CURVE_POINTS) -> None:
+        self._points = points
+        self._seconds = 1.0
+        self._sums: list[list[float]] = []
+
+    def add(self, pts: float, poses: int) -> None:
+        """Take in one frame."""
+        while int(pts / self._seconds) >= 2 * self._points:
+            self._seconds *= 2
+            pairs = zip(self._sums[::2], [*self._sums[1::2], [0.0, 0.0]], strict=False)
+            self._sums = [[a + c, b + d] for (a, b), (c, d) in pairs]
+        place = int(pts / self._seconds)
+        self._sums += [[0.0, 0.0] for _ in range(place + 1 - len(self._sums))]
+        self._sums[place][0] += poses
+        self._sums[place][1] += 1
+
+    @property
+    def averages(self) -> tuple[float, ...]:
+        """Poses in a frame, for even parts of the time."""
+        return tuple(round(poses / frames, 2) if frames else 0.0 for poses, frames in self._sums)
+
+
+class FileWork:
+    """Works on one file. `run` it in one thread; `stop` it from any.
+
+    Args:
+        order: What is made of it.
+        task: The file.
+        gate_rules: What others who share the endpoint leave.
+        on_progress: Told some twenty times a second or with every frame how far it is.
+        clock: Monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        order: ArchiveOrder,
+        task: FileTask,
+        *,
+        gate_rules: Sequence[Rule] = (),
+        on_progress: Callable[[Progress], None] = lambda _: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._order = order
+        self._task = task
+        self._gate_rules = gate_rules
+        self._on_progress = on_progress
+        self._clock = clock
+        self._curve = PoseCurve()
+        self._events: set[str] = set()
+        self._position = 0.0
+        self._job: RecordedJob | None = None
+        self._stopped = False
+
+    def stop(self) -> None:
+        """End early; what is answered is kept. Any thread, signal handlers."""
+        self._stopped = True
+        if self._job is not None:
+            self._job.stop()
+
+    def run(self) -> FileResult:
+        """Work to the end of the file, and put its outputs in their places; blocks. No fault is raised."""
+        started_at = self._clock()
+        fault: Fault | None = None
+        outputs: dict[str, int] = {}
+        try:
+            outputs = self._run()
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with this file, the others go on
+            _log.debug("%s", self._task.name, exc_info=True)
+            fault = fault_of(error)
+        interrupted = fault is None and not outputs
+        if fault is None and interrupted and not self._stopped:
+            fault = changed_meanwhile()
+        progress = self._progress(Stats() if self._job is None else self._job.stats)
+        return FileResult(
+            name=self._task.name,
+            progress=progress,
+            seconds=self._clock() - started_at,
+            node=platform.node(),
+            fault=fault,
+            interrupted=interrupted and fault is None,
+            outputs=tuple(outputs.items()),
+            curve=self._curve.averages if outputs else (),
+            events=len(self._events),
+        )
+
+    def _run(self) -> dict[str, int]:
+        """The bytes of the outputs by kind; empty where it was stopped, or the file has changed."""
+        task, order = self._task, self._order
+        folder = Path(task.folder)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise sink_error(folder, error) from None
+        events = self._event_lines(folder)
+        try:
+            self._work(folder, None if events is None else self._watch(events))
+        finally:
+            if events is not None:
+                events.close()
+        if self._stopped:
+            return {}
+        if stamp_of(Path(task.path)) != task.stamp and fingerprint(Path(task.path)) != task.content:
+            return {}
+        made = output_paths(folder, order.outputs)
+        done = publish(made, targets_of(Path(task.into), task.name, order.outputs))
+        if missing := set(order.outputs) - done.keys():
+            raise SinkError(f"{task.folder}: {', '.join(sorted(missing))} was not written")
+        return done
+
+    def _work(self, folder: Path, watch: RuleWatch | None) -> None:
+        order = self._order
+        drawing = order.drawing
+        job = self._job = RecordedJob(
+            Job(Path(self._task.path), job_outputs(folder, order.kinds), order.encoding),
+            make_endpoint(order.model),
+            Asking(order.sampling(), order.model.filters, order.requests.max_in_flight),
+            made_of=order.identity(),
+            annotator=PoseAnnotator(draw=drawing.parts, thickness=drawing.thickness),
+            rules=watch,
+            gate_rules=self._gate_rules,
+        )
+        job.open()
+        if self._stopped:
+            job.stop()
+        job.run(self._take, lambda stats: self._on_progress(self._progress(stats)))
+
+    def _take(self, scene: Scene) -> None:
+        self._position = scene.frame.pts
+        self._curve.add(scene.frame.pts, len(scene.poses))
+        self._on_progress(self._progress(scene.stats))
+
+    def _progress(self, stats: Stats) -> Progress:
+        answers = stats.answered + stats.recalled
+        return Progress(self._position, stats.rendered, stats.requests, answers, stats.credits, stats.trouble)
+
+    def _event_lines(self, folder: Path) -> EventLines | None:
+        if self._order.rules is None:
+            return None
+        lines = EventLines(output_paths(folder, ("events",))["events"])
+        lines.open()
+        return lines
+
+    def _watch(self, lines: EventLines) -> RuleWatch:
+        assert self._order.rules is not None
+
+        def tell(event: Event, scene: Scene | None) -> None:
+            self._events.add(event.id)
+            lines.tell(event, scene)
+
+        return RuleWatch(
+            self._order.rules,
+            camera=PurePosixPath(self._task.name).stem,
+            listeners=[tell],
+            keypoint_confidence=self._order.model.keypoint_confidence,
+        )

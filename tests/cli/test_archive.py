@@ -1,0 +1,209 @@
+"""`kpstream archive` as its users meet it: a tree of odd files, and whatever comes between."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kpstream import cli
+from kpstream.recorded.archive.ledger import Ledger
+from kpstream.testing import Reply, ScriptedServer
+from tests.support.source_clips import write_video
+
+FRAMES = 10
+
+
+def run(*words: object) -> int:
+    return cli.run([str(word) for word in words])
+
+
+@pytest.fixture
+def server() -> Any:
+    with ScriptedServer() as server:
+        yield server
+
+
+@pytest.fixture
+def at(server: ScriptedServer) -> list[str]:
+    return ["--model", "my-pose/3", "--endpoint", server.url, "--api-url", server.url]
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    videos = tmp_path / "videos"
+    (videos / "한국 어").mkdir(parents=True)
+    write_video(videos / "a.mp4", range(0, 40 * FRAMES, 40))
+    write_video(videos / "한국 어" / "b c.mp4", range(0, 30 * FRAMES, 30), sound=True)
+    shutil.copy(videos / "a.mp4", videos / "한국 어" / "copy of a.mp4")
+    (videos / "broken.mp4").write_bytes((videos / "a.mp4").read_bytes()[:200])
+    (videos / "empty.mp4").write_bytes(b"")
+    (videos / "text.mp4").write_text("no video at all")
+    (videos / "gone.mp4").symlink_to(videos / "nowhere.mp4")
+    os.mkfifo(videos / "pipe.mp4")
+    (videos / "notes.txt").write_text("")
+    (videos / "한국 어" / "loop").symlink_to(videos)
+    return videos
+
+
+def asked(server: ScriptedServer) -> int:
+    return sum(request.method == "POST" for request in server.requests)
+
+
+def status(folder: Path, capfd: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    capfd.readouterr()
+    assert run("archive", "status", folder, "--json") == 0
+    found: dict[str, Any] = json.loads(capfd.readouterr().out)
+    return found
+
+
+def test_a_tree_of_odd_files_is_done_and_what_is_not_is_told(
+    tree: Path, at: list[str], server: ScriptedServer, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert run("archive", tree, "--into", out, "--write", "jsonl,csv,coco,mp4", *at) == 7
+    assert asked(server) == 2 * FRAMES
+    found = status(out, capfd)
+    assert found["totals"]["done"] == 3
+    assert {
+        each["name"]: each["fault"].rpartition(": ")[2] for each in found["files"] if each["state"] == "failed"
+    } == {
+        "broken.mp4": "its index (moov) is missing, as when a camera loses power; untrunc can mend it by another video of "
+        "the same camera",
+        "empty.mp4": "it is empty",
+        "gone.mp4": "the link leads nowhere",
+        "pipe.mp4": "it is no file, but a pipe, a device or a folder",
+        "text.mp4": "not a video that can be read",
+    }
+    for name in ("a.mp4", "한국 어/b c.mp4", "한국 어/copy of a.mp4"):
+        assert len((out / f"{name}.jsonl").read_text().splitlines()) == FRAMES
+        assert all((out / f"{name}{suffix}").stat().st_size for suffix in (".csv", ".coco.json", ".annotated.mp4"))
+    assert not list((out / "journals").iterdir())
+    report = (out / "report.html").read_text()
+    assert all(text in report for text in ("copy of a.mp4", "the link leads nowhere", "same as a.mp4"))
+    assert json.loads((out / "report.json").read_text())["totals"]["requests"] == 2 * FRAMES
+    assert run("archive", tree, "--into", out, "--write", "jsonl,csv,coco,mp4", *at) == 7
+    assert asked(server) == 2 * FRAMES
+    assert "archive status" in capfd.readouterr().err
+    assert run("archive", "status", out, "--failed") == 0
+    assert "it is empty; copy the file again" in capfd.readouterr().out
+
+
+def test_a_plan_asks_and_writes_nothing(
+    tree: Path, at: list[str], server: ScriptedServer, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert run("archive", tree, "--into", out, "--plan", "--every", "5", "--requests-per-second", "1", *at) == 0
+    told = capfd.readouterr().out
+    assert "to do     2 files" in told
+    assert "requests  about 4\n" in told
+    assert "time      at least 0:00:04 at 1 requests a second" in told
+    assert "the same  1 files" in told
+    assert "no video  1 other files" in told
+    assert "skipped   empty.mp4: cannot open" in told
+    assert (server.requests, out.exists()) == ([], False)
+
+
+def test_a_budget_holds_over_all_files_and_all_runs(
+    tree: Path, at: list[str], server: ScriptedServer, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    inputs = [tree / "a.mp4", tree / "한국 어" / "b c.mp4"]
+    words = ["archive", *inputs, "--into", tmp_path / "out", *at, "--max-requests"]
+    for budget, code in ((7, 6), (7, 6), (13, 6), (2 * FRAMES, 0)):
+        assert run(*words, budget) == code
+        assert asked(server) == budget
+    assert "the same command with more --max-requests goes on" in capfd.readouterr().err
+    assert status(tmp_path / "out", capfd)["totals"]["requests_left"] == 0
+
+
+def test_other_settings_are_refused_with_both_named_and_again_makes_all_anew(
+    tree: Path, at: list[str], server: ScriptedServer, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    words = ["archive", tree / "a.mp4", "--into", tmp_path / "out", *at]
+    assert run(*words) == 0
+    assert run(*words, "--confidence", "60") == 2
+    assert "thresholds: Filters(confidence=0.4" in capfd.readouterr().err
+    assert run(*words, "--confidence", "60", "--again") == 0
+    assert asked(server) == 2 * FRAMES
+
+
+def test_a_key_that_is_refused_ends_all_at_once(tree: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with ScriptedServer(*[Reply(401, {"message": "Unauthorized"})] * 50) as server:
+        words = ["--model", "my-pose/3", "--endpoint", server.url, "--api-url", server.url]
+        assert run("archive", tree / "a.mp4", tree / "한국 어" / "b c.mp4", "--into", tmp_path / "out", *words) == 4
+    found = status(tmp_path / "out", capfd)
+    assert (found["totals"]["waiting"], found["totals"]["failed"]) == (2, 0)
+
+
+def test_what_another_has_written_is_not_written_over(tree: Path, at: list[str], tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "a.mp4.jsonl").write_text("mine")
+    assert run("archive", tree / "a.mp4", "--into", tmp_path / "out", *at) == 2
+    assert (tmp_path / "out" / "a.mp4.jsonl").read_text() == "mine"
+
+
+def test_a_second_driver_is_refused(
+    tree: Path, at: list[str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "out").mkdir()
+    with Ledger(tmp_path / "out" / "archive.db"):
+        assert run("archive", tree / "a.mp4", "--into", tmp_path / "out", *at) == 2
+    assert "another kpstream archive is at work" in capfd.readouterr().err
+
+
+def test_a_file_that_came_since_is_done_and_one_that_was_renamed_is_not_done_again(
+    tree: Path, at: list[str], server: ScriptedServer, tmp_path: Path
+) -> None:
+    folder, out = tree / "한국 어", tmp_path / "out"
+    assert run("archive", folder, "--into", out, *at) == 0
+    before = asked(server)
+    (folder / "b c.mp4").rename(folder / "renamed.mp4")
+    assert run("archive", folder, "--into", out, *at) == 0
+    assert asked(server) == before
+    assert (out / "renamed.mp4.jsonl").read_bytes() == (out / "b c.mp4.jsonl").read_bytes()
+
+
+def test_shards_do_each_their_part_and_status_reads_them_together(
+    tree: Path, at: list[str], server: ScriptedServer, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder, out = tree / "한국 어", tmp_path / "out"
+    for shard in ("1/2", "2/2"):
+        assert run("archive", folder, "--into", out, "--shard", shard, "--max-requests", 30, *at) == 0
+    assert asked(server) == 2 * FRAMES
+    found = status(out, capfd)
+    assert found["ledgers"] == ["archive-1-of-2.db", "archive-2-of-2.db"]
+    assert (found["totals"]["done"], found["totals"]["requests_left"]) == (2, 10)
+    assert (out / "report-1-of-2.html").exists()
+
+
+def test_rules_run_over_every_file_and_their_events_are_in_the_report(
+    tree: Path, at: list[str], tmp_path: Path
+) -> None:
+    rules = tmp_path / "rules.toml"
+    rules.write_text('[[rule]]\nname = "somebody"\nkind = "count"\nmin = 1\nfor = "0.05s"\n')
+    out = tmp_path / "out"
+    assert run("archive", tree / "a.mp4", "--into", out, "--rules", rules, *at) == 0
+    events = json.loads((out / "report.json").read_text())["events"]
+    assert {event["rule"] for event in events} == {"somebody"}
+    assert (out / "a.mp4.events.jsonl").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "fault"),
+    [
+        (["--write", "xml"], "--write does not know xml"),
+        (["--shard", "0/2"], "give I/N"),
+        (["--every", "2", "--rate", "1"], "say the same thing in two ways"),
+        (["--max-failures", "101%"], "is no number of files"),
+    ],
+)
+def test_what_does_not_fit_is_refused(
+    words: list[str], fault: str, tree: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert run("archive", tree, "--into", tmp_path / "out", *words) == 2
+    assert fault in capfd.readouterr().err
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,196 @@
+"""The driver, with a pool whose workers do what the test says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from kpstream.errors import BudgetSpent, EndpointRejected, EndpointUnavailable, SourceReadError
+from kpstream.recorded.archive.driver import Driver, Figures, Limits
+from kpstream.recorded.archive.faults import fault_of
+from kpstream.recorded.archive.intake import Stock
+from kpstream.recorded.archive.ledger import FileRecord, Ledger, read_ledger
+from kpstream.recorded.archive.pool import WorkerDied
+from kpstream.recorded.archive.work import FileResult, FileTask, Progress
+from kpstream.testing import ManualClock
+
+Result = FileResult | WorkerDied
+Ending = Callable[[FileTask], Result]
+NO_LIMITS = Limits()
+
+
+def good(task: FileTask) -> Result:
+    target = Path(task.into) / f"{task.name}.jsonl"
+    target.write_text(task.name)
+    return FileResult(task.name, Progress(1.0, 25, 5, 5), 0.5, "node", outputs=(("jsonl", len(task.name)),))
+
+
+def ends_with(error: Exception) -> Ending:
+    return lambda task: FileResult(task.name, Progress(requests=2), 0.5, "node", fault=fault_of(error))
+
+
+def dies(task: FileTask) -> Result:
+    return WorkerDied(task.name)
+
+
+class ScriptedPool:
+    """Ends each file with the next of its endings, or well."""
+
+    def __init__(
+        self, endings: Mapping[str, list[Ending]], size: int = 1, tick: Callable[[], None] = lambda: None
+    ) -> None:
+        self.size = size
+        self.requests_spent = 0
+        self.reserved = 0
+        self.begun: list[str] = []
+        self.closed = self.stopped = False
+        self._endings = {name: list(each) for name, each in endings.items()}
+        self._under_way: list[FileTask] = []
+        self._passes = tick
+
+    @property
+    def room(self) -> int:
+        return self.size - len(self._under_way)
+
+    def reserve(self, requests: int) -> None:
+        self.reserved = requests
+
+    def submit(self, task: FileTask) -> None:
+        self.begun.append(task.name)
+        self._under_way.append(task)
+
+    def wait(self, within: float, tick: Callable[[], None]) -> list[Result]:
+        self._passes()
+        tick()
+        ended, self._under_way = self._under_way, []
+        if self.stopped:
+            return [FileResult(task.name, Progress(), 0.0, "node", interrupted=True) for task in ended]
+        return [(self._endings.get(task.name) or [good]).pop(0)(task) for task in ended]
+
+    def progress(self) -> Mapping[str, Progress]:
+        return {task.name: Progress(0.5, 10, 1, 1) for task in self._under_way}
+
+    def stop(self) -> None:
+        self.stopped = True
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class Run:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.clock = ManualClock()
+        self.figures: list[Figures] = []
+
+    def __call__(self, names: str, size: int = 1, limits: Limits = NO_LIMITS, **endings: list[Ending]) -> Driver:
+        stock = Stock()
+        for number, name in enumerate(names.split()):
+            stock.records[name] = FileRecord(name, name, "s", f"content of {name.rstrip('2')}", duration=10.0 + number)
+            stock.paths[name] = Path(name)
+            if name.endswith("2"):
+                stock.records[name] = FileRecord(name, name, "s", f"content of {name[:-1]}", same_as=name[:-1])
+            else:
+                stock.todo.append(name)
+        self.pool = ScriptedPool(endings, size, lambda: self.clock.advance(3.0))
+        with Ledger(self.folder / "archive.db") as ledger:
+            driver = Driver(
+                ledger,
+                stock,
+                self.pool,
+                into=self.folder,
+                scratch=self.folder / "journals",
+                kinds=("jsonl",),
+                limits=limits,
+                on_figures=self.figures.append,
+                clock=self.clock,
+            )
+            driver.run()
+        self.records = read_ledger(self.folder / "archive.db").records
+        self.facts = read_ledger(self.folder / "archive.db").facts
+        return driver
+
+    @property
+    def states(self) -> str:
+        return " ".join(f"{name}:{record.state}" for name, record in self.records.items())
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    return Run(tmp_path)
+
+
+def test_all_are_done_and_the_same_content_once(run: Run) -> None:
+    driver = run("a a2 b")
+    assert run.states == "a:done a2:done b:done"
+    assert run.pool.begun == ["a", "b"]
+    assert (run.folder / "a2.jsonl").read_text() == "a"
+    assert run.records["a2"].requests == 0
+    assert (driver.fault, run.pool.closed) == (None, True)
+    assert (run.figures[-1].done, run.figures[-1].files) == (3, 3)
+
+
+def test_with_several_workers_the_longest_come_first(run: Run) -> None:
+    run("a b c", size=2)
+    assert run.pool.begun == ["c", "b", "a"]
+
+
+def test_a_file_at_fault_fails_with_its_twin_and_the_others_go_on(run: Run) -> None:
+    driver = run("a a2 b", a=[ends_with(SourceReadError("broken"))])
+    assert run.states == "a:failed a2:failed b:done"
+    assert driver.fault is None
+    assert (run.records["a"].fault, run.records["a"].requests) == ("broken", 2)
+
+
+@pytest.mark.parametrize(("error", "code"), [(EndpointRejected("no credits"), 4), (BudgetSpent("all 5 are spent"), 6)])
+def test_an_endpoint_that_refuses_and_a_spent_budget_end_all(run: Run, error: Exception, code: int) -> None:
+    driver = run("a b c", size=2, c=[ends_with(error)])
+    assert run.states == "a:waiting b:done c:waiting"
+    assert driver.fault is not None
+    assert driver.fault.exit_code == code
+    assert run.records["c"].attempts == 0  # it is not the file's fault
+
+
+def test_a_passing_fault_is_tried_again_later_and_ends_all_if_it_stays(run: Run) -> None:
+    away = ends_with(EndpointUnavailable("away"))
+    assert run("a b", a=[away, away, good]).fault is None
+    assert run.states == "a:done b:done"
+    assert run.pool.begun == ["a", "b", "a", "a"]
+    assert run.records["a"].requests == 2 + 2 + 5
+
+
+def test_a_passing_fault_that_stays_ends_all(run: Run) -> None:
+    away = ends_with(EndpointUnavailable("away"))
+    driver = run("a", a=[away, away, away])
+    assert driver.fault is not None
+    assert (driver.fault.kind, run.states) == ("passing", "a:waiting")
+
+
+def test_a_file_whose_process_dies_is_begun_again_and_fails_at_the_third_time(run: Run) -> None:
+    run("a b", a=[dies, good], b=[dies, dies, dies])
+    assert run.states == "a:done b:failed"
+    assert "died 3 times" in run.records["b"].fault
+
+
+def test_too_many_failures_end_it_and_the_rest_waits(run: Run) -> None:
+    broken = ends_with(SourceReadError("broken"))
+    driver = run("a b c", limits=Limits(max_failures=2), a=[broken], b=[broken])
+    assert run.states == "a:failed b:failed c:waiting"
+    assert driver.fault is None
+
+
+def test_the_budget_is_booked_in_the_ledger_before_it_is_dealt(run: Run) -> None:
+    run("a", limits=Limits(max_requests=1000))
+    assert run.pool.reserved == 50
+    assert run.facts["booked"] == "0"  # at the end what was really spent
+
+
+def test_what_is_interrupted_waits(run: Run) -> None:
+    def interrupted(task: FileTask) -> Result:
+        return FileResult(task.name, Progress(requests=3, answers=2), 0.1, "node", interrupted=True)
+
+    run("a", a=[interrupted, good])
+    assert run.states == "a:waiting"
+    assert (run.records["a"].requests, run.records["a"].attempts) == (3, 0)

@@ -1,0 +1,78 @@
+"""Which videos are found, and what they are called."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from kpstream.errors import SourceOpenError, UsageError
+from kpstream.recorded.archive.inputs import find_inputs
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    videos = tmp_path / "videos"
+    for name in ("a.mp4", "b b.MOV", "한국/c.mkv", "한국/notes.txt", ".hidden/d.mp4", "x/.e.mp4", "x/y/f.avi"):
+        path = videos / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"")
+    (videos / "x" / "loop").symlink_to(videos)
+    return videos
+
+
+def names(*references: str | Path, outputs: list[Path] | None = None) -> list[str]:
+    found = find_inputs([str(each) for each in references], outputs or [])
+    return [each.name for each in found.inputs]
+
+
+def test_a_folder_is_searched_through_and_mirrored_without_what_is_hidden(tree: Path) -> None:
+    assert names(tree) == ["a.mp4", "b b.MOV", "x/y/f.avi", "한국/c.mkv"]
+    assert find_inputs([str(tree)]).passed_over == 1
+
+
+def test_of_several_inputs_each_folder_comes_with_its_own_name(tree: Path, tmp_path: Path) -> None:
+    (tmp_path / "alone.bin").write_bytes(b"")
+    assert names(tree / "x", tree / "한국", tmp_path / "alone.bin") == ["alone.bin", "x/y/f.avi", "한국/c.mkv"]
+
+
+def test_a_glob_is_mirrored_below_its_fixed_part(tree: Path) -> None:
+    assert names(f"{tree}/**/*.mkv") == ["한국/c.mkv"]
+    assert names(f"{tree}/*[!a]/?/*") == ["x/y/f.avi"]
+    assert names(f"{tree}/[ab]*") == ["a.mp4", "b b.MOV"]
+    with pytest.raises(SourceOpenError, match="matches no file"):
+        names(f"{tree}/*.webm")
+
+
+def test_a_list_names_an_input_a_line_and_may_name_what_is_gone(tree: Path, tmp_path: Path) -> None:
+    listed = tmp_path / "list.txt"
+    listed.write_text(f"# videos\n{tree}/a.mp4\n\n{tree}/gone.mp4\n{tree}/x\n")
+    assert names(f"@{listed}") == ["a.mp4", "gone.mp4", "x/y/f.avi"]
+    with pytest.raises(SourceOpenError, match="no such file or folder"):
+        names(tree / "gone.mp4")
+    with pytest.raises(SourceOpenError, match="No such file"):
+        names("@nowhere.txt")
+
+
+def test_what_is_written_is_no_input(tree: Path) -> None:
+    (tree / "out").mkdir()
+    (tree / "out" / "z.mp4").write_bytes(b"")
+    (tree / "a.mp4.annotated.mp4").write_bytes(b"")
+    assert names(tree, outputs=[tree / "out"]) == ["a.mp4", "b b.MOV", "x/y/f.avi", "한국/c.mkv"]
+
+
+def test_two_files_that_would_have_one_name_are_refused_and_one_that_is_named_twice_is_one(
+    tree: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "a.mp4"
+    other.write_bytes(b"")
+    with pytest.raises(UsageError, match=r"would both be written as a\.mp4"):
+        names(tree / "a.mp4", other)
+    assert names(tree / "a.mp4", f"{tree}/*.mp4") == ["a.mp4", "videos/a.mp4"]
+    assert names(tree / "a.mp4", tree / "a.mp4") == ["a.mp4"]
+
+
+def test_a_name_that_is_no_utf8_can_be_printed(tmp_path: Path) -> None:
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.mp4")).write_bytes(b"")
+    assert names(tmp_path) == ["\\xff.mp4"]
