@@ -299,6 +299,8 @@ class Event:
     clip: str | None = None
     cut: bool = False
     """Whether the end of the input ended it."""
+    clip_cut: bool = False
+    """Whether the clip ends before the event, for it would be too long."""
 
     def to_json(self) -> dict[str, Any]:
         """The object that is written, stored and delivered."""
@@ -323,7 +325,8 @@ class Event:
             "snapshot": self.snapshot,
             "clip": self.clip,
         }
-        return {**document, "cut": True} if self.cut else document
+        marks = {"cut": self.cut, "clip_cut": self.clip_cut}
+        return {**document, **{name: True for name, holds in marks.items() if holds}}
 
 
 def _utc(moment: datetime | None) -> str | None:

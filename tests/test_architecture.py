@@ -38,7 +38,7 @@ PLAN: dict[str, set[str]] = {
     "endpoints": {"options", "entities", "errors", "interfaces", "skeleton", "redact", "models", "wire"},
     "sources": {"entities", "errors", "interfaces", "redact", "sound"},
     "events": {"entities", "options", "skeleton"},
-    "sinks": {"entities", "errors", "interfaces", "pixels", "skeleton", "sound", "wire"},
+    "sinks": {"channel", "entities", "errors", "interfaces", "pixels", "skeleton", "sound", "wire"},
     "testing": {"entities", "errors", "interfaces", "skeleton"},
     # threads: the only places that start one
     "dispatch": {"options", "interfaces", "channel", "entities", "errors", "meters", "pixels", "redact"},
@@ -55,7 +55,7 @@ PLAN: dict[str, set[str]] = {
         "wire",
     },
     "camera": {
-        *_GROUND, "dispatch", "endpoints", "interfaces", "options", "pipeline", "render", "sinks", "sources",
+        *_GROUND, "dispatch", "endpoints", "events", "interfaces", "options", "pipeline", "render", "sinks", "sources",
         "tracking", "web",
     },
     "image": {*_GROUND, "interfaces", "endpoints", "sinks", "sources", "wire"},
@@ -110,7 +110,7 @@ FLOORS: dict[str, str] = {
     "serving": "dialing listen picture_size uvicorn_thread",
     "sinks": (
         "output retention room sampled sound tags timeline < audio coco csv_file events h264 jsonl live_sound "
-        "window < mp4 pausing pictures < video < segments < switched"
+        "window < mp4 packet_ring pausing pictures < clip video < clips segments < switched"
     ),
     "site_file": "environment sections < delivery reading < rules",
     "sources": (

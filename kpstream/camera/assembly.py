@@ -13,13 +13,13 @@ import numpy as np
 from kpstream.camera.outputs import make_outputs
 from kpstream.camera.settings import CameraSettings
 from kpstream.camera.sink_group import Idles
-from kpstream.camera.spec import CameraSpec
+from kpstream.camera.spec import CameraSpec, Watch
 from kpstream.dispatch.rule import Rule
 from kpstream.dispatch.sampling import make_sampling
 from kpstream.endpoints.adaptive_upload import AdaptiveUpload
 from kpstream.endpoints.opening import make_live_endpoint
 from kpstream.entities import Frame, Scene, Settings, Stats
-from kpstream.interfaces import Annotator, Endpoint, Opener, SceneRules, Sink, Source
+from kpstream.interfaces import Annotator, Endpoint, Opener, Sink, Source
 from kpstream.options import DrawOptions, SourceOptions
 from kpstream.pipeline import Pipeline
 from kpstream.render import Layers, PoseAnnotator, StatusAnnotator
@@ -81,7 +81,7 @@ class CameraAssembly:
         endpoint: Finds the poses; closed at the end.
         opener: Opens the source; None opens the one that the spec names.
         settings: What may be changed while it runs; None makes what the spec says, for nobody to change.
-        rules: Say what happens before the camera.
+        watch: Says what happens before the camera.
         gate_rules: What holds for its requests because others share the endpoint.
         clock: Monotonic seconds, the same clock that the source stamps its frames with.
     """
@@ -93,7 +93,7 @@ class CameraAssembly:
         *,
         opener: Opener | None = None,
         settings: CameraSettings | None = None,
-        rules: SceneRules | None = None,
+        watch: Watch | None = None,
         gate_rules: Sequence[Rule] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -104,7 +104,7 @@ class CameraAssembly:
         self._source: Source | Opener = Opener(opener.name, partial(_open_altered, opener, spec.source))
         self.settings = settings or CameraSettings.of(spec)
         """What may be changed while it runs."""
-        self._rules = rules
+        self._watch = watch
         self._gate_rules = gate_rules
         self._clock = clock
         self._pipeline: Pipeline | None = None
@@ -159,7 +159,9 @@ class CameraAssembly:
         """
         spec, source = self._spec, self._source
         declared_rate = nan if isinstance(source, Opener) else source.frame_rate
-        sinks = group([*viewers, *make_outputs(spec, self.settings, declared_rate)])
+        watch = self._watch
+        clips = watch.make_clips(declared_rate) if watch is not None and watch.make_clips is not None else None
+        sinks = group([*viewers, *make_outputs(spec, self.settings, declared_rate, clips)])
         idlers = [sink for sink in sinks if isinstance(sink, Idles)]
 
         def idle(stats: Stats) -> None:
@@ -167,14 +169,14 @@ class CameraAssembly:
                 idler.idle(stats)
             on_idle(stats)
 
-        is_drawn = bool(viewers) or spec.recording is not None
+        is_drawn = bool(viewers) or spec.recording is not None or clips is not None
         sampling = make_sampling(spec.requests)
         pipeline = self._pipeline = Pipeline(
             source,
             self._endpoint,
             sinks=sinks,
             annotator=self._annotator if is_drawn else None,
-            rules=self._rules,
+            rules=None if watch is None else watch.rules,
             rate=sampling.rate,
             sampling=sampling,
             gate_rules=self._gate_rules,

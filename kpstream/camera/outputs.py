@@ -14,6 +14,7 @@ from kpstream.errors import UsageError
 from kpstream.interfaces import Sink
 from kpstream.options import RecordingOptions
 from kpstream.pipeline.background import Background
+from kpstream.sinks.clips import CRF, KEYFRAME_EVERY, PRESET, ClipSink
 from kpstream.sinks.jsonl import JsonLinesSink
 from kpstream.sinks.output import STDOUT, check_apart, check_writable, is_stream, rename_existing
 from kpstream.sinks.pausing import PausingJsonLines
@@ -68,13 +69,16 @@ def check_outputs(spec: CameraSpec) -> None:
         check_writable(path)
 
 
-def make_outputs(spec: CameraSpec, settings: CameraSettings, frame_rate: float = nan) -> list[Sink]:
+def make_outputs(
+    spec: CameraSpec, settings: CameraSettings, frame_rate: float = nan, clips: ClipSink | None = None
+) -> list[Sink]:
     """The sinks; the picture waits for none of them. What earlier runs wrote under the same names is renamed and kept.
 
     Args:
         spec: The camera.
         settings: Start and stop the recording from now on.
         frame_rate: Declared frames per second; NaN where nothing is declared.
+        clips: Writes clips of what happens, from what the recording encodes while it is on; None for none.
 
     Raises:
         SinkError: A file of an earlier run cannot be renamed.
@@ -86,9 +90,13 @@ def make_outputs(spec: CameraSpec, settings: CameraSettings, frame_rate: float =
     of = f" of {spec.name}" if spec.name else ""
     capacity = _capacity(spec.view.max_delay or 0.0, frame_rate)
     if spec.recording is not None:
-        video = SwitchedRecording(_maker(spec.recording, frame_rate))
+        video = SwitchedRecording(_maker(spec.recording, frame_rate, clips))
         settings.record_with(video)
-        sinks.append(Background.dropping(video, name=f"the recording{of}", capacity=capacity))
+        if clips is not None:
+            clips.record_with(video)
+        sinks.append(Background.dropping(clips or video, name=f"the recording{of}", capacity=capacity))
+    elif clips is not None:
+        sinks.append(Background.dropping(clips, name=f"the clips{of}", capacity=capacity))
     if spec.jsonl is not None:
         lines = JsonLinesSink(spec.jsonl) if is_stream(spec.jsonl) else PausingJsonLines(spec.jsonl)
         sinks.append(Background.dropping(lines, name=f"the JSON lines{of}", capacity=capacity))
@@ -105,17 +113,19 @@ def _capacity(delay: float, frame_rate: float) -> int:
     return _CAPACITY + ceil(delay * (frame_rate if isfinite(frame_rate) else _FRAME_RATE))
 
 
-def _maker(recording: Recording, frame_rate: float) -> Callable[[], SegmentedVideo]:
+def _maker(recording: Recording, frame_rate: float, clips: ClipSink | None) -> Callable[[], SegmentedVideo]:
     """What makes the recording: the first time under its own name, where it has one, afterwards named by time."""
     names = iter([recording.first])
 
     def make() -> SegmentedVideo:
-        return _segments(recording, next(names, None), frame_rate)
+        return _segments(recording, next(names, None), frame_rate, clips)
 
     return make
 
 
-def _segments(recording: Recording, first: Path | None, frame_rate: float) -> SegmentedVideo:
+def _segments(
+    recording: Recording, first: Path | None, frame_rate: float, clips: ClipSink | None = None
+) -> SegmentedVideo:
     return SegmentedVideo(
         recording.folder,
         recording.name_prefix,
@@ -123,7 +133,10 @@ def _segments(recording: Recording, first: Path | None, frame_rate: float) -> Se
         first=first,
         keep=recording.keep,
         keep_size=recording.keep_size,
-        preset="ultrafast",
+        crf=CRF,
+        preset=PRESET,
+        tap=clips,
+        keyframe_every=None if clips is None else KEYFRAME_EVERY,
         frame_rate=frame_rate,
         make_folder=partial(recording.folder.mkdir, parents=True, exist_ok=True),
     )

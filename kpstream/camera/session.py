@@ -12,7 +12,7 @@ from kpstream.camera.assembly import CameraAssembly
 from kpstream.camera.endpoint_pool import EndpointPool
 from kpstream.camera.settings import CameraSettings
 from kpstream.camera.sink_group import SinkGroup
-from kpstream.camera.spec import CameraSpec
+from kpstream.camera.spec import CameraSpec, Watch
 from kpstream.camera.status_log import CameraStatusLog
 from kpstream.channel import Deadline
 from kpstream.dispatch.gate import RequestBudget
@@ -41,6 +41,8 @@ class Surroundings:
     """Opens the source of a camera; blocks."""
     make_sinks: Callable[[CameraSpec], Sequence[Sink]]
     """Makes more sinks for a camera, in its thread, whenever it begins."""
+    watch: Callable[[CameraSpec], Watch | None]
+    """Makes what says what happens before a camera, whenever it begins; in its thread."""
     clock: Callable[[], float]
 
 
@@ -127,6 +129,7 @@ class CameraSession:
                 endpoint,
                 opener=Opener(spec.name, lambda: surroundings.open_camera(spec)),
                 settings=self._settings,
+                watch=surroundings.watch(spec),
                 gate_rules=(*endpoint.rules, *self._own_rules),
                 clock=surroundings.clock,
             )

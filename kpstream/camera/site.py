@@ -14,7 +14,7 @@ from contextlib import suppress
 from kpstream.camera.assembly import make_camera_endpoint, open_camera
 from kpstream.camera.endpoint_pool import EndpointPool
 from kpstream.camera.session import CameraSession, Surroundings
-from kpstream.camera.spec import CameraSpec, SiteSpec
+from kpstream.camera.spec import CameraSpec, SiteSpec, Watch
 from kpstream.channel import Channel, Closed, Deadline
 from kpstream.entities import Stats
 from kpstream.errors import KpstreamError
@@ -40,6 +40,7 @@ class Site:
         make_endpoint: Makes the endpoint that a camera's spec names.
         make_sinks: Makes more sinks for a camera, in its thread, whenever it begins. A sink that has ``idle(stats)``
             hears of the time without pictures.
+        watch: Makes what says what happens before a camera, in its thread, whenever it begins.
         clock: Monotonic seconds, the same clock that the sources stamp their frames with.
     """
 
@@ -53,6 +54,7 @@ class Site:
         open_camera: Callable[[CameraSpec], Source] = open_camera,
         make_endpoint: Callable[[CameraSpec], Endpoint] = make_camera_endpoint,
         make_sinks: Callable[[CameraSpec], Sequence[Sink]] = lambda _: (),
+        watch: Callable[[CameraSpec], Watch | None] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._spec = spec
@@ -60,7 +62,7 @@ class Site:
         self._page = page
         self._on_end = on_end
         self._pool = EndpointPool(spec.limits, make_endpoint, clock)
-        self._surroundings = Surroundings(self._pool, page, open_camera, make_sinks, clock)
+        self._surroundings = Surroundings(self._pool, page, open_camera, make_sinks, watch, clock)
         self._reloads: Channel[None] = Channel(1)
         self._sessions: dict[str, CameraSession] = {}
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from kpstream.dispatch.dealer import Limits
+from kpstream.events import RuleSet
+from kpstream.interfaces import SceneRules
 from kpstream.options import DrawOptions, LiveRequestOptions, ModelOptions, SourceOptions, ViewOptions
+from kpstream.sinks.clips import ClipSink
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,16 @@ class Recording:
     """Whether it begins with the camera; else it waits until somebody starts it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """What says what happens before a camera."""
+
+    rules: SceneRules
+    """For one run of it."""
+    make_clips: Callable[[float], ClipSink] | None = None
+    """Makes what writes clips of it, given the declared frames per second; None writes none."""
+
+
 @dataclass(frozen=True)
 class CameraSpec:
     """One camera: what is opened, what is asked about it, what is drawn and where it is written to."""
@@ -47,6 +61,8 @@ class CameraSpec:
     """None where it is not recorded, and cannot be."""
     jsonl: Path | None = None
     """A file for the poses, a line a frame; None for none."""
+    rules: RuleSet = field(default_factory=RuleSet)
+    """Say what happens before it."""
 
     def check(self) -> None:
         """See that each option can be understood by itself.

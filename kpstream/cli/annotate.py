@@ -80,8 +80,16 @@ def annotate(
             sampling = EveryNth(part.every) if part.every else make_sampling(requests)
             asking = Asking(sampling, model.filters, requests.max_in_flight, left)
             endpoint, made_of = make_endpoint(model), answer_identity(model)
-            rules = watch(job.path.stem, model.keypoint_confidence, annotator)
-            work = RecordedJob(job, endpoint, asking, made_of=made_of, span=span, annotator=annotator, rules=rules)
+            watched = watch(job.path.stem, model.keypoint_confidence, annotator)
+            work = RecordedJob(
+                job,
+                endpoint,
+                asking,
+                made_of=made_of,
+                span=span,
+                annotator=annotator,
+                rules=None if watched is None else watched.rules,
+            )
             _annotate(work, job, span)
             left = None if left is None else left - work.stats.requests
             done.append(work)

@@ -96,8 +96,8 @@ def live(
     draw_on_one_core()
     with watching(ruling) as watch, signals_handled() as signals, live_status() as status, served(page):
         pens = PoseAnnotator(draw=drawing.parts, thickness=drawing.thickness)
-        rules = watch(Path(source).stem if Path(source).is_file() else "live", model.keypoint_confidence, pens)
-        assembly = CameraAssembly(spec, endpoint, opener=device.opener if device else None, rules=rules)
+        watched = watch(Path(source).stem if Path(source).is_file() else "live", model.keypoint_confidence, pens)
+        assembly = CameraAssembly(spec, endpoint, opener=device.opener if device else None, watch=watched)
         name = device.opener.name if device else assembly.open()
         viewers: list[Sink] = [*_window(view.window)]
         if page is not None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kpstream.cli.terminal import say
@@ -11,14 +12,13 @@ from kpstream.errors import UsageError
 from kpstream.options import RulesOptions
 
 if TYPE_CHECKING:
+    from kpstream.camera.spec import Watch
     from kpstream.delivery import Deliveries
     from kpstream.entities import Draws
-    from kpstream.events import Listener
-    from kpstream.interfaces import SceneRules
+    from kpstream.events import Listener, RuleSet
     from kpstream.site_file.delivery import DeliveryPlan
-    from kpstream.site_file.rules import RulesFile
 
-Watching = Callable[[str, float, "Draws"], "SceneRules | None"]
+Watching = Callable[[str, float, "Draws"], "Watch | None"]
 """Makes what watches the pictures of a camera or video of this name, above this keypoint confidence, drawn so."""
 
 
@@ -40,38 +40,59 @@ def watching(options: RulesOptions) -> Iterator[Watching]:
 
     file = RulesFile.load(options.rules)
     with ExitStack() as stack:
-        listeners: list[Listener] = []
-        if options.events is not None:
-            listeners.append(_lines(options, stack))
-        deliveries = _deliveries(options, file.delivery, stack)
+        listeners = [] if options.events is None else [_lines(options.events, stack)]
+        outcome = stack.enter_context(events_kept(file.delivery, options.event_store, listeners))
+        yield lambda name, confidence, annotator: outcome(file.rules, name, confidence, annotator)
 
-        def watch(name: str, keypoint_confidence: float, annotator: Draws) -> SceneRules:
-            return _watch(file, deliveries, listeners, (name, keypoint_confidence, annotator))
+
+@contextmanager
+def events_kept(
+    plan: DeliveryPlan, folder: Path | None = None, listeners: Sequence[Listener] = ()
+) -> Iterator[Callable[[RuleSet, str, float, Draws], Watch]]:
+    """Open the store of the events, where there is one, and deliver from it until the end of the block.
+
+    Args:
+        plan: What a file says of it.
+        folder: Where the store is, if not where the plan says.
+        listeners: Told of every event, too.
+
+    Yields:
+        What makes, of the rules of a camera, its name, the least confidence of its keypoints and what draws it, what
+        watches it.
+
+    Raises:
+        UsageError: Something is to be delivered, and there is no store.
+        SinkError: The store cannot be written.
+    """
+    with ExitStack() as stack:
+        deliveries = _deliveries(plan, folder, stack)
+
+        def watch(rules: RuleSet, name: str, keypoint_confidence: float, annotator: Draws) -> Watch:
+            return _watch(plan, deliveries, listeners, rules, (name, keypoint_confidence, annotator))
 
         yield watch
 
 
-def _lines(options: RulesOptions, stack: ExitStack) -> Listener:
+def _lines(path: Path, stack: ExitStack) -> Listener:
     """A file of events, closed with the stack."""
     from kpstream.sinks.events import EventLines
     from kpstream.sinks.output import check_writable
 
-    assert options.events is not None
-    check_writable(options.events)
-    lines = EventLines(options.events)
+    check_writable(path)
+    lines = EventLines(path)
     lines.open()
     stack.callback(lines.close)
     return lines.tell
 
 
-def _deliveries(options: RulesOptions, plan: DeliveryPlan, stack: ExitStack) -> Deliveries | None:
+def _deliveries(plan: DeliveryPlan, named: Path | None, stack: ExitStack) -> Deliveries | None:
     """What delivers from the event store that the command line or the file names; both closed with the stack.
 
     None where neither names one.
     """
     from kpstream.delivery import Deliveries, EventStore
 
-    folder = plan.folder(options.event_store)
+    folder = plan.folder(named)
     if folder is None:
         return None
     destinations = plan.destinations(folder)
@@ -90,23 +111,30 @@ def _deliveries(options: RulesOptions, plan: DeliveryPlan, stack: ExitStack) -> 
 
 
 def _watch(
-    file: RulesFile, deliveries: Deliveries | None, listeners: list[Listener], of: tuple[str, float, Draws]
-) -> SceneRules:
+    plan: DeliveryPlan,
+    deliveries: Deliveries | None,
+    listeners: Sequence[Listener],
+    rules: RuleSet,
+    of: tuple[str, float, Draws],
+) -> Watch:
+    from kpstream.camera.spec import Watch
     from kpstream.events import RuleWatch
+    from kpstream.sinks.clips import ClipLimits
 
     name, keypoint_confidence, annotator = of
     recorder = None
     if deliveries is not None:
-        recorder = deliveries.recorder(file.rules, camera=name, annotator=annotator, listeners=listeners)
+        limits = ClipLimits(plan.events.pre_roll, plan.events.post_roll, plan.events.max_clip)
+        recorder = deliveries.recorder(rules, camera=name, annotator=annotator, listeners=listeners, limits=limits)
     watch = RuleWatch(
-        file.rules,
+        rules,
         camera=name,
         listeners=listeners if recorder is None else [recorder.tell],
         on_fault=lambda fault: say(f"warning: {fault}"),
-        timezone=file.delivery.events.timezone,
+        timezone=plan.events.timezone,
         keypoint_confidence=keypoint_confidence,
     )
     if recorder is None:
-        return watch
+        return Watch(watch)
     recorder.control(watch.armed)
-    return recorder.counted(watch)
+    return Watch(recorder.counted(watch), recorder.make_clips)

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import replace
+from fractions import Fraction
 
 from kpstream.delivery.arming import Arming
 from kpstream.delivery.destination import Follower
@@ -15,6 +16,7 @@ from kpstream.delivery.zone_counts import ZoneCounts
 from kpstream.entities import Draws, Event, Scene
 from kpstream.events import Listener, RuleSet
 from kpstream.interfaces import SceneRules
+from kpstream.sinks.clips import ClipLimits, ClipSink
 
 
 class EventRecorder:
@@ -26,6 +28,7 @@ class EventRecorder:
         camera: Its name in the events.
         annotator: Draws the snapshots, in the thread of the store.
         listeners: Told after the store, of events that name their snapshots.
+        limits: How long clips are.
         wall_clock: Seconds since the epoch.
 
     Raises:
@@ -40,6 +43,7 @@ class EventRecorder:
         camera: str,
         annotator: Draws,
         listeners: Sequence[Listener] = (),
+        limits: ClipLimits = ClipLimits(),
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
@@ -50,7 +54,10 @@ class EventRecorder:
         self._followers: list[Follower] = []
         self._wall_clock = wall_clock
         self._strongest = StrongestMoment(rules)
+        self._limits = limits
         self._snapshots: dict[str, str] = {}
+        self._clip_names: dict[str, str] = {}
+        self._clips: ClipSink | None = None
         self._arming = Arming(rules, store.armed(camera))
         self._armed: MutableMapping[str, bool] = {}
         self._lock = threading.Lock()  # over what is armed
@@ -78,12 +85,42 @@ class EventRecorder:
         if is_shown and event.id not in self._snapshots:
             self._snapshots[event.id] = media_path("snapshot", event, self._wall_clock())
         event = replace(event, snapshot=self._snapshots.get(event.id))
+        self._order_clip(event)
         if event.state == "ended":
-            self._snapshots.pop(event.id, None)
+            event = self._ended(event)
         picture = replace(scene, annotator=self._annotator) if is_shown and scene is not None else None
         self._store.put(event.to_json(), picture)
         for listener in self._listeners:
             listener(event, scene)
+
+    def make_clips(self, frame_rate: float) -> ClipSink:
+        """What writes the clips from now on, to be given every picture of the camera.
+
+        Args:
+            frame_rate: Declared frames per second; NaN where nothing is declared.
+        """
+        longest = max((rule.for_seconds for rule in self._rules.rules), default=0.0)
+        rate = Fraction(frame_rate).limit_denominator(1001) if 1 <= frame_rate <= 1000 else Fraction(30)
+        self._clips = ClipSink(self._limits, longest_for=longest, frame_rate=rate, on_written=self._store.grow)
+        return self._clips
+
+    def _order_clip(self, event: Event) -> None:
+        """Begin and end the clip of an event, where somebody writes clips."""
+        clips = self._clips
+        if clips is None:
+            return
+        if event.id not in self._clip_names:
+            self._clip_names[event.id] = name = media_path("clip", event, self._wall_clock())
+            clips.begin(event.id, self._store.folder / name, event.began_pts)
+        if event.ended_pts is not None:
+            clips.end(event.id, event.ended_pts)
+
+    def _ended(self, event: Event) -> Event:
+        """The event with its clip, and with what is known of it forgotten."""
+        self._snapshots.pop(event.id, None)
+        clip = self._clip_names.pop(event.id, None)
+        lasted = (event.ended_pts or 0.0) - event.began_pts + self._limits.pre_roll + self._limits.post_roll
+        return replace(event, clip=clip, clip_cut=clip is not None and lasted > self._limits.max_clip)
 
     def control(self, armed: MutableMapping[str, bool]) -> None:
         """Let what was said about arming hold in a `RuleWatch.armed`, from now on; any thread."""

@@ -166,6 +166,10 @@ class EventStore:
         """Note what somebody says of an event: ``seen``, ``false_alarm``, ``keep``; never waits."""
         self._writer.offer(lambda database: database.mark(event_id, **marks))
 
+    def grow(self, event_id: str, size: int) -> None:
+        """Note how many bytes more an event takes beside the database; never waits."""
+        self._writer.offer(lambda database: database.grow(event_id, size))
+
     def arm(self, camera: str, rule: str, armed: bool) -> None:
         """Keep over restarts whether a rule of a camera is armed, or with an empty rule the camera; never waits."""
         self._writer.offer(lambda database: database.arm(camera, rule, armed))

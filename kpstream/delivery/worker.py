@@ -19,6 +19,7 @@ from kpstream.entities import Draws
 from kpstream.errors import SourceOpenError
 from kpstream.events import Listener, RuleSet
 from kpstream.redact import redact
+from kpstream.sinks.clips import ClipLimits
 
 _AT_ONCE = 500
 """Deliveries that are looked at together."""
@@ -228,7 +229,13 @@ class Deliveries:
         self._store.when_stored(self._wake)
 
     def recorder(
-        self, rules: RuleSet, *, camera: str, annotator: Draws, listeners: Sequence[Listener] = ()
+        self,
+        rules: RuleSet,
+        *,
+        camera: str,
+        annotator: Draws,
+        listeners: Sequence[Listener] = (),
+        limits: ClipLimits = ClipLimits(),
     ) -> EventRecorder:
         """What stores the events of a camera, and shows how it is with it where that is shown.
 
@@ -237,11 +244,14 @@ class Deliveries:
             camera: Its name in the events.
             annotator: Draws the snapshots.
             listeners: Told after the store.
+            limits: How long clips are.
 
         Raises:
             SourceOpenError: The database cannot be read.
         """
-        recorder = EventRecorder(self._store, rules, camera=camera, annotator=annotator, listeners=listeners)
+        recorder = EventRecorder(
+            self._store, rules, camera=camera, annotator=annotator, listeners=listeners, limits=limits
+        )
         for follower in self._followers:
             recorder.add(follower)
         return recorder

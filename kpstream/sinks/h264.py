@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import cast
+from typing import Protocol, cast
 
 import av
 import cv2
@@ -33,7 +33,8 @@ LOOKAHEAD = {
 """x264's presets, and how many frames each holds back to look at before it writes one."""
 _HELD_BACK = 0.25
 """Seconds of video that may be held back; a kill loses them."""
-_KEYFRAME_EVERY = 2 * TICKS
+_KEYFRAME_EVERY = 2.0
+"""Seconds from one picture that stands by itself to the next."""
 _MAX_THREADS = 4
 # Numbers of H.264's own tables; those of PyAV's `Colorspace` are swscale's.
 _LIMITED_RANGE = 1
@@ -49,6 +50,31 @@ class Quality:
     """0 (lossless) to 51."""
     preset: str
     """One of `LOOKAHEAD`."""
+    keyframe_every: float = _KEYFRAME_EVERY
+    """Seconds."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CodedPicture:
+    """A picture in H.264, of which others may depend."""
+
+    pts: float
+    """Seconds of the source."""
+    data: bytes
+    is_keyframe: bool
+    """Whether it and all that follows can be shown without what came before."""
+    header: bytes
+    """What a decoder has to know before, the same for all pictures of one form."""
+
+
+class Tap(Protocol):
+    """Takes what a recording encodes, in the recording's thread."""
+
+    def taken(self, pts: float) -> None:
+        """Know that the recording encodes the picture of this pts."""
+
+    def coded(self, picture: CodedPicture) -> None:
+        """Take a picture as it was encoded, which is when later ones were taken already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +105,13 @@ class PictureEncoder:
     def __init__(self, output: OutputContainer, form: PictureForm, quality: Quality) -> None:
         self._form = replace(form, size=(form.size[0] & ~1, form.size[1] & ~1))
         self._stream = _add_stream(output, self._form, quality)
-        self._keyframe_at = -_KEYFRAME_EVERY
+        self._keyframe_every = round(quality.keyframe_every * TICKS)
+        self._keyframe_at = -self._keyframe_every
+
+    @property
+    def header(self) -> bytes:
+        """What a decoder has to know before; empty until a picture is encoded."""
+        return self._stream.codec_context.extradata or b""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -102,7 +134,7 @@ class PictureEncoder:
         """
         frame = _yuv(self._fitted(picture, pixel_aspect))
         frame.pts, frame.time_base = ticks, Fraction(1, TICKS)
-        if ticks - self._keyframe_at >= _KEYFRAME_EVERY:
+        if ticks - self._keyframe_at >= self._keyframe_every:
             frame.pict_type = PictureType.I
             self._keyframe_at = ticks
         return self._stream.encode(frame)

@@ -16,17 +16,17 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 
 from kpstream.entities import Frame, Image
-from kpstream.sinks.h264 import PictureEncoder, PictureForm, Quality
+from kpstream.sinks.h264 import CodedPicture, PictureEncoder, PictureForm, Quality, Tap
 from kpstream.sinks.output import WholeWrites
 from kpstream.sinks.timeline import TICKS
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
-_FLAGS = ("hybrid_fragmented", "use_metadata_tags")
+FLAGS = ("hybrid_fragmented", "use_metadata_tags")
 """The second one keeps the fractions of a second of when it was taken."""
 _NO_TAGS: Mapping[str, str] = MappingProxyType({})
-_FRAGMENT = 0.4
+FRAGMENT = 0.4
 """Seconds of video that reach the disk together. A fragment need not begin with a keyframe: one each half second
 makes the file 60 % larger (measured at 1768x994) and saves no frame from a kill."""
 _INTERLEAVE = 0.5
@@ -114,10 +114,13 @@ class Mp4File:
 
     Args:
         path: A file that is there is replaced.
+        tap: Given what is encoded; None for nobody.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, tap: Tap | None = None) -> None:
         self._path = path
+        self._tap = tap
+        self._pts: dict[int, float] = {}  # of the pictures that are not tapped yet
         self._file: _LateFile | None = None
         self._container: OutputContainer | None = None
         self._encoder: PictureEncoder | None = None
@@ -142,8 +145,8 @@ class Mp4File:
         self._audio = audio
         options = {
             # Sound in blocks begins a little before 0: only a header that waits for the first fragment can say so.
-            "movflags": "+".join((*_FLAGS, "delay_moov") if audio else _FLAGS),
-            "frag_duration": str(round(_FRAGMENT * 1e6)),
+            "movflags": "+".join((*FLAGS, "delay_moov") if audio else FLAGS),
+            "frag_duration": str(round(FRAGMENT * 1e6)),
             "max_interleave_delta": str(round(_INTERLEAVE * 1e6)),
         }
         # A file of Python's own: its faults arrive as they are, and `abandon` can take back half a fragment.
@@ -170,6 +173,9 @@ class Mp4File:
         assert self._file is not None
         assert self._container is not None
         assert self._encoder is not None
+        if self._tap is not None:
+            self._pts[ticks] = frame.pts
+            self._tap.taken(frame.pts)
         for track in self._audio:
             track.write_until(self._container, ticks / TICKS, frame)
         self._mux(self._container, self._encoder.encode(picture, frame.pixel_aspect, ticks), interval)
@@ -225,6 +231,9 @@ class Mp4File:
 
     def _mux(self, container: OutputContainer, packets: list[Packet[VideoStream]], interval: int) -> None:
         for packet in packets:
+            if self._tap is not None and self._encoder is not None and packet.pts is not None:
+                pts = self._pts.pop(packet.pts)
+                self._tap.coded(CodedPicture(pts, bytes(packet), packet.is_keyframe, self._encoder.header))
             # Of use for the last one only: the others last until the next begins.
             packet.duration = interval
             container.mux(packet)

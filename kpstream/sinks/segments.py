@@ -8,12 +8,14 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from itertools import count
 from math import inf, isfinite, nan
 from pathlib import Path
 
 from kpstream.entities import Image, Scene
 from kpstream.errors import SinkError, UsageError
+from kpstream.sinks.h264 import Tap
 from kpstream.sinks.output import sink_error
 from kpstream.sinks.retention import Segment, outdated, read_segment_name, segment_name, stem_of
 from kpstream.sinks.room import LOOK_EVERY, DiskUsage, check_room
@@ -52,6 +54,8 @@ class SegmentedVideo:
         crf: x264's quality, 0 (lossless) to 51.
         preset: x264's speed, ``ultrafast`` to ``placebo``.
         frame_rate: What the source declares, in frames per second; NaN where it does not.
+        tap: Given what is encoded, in the thread that writes; None for nobody.
+        keyframe_every: Seconds between pictures that stand by themselves; None for what makes small files.
         make_folder: Called before each try to write until a picture is in the folder; may raise OSError.
         wall_clock: Seconds since the epoch.
         disk_usage: Bytes of the disk under a folder, in all and free.
@@ -69,6 +73,8 @@ class SegmentedVideo:
         crf: float = 23,
         preset: str = "veryfast",
         frame_rate: float = nan,
+        tap: Tap | None = None,
+        keyframe_every: float | None = None,
         make_folder: Callable[[], None] = lambda: None,
         wall_clock: Callable[[], float] = time.time,
         disk_usage: DiskUsage = shutil.disk_usage,
@@ -79,7 +85,9 @@ class SegmentedVideo:
         self._first = None if first is None else Path(first)
         self._keep = inf if keep is None else keep
         self._keep_size = inf if keep_size is None else keep_size
-        self._crf, self._preset, self._frame_rate = crf, preset, frame_rate
+        self._make = partial(
+            VideoSink, crf=crf, preset=preset, frame_rate=frame_rate, tap=tap, keyframe_every=keyframe_every
+        )
         self._make_folder = make_folder
         self._wall_clock = wall_clock
         self._disk_usage = disk_usage
@@ -254,9 +262,6 @@ class SegmentedVideo:
         at = self._wall_clock()
         names = (segment_name(self._stem, at, number) for number in count(1))
         return next(path for name in names if not os.path.lexists(path := self._folder / name))
-
-    def _make(self, path: Path) -> VideoSink:
-        return VideoSink(path, crf=self._crf, preset=self._preset, frame_rate=self._frame_rate)
 
     def __repr__(self) -> str:
         state = "closed" if self._closed else "paused" if self._trouble else "open" if self._video else "not started"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from math import nan
 from pathlib import Path
@@ -13,7 +14,7 @@ import av
 from kpstream.entities import Frame, Image, Scene, Taken
 from kpstream.errors import SinkError, UsageError
 from kpstream.sinks.audio import AudioSource
-from kpstream.sinks.h264 import LOOKAHEAD, PictureForm, Quality
+from kpstream.sinks.h264 import LOOKAHEAD, PictureForm, Quality, Tap
 from kpstream.sinks.live_sound import LiveSound
 from kpstream.sinks.mp4 import Mp4File, Sound
 from kpstream.sinks.output import check_writable, sink_error
@@ -45,6 +46,8 @@ class VideoSink:
         audio: Where the sound comes from; None for that of the frames, where they have any.
         frame_rate: What the source declares, in frames per second; NaN where it does not.
         taken: When and where the source was taken, at pts 0; frames that know when they were seen know better.
+        tap: Given what is encoded, so that nobody needs to encode it again; None for nobody.
+        keyframe_every: Seconds between pictures that stand by themselves; None for what makes small files.
     """
 
     def __init__(
@@ -56,9 +59,14 @@ class VideoSink:
         audio: AudioSource | None = None,
         frame_rate: float = nan,
         taken: Taken = Taken(),  # noqa: B008 - it is frozen
+        tap: Tap | None = None,
+        keyframe_every: float | None = None,
     ) -> None:
         self._path = Path(path)
         self._quality = Quality(crf, preset)
+        if keyframe_every is not None:
+            self._quality = replace(self._quality, keyframe_every=keyframe_every)
+        self._tap = tap
         self._audio = audio
         self._taken = taken
         self._rate = Fraction(frame_rate).limit_denominator(1001) if 1 <= frame_rate <= 1000 else _FALLBACK_RATE
@@ -136,7 +144,7 @@ class VideoSink:
         height, width = canvas.shape[:2]
         if min(width, height) < 2:
             raise SinkError(f"{self._path}: a picture of {width}x{height} pixels is too small for a video")
-        self._mp4 = Mp4File(self._path)
+        self._mp4 = Mp4File(self._path, self._tap)
         form = PictureForm((width, height), scene.frame.pixel_aspect, self._rate)
         tags = tags_of(self._taken, scene.frame, self._rate)
         self._mp4.begin(form, self._quality, self._sound_from(scene.frame), tags)

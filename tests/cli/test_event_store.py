@@ -6,6 +6,7 @@ import csv
 import json
 from pathlib import Path
 
+import av
 import pytest
 
 from kpstream.cli import run
@@ -166,3 +167,5 @@ def test_a_live_view_keeps_what_happens(tmp_path: Path, capsys: pytest.CaptureFi
     assert (event["state"], event["rule"], event["camera"]) == ("ended", "in the left half", "walkers")
     assert event["began_at"] is not None
     assert (store / event["snapshot"]).is_file()
+    with av.open(store / event["clip"]) as clip:
+        assert sum(1 for _ in clip.decode(video=0)) > 20
