@@ -211,7 +211,7 @@ def test_a_network_that_fails_is_a_lost_camera(camera: RtspCamera, fault: dict[s
         before, _ = lose(source, frames[-1])
         network.set(stall=0, drop_after=0)
         again = opened_again(source)
-        assert number_of(frames_of(again, 1)[0]) > number_of(before)
+        assert shown_at(frames_of(again, 1)[0]) > shown_at(before)
         again.close()
 
 
