@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from math import inf, isfinite
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from requests import PreparedRequest
@@ -45,6 +45,16 @@ class Prediction:
     """What the endpoint itself drew, an encoded image file; None where it was not asked for."""
     poses: tuple[Pose, ...]
     """The same as poses; empty where there is no document."""
+
+
+class _Sizes(NamedTuple):
+    """The sizes of a picture on its way, each (width, height) in pixels."""
+
+    sent: tuple[int, int]
+    """What was sent."""
+    shown: tuple[int, int]
+    """The part of the whole that it shows."""
+    whole: tuple[int, int]
 
 
 class RoboflowEndpoint:
@@ -160,7 +170,7 @@ class RoboflowEndpoint:
         self.check()
         picture, shown = shrunk(image, self._upload_size)
         response, sent = self._post(self._prepared(filters), jpeg(picture, self._jpeg_quality))
-        _, poses = self._read(response, shown, filters)
+        _, poses = self._read(response, _Sizes(_size_of(picture), shown, _size_of(image)), filters)
         if not self._hosted:
             return Answer(poses, sent)
         billed = _billed(response.headers)
@@ -193,8 +203,7 @@ class RoboflowEndpoint:
             return self._prediction(self._post(request, picture)[0], filters, output)
         small, shown = shrunk(picture, self._upload_size)
         response, _ = self._post(request, jpeg(small, self._jpeg_quality))
-        height, width = picture.shape[:2]
-        return self._prediction(response, filters, output, shown, (width, height))
+        return self._prediction(response, filters, output, _Sizes(_size_of(small), shown, _size_of(picture)))
 
     def predict_url(
         self,
@@ -282,12 +291,12 @@ class RoboflowEndpoint:
         return response
 
     def _read(
-        self, response: Response, shown: tuple[int, int] | None, filters: Filters
+        self, response: Response, sizes: _Sizes | None, filters: Filters
     ) -> tuple[dict[str, Any], tuple[Pose, ...]]:
-        document, remarks = mended(read_json(response.body))
+        document, remarks = mended(read_json(response.body), None if sizes is None else sizes.sent)
         if self._look_up:
             self._lookup.look_up_if_due()
-        reading = read_answer(document, shown, self._classes)
+        reading = read_answer(document, None if sizes is None else sizes.shown, self._classes)
         self._warn(reading)
         for kind, remark in remarks.items():
             self._warn_once(kind, f"the answers of {self._model} are a little wrong: {redact(remark)}")
@@ -298,18 +307,18 @@ class RoboflowEndpoint:
         response: Response,
         filters: Filters,
         output: Output,
-        shown: tuple[int, int] | None = None,
-        size: tuple[int, int] | None = None,
+        sizes: _Sizes | None = None,
     ) -> Prediction:
         if output == "image":
             if not response.headers.get("Content-Type", "").startswith("image/"):
                 raise ResponseFormatError(f"{self._host} was asked for a drawing and sent none")
             return Prediction(None, response.body, ())
-        document, poses = self._read(response, shown, filters)
+        document, poses = self._read(response, sizes, filters)
         document = without_secrets(document)
         drawing = _drawing(document.pop("visualization", None)) if output == "image_and_json" else None
-        if shown and size:
-            document = {**rescaled(document, shown), "image": {"width": size[0], "height": size[1]}}
+        if sizes is not None:
+            width, height = sizes.whole
+            document = {**rescaled(document, sizes.shown), "image": {"width": width, "height": height}}
         kept = [
             item
             for item in document["predictions"]
@@ -338,6 +347,11 @@ class RoboflowEndpoint:
         if kind not in self._warned:
             self._warned.add(kind)
             _log.warning("%s", redact(text))
+
+
+def _size_of(image: Image) -> tuple[int, int]:
+    height, width = image.shape[:2]
+    return width, height
 
 
 def percent(share: float) -> str:

@@ -17,18 +17,34 @@ Remarks = dict[str, str]
 """What was mended, in words for the user, by kind: one of each kind, with its value."""
 
 
-def mended(document: Any) -> tuple[Any, Remarks]:
+def mended(document: Any, sent: tuple[int, int] | None = None) -> tuple[Any, Remarks]:
     """An answer with its small faults mended, and what they were; the same object where there are none.
 
     Args:
         document: The decoded JSON, whatever it is.
+        sent: (width, height) of the picture that was sent: what an answer that names no size speaks of. None where
+            that is not known.
     """
     predictions = document.get("predictions") if isinstance(document, dict) else None
     if not isinstance(predictions, list):
         return document, {}
     remarks: Remarks = {}
     better = [_prediction(item, remarks) if isinstance(item, dict) else item for item in predictions]
-    return ({**document, "predictions": better} if remarks else document), remarks
+    if remarks:
+        document = {**document, "predictions": better}
+    if sent is not None and _names_no_size(document.get("image"), remarks):
+        document = {**document, "image": {"width": sent[0], "height": sent[1]}}
+    return document, remarks
+
+
+def _names_no_size(image: Any, remarks: Remarks) -> bool:
+    if not isinstance(image, dict):
+        return image is None
+    texts = [side for side in (image.get("width"), image.get("height")) if isinstance(side, str)]
+    if texts:
+        shown = json.dumps(texts[0])[:_SHOWN]
+        remarks["size"] = f"the size of the picture is {shown}: it is taken as the size of the one that was sent"
+    return bool(texts)
 
 
 def _prediction(item: dict[str, Any], remarks: Remarks) -> dict[str, Any]:

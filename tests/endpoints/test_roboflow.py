@@ -504,6 +504,24 @@ def test_a_url_is_handed_over_and_not_fetched() -> None:
     assert (request.query["image"], request.body) == (url, b"")
 
 
+@pytest.mark.parametrize("image", [None, "absent", {"width": "640", "height": "360"}, {"width": "Undefined"}])
+def test_an_answer_that_names_no_size_speaks_of_the_picture_that_was_sent(image: object) -> None:
+    document = canned_answer(640, 360)
+    right = {**document, "image": {"width": 640, "height": 360}}
+    wrong = {key: value for key, value in document.items() if key != "image"}
+    if image != "absent":
+        wrong["image"] = image
+    large = np.zeros((720, 1280, 3), np.uint8)
+    with ScriptedServer(*[Reply(body=body) for body in (right, wrong, wrong)]) as server, asking(server) as endpoint:
+        (expected,), (pose,) = endpoint.infer(large).poses, endpoint.infer(large).poses
+        printed = endpoint.predict(large).document
+    np.testing.assert_allclose(pose.xyxy, expected.xyxy)
+    np.testing.assert_allclose(pose.xy, expected.xy)
+    assert printed is not None
+    assert printed["image"] == {"width": 1280, "height": 720}
+    assert printed["predictions"][0]["x"] == pytest.approx(2 * document["predictions"][0]["x"])
+
+
 def test_an_answer_that_is_a_little_wrong_is_used_and_each_kind_of_fault_told_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
