@@ -78,7 +78,7 @@ class _Refusal(Exception):
 
     Args:
         response: What it is answered.
-        reason: A line for the log.
+        reason: What the client did, for the log.
     """
 
     def __init__(self, response: Response, reason: str) -> None:
@@ -124,7 +124,7 @@ class AuthMiddleware:
             address = self._check_name(scope, headers)
             self._check_origin(scope, headers, address)
         except _Refusal as refusal:
-            self._report(str(refusal))
+            self._report(f"{self._client(scope, headers)} {refusal}")
             await _answer(refusal.response, scope, receive, send)
             return
         added = self._headers(headers)
@@ -150,7 +150,7 @@ class AuthMiddleware:
             return by_query
         if not self._is_token(_bearer(headers)) and not self._is_token(self._in_cookie(headers)):
             response = Response(status_code=401, headers={"www-authenticate": "Bearer"})
-            raise _Refusal(response, f"{_sender(scope)} asked for the page without its token, or with a wrong one")
+            raise _Refusal(response, "asked for the page without its token, or with a wrong one")
         return False
 
     def _check_name(self, scope: Scope, headers: Headers) -> PublicAddress:
@@ -165,7 +165,7 @@ class AuthMiddleware:
         ):
             host = headers.get("host", "") if address is None else address.host
             reason = (
-                f"{_sender(scope)} asked for the page by the name {_shown(host)}, which it is not known to have: "
+                f"asked for the page by the name {_shown(host)}, which it is not known to have: "
                 "if it is right, give it with --web-name, or in names of [web]"
             )
             raise _Refusal(JSONResponse({"error": "this page is not called by that name"}, 421), reason)
@@ -177,10 +177,16 @@ class AuthMiddleware:
         rules = self._rules
         if changes and origin is not None and not is_own_origin(origin, address, rules.names):
             reason = (
-                f"{_sender(scope)} came from the site {_shown(origin)} to the page at {_shown(address.host)}: if a "
+                f"came from the site {_shown(origin)} to the page at {_shown(address.host)}: if a "
                 "proxy stands between them, name it with --web-proxy, or in proxy of [web]"
             )
             raise _Refusal(JSONResponse({"error": "another site may not do that"}, 403), reason)
+
+    def _client(self, scope: Scope, headers: Headers) -> str:
+        """The address of the client, for the log: as a trusted proxy says it, else that of the connection."""
+        sender = _sender(scope)
+        forwarded = headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
+        return forwarded if in_networks(sender, self._rules.proxies) and is_address(forwarded) else sender
 
     def _headers(self, request: Headers) -> dict[str, str]:
         """What is put on an answer; who may embed depends on who asks."""
@@ -192,10 +198,10 @@ class AuthMiddleware:
                 "cross-origin-resource-policy": "same-origin", **_HEADERS,
             }  # fmt: skip
         policy = f"{_POLICY}; frame-ancestors 'self' {' '.join(embed)}"
-        site = request.get("sec-fetch-site", "")
+        # Dashboards often hide where they are; a site that hides itself sees nothing that it could read or keep.
         referrer = urlsplit(request.get("referer", ""))
-        known = f"{referrer.scheme}://{referrer.netloc}".lower() in embed if referrer.netloc else not site
-        resource = "cross-origin" if known or site in ("same-origin", "none") else "same-origin"
+        known = not referrer.netloc or f"{referrer.scheme}://{referrer.netloc}".lower() in embed
+        resource = "cross-origin" if known else "same-origin"
         return {"content-security-policy": policy, "cross-origin-resource-policy": resource, **_HEADERS}
 
     def _report(self, reason: str) -> None:

@@ -65,9 +65,12 @@ class Certificate:
         try:
             certificate = x509.load_pem_x509_certificate(self.certificate.read_bytes())
             subject = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
-        except (OSError, ValueError, x509.ExtensionNotFound):
+            found = subject.value.get_values_for_type(x509.DNSName)
+        except x509.ExtensionNotFound:  # an old one, whose only name is its subject
+            found = [str(name.value) for name in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
+        except (OSError, ValueError):
             return frozenset()
-        return frozenset(name.lower() for name in subject.value.get_values_for_type(x509.DNSName))
+        return frozenset(name.lower() for name in found)
 
 
 class RenewableTls:

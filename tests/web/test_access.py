@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 from collections.abc import Iterator
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -139,7 +140,7 @@ def test_a_site_that_may_embed_the_page_does_and_no_other() -> None:
         assert policy() == "cross-origin"
         assert policy(referer=f"{dashboard}/", sec_fetch_site="cross-site") == "cross-origin"
         assert policy(referer="https://evil.example/", sec_fetch_site="cross-site") == "same-origin"
-        assert policy(sec_fetch_site="cross-site") == "same-origin"  # a page may hide where it is
+        assert policy(sec_fetch_site="cross-site") == "cross-origin"  # dashboards hide where they are
     with served(camera) as page, client_of(page) as client:
         assert policy(referer=f"{dashboard}/") == "same-origin"
         assert client.get("/").headers["x-frame-options"] == "DENY"
@@ -172,6 +173,14 @@ def test_another_site_changes_nothing_and_gets_no_socket() -> None:
         changed = client.patch("/api/cameras/front-door", json={"rate": 9}, headers={"origin": own})
         assert changed.status_code == 200
         assert status_of_socket(page, "/ws/cameras/front-door", origin=own) == 101
+
+
+def test_the_log_names_the_client_behind_a_trusted_proxy_and_no_other(caplog: pytest.LogCaptureFixture) -> None:
+    for proxies, client_address in (([ip_network("127.0.0.1")], "203.0.113.9"), ([], "127.0.0.1")):
+        caplog.clear()
+        with served(Camera(), proxies=proxies) as page, client_of(page) as client:
+            client.get("/", headers={"host": "evil.example", "x-forwarded-for": "10.0.0.1, 203.0.113.9"})
+        assert f"refused: {client_address} asked" in caplog.text
 
 
 def test_a_refusal_waits_for_the_body_so_that_it_is_not_cut_off() -> None:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import socket
 import ssl
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from websockets.sync.client import connect
 
 from kpstream.errors import UsageError
@@ -112,6 +117,21 @@ def test_a_renewed_certificate_is_used_from_the_next_connection_on(tmp_path: Pat
         page.renew_certificate()
         assert [status(second, name) for name in ("first.example", "second.example")] == [421, 200]
         assert open_before.get(address).status_code == 200  # what is connected goes on
+
+
+def test_an_old_certificate_has_the_name_of_its_subject(tmp_path: Path) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Cams.example.org")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(days=1))
+        .sign(key, hashes.SHA256())
+        .public_bytes(serialization.Encoding.PEM)
+    )
+    (tmp_path / "old.pem").write_bytes(certificate)
+    assert Certificate(tmp_path / "old.pem").names() == {"cams.example.org"}
+    assert Certificate(tmp_path / "missing.pem").names() == frozenset()
+    assert Certificate().names() == frozenset()
 
 
 def test_a_certificate_that_cannot_be_used_is_told_in_one_line(tmp_path: Path) -> None:
