@@ -112,7 +112,7 @@ FLOORS: dict[str, str] = {
         "output retention room sampled sound tags timeline < audio coco csv_file events h264 jsonl live_sound "
         "window < mp4 packet_ring pausing pictures < clip video < clips segments < switched"
     ),
-    "site_file": "environment sections < delivery reading < rules",
+    "site_file": "environment functions sections < delivery < reading rules",
     "sources": (
         "altered deinterlace diagnosis hearing http jpegs live_clock numbering paced stall survey taken timeline "
         "tone_map < masked opening picture turned webcam < decoder < file stream < http_pictures"

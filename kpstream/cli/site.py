@@ -10,6 +10,7 @@ import typer
 
 from kpstream.cli.app import INTERRUPTED, app
 from kpstream.cli.page import own_token, renew_certificate, served_once_possible
+from kpstream.cli.rules import events_kept
 from kpstream.cli.signals import hangups_call, signals_handled
 from kpstream.cli.terminal import say, summary
 
@@ -18,8 +19,9 @@ from kpstream.cli.terminal import say, summary
 def run(file: Annotated[Path, typer.Argument(metavar="SITE.toml", help="Describes the cameras.")]) -> None:
     """Run several cameras for days, as a file describes them: SIGHUP reads it again, SIGTERM ends it whole."""
     from kpstream.camera.site import Site
-    from kpstream.camera.spec import SiteSpec
+    from kpstream.camera.spec import CameraSpec, SiteSpec, Watch
     from kpstream.cli.cores import draw_on_one_core
+    from kpstream.render import PoseAnnotator
     from kpstream.site_file import load
 
     plan = load(file)
@@ -32,16 +34,27 @@ def run(file: Annotated[Path, typer.Argument(metavar="SITE.toml", help="Describe
         new = load(file)
         if new.web != plan.web:
             say("what [web] says holds from the next start")
+        if new.delivery != plan.delivery:
+            say("where events are kept and delivered to is followed from the next start")
         return new.site
 
-    site = Site(
-        plan.site,
-        reread=read_again,
-        page=page,
-        on_end=lambda camera, stats: say(f"{camera.name}: {summary(stats)}"),
-    )
-    with signals_handled() as signals, hangups_call(site.reload), served_once_possible(page):
-        signals.stop = site.stop
-        site.run()
+    with events_kept(plan.delivery) as events:
+
+        def watch(camera: CameraSpec) -> Watch | None:
+            if not camera.rules.rules:
+                return None
+            pens = PoseAnnotator(draw=camera.drawing.parts, thickness=camera.drawing.thickness)
+            return events(camera.rules, camera.name, camera.model.keypoint_confidence, pens)
+
+        site = Site(
+            plan.site,
+            reread=read_again,
+            page=page,
+            on_end=lambda camera, stats: say(f"{camera.name}: {summary(stats)}"),
+            watch=watch,
+        )
+        with signals_handled() as signals, hangups_call(site.reload), served_once_possible(page):
+            signals.stop = site.stop
+            site.run()
     if signal.SIGINT in signals.caught:
         raise typer.Exit(INTERRUPTED)

@@ -116,9 +116,15 @@ def read_delivery(document: Mapping[str, Any], folder: Path) -> tuple[DeliveryPl
         The plan, only of use without faults; and a line for each fault.
     """
     sections, faults = read_events_sections(document)
+    plan, found = plan_delivery(sections, folder)
+    return plan, [*faults, *found]
+
+
+def plan_delivery(sections: Mapping[str, Any], folder: Path) -> tuple[DeliveryPlan, list[str]]:
+    """What the sections of a file say of it, as `read_delivery` does."""
     reading = _Reading(folder)
     plan = reading.plan(sections)
-    return plan, [*faults, *reading.faults]
+    return plan, reading.faults
 
 
 class _Reading:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import errno
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, urlsplit
@@ -14,6 +14,7 @@ from kpstream.camera.spec import CameraSpec, Recording, SiteSpec
 from kpstream.dispatch.dealer import Limits
 from kpstream.endpoints.opening import make_endpoint, read_key
 from kpstream.errors import KpstreamError, UsageError
+from kpstream.events import RuleSet, read_tables
 from kpstream.options import (
     EMBEDDED,
     DrawOptions,
@@ -29,7 +30,9 @@ from kpstream.options import (
 )
 from kpstream.redact import redact, remember_secrets, with_login_quoted
 from kpstream.sinks.output import STDOUT
+from kpstream.site_file.delivery import DeliveryPlan, plan_delivery
 from kpstream.site_file.environment import secret_in
+from kpstream.site_file.functions import function_named
 from kpstream.site_file.sections import faulty, read_sections
 from kpstream.sources.opening import is_address
 
@@ -97,6 +100,8 @@ class SitePlan:
     site: SiteSpec
     web: Web | None = None
     """None where no page is served."""
+    delivery: DeliveryPlan = field(default_factory=DeliveryPlan)
+    """Where events are kept and delivered to."""
 
 
 def load(path: Path) -> SitePlan:
@@ -136,7 +141,27 @@ class _Reading:
             self._fault("camera, jsonl", f"two cameras would write {path}: give each its own")
         limits = Limits(**written.get("limits", {}))
         web = written.get("web")
-        return SitePlan(SiteSpec(cameras, limits), None if web is None else self._web(web, written.get("record")))
+        page = None if web is None else self._web(web, written.get("record"))
+        rules = self._rules(written, [camera.name for camera in cameras])
+        cameras = tuple(replace(camera, rules=rules.of_camera(camera.name)) for camera in cameras)
+        return SitePlan(SiteSpec(cameras, limits), page, self._delivery(written))
+
+    def _rules(self, written: Keys, cameras: Sequence[str]) -> RuleSet:
+        """The zones, lines and rules of all cameras."""
+        rules, faults = read_tables(written, lambda name: function_named(name, self._folder))
+        self.faults += faults
+        for kind, found in (("zone", rules.zones.values()), ("line", rules.lines.values()), ("rule", rules.rules)):
+            for each in found:
+                for name in sorted(set(each.cameras) - set(cameras)):
+                    self._fault(f"{kind} {each.name}, cameras", f"there is no camera {name}")
+        return rules
+
+    def _delivery(self, written: Keys) -> DeliveryPlan:
+        plan, faults = plan_delivery(written, self._folder)
+        self.faults += faults
+        if plan.delivers and plan.events.folder is None:
+            self._fault("[events] folder", "what is delivered is kept until it arrives: say where")
+        return plan
 
     def _camera(self, written: Keys, site: Keys) -> CameraSpec:
         place = f"camera {written['name']}, "

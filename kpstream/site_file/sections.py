@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic_core import ErrorDetails
 
 from kpstream.errors import UsageError
+from kpstream.events.tables import TABLES
 from kpstream.options import (
     DeclaredOption,
     DrawOptions,
@@ -212,6 +213,8 @@ _SITE = _section(
     limits=_key(_LIMITS, "what all cameras share"),
     record=_key(_RECORD, "recording"),
     web=_key(_WEB, "the page"),
+    **_EVENTS_KEYS,
+    **{name: _key(list[Any], f"one [[{name}]] for each") for name in TABLES},
     camera=(list[_CAMERA], Field(description="one [[camera]] for each camera", min_length=1)),  # type: ignore[valid-type]
 )
 
