@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from kpstream.cli.terminal import say, show_link, stderr
 from kpstream.errors import UsageError
-from kpstream.options import TOKEN_VARIABLE, PageOptions, parse_listen
+from kpstream.options import TOKEN_VARIABLE, PageOptions, in_file, parse_listen
 
 if TYPE_CHECKING:
     from kpstream.web import BrowserCamera, Page
@@ -106,4 +106,4 @@ def renew_certificate(page: Page) -> None:
     try:
         page.renew_certificate()
     except UsageError as error:
-        say(f"warning: {error} - the page keeps the certificate that it has")
+        say(f"warning: {in_file(str(error))} - the page keeps the certificate that it has")

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 
 from kpstream.errors import UsageError
+from kpstream.options import in_file
 from kpstream.redact import redact
 from kpstream.web.serving import Page
 
@@ -55,7 +56,7 @@ class PageStarter:
         except UsageError as error:
             if str(error) != self._trouble:
                 self._trouble = str(error)
-                _log.warning("no page yet: %s - tried again until it can be served", redact(error))
+                _log.warning("no page yet: %s - tried again until it can be served", in_file(redact(error)))
             return False
         self._on_started()
         return True
