@@ -98,7 +98,7 @@ FLOORS: dict[str, str] = {
         "view"
     ),
     "pipeline": "background damage freeze memory renderer reorder splice wall_clock < capture pacing < pipeline",
-    "recorded": "locking plan redraw rule_check < journal rule_report < job < archive",
+    "recorded": "locking < journal < inputs < plan redraw rule_check < rule_report < job < archive",
     "recorded/archive": (
         "faults inputs schema shard < ledger probe < estimate intake order < publish summary < place work "
         "< pool report < driver"
@@ -115,7 +115,7 @@ FLOORS: dict[str, str] = {
     "site_file": "environment functions sections < delivery < reading rules",
     "sources": (
         "altered deinterlace diagnosis hearing http jpegs live_clock numbering paced stall survey taken timeline "
-        "tone_map < masked opening picture turned webcam < decoder < file stream < http_pictures"
+        "tone_map < masked opening picture turned webcam < decoder < file stream < http_pictures sequence"
     ),
     "testing": "fakes scripted_server",
     "tracking": (

@@ -35,7 +35,13 @@ if TYPE_CHECKING:
     ruling=RulesOptions,
 )
 def annotate(
-    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT...", help="Video files.")],
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="INPUT...",
+            help="Video files or addresses of some, - for a pipe, a folder of pictures or shot%04d.png.",
+        ),
+    ],
     *,
     part: PartOptions,
     outputs: OutputOptions,
@@ -51,6 +57,7 @@ def annotate(
     from kpstream.cli.cores import draw_on_one_core
     from kpstream.dispatch.sampling import EveryNth, make_sampling
     from kpstream.endpoints.opening import answer_identity, make_endpoint
+    from kpstream.recorded.inputs import parse_input
     from kpstream.recorded.job import Asking, RecordedJob, Span
     from kpstream.recorded.plan import Encoding, Outputs, plan_jobs
     from kpstream.render import PoseAnnotator
@@ -61,7 +68,7 @@ def annotate(
     if poses is None:
         make_endpoint(model).close()  # what would refuse it is told before anything is opened or made
     jobs = plan_jobs(
-        inputs,
+        [parse_input(text) for text in inputs],
         Outputs(
             outputs.output, outputs.jsonl, outputs.coco, outputs.csv, outputs.frames, coco_frames=outputs.coco_frames
         ),
@@ -69,6 +76,7 @@ def annotate(
         overwrite=outputs.overwrite,
         reads=[path for path in (poses, ruling.rules) if path is not None],
         deinterlace=not part.no_deinterlace,
+        frame_rate=part.frame_rate,
     )
     draw_on_one_core()
     if poses is not None:
@@ -80,7 +88,7 @@ def annotate(
             sampling = EveryNth(part.every) if part.every else make_sampling(requests)
             asking = Asking(sampling, model.filters, requests.max_in_flight, left)
             endpoint, made_of = make_endpoint(model), answer_identity(model)
-            watched = watch(job.path.stem, model.keypoint_confidence, annotator)
+            watched = watch(job.name.stem, model.keypoint_confidence, annotator)
             work = RecordedJob(
                 job,
                 endpoint,
@@ -98,7 +106,7 @@ def annotate(
 
 
 def _check_together(
-    inputs: list[Path], part: PartOptions, outputs: OutputOptions, requests: RequestOptions, ruling: RulesOptions
+    inputs: list[str], part: PartOptions, outputs: OutputOptions, requests: RequestOptions, ruling: RulesOptions
 ) -> None:
     if outputs.output is None and not (
         outputs.jsonl or outputs.coco or outputs.csv or outputs.frames or ruling.is_written
@@ -120,6 +128,10 @@ def _check_together(
 
 def _annotate(work: RecordedJob, job: Job, span: Span) -> None:
     """Annotate one video, and tell of it."""
+    from kpstream.recorded.inputs import is_read_once
+
+    if is_read_once(job.path):
+        say(f"{job.name}: a pipe is read once, so no journal is kept: an interrupted run begins anew")
     prospect = work.open()
     if prospect.changed:
         say(f"{job.journal} is of another run (changed: {', '.join(prospect.changed)}): begins anew")
@@ -147,7 +159,7 @@ def _say_what_was_done(job: Job, stats: Stats) -> None:
     if stats.rendered or stats.requests:
         # of recorded video every request without an answer is told, also where the frame was asked about again
         counted = replace(stats, lost=stats.requests - stats.answered)
-        say(f"{(stats.rendered and str(job.outputs)) or job.path.name}: {summary(counted)}")
+        say(f"{(stats.rendered and str(job.outputs)) or job.name.name}: {summary(counted)}")
 
 
 def _redraw(job: Job, span: Span, annotator: Annotator, poses: Path, skeleton: Path | None) -> None:

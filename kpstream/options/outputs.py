@@ -50,6 +50,10 @@ class PartOptions:
         Path | None,
         Option("Draw or export these again, without one request.", metavar="POSES.jsonl", flags=("--from",)),
     ] = None
+    frame_rate: Annotated[
+        float | None,
+        Option("Pictures per second of a sequence of pictures.", metavar="R", min=0.01, shown_default="25"),
+    ] = None
     no_deinterlace: Annotated[bool, Option("Leave interlaced pictures as they are.", flags=("--no-deinterlace",))] = (
         False
     )

@@ -12,10 +12,10 @@ from kpstream.entities import Filters, Scene, Stats
 from kpstream.errors import BudgetSpent, EndpointUnavailable, KpstreamError, UsageError
 from kpstream.interfaces import Annotator, Endpoint, SceneRules
 from kpstream.pipeline import Pipeline, held_frames
-from kpstream.recorded.journal import FileJournal, fingerprint
+from kpstream.recorded.inputs import Recording, identity_of
+from kpstream.recorded.journal import FileJournal
 from kpstream.recorded.plan import Job
 from kpstream.render import PoseAnnotator
-from kpstream.sources.file import VideoFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ class RecordedJob:
         self._rules = rules
         self._gate_rules = tuple(gate_rules)
         self._journal: FileJournal | None = None
-        self._video: VideoFile | None = None
+        self._video: Recording | None = None
         self._pipeline: Pipeline | None = None
         self.stopped = False
         """Whether it was ended early by `stop`."""
@@ -136,7 +136,7 @@ class RecordedJob:
         changed: tuple[str, ...] = ()
         if job.journal is not None:
             self._journal = FileJournal(
-                job.journal, {"input": fingerprint(job.path), **_pictures(job), **self._made_of}
+                job.journal, {"input": identity_of(job.path), **_pictures(job), **self._made_of}
             )
             changed = tuple(self._journal.open())
         duration = span.of(video.duration)

@@ -12,6 +12,7 @@ from typing import Literal
 from kpstream.errors import UsageError
 from kpstream.interfaces import Sink
 from kpstream.pipeline.background import Background
+from kpstream.recorded.inputs import Input, Recording, is_read_once, name_of, open_input
 from kpstream.sinks.audio import AudioSource
 from kpstream.sinks.coco import CocoSink
 from kpstream.sinks.csv_file import CsvSink
@@ -20,7 +21,6 @@ from kpstream.sinks.output import STDOUT, check_apart, check_writable, sink_erro
 from kpstream.sinks.pictures import PictureFolder
 from kpstream.sinks.sampled import SampledOnly
 from kpstream.sinks.video import VideoSink
-from kpstream.sources.file import VideoFile
 
 JOURNAL_SUFFIX = ".journal"
 
@@ -66,17 +66,27 @@ class Encoding:
 class Job:
     """One recorded input, and what is made of it."""
 
-    path: Path
+    path: Input
     outputs: Outputs
     encoding: Encoding = Encoding()
     deinterlace: bool = True
     """Whether interlaced pictures are made whole."""
+    frame_rate: float | None = None
+    """Pictures per second, where they are single pictures that do not say it; None for 25."""
+
+    @property
+    def name(self) -> Path:
+        """What the input is called, with its folders where it has some."""
+        return name_of(self.path)
 
     @property
     def journal(self) -> Path | None:
-        """Where its answers are kept until it is done: beside the first output; None where all goes to stdout."""
+        """Where its answers are kept until it is done: beside the first output.
+
+        None where all goes to stdout, and for what cannot be read a second time.
+        """
         first = next(iter(self.outputs.places()), None)
-        return None if first is None else first.with_name(first.name + JOURNAL_SUFFIX)
+        return None if first is None or is_read_once(self.path) else first.with_name(first.name + JOURNAL_SUFFIX)
 
     def check(self) -> None:
         """See that everything can be written; leaves nothing behind.
@@ -92,7 +102,7 @@ class Job:
         if self.outputs.frames is not None:
             PictureFolder(self.outputs.frames).check()
 
-    def open(self, start: float = 0.0, end: float = inf) -> VideoFile:
+    def open(self, start: float = 0.0, end: float = inf) -> Recording:
         """Open the input; blocks.
 
         Args:
@@ -102,9 +112,16 @@ class Job:
         Raises:
             SourceOpenError: It is no video that can be read.
         """
-        return VideoFile(self.path, start=start, end=end, deinterlace=self.deinterlace)
+        return open_input(
+            self.path,
+            start,
+            end,
+            deinterlace=self.deinterlace,
+            with_sound=self.encoding.audio and is_read_once(self.path),
+            frame_rate=self.frame_rate,
+        )
 
-    def make_sinks(self, video: VideoFile) -> list[Sink]:
+    def make_sinks(self, video: Recording) -> list[Sink]:
         """The sinks; none of them has written anything yet.
 
         Args:
@@ -113,7 +130,8 @@ class Job:
         outputs, encoding = self.outputs, self.encoding
         sinks: list[Sink] = []
         if outputs.video is not None:
-            audio = AudioSource(self.path, video.start_pts) if encoding.audio and video.has_audio else None
+            has_sound = encoding.audio and video.has_audio and not is_read_once(self.path)
+            audio = AudioSource(self.path, video.start_pts) if has_sound else None
             sink = VideoSink(
                 outputs.video,
                 crf=encoding.crf,
@@ -135,13 +153,14 @@ class Job:
 
 
 def plan_jobs(
-    inputs: Sequence[Path],
+    inputs: Sequence[Input],
     wanted: Outputs,
     encoding: Encoding,
     *,
     overwrite: bool,
     reads: Iterable[Path] = (),
     deinterlace: bool = True,
+    frame_rate: float | None = None,
 ) -> list[Job]:
     """What is made of each input, checked as a whole.
 
@@ -154,6 +173,7 @@ def plan_jobs(
         overwrite: Whether files that are there may be replaced.
         reads: Other files that are read.
         deinterlace: Whether interlaced pictures are made whole.
+        frame_rate: Pictures per second of inputs that are single pictures; None for 25.
 
     Raises:
         UsageError: Two outputs would be one file, an output is an input, or it is there already.
@@ -161,13 +181,13 @@ def plan_jobs(
         SourceOpenError: One of several inputs is no video.
     """
     several = len(inputs) > 1
-    names = _names(inputs)
+    names = _names([name_of(given) for given in inputs])
     jobs = [
-        Job(path, _for_one(name, wanted, folders=several), encoding, deinterlace)
-        for path, name in zip(inputs, names, strict=True)
+        Job(given, _for_one(name, wanted, folders=several), encoding, deinterlace, frame_rate)
+        for given, name in zip(inputs, names, strict=True)
     ]
     writes = [path for job in jobs for path in job.outputs.places()]
-    check_apart([*inputs, *reads], writes)
+    check_apart([*(given for given in inputs if isinstance(given, Path)), *reads], writes)
     for job in jobs:
         unfinished = job.journal is not None and job.journal.exists()  # the outputs are those of an interrupted run
         for path in job.outputs.places():
@@ -177,7 +197,7 @@ def plan_jobs(
         _make_folders(wanted.places(), {path.parent for path in writes})
     for job in jobs:
         job.check()
-        if several:
+        if several and not is_read_once(job.path):
             job.open().close()  # the last one's fault is known before the first one's requests are spent
     return jobs
 

@@ -17,6 +17,7 @@ from kpstream.sources.http import USUAL_ACCESS, HttpAccess
 from kpstream.sources.http_pictures import open_pictures
 from kpstream.sources.opening import in_small_letters, is_address, understood
 from kpstream.sources.paced import Paced
+from kpstream.sources.sequence import PictureSequence, open_sequence
 from kpstream.sources.stream import Stream
 from kpstream.sources.webcam import Webcam
 
@@ -43,11 +44,13 @@ def open_source(
 
     Args:
         reference: A camera's number (``0``), its path (``/dev/video0``), an address (``rtsp://…``, ``http(s)://…``
-            of MJPEG, a snapshot, HLS or a file), or the path of a file. What has an end is recorded, all else is live.
+            of MJPEG, a snapshot, HLS or a file), the path of a file, or a sequence of pictures: a folder,
+            ``shot%04d.png``, an animated WebP. What has an end is recorded, all else is live.
         paced: Play recorded video as if it came from a camera: a live source then, that drops what comes late.
         loop: Begin paced video again at its end, for ever.
         size: (width, height), asked of a webcam.
-        frame_rate: Frames per second: asked of a webcam, or how often a snapshot is asked for.
+        frame_rate: Frames per second: asked of a webcam, how often a snapshot is asked for, or of a sequence of
+            pictures.
         rtsp_transport: How RTSP carries its data. None: TCP, and UDP where the camera refuses it.
         timeout: Seconds that a camera or a server may be silent; None learns them from its own pace.
         with_sound: Let the frames of what is live, or played as if it were, have its sound, for who records it.
@@ -78,8 +81,9 @@ def open_source(
             open_file,
         )
     else:
-        source = open_file(reference if isinstance(reference, Path) else text)
-    return Paced(source, loop=loop) if paced and isinstance(source, VideoFile) else source
+        path = reference if isinstance(reference, Path) else Path(text)
+        source = open_sequence(path, frame_rate=frame_rate) or open_file(reference if path is reference else text)
+    return Paced(source, loop=loop) if paced and isinstance(source, VideoFile | PictureSequence) else source
 
 
 def _open_address(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import stat
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -63,7 +64,7 @@ class VideoFile:
     at its cut.
 
     Args:
-        path: Where it is.
+        path: Where it is; ``-`` is standard input. A pipe is read from its beginning, and once.
         start: The first frame at or after this pts is the first to be given; those before it are counted.
         end: The first frame at or after this pts is not given any more.
         with_sound: Let frames have the sound, as those of a live source; who works on the whole reads it from the file.
@@ -85,7 +86,7 @@ class VideoFile:
         with_sound: bool = False,
         deinterlace: bool = True,
     ) -> None:
-        self.name = redact(path)
+        self.name = "standard input" if path == "-" else redact(path)
         """The path as given, without any password."""
         self.frame_size = (0, 0)
         """(width, height) of the first frame, the way it is seen."""
@@ -101,7 +102,8 @@ class VideoFile:
         self.taken = Taken()
         """When and where it was taken, as it says itself."""
         remote = is_address(str(path))
-        self._reference = str(path) if remote else f"file:{path}"
+        self._reference = "pipe:0" if path == "-" else str(path) if remote else f"file:{path}"
+        self._is_pipe = is_pipe(path)
         self._options = {"reconnect": "1"} if remote else {}
         self._timeout = _TIMEOUT if remote else None
         self._deinterlace = deinterlace
@@ -244,7 +246,7 @@ class VideoFile:
 
     def _go_to(self, position: float, first: VideoFrame) -> None:
         """Stand before the first frame at or after ``position``; the file was just opened, and ``first`` decoded."""
-        found = self._survey(position, first)
+        found = Survey() if self._is_pipe else self._survey(position, first)
         landed = any(self._land(entry, found, position) for entry in found.entries)
         if found.entries and not landed:
             self._pending = self._first(self._begin())
@@ -280,6 +282,16 @@ class VideoFile:
         width, height = self.frame_size
         state = "closed" if self._decoder is None else f"{self._given} frames read"
         return f"<VideoFile {self.name}: {width}x{height}, {state}>"
+
+
+def is_pipe(path: str | Path) -> bool:
+    """Whether a path can be read only once, and not from any place: a pipe, or ``-`` for standard input."""
+    if path == "-":
+        return True
+    try:
+        return not is_address(str(path)) and stat.S_ISFIFO(Path(path).stat().st_mode)
+    except (OSError, ValueError):
+        return False
 
 
 def _stamp(decoded: VideoFrame) -> int | None:

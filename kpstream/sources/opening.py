@@ -187,7 +187,7 @@ def explain(error: BaseException, reference: str, timeout: float | None) -> str:
 
 def shown(reference: str) -> str:
     """The reference as its user wrote it."""
-    return reference.removeprefix("file:")
+    return "standard input" if reference == "pipe:0" else reference.removeprefix("file:")
 
 
 def _pictures_of(container: InputContainer, name: str) -> VideoStream | None:

@@ -37,7 +37,7 @@ def test_a_job_asks_about_every_frame_and_leaves_no_journal(job: Job) -> None:
     assert (stats.rendered, stats.answered) == (FRAMES, FRAMES)
     assert job.outputs.jsonl is not None
     assert len(job.outputs.jsonl.read_text().splitlines()) == FRAMES
-    assert not list(job.path.parent.glob("*.journal"))
+    assert not list(job.outputs.jsonl.parent.glob("*.journal"))
 
 
 def test_a_job_whose_requests_are_spent_goes_on_where_it_stopped(job: Job) -> None:

@@ -85,7 +85,7 @@ class _FileHandler(BaseHTTPRequestHandler):
         super().__init__(*request)
 
     def do_GET(self) -> None:
-        path = self._folder / self.path.lstrip("/")
+        path = self._folder / self.path.partition("?")[0].lstrip("/")
         if not path.is_file():
             self.send_error(404)
             return

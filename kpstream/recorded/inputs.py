@@ -1,0 +1,86 @@
+"""What recorded work is done on: files, addresses, pipes, and pictures in a row."""
+
+from __future__ import annotations
+
+import hashlib
+from math import inf
+from pathlib import Path, PurePosixPath
+from urllib.parse import unquote, urlsplit
+
+from kpstream.recorded.journal import fingerprint
+from kpstream.redact import redact
+from kpstream.sources.file import VideoFile, is_pipe
+from kpstream.sources.opening import in_small_letters, is_address, understood
+from kpstream.sources.sequence import PictureSequence, open_sequence
+
+Input = Path | str
+"""A path, an address, or ``-`` for standard input."""
+Recording = VideoFile | PictureSequence
+
+
+def parse_input(text: str) -> Input:
+    """What a user named: an address stays a text, for a path would lose one of its slashes."""
+    if is_address(text):
+        return in_small_letters(understood(text))
+    return text if text == "-" else Path(text)
+
+
+def name_of(given: Input) -> Path:
+    """The name that outputs are called by, with its folders where it has some."""
+    if isinstance(given, Path):
+        return given
+    if given == "-":
+        return Path("stdin")
+    parts = urlsplit(given)
+    return Path(unquote(PurePosixPath(parts.path).name) or parts.hostname or "video")
+
+
+def is_read_once(given: Input) -> bool:
+    """Whether it can be read only once: a pipe."""
+    return is_pipe(given)
+
+
+def identity_of(given: Input) -> str:
+    """What tells one input from another without reading all of it.
+
+    Raises:
+        SourceOpenError: It cannot be read.
+    """
+    if isinstance(given, str):
+        return redact(given.partition("?")[0])  # the rest of an address may be a signature, new each time
+    if given.is_file():
+        return fingerprint(given)
+    folder = given if given.is_dir() else given.parent
+    digest = hashlib.sha256(str(given.name).encode())
+    for file in sorted(folder.iterdir()):
+        digest.update(f"{file.name} {file.stat().st_size}\n".encode())
+    return f"pictures, {digest.hexdigest()[:32]}"
+
+
+def open_input(
+    given: Input,
+    start: float = 0.0,
+    end: float = inf,
+    *,
+    deinterlace: bool = True,
+    with_sound: bool = False,
+    frame_rate: float | None = None,
+) -> Recording:
+    """Open an input; blocks.
+
+    Args:
+        given: What is opened.
+        start: The first frame at or after this pts is the first to be given.
+        end: The first frame at or after this pts is not given any more.
+        deinterlace: Whether interlaced pictures are made whole.
+        with_sound: Give the sound beside the pictures.
+        frame_rate: Pictures per second of a sequence of pictures; None for 25.
+
+    Raises:
+        SourceOpenError: It cannot be opened.
+    """
+    if isinstance(given, Path):
+        pictures = open_sequence(given, frame_rate=frame_rate, start=start, end=end)
+        if pictures is not None:
+            return pictures
+    return VideoFile(given, start=start, end=end, deinterlace=deinterlace, with_sound=with_sound)
