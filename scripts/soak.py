@@ -2,7 +2,7 @@
 """Let ``kpstream live`` run for a while with faults at every joint, and tell what it did: a table and a plot.
 
     python3 scripts/soak.py --minutes 30 --seed 1 --kills 30     what the README shows
-    python3 scripts/soak.py --fault-table fault_table.jsonl      print what tests/rig/test_faults.py has measured
+    python3 scripts/soak.py --fault-table fault_table.jsonl      print what the fault tests of the rig have measured
 
 The camera is an RTSP server, the endpoint replays the sample's poses, and a network that fails stands before each; they
 need what tests/rig/install.sh installs. The same seed gives the same faults. Results go to --output.
@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--kills", type=int, default=0, help="recordings to kill, one after another, after the soak")
     parser.add_argument("--output", type=Path, default=Path("out/soak"), help="folder for soak.md, soak.png, soak.json")
-    parser.add_argument("--fault-table", type=Path, help="print this file of tests/rig/test_faults.py, and end")
+    parser.add_argument("--fault-table", type=Path, help="print this file of the rig's fault tests, and end")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that whatever was started is ended
     enter()

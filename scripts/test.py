@@ -4,8 +4,8 @@
 Needs only Python 3.11 or newer. With KPSTREAM_RIG=1 the tests in tests/rig/ run too; they need real parts, which
 tests/rig/install.sh installs on Debian.
 
-The tests marked `quiet` run first, one by one. The others run in several processes, because most of them wait more than
-they compute, and lint and types are checked beside them; ``-n0`` among the arguments runs them one by one, too.
+The tests marked `quiet` run first, one for each of two cores. The others run in more processes, because most of them
+wait more than they compute, and lint and types are checked beside them. ``-n0`` among the arguments runs one by one.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ CHECKS = {
     "ruff format": ["ruff", "format", "--check", "."],
     "mypy --strict": ["mypy"],
 }
-WORKERS = min(8, max(4, 2 * (os.cpu_count() or 1)))
+_CORES = os.cpu_count() or 1
+_QUIET_WORKERS, _WORKERS = min(2, _CORES), min(8, max(4, 2 * _CORES))
+_BY_FILE = ["--dist", "loadfile", "--no-loadscope-reorder"]
 NO_TESTS = 5
 """Pytest's exit status where its arguments select no test."""
 
@@ -57,12 +59,12 @@ def run_pytest(arguments: list[str]) -> tuple[int, str]:
 
 def main() -> None:
     enter()
-    alone, summary = run_pytest(["-m", "quiet", *sys.argv[1:]])
+    quiet, summary = run_pytest(["-m", "quiet", "-n", str(_QUIET_WORKERS), *_BY_FILE, *sys.argv[1:]])
     print(summary, end="", flush=True)
     checks = [Check(name, module) for name, module in CHECKS.items()]
-    together, summary = run_pytest(["-m", "not quiet", "-n", str(WORKERS), "--dist", "loadgroup", *sys.argv[1:]])
+    others, summary = run_pytest(["-m", "not quiet", "-n", str(_WORKERS), *_BY_FILE, *sys.argv[1:]])
     failed = [check.name for check in checks if check.failed()]
-    if {alone, together} not in ({0}, {0, NO_TESTS}):
+    if {quiet, others} not in ({0}, {0, NO_TESTS}):
         failed.append("pytest")
     print(summary, end="", flush=True)
     sys.exit(f"failed: {', '.join(failed)}" if failed else None)

@@ -17,10 +17,11 @@ settings.load_profile("kpstream")
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "rig: needs a real part (server, screen, camera, browser, other languages)")
-    config.addinivalue_line("markers", "quiet: measures times or rates, so nothing else may run meanwhile")
+    config.addinivalue_line("markers", "quiet: measures times or rates, so little else may run meanwhile")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: "rig" not in item.keywords)  # what waits longest begins first
     if os.environ.get("KPSTREAM_RIG") == "1":
         return
     skip = pytest.mark.skip(reason="needs real parts; KPSTREAM_RIG=1 runs it where tests/rig/install.sh ran")

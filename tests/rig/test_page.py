@@ -362,6 +362,7 @@ def test_a_lost_network_comes_back(serve: Serve, look: Look) -> None:
         assert screen.state() == "live"
 
 
+@pytest.mark.quiet
 def test_the_camera_of_the_device_is_a_source(serve: Serve, screen: Screen) -> None:
     device = BrowserCamera(timeout=10)
     screen.tab.goto(serve(NumberedCamera("one"), browser_camera=device).url)

@@ -69,6 +69,7 @@ class TestContract(SourceContract):
         return lambda: open_source(camera.url)
 
 
+@pytest.mark.quiet
 @pytest.mark.parametrize("transport", ["tcp", "udp"])
 @pytest.mark.parametrize("codec", ["h264", "h265", "mjpeg"])
 def test_pictures_come_whole_fresh_and_at_their_true_times(codec: str, transport: Literal["tcp", "udp"]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = [pytest.mark.rig, pytest.mark.quiet]
+pytestmark = pytest.mark.rig
 
 REPOSITORY = Path(__file__).parents[2]
 MACHINE = Path(os.environ.get("KPSTREAM_RIG_HOME", REPOSITORY / ".rig")) / "webcam"
