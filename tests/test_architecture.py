@@ -101,7 +101,7 @@ FLOORS: dict[str, str] = {
     "recorded": "locking < journal < inputs < plan redraw rule_check < rule_report < job < archive",
     "recorded/archive": (
         "faults inputs schema shard < ledger probe < estimate intake order < publish summary < place work "
-        "< pool report < driver"
+        "< pool report < driver remote < ray_pool"
     ),
     "server": (
         "faults serving < bodies image_urls keys parameters request_picture < answers < management < inference "
@@ -149,6 +149,7 @@ LIBRARIES: dict[str, set[str]] = {
         "web",
         "wire",
     },
+    "ray": {"recorded"},
     "sqlite3": {"delivery", "recorded"},
     "apprise": {"delivery"},
     "paho": {"delivery"},

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from kpstream.recorded.archive.ledger import Ledger
     from kpstream.recorded.archive.order import ArchiveOrder
     from kpstream.recorded.archive.place import ArchivePlace
+    from kpstream.recorded.archive.pool import FilePool
 
 _ERRORS: dict[str, type[KpstreamError]] = {
     "budget": BudgetSpent,
@@ -147,10 +148,8 @@ def _run(
     order: ArchiveOrder, place: ArchivePlace, found: FoundInputs, ledger: Ledger, archiving: ArchiveOptions
 ) -> None:
     from kpstream.cli.cores import draw_on_one_core
-    from kpstream.dispatch.grant_queue import GrantQueue
     from kpstream.recorded.archive.driver import Driver
     from kpstream.recorded.archive.place import begin, check_targets, done_elsewhere, survey
-    from kpstream.recorded.archive.pool import LocalPool
 
     is_new = begin(ledger, place, order, again=archiving.again)
     known = {} if archiving.again else {**done_elsewhere(place, order), **ledger.records()}
@@ -159,22 +158,39 @@ def _run(
     check_targets(place, order, stock, is_new=is_new)
     limits = _limits(order, place, archiving, len(stock.records))
     ledger.note(max_requests="" if limits.max_requests is None else str(limits.max_requests))
-    queue = GrantQueue(_rate(order, place, archiving), limits.max_requests, int(ledger.fact("booked") or 0))
     draw_on_one_core()
+    pool = _pool(order, place, archiving, has_work=bool(stock.todo), spent=int(ledger.fact("booked") or 0))
     with archive_progress() as progress, signals_handled() as signals:
         driver = Driver(
             ledger,
             stock,
-            LocalPool(order, queue),
+            pool,
             into=place.into,
             scratch=place.scratch,
-            kinds=order.outputs,
             limits=limits,
             on_figures=progress.show,
         )
         signals.stop = driver.stop
         driver.run()
     _finish(place, ledger, stock, driver)
+
+
+def _pool(
+    order: ArchiveOrder, place: ArchivePlace, archiving: ArchiveOptions, *, has_work: bool, spent: int
+) -> FilePool:
+    """Where files are worked on: in this process, or by Ray, which is not started for nothing."""
+    from kpstream.dispatch.grant_queue import GrantQueue
+    from kpstream.recorded.archive.pool import LocalPool
+
+    rate, budget = _rate(order, place, archiving), place.shard.budget(order.requests.max_requests)
+    workers = archiving.workers if archiving.workers is not None else (1 if archiving.on is None else 0)
+    if not has_work or (workers == 1 and archiving.on is None):
+        return LocalPool(order, GrantQueue(rate, budget, spent))
+    try:
+        from kpstream.recorded.archive.ray_pool import RayPool
+    except ImportError:
+        raise UsageError("more than one needs Ray: pip install 'kpstream[archive]'", option="workers") from None
+    return RayPool(order, rate=rate, max_requests=budget, spent=spent, workers=workers or None, address=archiving.on)
 
 
 def _limits(order: ArchiveOrder, place: ArchivePlace, archiving: ArchiveOptions, files: int) -> Limits:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 from kpstream.options.declared import Option
-from kpstream.options.units import parse_share
+from kpstream.options.units import parse_share, parse_workers
 
 _work = partial(Option, panel="Work")
 
@@ -37,6 +37,20 @@ class ArchiveOptions:
             min=0.001,
             shown_default="20 for the hosted service, else no limit",
         ),
+    ] = None
+    workers: Annotated[
+        int | None,
+        _work(
+            "Files at once; 1 works in this process, more need the extra kpstream\\[archive]; auto: the cores.",
+            metavar="N|auto",
+            shown_default="1; with --on auto",
+            parse=parse_workers,
+        ),
+    ] = None
+    """0 for as many as there are cores; None where nobody said."""
+    on: Annotated[
+        str | None,
+        _work("Work on this Ray cluster, from one of its nodes: its address, or auto.", metavar="ADDRESS"),
     ] = None
     retry_failed: Annotated[bool, _work("Try again what failed.", flags=("--retry-failed",))] = False
     again: Annotated[bool, _work("Everything anew, also with other settings.", flags=("--again",))] = False

@@ -48,6 +48,19 @@ def parse_side(text: str | float) -> int | None:
     return int(text)
 
 
+def parse_workers(text: str | float) -> int:
+    """A number from 1; 0 for ``auto``.
+
+    Raises:
+        ValueError: It is neither.
+    """
+    if str(text).strip().lower() == "auto":
+        return 0
+    if not re.fullmatch(r"[1-9]\d{0,5}", str(text).strip(), re.ASCII):
+        raise ValueError(f"{text!s:.40} is no number of workers: give 1 or more, or auto")
+    return int(text)
+
+
 def parse_share(text: str | float) -> tuple[float, bool]:
     """A number, or a percentage, and whether it is one: ``3``, ``5%``.
 

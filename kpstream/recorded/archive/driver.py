@@ -69,7 +69,6 @@ class Driver:
         pool: Where files are worked on.
         into: The place of the outputs.
         scratch: A folder for what is under way, with the journals.
-        kinds: Which outputs are made.
         limits: When to take no more files.
         on_figures: Told several times a second how it is doing.
         clock: Monotonic seconds.
@@ -83,7 +82,6 @@ class Driver:
         *,
         into: Path,
         scratch: Path,
-        kinds: tuple[str, ...],
         limits: Limits = Limits(),
         on_figures: Callable[[Figures], None] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
@@ -92,7 +90,7 @@ class Driver:
         self._records = stock.records
         self._stock = stock
         self._pool = pool
-        self._into, self._scratch, self._kinds = into, scratch, kinds
+        self._into, self._scratch = into, scratch
         self._limits = limits
         self._on_figures = on_figures
         self._clock = clock

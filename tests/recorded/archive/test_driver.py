@@ -102,7 +102,6 @@ class Run:
                 self.pool,
                 into=self.folder,
                 scratch=self.folder / "journals",
-                kinds=("jsonl",),
                 limits=limits,
                 on_figures=self.figures.append,
                 clock=self.clock,

@@ -1,0 +1,198 @@
+"""A pool of worker processes by Ray Core, on this machine or on a cluster: a fresh process a file.
+
+On one machine it listens on loopback alone, without dashboard and statistics, and its object store is as small as it
+can be. Nothing that matters lies in it: whatever of it dies, the ledger and the journals have the truth.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from kpstream import __version__
+from kpstream.errors import KpstreamError, UsageError
+from kpstream.recorded.archive.order import ArchiveOrder
+from kpstream.recorded.archive.pool import WorkerDied
+from kpstream.recorded.archive.work import FileResult, FileTask, Progress
+
+os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+os.environ.setdefault("RAY_DEDUP_LOGS", "0")
+os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+
+import ray
+from ray.exceptions import RayActorError, RayError, RayTaskError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from kpstream.recorded.archive.remote import RequestDealer, annotate_file
+
+_remote: Any = ray.remote  # declared too narrowly for what it takes
+_nodes: Any = ray.nodes
+_resources: Any = ray.cluster_resources
+_OBJECT_STORE = 80 * 2**20
+"""Bytes: Ray takes no less than 75 MiB."""
+_MAX_ASKING = 10_000
+"""Workers that may wait for a grant at once."""
+
+
+class RayPool:
+    """Works on as many files at once as it has workers. Used by one thread; `stop` by any.
+
+    Args:
+        order: What is made of each file.
+        rate: Requests a second, all workers together; infinite for no limit.
+        max_requests: The budget; None for none.
+        spent: What is booked already.
+        workers: How many; None for as many as the machine, or the cluster, has cores.
+        address: Of a cluster; None for this machine alone.
+
+    Raises:
+        UsageError: The cluster cannot be reached, or runs other versions.
+    """
+
+    def __init__(
+        self,
+        order: ArchiveOrder,
+        *,
+        rate: float,
+        max_requests: int | None,
+        spent: int,
+        workers: int | None = None,
+        address: str | None = None,
+    ) -> None:
+        _start(workers, address)
+        self.size = workers or int(_resources().get("CPU", 1))
+        """How many files it works on at once."""
+        self._rate, self._max_requests = rate, max_requests
+        self._reserved: int | None = None if max_requests is None else spent
+        self._spent = spent
+        self._order = ray.put(order)
+        self._dealer = self._make_dealer()
+        # a process that has had a file ends with it, so that nothing that leaks can pile up
+        self._annotate = _remote(max_calls=1, max_retries=0, num_cpus=1)(annotate_file)
+        self._under_way: dict[Any, str] = {}
+        self._progress: Mapping[str, Progress] = {}
+        self._to_stop = self._is_stopped = False
+
+    @property
+    def room(self) -> int:
+        """How many more files may be given to it now."""
+        return 0 if self._to_stop else self.size - len(self._under_way)
+
+    @property
+    def requests_spent(self) -> int:
+        """Requests that are booked, as of the last `wait`."""
+        return self._spent
+
+    def reserve(self, requests: int) -> None:
+        """Let requests be booked up to this number in all."""
+        self._reserved = requests
+        self._dealer.reserve.remote(requests)
+
+    def submit(self, task: FileTask) -> None:
+        """Begin a file."""
+        self._under_way[self._annotate.remote(self._order, task, self._dealer)] = task.name
+
+    def wait(self, within: float, tick: Callable[[], None]) -> list[FileResult | WorkerDied]:
+        """Wait for files that end; blocks for so many seconds at most.
+
+        Raises:
+            KpstreamError: A worker cannot run at all.
+        """
+        if self._to_stop and not self._is_stopped:
+            self._is_stopped = True
+            self._dealer.stop.remote()
+        ended, _ = ray.wait(list(self._under_way), timeout=within) if self._under_way else ([], [])
+        results = [self._result(reply) for reply in ended]
+        self._ask_how_far()
+        tick()
+        return results
+
+    def progress(self) -> Mapping[str, Progress]:
+        """How far the files are that are worked on, as of the last `wait`."""
+        return self._progress
+
+    def stop(self) -> None:
+        """End what is under way; the next `wait` passes it on."""
+        self._to_stop = True
+
+    def close(self) -> None:
+        """End all workers. Idempotent."""
+        ray.shutdown()
+
+    def _make_dealer(self) -> Any:
+        here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+        actor = _remote(num_cpus=0, max_concurrency=_MAX_ASKING)(RequestDealer)
+        named = actor.options(name=f"kpstream-archive-{os.getpid()}-{id(self)}-{self._spent}", scheduling_strategy=here)
+        return named.remote(self._rate, self._max_requests, self._spent, self._reserved)
+
+    def _result(self, reply: Any) -> FileResult | WorkerDied:
+        name = self._under_way.pop(reply)
+        self._dealer.leave.remote(name)
+        try:
+            result: FileResult = ray.get(reply)
+        except RayTaskError as error:
+            raise KpstreamError(f"a worker cannot run: {error.cause}") from None
+        except RayError:
+            return WorkerDied(name)
+        return result
+
+    def _ask_how_far(self) -> None:
+        try:
+            self._spent, self._progress = ray.get(self._dealer.state.remote())
+        except RayActorError:  # it was killed: another takes its place, and all that may have been dealt stays booked
+            self._spent = max(self._spent, self._reserved or 0)
+            self._dealer = self._make_dealer()
+
+
+def _start(workers: int | None, address: str | None) -> None:
+    """Start Ray here, or join a cluster whose versions are these."""
+    os.environ.setdefault("OPENCV_FOR_THREADS_NUM", "1")  # every core has a file of its own
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+    try:
+        if address is None:
+            ray.init(
+                address="local",
+                num_cpus=workers or os.cpu_count() or 1,
+                num_gpus=0,
+                object_store_memory=_OBJECT_STORE,
+                include_dashboard=False,
+                _node_ip_address="127.0.0.1",
+                **quiet,
+            )
+        else:
+            ray.init(address=address, **quiet)
+    except (RayError, RuntimeError, ConnectionError, ValueError, OSError) as error:
+        where = "on this machine" if address is None else f"to {address}"
+        mine = f"here are Python {platform.python_version()}, ray {ray.__version__}"
+        raise UsageError(f"Ray does not start {where} ({mine}): {' '.join(str(error).split())[:300]}") from None
+    if address is not None:
+        _check_versions()
+
+
+def _check_versions() -> None:
+    """See that every node runs this version of kpstream.
+
+    Raises:
+        UsageError: One does not.
+    """
+
+    def version() -> str:  # inside a function it travels itself, and needs no kpstream there
+        try:
+            import kpstream
+        except ImportError:
+            return "none"
+        return kpstream.__version__
+
+    probe = _remote(num_cpus=0, max_retries=0)(version)
+    for node in _nodes():
+        if not node["Alive"]:
+            continue
+        there = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+        found = ray.get(probe.options(scheduling_strategy=there).remote())
+        if found != __version__:
+            ray.shutdown()
+            host = node["NodeManagerHostname"]
+            raise UsageError(f"node {host} runs kpstream {found}, here is {__version__}: install the same on all")

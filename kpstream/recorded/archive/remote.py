@@ -1,0 +1,210 @@
+"""What runs in the processes of Ray: the one that deals requests to all workers, and the work on one file.
+
+Nothing but a few hundred bytes a file goes through Ray: no frame, no pose. A key comes from the process's own
+environment or its key file, never with a task.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from math import inf
+from typing import Any
+
+import ray
+from ray.exceptions import RayError
+
+from kpstream.dispatch.dealer import GRANT_LASTS, Grant
+from kpstream.dispatch.grant_queue import GrantQueue
+from kpstream.errors import EndpointUnavailable
+from kpstream.recorded.archive.order import ArchiveOrder
+from kpstream.recorded.archive.pool import ArchiveShare
+from kpstream.recorded.archive.work import FileResult, FileTask, FileWork, Progress
+
+_REPORT_EVERY = 0.5
+_ASK_WITHIN = 0.01
+"""Seconds to wait for a grant that may be dealt at once."""
+
+Dealt = tuple[int, int, int | None, int]
+"""The number of a grant and its requests, 0 for none; what is left of the budget, and what is spent."""
+
+
+class RequestDealer:
+    """The actor: one `GrantQueue` for all workers, and what they tell of how far they are.
+
+    Args:
+        rate: Requests a second; infinite for none but what the service says.
+        max_requests: The budget; None for none.
+        spent: What is booked already.
+        reserved: What may be booked, as the ledger has it; None where there is no budget.
+    """
+
+    def __init__(self, rate: float, max_requests: int | None, spent: int, reserved: int | None) -> None:
+        self._queue = GrantQueue(rate, max_requests, spent)
+        self._queue.reserved = reserved
+        self._asking: dict[str, asyncio.Future[Dealt]] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._progress: dict[str, Progress] = {}
+        self._stopped = False
+
+    async def ask(self, member: str, want: int, ended: list[int], has_answers: bool) -> Dealt:
+        """Wait until a grant is dealt, or nothing is left.
+
+        Args:
+            member: Who asks.
+            want: Requests, at most.
+            ended: The grants, one entry a request, that are over since it last asked.
+            has_answers: Whether the service answered any of them.
+        """
+        now = time.monotonic()
+        for number in ended:
+            self._queue.ended(number)
+        if has_answers:
+            self._queue.answered(now, now)
+        future: asyncio.Future[Dealt] = asyncio.get_running_loop().create_future()
+        self._asking[member] = future
+        self._queue.ask(member, want)
+        self._deal()
+        return await future
+
+    async def failed(self, status: int | None, retry_after: float | None, age: float) -> None:
+        """Note that the service refused a request that was sent so many seconds ago."""
+        now = time.monotonic()
+        self._queue.failed(EndpointUnavailable("", status=status, retry_after=retry_after), now - age, now)
+
+    async def give_back(self, number: int, unused: int) -> None:
+        """Take requests of a grant off the books."""
+        self._queue.give_back(number, unused)
+        self._deal()
+
+    async def report(self, name: str, progress: Progress) -> bool:
+        """Note how far a file is; whether it is to stop."""
+        self._progress[name] = progress
+        return self._stopped
+
+    async def leave(self, name: str) -> None:
+        """Forget a worker whose file is over, or that died: what it held of the budget stays booked."""
+        self._queue.leave(name)
+        self._asking.pop(name, None)
+        self._progress.pop(name, None)
+        self._deal()
+
+    async def state(self) -> tuple[int, Mapping[str, Progress]]:
+        """What is spent, and how far the files are."""
+        return self._queue.spent, self._progress
+
+    async def reserve(self, requests: int) -> None:
+        """Let requests be booked up to this number in all."""
+        self._queue.reserved = requests
+        self._deal()
+
+    async def stop(self) -> None:
+        """Let all files end, whole to their last answer."""
+        self._stopped = True
+
+    def _deal(self) -> None:
+        now = time.monotonic()
+        for member, grant in self._queue.deal(now):
+            self._answer(str(member), grant.number, grant.requests)
+        if self._queue.left == 0:
+            for member in list(self._asking):
+                self._answer(member, -1, 0)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        due_in = self._queue.due_in(now)
+        if due_in < inf:
+            self._timer = asyncio.get_running_loop().call_later(due_in, self._deal)
+
+    def _answer(self, member: str, number: int, requests: int) -> None:
+        future = self._asking.pop(member, None)
+        if future is not None and not future.done():
+            future.set_result((number, requests, self._queue.left, self._queue.spent))
+        elif requests:
+            self._queue.give_back(number, requests)
+
+
+class RemoteGrants:
+    """One worker's side of the actor: satisfies `ServiceGrants`. Under its gate's lock; waits ten milliseconds at most.
+
+    Args:
+        dealer: The actor.
+        member: This worker.
+    """
+
+    def __init__(self, dealer: Any, member: str) -> None:
+        self._dealer = dealer
+        self._member = member
+        self._reply: Any = None  # of the question that is out
+        self._not_before = 0.0  # a grant that comes was dealt after this
+        self._ended: list[int] = []
+        self._has_answers = False
+        self.requests_left: int | None = None
+        """What was left of the budget of all workers when this one last heard of it; None where there is none."""
+        self.requests_spent = 0
+        """What was booked for all workers then."""
+
+    def ask(self, want: int, now: float) -> Grant | None:
+        """What was dealt; None where nothing was, yet.
+
+        Raises:
+            EndpointUnavailable: The actor is gone.
+        """
+        try:
+            if self._reply is None:
+                self._reply = self._dealer.ask.remote(self._member, want, self._ended, self._has_answers)
+                self._ended, self._has_answers, self._not_before = [], False, now
+            if not ray.wait([self._reply], timeout=_ASK_WITHIN)[0]:
+                self._not_before = now
+                return None
+            dealt: Dealt = ray.get(self._reply)
+        except RayError:
+            raise EndpointUnavailable("the process that deals the requests is gone") from None
+        self._reply = None
+        number, requests, self.requests_left, self.requests_spent = dealt
+        return Grant(number, requests, self._not_before + GRANT_LASTS) if requests else None
+
+    def ended(self, grant: Grant) -> None:
+        """Note that one request of a grant is over."""
+        self._ended.append(grant.number)
+
+    def give_back(self, grant: Grant, unused: int) -> None:
+        """Give back requests that were not sent."""
+        self._dealer.give_back.remote(grant.number, unused)
+
+    def answered(self, sent_at: float, now: float) -> None:  # noqa: ARG002 - the Protocol's words
+        """Tell that the service lets requests through, with the next question."""
+        self._has_answers = True
+
+    def failed(self, fault: EndpointUnavailable, sent_at: float, now: float) -> None:
+        """Tell that the service says "too much"."""
+        if fault.slow_down:
+            self._dealer.failed.remote(fault.status, fault.retry_after, now - sent_at)
+
+
+def annotate_file(order: ArchiveOrder, task: FileTask, dealer: Any) -> FileResult:
+    """Work on one file in this process; blocks.
+
+    Args:
+        order: What is made of it.
+        task: The file.
+        dealer: The actor.
+    """
+    reported_at, reply = -inf, None
+
+    def report(progress: Progress) -> None:
+        nonlocal reported_at, reply
+        now = time.monotonic()
+        if now - reported_at < _REPORT_EVERY:
+            return
+        reported_at = now
+        if reply is not None and ray.wait([reply], timeout=0)[0]:
+            if ray.get(reply):
+                work.stop()
+            reply = None
+        if reply is None:
+            reply = dealer.report.remote(task.name, progress)
+
+    work = FileWork(order, task, gate_rules=[ArchiveShare(RemoteGrants(dealer, task.name))], on_progress=report)
+    return work.run()

@@ -1,0 +1,139 @@
+"""An archive by several processes, with a budget, faults, and deaths at seeded moments."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import av
+import pytest
+
+pytestmark = [pytest.mark.rig, pytest.mark.timeout(300)]
+
+ROOT = Path(__file__).parents[2]
+CLIP, POSES = ROOT / "samples" / "walkers.mp4", ROOT / "samples" / "walkers.poses.json"
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[str]:
+    command = [sys.executable, str(ROOT / "scripts" / "endpoint.py"), str(CLIP), str(POSES), "--latency", "0.1"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        yield process.stdout.readline().split()[1]
+        process.terminate()
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The first seconds of the sample, more for each clip; nothing is encoded."""
+    folder = tmp_path_factory.mktemp("clips")
+    for number in range(3):
+        with av.open(str(CLIP)) as source, av.open(str(folder / f"clip {number}.mp4"), "w") as copy:
+            video = source.streams.video[0]
+            stream = copy.add_stream_from_template(video)
+            for packet in source.demux(video):
+                if packet.dts is not None and packet.time_base and packet.dts * packet.time_base < 1 + number / 2:
+                    packet.stream = stream
+                    copy.mux(packet)
+    return folder
+
+
+def get(url: str) -> Any:
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        return json.load(answer) if "_stats" in url else answer.read()
+
+
+def asked(endpoint: str) -> int:
+    return int(get(f"{endpoint}/_stats")["requests"])
+
+
+def archive(endpoint: str, clips: Path, into: Path, *more: str) -> subprocess.Popen[bytes]:
+    words = ["archive", str(clips), "--into", str(into), "--endpoint", endpoint, "--api-url", endpoint]
+    words += ["--model", "a/1", "--max-in-flight", "3", *more]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.Popen([sys.executable, "-m", "kpstream", *words], env=environment, stderr=subprocess.PIPE)
+
+
+def finish(process: subprocess.Popen[bytes], code: int = 0) -> str:
+    _, errors = process.communicate(timeout=240)
+    assert process.returncode == code, errors.decode()
+    return errors.decode()
+
+
+def poses(folder: Path) -> dict[str, list[dict[str, Any]]]:
+    """What was written of each frame, without the clock."""
+    return {
+        path.name: [
+            {name: value for name, value in json.loads(line).items() if not name.endswith("_at")}
+            for line in path.read_text().splitlines()
+        ]
+        for path in folder.rglob("*.mp4.jsonl")
+    }
+
+
+@pytest.fixture(scope="module")
+def undisturbed(endpoint: str, clips: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
+    get(f"{endpoint}/_reset")
+    into = tmp_path_factory.mktemp("undisturbed") / "out"
+    finish(archive(endpoint, clips, into, "--rate", "5"))
+    return into, asked(endpoint)
+
+
+def test_a_driver_that_is_killed_goes_on_and_pays_nothing_twice(
+    endpoint: str, clips: Path, undisturbed: tuple[Path, int], tmp_path: Path
+) -> None:
+    chance, kills = random.Random(3), 3
+    get(f"{endpoint}/_reset")
+    for _ in range(kills):
+        process = archive(endpoint, clips, tmp_path / "out", "--rate", "5")
+        before, more = asked(endpoint), chance.randint(2, 6)
+        while process.poll() is None and asked(endpoint) < before + more:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+    finish(archive(endpoint, clips, tmp_path / "out", "--rate", "5"))
+    assert poses(tmp_path / "out") == poses(undisturbed[0])
+    assert undisturbed[1] <= asked(endpoint) <= undisturbed[1] + kills * 3
+
+
+def test_several_workers_one_of_which_is_killed_end_as_one_does_within_the_budget(
+    endpoint: str, clips: Path, undisturbed: tuple[Path, int], tmp_path: Path
+) -> None:
+    get(f"{endpoint}/_reset")
+    words = ["--rate", "5", "--workers", "2", "--max-requests", str(undisturbed[1] + 20)]
+    process = archive(endpoint, clips, tmp_path / "out", *words)
+    while process.poll() is None and asked(endpoint) < 4:
+        time.sleep(0.05)
+    os.kill(_worker_of(process.pid), signal.SIGKILL)
+    assert "its process died" in finish(process)
+    assert poses(tmp_path / "out") == poses(undisturbed[0])
+    assert undisturbed[1] <= asked(endpoint) <= undisturbed[1] + 20
+
+
+def _worker_of(driver: int) -> int:
+    """A process of this driver that works on a file."""
+    for folder in Path("/proc").iterdir():
+        try:
+            words = (folder / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if b"ray::annotate_file" in words and _descends(int(folder.name), driver):
+            return int(folder.name)
+    raise AssertionError("no worker is at work")
+
+
+def _descends(process: int, from_: int) -> bool:
+    while process > 1:
+        process = int((Path("/proc") / str(process) / "stat").read_text().rpartition(")")[2].split()[1])
+        if process == from_:
+            return True
+    return False
