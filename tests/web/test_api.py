@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -77,6 +78,16 @@ def test_the_page_needs_nothing_from_elsewhere_and_reads_nothing_as_markup(clien
         text = answer.text.replace("http://www.w3.org/", "")
         for word in ("http:", "https:", "innerHTML", "eval(", "insertAdjacentHTML", "document.write"):
             assert word not in text.replace('"https:"', ""), f"{path.name}: {word}"
+
+
+def test_the_page_asks_for_everything_beside_itself(client: httpx.Client) -> None:
+    folder = Path(kpstream.web.__file__).parent / "static"
+    relative = r"""(?:addressOf|socketOf|read|send)\((?:"[A-Z]+", )?["'`]/"""
+    for path in folder.iterdir():
+        text = re.sub(relative, "", client.get(f"/static/{path.name}").text)
+        assert not re.search(r"""["'`(]/(?:api|ws|static|cameras|recordings)\b|location\.(?:host|origin)""", text), (
+            path.name
+        )
 
 
 def test_poses_are_those_of_the_json_lines(camera: Camera, client: httpx.Client, tmp_path: Path) -> None:
