@@ -97,6 +97,7 @@ def annotate(
                 span=span,
                 annotator=annotator,
                 rules=None if watched is None else watched.rules,
+                make_clips=None if watched is None else watched.make_clips,
             )
             _annotate(work, job, span)
             left = None if left is None else left - work.stats.requests

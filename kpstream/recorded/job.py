@@ -10,8 +10,9 @@ from kpstream.dispatch.rule import Rule
 from kpstream.dispatch.sampling import EveryNth, FixedRate, Sampling
 from kpstream.entities import Filters, Scene, Stats
 from kpstream.errors import BudgetSpent, EndpointUnavailable, KpstreamError, UsageError
-from kpstream.interfaces import Annotator, Endpoint, SceneRules
+from kpstream.interfaces import Annotator, Endpoint, SceneRules, Sink
 from kpstream.pipeline import Pipeline, held_frames
+from kpstream.pipeline.background import Background
 from kpstream.recorded.inputs import Recording, identity_of
 from kpstream.recorded.journal import FileJournal
 from kpstream.recorded.plan import Job
@@ -84,6 +85,7 @@ class RecordedJob:
         span: The part of the video that is wanted.
         annotator: Draws what the video shows.
         rules: Say what happens in it.
+        make_clips: Makes what writes clips of it, given the declared frames per second; None writes none.
         gate_rules: More reasons to send no request for now: what others who share the endpoint leave.
     """
 
@@ -97,6 +99,7 @@ class RecordedJob:
         span: Span = Span(),
         annotator: Annotator | None = None,
         rules: SceneRules | None = None,
+        make_clips: Callable[[float], Sink] | None = None,
         gate_rules: Sequence[Rule] = (),
     ) -> None:
         self._job = job
@@ -106,6 +109,7 @@ class RecordedJob:
         self._span = span
         self._annotator = PoseAnnotator() if annotator is None else annotator
         self._rules = rules
+        self._make_clips = make_clips
         self._gate_rules = tuple(gate_rules)
         self._journal: FileJournal | None = None
         self._video: Recording | None = None
@@ -174,11 +178,15 @@ class RecordedJob:
         """
         assert self._video is not None, "it is not open"
         video, asking = self._video, self._asking
+        sinks = self._job.make_sinks(video)
+        if self._make_clips is not None:
+            sinks.append(Background.waiting(self._make_clips(video.frame_rate), name="clips"))
+        is_drawn = self._job.outputs.video is not None or self._make_clips is not None
         pipeline = self._pipeline = Pipeline(
             video,
             self._endpoint,
-            sinks=self._job.make_sinks(video),
-            annotator=None if self._job.outputs.video is None else self._annotator,
+            sinks=sinks,
+            annotator=self._annotator if is_drawn else None,
             rules=self._rules,
             sampling=asking.sampling,
             filters=asking.filters,
@@ -241,6 +249,7 @@ def run_job(
         max_requests: A budget; None for no limit.
         made_of: What the answers depend on beside the video and the filters, where more than the endpoint's name.
         rules: Say what happens in it.
+        make_clips: Makes what writes clips of it, given the declared frames per second; None writes none.
 
     Returns:
         What was done.

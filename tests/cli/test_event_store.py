@@ -145,6 +145,8 @@ def test_annotate_keeps_what_happens_where_the_file_says(tmp_path: Path, capsys:
     last = json.loads(lines.read_text().splitlines()[-1])
     assert {name: event[name] for name in last} == last
     assert (tmp_path / "kept" / event["snapshot"]).stat().st_size > 10_000
+    with av.open(tmp_path / "kept" / event["clip"]) as clip:
+        assert sum(1 for _ in clip.decode(video=0)) == 60
 
 
 def test_a_live_view_keeps_what_happens(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

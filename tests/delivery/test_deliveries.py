@@ -11,7 +11,7 @@ import pytest
 
 from kpstream.delivery.backoff import Backoff
 from kpstream.delivery.destination import Gone, Refused, Unavailable
-from kpstream.testing import wait_until
+from kpstream.testing import ManualClock, wait_until
 from tests.support.event_store import FakeDestination, delivering, ended, events_in, opened, stored
 
 EVENT = opened()
@@ -138,6 +138,19 @@ def test_after_days_only_the_last_state_of_each_event_is_delivered(tmp_path: Pat
     with delivering(tmp_path, back):
         wait_until(lambda: len(back.sent) == 301)
     assert back.sent == [*((f"e{number:03}", "ended") for number in range(300)), ("open", "ended")]
+
+
+def test_a_clock_that_is_set_back_an_hour_holds_nothing_up(tmp_path: Path) -> None:
+    wall, destination = ManualClock(1e9), FakeDestination()
+    with delivering(tmp_path, destination, wall_clock=wall, keep=3600.0) as (store, deliveries):
+        store.put(EVENT.to_json())
+        wait_until(lambda: len(destination.sent) == 1)
+        wall.advance(-3600.0)
+        store.put(ended(EVENT).to_json())
+        store.put(opened("e2", began_at=None, opened_at=None).to_json())
+        wait_until(lambda: len(destination.sent) == 3)
+        assert deliveries.figures().oldest_undelivered(wall()) == 0.0
+        assert len(events_in(store)) == 2
 
 
 def test_an_older_store_gets_its_outbox(tmp_path: Path) -> None:

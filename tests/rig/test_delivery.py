@@ -6,17 +6,18 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+from kill_deliveries import kill_once
 
 from kpstream.delivery import Deliveries, EventRecorder, EventStore
 from kpstream.delivery.mqtt import Broker, Mqtt
 from kpstream.render import PoseAnnotator
 from kpstream.testing import wait_until
 from tests.rig.parts.broker import Listening, Mosquitto, free_port, write_certificates
-from tests.support.event_store import RULES, delivering, ended, opened, scene
+from tests.support.event_store import RULES, FakeDestination, delivering, ended, opened, scene
 
 pytestmark = pytest.mark.rig
 
@@ -125,3 +126,34 @@ def test_a_broker_that_is_not_there_holds_nothing_up(tmp_path: Path) -> None:
     with camera(tmp_path / "store", mqtt(free_port(), tmp_path)) as (recorder, deliveries, _):
         recorder.tell(opened(), None)
         wait_until(lambda: "it cannot be reached (Connection refused)" in deliveries.figures().queues[0].trouble)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_nothing_is_lost_by_a_kill_between_an_event_and_its_delivery(seed: int, tmp_path: Path) -> None:
+    had, missing = kill_once(seed, tmp_path)
+    assert had
+    assert not missing
+
+
+def test_a_disk_that_is_really_full_is_waited_for(tmp_path: Path) -> None:
+    at = tmp_path / "drive"
+    at.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "kpstream-test", str(at)], check=True)
+    try:
+        destination = FakeDestination()
+        with delivering(at / "store", destination) as (store, _):
+            store.put(opened("before").to_json())
+            wait_until(lambda: len(destination.sent) == 1)
+            filler = at / "filler"
+            with suppress(OSError), filler.open("wb", buffering=0) as file:
+                while True:
+                    file.write(bytes(4096))
+            for number in range(200):
+                store.put(opened(f"e{number}").to_json())
+            wait_until(lambda: "the disk is full" in store.trouble)
+            assert len(destination.sent) == 1
+            filler.unlink()
+            wait_until(lambda: len(destination.sent) == 201)
+        assert [name for name, _ in destination.sent] == ["before", *(f"e{number}" for number in range(200))]
+    finally:
+        subprocess.run(["umount", "--lazy", str(at)], check=True)
