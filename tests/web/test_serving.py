@@ -16,7 +16,6 @@ from cryptography.x509.oid import NameOID
 from websockets.sync.client import connect
 
 from kpstream.errors import UsageError
-from kpstream.serving.listen import Options, listen
 from kpstream.web import Certificate, Feed, Page
 from kpstream.web.tls import self_signed
 from tests.support.web_page import Camera, served
@@ -53,12 +52,6 @@ def test_a_taken_port_and_a_foreign_address_are_told_in_one_line() -> None:
             Page(host="no.such.host.invalid", port=0).start()
         with pytest.raises(UsageError, match="no address of this machine"):
             Page(host="192.0.2.7", port=0).start()
-
-
-def test_what_is_sent_leaves_at_once() -> None:
-    with listen("127.0.0.1", 0, Options(host="--web", port="--web")) as listening:
-        # Of a socket that does not say TCP asyncio does not switch off Nagle's algorithm: 44 ms for each answer.
-        assert listening.proto == socket.IPPROTO_TCP
 
 
 def test_a_certificate_is_made_on_the_spot_and_nothing_of_it_stays(
