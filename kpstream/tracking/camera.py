@@ -37,6 +37,16 @@ class CameraMotion(NamedTuple):
         c, d = scale / norm, -turn / norm
         return CameraMotion(c - 1, d, -(c * self.right - d * self.down), -(d * self.right + c * self.down))
 
+    def then(self, other: CameraMotion) -> CameraMotion:
+        """This motion, and another one after it."""
+        a, b = (
+            self.a + other.a + self.a * other.a - self.b * other.b,
+            self.b + other.b + self.a * other.b + self.b * other.a,
+        )
+        right = self.right + other.right + other.a * self.right - other.b * self.down
+        down = self.down + other.down + other.b * self.right + other.a * self.down
+        return CameraMotion(a, b, right, down)
+
     def scaled(self, factor: float) -> CameraMotion:
         """The same motion in pixels that are this much smaller."""
         return self._replace(right=self.right * factor, down=self.down * factor)

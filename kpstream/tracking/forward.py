@@ -102,30 +102,40 @@ class Forward:
                 return
             first = min(trajectory.last for _, trajectory in behind)
             batch = [(track, trajectory) for track, trajectory in behind if trajectory.last == first]
-            self._step(batch, first + 1)
+            self._step(batch, first + self._stride(len(batch), first, number))
             budget -= 3 + len(batch)
 
+    def _stride(self, objects: int, first: int, number: int) -> int:
+        """Pictures that re-tracked objects go in one step: two for a crowd, where that is hardly any time."""
+        frames = self._memory.frames
+        if objects < self._settings.crowd or first + 2 > number or not frames.is_continuous(first, first + 2):
+            return 1
+        return 2 if frames.seconds(first + 1) + frames.seconds(first + 2) <= self._settings.stride_within else 1
+
     def _step(self, batch: Sequence[tuple[Track, Trajectory]], number: int) -> None:
-        """Extend trajectories that end at the picture before this one."""
+        """Extend trajectories to a picture, from one or two pictures before."""
         if not batch:
             return
-        frames = self._memory.frames
-        if not frames.is_continuous(number - 1, number):
+        frames, last = self._memory.frames, batch[0][1].last
+        stride = number - last
+        if not frames.is_continuous(last, number):
             for track, _ in batch:
                 track.motion.drop()
             return
-        seconds = frames.seconds(number)
-        for (mesh, is_known), members in self._by_mesh(batch, number).items():
+        seconds = frames.seconds(number) + (frames.seconds(number - 1) if stride == 2 else 0)
+        for (mesh, is_known), members in self._by_mesh(batch, number, stride).items():
             tracks, trajectories, drawn = zip(*members, strict=True)
             points = np.stack([trajectory.states[-1].xy for trajectory in trajectories])
-            hidden = self._hidden(mesh, tracks, points, number - 1)
-            steady = np.stack([trajectory.velocity(number - 1) for trajectory in trajectories])
+            hidden = self._hidden(mesh, tracks, points, last)
+            steady = stride * np.stack([trajectory.velocity(last) for trajectory in trajectories])
             for row in np.flatnonzero(hidden.all(1) & bool(len(mesh.edges))):
-                steady[row] = trajectories[row].drift(round(self._settings.hidden_drift / max(seconds, 1e-3)))
+                steady[row] = stride * trajectories[row].drift(
+                    round(stride * self._settings.hidden_drift / max(seconds, 1e-3))
+                )
             answered = np.stack([track.answered_motion(points.shape[1], seconds) for track in tracks])
             ways, disputed = frames.move(
                 mesh,
-                number - 1,
+                last,
                 number,
                 points=points,
                 steady=steady,
@@ -136,10 +146,16 @@ class Forward:
             for track, trajectory, xy, apart in zip(
                 tracks, trajectories, points + ways, disputed.tolist(), strict=True
             ):
+                if stride == 2:
+                    middle = (trajectory.states[-1].xy + xy) / 2
+                    if is_known and track.motion.trajectory is not None:  # on a way like that of the one that is drawn
+                        first_half = track.motion.trajectory.velocity(number - 1)
+                        middle += (first_half - track.motion.trajectory.velocity(number)) / 2
+                    trajectory.extend(middle.astype(np.float32), track.size, self._settings)
                 trajectory.extend(xy, track.size, self._settings, apart)
 
     def _by_mesh(
-        self, batch: Iterable[tuple[Track, Trajectory]], number: int
+        self, batch: Iterable[tuple[Track, Trajectory]], number: int, stride: int
     ) -> dict[tuple[Mesh, bool], list[_Moving]]:
         """What can be moved together: by its mesh, and by whether the way of the trajectory that is drawn is known.
 
@@ -148,7 +164,7 @@ class Forward:
         kinds: dict[tuple[Mesh, bool], list[_Moving]] = {}
         for track, trajectory in batch:
             drawn, xy = track.motion.trajectory, trajectory.states[-1].xy
-            way = None if drawn is None else drawn.displacement(number)
+            way = None if drawn is None else drawn.displacement(number, stride)
             kind = mesh_of(track.pose, len(xy), self._settings), way is not None and way.shape == xy.shape
             kinds.setdefault(kind, []).append((track, trajectory, way))
         return kinds

@@ -250,7 +250,10 @@ class FrameHistory:
         return np.where(is_known, steady + by_camera, now.displacement(zeroed(points)))
 
     def _camera(self, start: int, end: int) -> CameraMotion:
-        """The camera's motion between neighbouring pictures, in pixels of the source; none where one is not kept."""
+        """The camera's motion over one or two pictures, in pixels of the source; none where one is not kept."""
+        if abs(end - start) == 2:
+            middle = (start + end) // 2
+            return self._camera(start, middle).then(self._camera(middle, end))
         later, oldest = max(start, end), self._next - len(self._kept)
         if min(start, end) < oldest or later >= self._next or self._picture(later).is_scene_cut:
             return CameraMotion()

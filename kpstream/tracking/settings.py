@@ -107,6 +107,10 @@ class TrackerSettings:
     """Diagonals; a trajectory that an answer corrects by more is tracked again from the answer on."""
     max_fast_forward: int = 28
     """Cost of the fast-forwarding within one frame: 3 for each picture and 1 for each object in it."""
+    crowd: int = 4
+    """Objects that are tracked again at once; from so many on they skip every other picture, to be there in time."""
+    stride_within: float = 0.07
+    """Seconds; where a picture and the next but one are further apart, none is skipped."""
     glide: float = 0.7
     """What is left of a correction a thirtieth of a second later, and at least one picture later."""
 

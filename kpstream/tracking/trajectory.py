@@ -50,9 +50,9 @@ class Trajectory:
         """The state on this picture; None where the trajectory does not lead."""
         return self.states[number - self.first] if self.first <= number <= self.last else None
 
-    def displacement(self, number: int) -> Points | None:
-        """How far the points moved to this picture from the one before; None where that is not known."""
-        here, before = self.at(number), self.at(number - 1)
+    def displacement(self, number: int, stride: int = 1) -> Points | None:
+        """How far the points moved to this picture from ``stride`` before; None where that is not known."""
+        here, before = self.at(number), self.at(number - stride)
         if here is None or before is None or here.xy.shape != before.xy.shape:
             return None
         return zeroed(here.xy - before.xy)

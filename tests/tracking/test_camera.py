@@ -32,6 +32,16 @@ def test_nothing_to_be_seen_is_a_camera_that_stands() -> None:
     assert np.abs(camera_motion(blank, blank, DEFAULT).displacement(CORNERS)).max() < 0.1
 
 
+MOTIONS = st.builds(CameraMotion, st.floats(-0.1, 0.1), st.floats(-0.1, 0.1), st.floats(-20, 20), st.floats(-20, 20))
+
+
+@given(MOTIONS, MOTIONS)
+def test_one_motion_after_the_other_is_both(first: CameraMotion, second: CameraMotion) -> None:
+    there = CORNERS + first.displacement(CORNERS)
+    there = there + second.displacement(there)
+    assert CORNERS + first.then(second).displacement(CORNERS) == pytest.approx(there, abs=0.01)
+
+
 @given(st.floats(-0.1, 0.1), st.floats(-0.1, 0.1), st.floats(-20, 20), st.floats(-20, 20))
 def test_back_undoes_forth(a: float, b: float, right: float, down: float) -> None:
     motion = CameraMotion(a, b, right, down)
