@@ -19,6 +19,8 @@ frame, with its poses::
   poses of the frames between.
 * Sinks are given every scene: `VideoSink`, `SegmentedVideo`, `JsonLinesSink`, `CocoSink`, `CsvSink`, `PictureFolder`,
   `Window`, or any object with ``write(scene, canvas)`` and ``close()``. `Background` puts a slow one on a thread.
+* What happens: `Rules.load` reads zones, lines and rules; ``rules=RuleWatch(rules, camera="hall")`` shows them every
+  scene, ``scene.events`` carries what goes on, and listeners hear of every change. A rule may be a function of yours.
 * Recorded video that may be interrupted: `run_job` keeps what was answered, and called again goes on from there.
 * Errors are `KpstreamError`; the text says what to do, and names arguments in backticks.
 
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from kpstream.endpoints.embedded import EmbeddedEndpoint as EmbeddedEndpoint
     from kpstream.endpoints.roboflow import RoboflowEndpoint as RoboflowEndpoint
     from kpstream.entities import Answer as Answer
+    from kpstream.entities import Event as Event
     from kpstream.entities import Filters as Filters
     from kpstream.entities import Frame as Frame
     from kpstream.entities import Image as Image
@@ -60,8 +63,12 @@ if TYPE_CHECKING:
     from kpstream.errors import SourceReadError as SourceReadError
     from kpstream.errors import UsageError as UsageError
     from kpstream.errors import ViewerQuit as ViewerQuit
+    from kpstream.events import Custom as Custom
+    from kpstream.events import Rule as Rule
+    from kpstream.events import RuleWatch as RuleWatch
     from kpstream.interfaces import Annotator as Annotator
     from kpstream.interfaces import Endpoint as Endpoint
+    from kpstream.interfaces import SceneRules as SceneRules
     from kpstream.interfaces import Sink as Sink
     from kpstream.interfaces import Source as Source
     from kpstream.pipeline import Pipeline as Pipeline
@@ -81,6 +88,7 @@ if TYPE_CHECKING:
     from kpstream.sinks.segments import SegmentedVideo as SegmentedVideo
     from kpstream.sinks.video import VideoSink as VideoSink
     from kpstream.sinks.window import Window as Window
+    from kpstream.site_file.rules import Rules as Rules
     from kpstream.skeleton import Skeleton as Skeleton
     from kpstream.sources import VideoFile as VideoFile
     from kpstream.sources import open_source as open_source
@@ -96,12 +104,14 @@ _HOMES = {
     "BudgetSpent": "kpstream.errors",
     "CocoSink": "kpstream.sinks.coco",
     "CsvSink": "kpstream.sinks.csv_file",
+    "Custom": "kpstream.events",
     "EmbeddedEndpoint": "kpstream.endpoints.embedded",
     "Encoding": "kpstream.recorded.plan",
     "Endpoint": "kpstream.interfaces",
     "EndpointError": "kpstream.errors",
     "EndpointRejected": "kpstream.errors",
     "EndpointUnavailable": "kpstream.errors",
+    "Event": "kpstream.entities",
     "EveryNth": "kpstream.dispatch.sampling",
     "Filters": "kpstream.entities",
     "FixedRate": "kpstream.dispatch.sampling",
@@ -117,9 +127,13 @@ _HOMES = {
     "PoseAnnotator": "kpstream.render",
     "Result": "kpstream.entities",
     "RoboflowEndpoint": "kpstream.endpoints.roboflow",
+    "Rule": "kpstream.events",
+    "RuleWatch": "kpstream.events",
+    "Rules": "kpstream.site_file.rules",
     "SampledOnly": "kpstream.sinks.sampled",
     "Sampling": "kpstream.dispatch.sampling",
     "Scene": "kpstream.entities",
+    "SceneRules": "kpstream.interfaces",
     "SegmentedVideo": "kpstream.sinks.segments",
     "Sink": "kpstream.interfaces",
     "SinkError": "kpstream.errors",

@@ -53,6 +53,12 @@ def test_a_clip_is_annotated_at_a_third_of_the_requests(clip: Path, tmp_path: Pa
     assert frames_in(tmp_path / "out.mp4") == 60
 
 
+def test_a_rule_of_ones_own_is_told_beside_those_of_a_file() -> None:
+    said = run("own_rule.py", SAMPLES / "events.mp4")
+    assert "opened   somebody fell" in said
+    assert "opened   crouches" in said
+
+
 @pytest.mark.parametrize("name", sorted(path.name for path in SAMPLES.glob("*.py")))
 def test_without_arguments_a_line_says_how_to_call_it(name: str) -> None:
     done = subprocess.run(

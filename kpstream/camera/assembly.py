@@ -15,7 +15,7 @@ from kpstream.camera.settings import CameraSettings
 from kpstream.camera.sink_group import Idles
 from kpstream.camera.spec import CameraSpec, Watch
 from kpstream.dispatch.rule import Rule
-from kpstream.dispatch.sampling import make_sampling
+from kpstream.dispatch.sampling import Adaptive, FixedRate, make_sampling
 from kpstream.endpoints.adaptive_upload import AdaptiveUpload
 from kpstream.endpoints.opening import make_live_endpoint
 from kpstream.entities import Frame, Scene, Settings, Stats
@@ -171,12 +171,25 @@ class CameraAssembly:
 
         is_drawn = bool(viewers) or spec.recording is not None or clips is not None
         sampling = make_sampling(spec.requests)
-        pipeline = self._pipeline = Pipeline(
-            source,
+        pipeline = self._pipeline = self._make_pipeline(sinks, sampling, idle, is_drawn=is_drawn)
+        with pipeline:
+            if self._stopped:  # before there was a pipeline to stop
+                pipeline.stop()
+            for scene in pipeline:
+                on_scene(scene)
+                self._apply_settings(pipeline, sampling)
+        return pipeline.stats
+
+    def _make_pipeline(
+        self, sinks: Sequence[Sink], sampling: FixedRate | Adaptive, on_idle: Callable[[Stats], None], *, is_drawn: bool
+    ) -> Pipeline:
+        spec = self._spec
+        return Pipeline(
+            self._source,
             self._endpoint,
             sinks=sinks,
             annotator=self._annotator if is_drawn else None,
-            rules=None if watch is None else watch.rules,
+            rules=None if self._watch is None else self._watch.rules,
             rate=sampling.rate,
             sampling=sampling,
             gate_rules=self._gate_rules,
@@ -185,24 +198,20 @@ class CameraAssembly:
             max_in_flight=spec.requests.max_in_flight,
             max_requests=spec.requests.max_requests,
             duration=inf if spec.view.duration is None else spec.view.duration,
-            on_idle=idle,
+            on_idle=on_idle,
             clock=self._clock,
         )
-        with pipeline:
-            if self._stopped:  # before there was a pipeline to stop
-                pipeline.stop()
-            for scene in pipeline:
-                on_scene(scene)
-                settings = self.settings.settings
-                if settings is not self._applied:
-                    self._applied = settings
-                    sampling.rate = pipeline.rate = settings.rate
-                    pipeline.filters = replace(
-                        pipeline.filters,
-                        confidence=settings.confidence,
-                        keypoint_confidence=settings.keypoint_confidence,
-                    )
-        return pipeline.stats
+
+    def _apply_settings(self, pipeline: Pipeline, sampling: FixedRate | Adaptive) -> None:
+        """Let the pipeline follow what was changed while it runs."""
+        settings = self.settings.settings
+        if settings is self._applied:
+            return
+        self._applied = settings
+        sampling.rate = pipeline.rate = settings.rate
+        pipeline.filters = replace(
+            pipeline.filters, confidence=settings.confidence, keypoint_confidence=settings.keypoint_confidence
+        )
 
     def stop(self) -> None:
         """End soon, with everything written whole; never waits. Any thread, signal handlers."""

@@ -19,9 +19,8 @@ _ENOUGH = 120
 _FALLS_BELOW = 0.8
 """A smaller size is taken only where everybody is clearly large enough in it: or it would go to and fro."""
 _MAX_BYTES = 200_000
-_LOOKS_CLOSER = 10
-"""Answers in a row without anybody, after which one picture is sent at the largest size."""
 _REMEMBERED = 10
+"""Answers that are remembered; after so many in a row without anybody one picture is sent at the largest size."""
 
 
 class UploadSize:

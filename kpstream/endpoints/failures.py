@@ -110,12 +110,7 @@ def translated(error: Exception, way: Way, timeout: float, *, closed: bool) -> E
 
 def _of_proxy(causes: tuple[BaseException, ...], way: Way) -> EndpointError | None:
     """What is wrong with the proxy in between; None where it is something else."""
-    of_address = (
-        requests.exceptions.InvalidURL,
-        requests.exceptions.InvalidSchema,
-        urllib3.exceptions.LocationParseError,
-    )
-    if any(isinstance(cause, of_address) for cause in causes):
+    if any(isinstance(cause, _NO_PROXY_ADDRESS) for cause in causes):
         socks = "; SOCKS wants: pip install 'requests[socks]'" if way.proxy.lower().startswith("socks") else ""
         return EndpointRejected(
             f"{way.proxy_variable} names {way.proxy_host}, which is no proxy that can be used: "

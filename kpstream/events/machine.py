@@ -36,8 +36,6 @@ class Machine:
     """Since when it has said so."""
     began_pts: float = nan
     """The first true moment; NaN while nothing is pending or open."""
-    opened_pts: float = nan
-    opened_index: int = 0
     last_true: float = -inf
     last_true_index: int = 0
     is_open: bool = False
@@ -53,11 +51,6 @@ class Machine:
     def is_clearing(self) -> bool:
         """Whether it may end soon."""
         return self.is_open and self._false_since == self._false_since
-
-    @property
-    def is_idle(self) -> bool:
-        """Whether forgetting it would change nothing."""
-        return not self.is_open and not self.is_pending and self._closed_until == -inf
 
     def step(self, pts: float, frame_index: int, truth: Truth, *, may_open: bool) -> Change | None:
         """Take in what the condition says at a moment; moments come in order.
@@ -90,7 +83,7 @@ class Machine:
             return "changed"
         if not may_open or pts - self.began_pts < self.for_seconds - _EPSILON:
             return None
-        self.is_open, self.opened_pts, self.opened_index = True, pts, frame_index
+        self.is_open = True
         return "opened"
 
     def _false(self, pts: float) -> Change | None:

@@ -20,8 +20,6 @@ class JpegSplitter:
     """Cuts a stream of bytes into JPEGs. One that was cut short ends where the next one begins."""
 
     def __init__(self) -> None:
-        self.skipped = 0
-        """How many bytes were passed over that belong to no picture."""
         self._data = bytearray()
 
     def feed(self, data: bytes) -> list[bytes]:
@@ -40,9 +38,9 @@ class JpegSplitter:
         while True:
             start = self._data.find(_START)
             if start < 0:
-                self._drop(max(0, len(self._data) - len(_START) + 1))
+                del self._data[: max(0, len(self._data) - len(_START) + 1)]
                 return None
-            self._drop(start)
+            del self._data[:start]
             end = self._end()
             if end is None:
                 if len(self._data) <= MAX_BYTES:
@@ -52,11 +50,7 @@ class JpegSplitter:
                 picture = bytes(self._data[:end])
                 del self._data[:end]
                 return picture
-            self._drop(2)  # no picture after all
-
-    def _drop(self, count: int) -> None:
-        self.skipped += count
-        del self._data[:count]
+            del self._data[:2]  # no picture after all
 
     def _end(self) -> int | None:
         """Where the picture at the beginning ends; None while that is not there yet, 0 where it is no picture."""
