@@ -78,7 +78,7 @@ FLOORS: dict[str, str] = {
         "doctor events image live serve site"
     ),
     "delivery": (
-        "arming backoff home_assistant media outbox retention schema snapshot zone_counts < cloud_events database "
+        "arming backoff home_assistant media outbox schema snapshot zone_counts < cloud_events database "
         "selection < destination listing writer < mqtt notify program store webhook < recorder < worker"
     ),
     "dispatch": (

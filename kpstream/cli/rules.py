@@ -57,8 +57,8 @@ def events_kept(
         listeners: Told of every event, too.
 
     Yields:
-        What makes, of the rules of a camera, its name, the least confidence of its keypoints and what draws it, what
-        watches it.
+        A function that makes what watches a camera. Its arguments are the camera's rules, its name, the least
+        confidence of a keypoint, and what draws its snapshots.
 
     Raises:
         UsageError: Something is to be delivered, and there is no store.
@@ -137,4 +137,4 @@ def _watch(
     if recorder is None:
         return Watch(watch)
     recorder.control(watch.armed)
-    return Watch(recorder.counted(watch), recorder.make_clips)
+    return Watch(recorder.followed(watch), recorder.make_clips)

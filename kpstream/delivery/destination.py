@@ -56,6 +56,9 @@ class Follower(Protocol):
             What is to be told its events.
         """
 
+    def leave(self, camera: str) -> None:
+        """Show a camera no more, until it is followed again."""
+
     def show_armed(self, camera: str, armed: bool) -> None:
         """Take in whether a camera is armed."""
 

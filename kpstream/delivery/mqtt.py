@@ -134,6 +134,11 @@ class Mqtt:
             self._say(self._cameras[camera])
         return self.tell
 
+    def leave(self, camera: str) -> None:
+        """Say nothing more of a camera, until it is followed again; never waits. Any thread."""
+        with self._lock:
+            self._cameras.pop(camera, None)
+
     def tell(self, event: Event, scene: Scene | None) -> None:  # noqa: ARG002 - the picture follows from the store
         """Publish whether an event of its rule goes on; never waits. Any thread."""
         with self._lock:
@@ -235,7 +240,7 @@ class Mqtt:
             client.publish(topic, payload, qos=1, retain=True)
 
     def _say(self, camera: _Camera) -> None:
-        """Say all that is retained of a camera."""
+        """Say all that is retained of a camera, but for its snapshot."""
         topics = camera.topics
         if self._discovery:
             topic, payload = device(topics, camera.rules)
@@ -245,14 +250,16 @@ class Mqtt:
             self._publish(topics.state(rule.name), camera.state(rule.name))
         for zone, number in camera.counts.items():
             self._publish(topics.count(zone), str(number))
-        if camera.snapshot is not None:
-            self._show(topics, camera.snapshot)
 
     def _say_all(self) -> None:
         self._publish(self._status, ONLINE)
         with self._lock:
             for camera in self._cameras.values():
                 self._say(camera)
+            snapshots = [(camera.topics, camera.snapshot) for camera in self._cameras.values()]
+        for topics, snapshot in snapshots:  # without the lock, for the disk may take its time
+            if snapshot is not None:
+                self._show(topics, snapshot)
 
     def _made(self) -> Client:
         """A client whose thread will connect, and connect again, for ever."""

@@ -30,9 +30,6 @@ class EventRecorder:
         listeners: Told after the store, of events that name their snapshots.
         limits: How long clips are.
         wall_clock: Seconds since the epoch.
-
-    Raises:
-        SourceOpenError: The database cannot be read.
     """
 
     def __init__(
@@ -63,17 +60,24 @@ class EventRecorder:
         self._lock = threading.Lock()  # over what is armed
 
     def add(self, follower: Follower) -> None:
-        """Show how it is with the camera there, too; before anything is told."""
+        """Let a destination show the present state of the camera; call this before any event is told."""
         self._followers.append(follower)
         self._listeners.append(
             follower.follow(self._camera, self._rules, lambda armed: self.arm("", armed), armed=self._arming.camera)
         )
 
-    def counted(self, rules: SceneRules) -> SceneRules:
-        """The rules of the camera, which also count who is in its zones, where somebody wants to know."""
-        if not self._followers or not self._rules.zones:
+    def followed(self, rules: SceneRules) -> SceneRules:
+        """The rules of the camera, which also count who is in its zones for the destinations that show it.
+
+        These stop showing the camera when the rules are finished.
+        """
+        if not self._followers:
             return rules
-        return ZoneCounts(rules, self._rules.zones, self._count)
+        return ZoneCounts(rules, self._rules.zones, self._count, self._leave)
+
+    def _leave(self) -> None:
+        for follower in self._followers:
+            follower.leave(self._camera)
 
     def _count(self, zone: str, number: int) -> None:
         for follower in self._followers:
@@ -127,11 +131,6 @@ class EventRecorder:
         with self._lock:
             self._armed = armed
             self._arming.apply(armed)
-
-    @property
-    def arming(self) -> Arming:
-        """What is armed."""
-        return self._arming
 
     def arm(self, rule: str, armed: bool) -> None:
         """Arm or disarm a rule, or with an empty name the camera as a whole; holds over restarts. Any thread."""

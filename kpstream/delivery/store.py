@@ -20,13 +20,13 @@ from types import MappingProxyType
 from kpstream.delivery.database import EventDatabase
 from kpstream.delivery.media import media_paths
 from kpstream.delivery.outbox import Document
-from kpstream.delivery.retention import outdated
 from kpstream.delivery.schema import FILE_NAME, connect, connect_to_read
 from kpstream.delivery.snapshot import write_snapshot
 from kpstream.delivery.writer import DatabaseWriter, Write
 from kpstream.entities import Scene
 from kpstream.errors import SinkError, SourceOpenError
 from kpstream.sinks.output import sink_error
+from kpstream.sinks.retention import Segment, outdated
 from kpstream.sinks.room import DiskUsage
 
 Wants = Callable[[Document], bool]
@@ -71,6 +71,7 @@ class EventStore:
         self._wall_zero = wall_clock() - clock()  # the retention's own wall clock, which never jumps
         self._retained_at = -inf
         self._destinations = dict(destinations)
+        self._armed: dict[tuple[str, str], bool] = {}
         self._when_stored: Callable[[], None] = lambda: None
         self._writer = DatabaseWriter(
             self.folder, on_written=self._tell_stored, on_tick=self._retain, disk_usage=disk_usage
@@ -172,16 +173,12 @@ class EventStore:
 
     def arm(self, camera: str, rule: str, armed: bool) -> None:
         """Keep over restarts whether a rule of a camera is armed, or with an empty rule the camera; never waits."""
+        self._armed[camera, rule] = armed
         self._writer.offer(lambda database: database.arm(camera, rule, armed))
 
     def armed(self, camera: str) -> Mapping[str, bool]:
-        """What was said about a camera's arming until this run, by rule; blocks.
-
-        Raises:
-            SourceOpenError: The database cannot be read.
-        """
-        with closing(self.reader()) as database:
-            return {rule: armed for (name, rule), armed in database.armed().items() if name == camera}
+        """What was said about a camera's arming, by rule; empty for the camera as a whole. Never waits."""
+        return {rule: armed for (name, rule), armed in list(self._armed.items()) if name == camera}
 
     def close(self) -> None:
         """Store what was told, as far as the disk takes it within five seconds, and release the files. Idempotent."""
@@ -192,6 +189,7 @@ class EventStore:
     def _begin(self, database: EventDatabase) -> None:
         """Go on where an earlier run was when it ended, in whatever way."""
         now = self._wall_clock()
+        self._armed = database.armed()
         database.outbox.forget_others(list(self._destinations), now)
         for event in database.open_events():
             self._put(database, _cut(event.document), event.at, 0)
@@ -220,9 +218,9 @@ class EventStore:
         self._retained_at = self._clock()
         before = self._wall_zero + self._clock() - self._keep
         try:
-            going = outdated(
-                database.ended(), before=before, keep_size=self._keep_size, reserved=database.bytes_of_others()
-            )
+            ended = (Segment(at, 1, event_id, size) for event_id, at, size in database.ended())
+            kept = database.bytes_of_others()
+            going = [each.name for each in outdated(ended, before=before, keep_size=self._keep_size, reserved=kept)]
             for event_id in going:
                 self._remove_files(database, event_id)
             with database:
@@ -274,7 +272,7 @@ def _locked(path: Path) -> sqlite3.Connection:
 
 
 def _cut(document: Document) -> Document:
-    """An event of which nobody knows more: it ended when it was last heard of."""
+    """An event of which nobody knows more than that it opened: it is ended there."""
     return {
         **document,
         "state": "ended",

@@ -7,7 +7,9 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from kpstream.channel import Channel, Closed, Deadline
 from kpstream.delivery.database import EventDatabase
@@ -16,7 +18,6 @@ from kpstream.delivery.outbox import Delivery, Depth
 from kpstream.delivery.recorder import EventRecorder
 from kpstream.delivery.store import EventStore
 from kpstream.entities import Draws
-from kpstream.errors import SourceOpenError
 from kpstream.events import Listener, RuleSet
 from kpstream.redact import redact
 from kpstream.sinks.clips import ClipLimits
@@ -29,6 +30,7 @@ _CLOSES_WITHIN = 3.0
 _REFUSALS = 8
 """How often a message is refused before the next one is tried: over twenty minutes, where it begins with 5 s."""
 _log = logging.getLogger("kpstream")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,18 +103,33 @@ class DeliveryWorker:
         return QueueFigures(self._destination.name, self._delivered, self._failed, depth, self._trouble)
 
     def _run(self) -> None:
-        try:
-            database = self._store.reader()
-        except SourceOpenError as error:
-            _log.warning("%s: %s", self._destination.name, error)
-            return
-        try:
-            self._destination.open()
+        with ExitStack() as stack:
+            stack.callback(self._destination.close)
+            database = self._until_it_works(self._store.reader)
+            if database is None:
+                return
+            stack.callback(database.close)
+            if self._until_it_works(self._open) is None:
+                return
             while self._step(database):
                 pass
-        finally:
-            database.close()
-            self._destination.close()
+
+    def _open(self) -> bool:
+        self._destination.open()
+        return True
+
+    def _until_it_works(self, attempt: Callable[[], T]) -> T | None:
+        """Try something again and again, with back-off; None where the end comes first."""
+        while True:
+            try:
+                made = attempt()
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is this destination's alone
+                if not self._back_off(error, None):
+                    return None
+            else:
+                self._trouble = ""
+                self._destination.backoff.succeeded()
+                return made
 
     def _step(self, database: EventDatabase) -> bool:
         """Do the next thing; False where nothing is left to do."""
@@ -165,7 +182,7 @@ class DeliveryWorker:
             self._trouble = ""
             _log.info("%s: events are delivered again", self._destination.name)
 
-    def _back_off(self, error: DeliveryError, retry_after: float | None) -> bool:
+    def _back_off(self, error: Exception, retry_after: float | None) -> bool:
         self._failed += 1
         seconds = self._destination.backoff.failed(retry_after)
         text = redact(error)
@@ -237,7 +254,7 @@ class Deliveries:
         listeners: Sequence[Listener] = (),
         limits: ClipLimits = ClipLimits(),
     ) -> EventRecorder:
-        """What stores the events of a camera, and shows how it is with it where that is shown.
+        """Make what stores the events of a camera; destinations that show its present state begin to.
 
         Args:
             rules: The camera's own.
@@ -245,9 +262,6 @@ class Deliveries:
             annotator: Draws the snapshots.
             listeners: Told after the store.
             limits: How long clips are.
-
-        Raises:
-            SourceOpenError: The database cannot be read.
         """
         recorder = EventRecorder(
             self._store, rules, camera=camera, annotator=annotator, listeners=listeners, limits=limits

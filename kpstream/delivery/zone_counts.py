@@ -23,12 +23,20 @@ class ZoneCounts:
         rules: Say what happens.
         zones: Of the camera.
         tell: Given a zone's name and how many are in it whenever that has changed; must not wait.
+        on_finish: Called when the rules are finished.
     """
 
-    def __init__(self, rules: SceneRules, zones: Mapping[str, Zone], tell: Callable[[str, int], None]) -> None:
+    def __init__(
+        self,
+        rules: SceneRules,
+        zones: Mapping[str, Zone],
+        tell: Callable[[str, int], None],
+        on_finish: Callable[[], None] = lambda: None,
+    ) -> None:
         self._rules = rules
         self._zones = {name: np.asarray(zone.polygon, np.float32) for name, zone in zones.items()}
         self._tell = tell
+        self._on_finish = on_finish
         self._counted_pts = -inf
         self._counts: dict[str, int] = {}
 
@@ -48,6 +56,7 @@ class ZoneCounts:
     def finish(self) -> None:
         """End what is still open."""
         self._rules.finish()
+        self._on_finish()
 
     def _count(self, scene: Scene) -> None:
         feet = [((pose.xyxy[0] + pose.xyxy[2]) / 2, pose.xyxy[3]) for pose in scene.poses]

@@ -48,6 +48,15 @@ def test_what_a_destination_does_not_take_is_tried_again_in_order(
     assert sum("events wait to be delivered: it is away" in record.message for record in caplog.records) == 1
 
 
+def test_a_destination_that_cannot_begin_is_tried_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    destination = FakeDestination(open_fails=[OSError("no certificate"), OSError("no certificate")])
+    with delivering(tmp_path, destination) as (store, deliveries):
+        store.put(EVENT.to_json())
+        wait_until(lambda: len(destination.sent) == 1)
+        assert deliveries.figures().queues[0].trouble == ""
+    assert "events wait to be delivered: no certificate" in caplog.text
+
+
 def test_nothing_is_lost_over_a_restart(tmp_path: Path) -> None:
     away = FakeDestination([Unavailable("away")] * 1000, backoff=Backoff(60.0, 60.0))
     with delivering(tmp_path, away) as (store, deliveries):

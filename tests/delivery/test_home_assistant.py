@@ -85,6 +85,12 @@ def scene(pts: float, *x: float, stale: bool = False, answered: bool = True) -> 
     return Scene(frame, poses, stale=stale, result_frame_index=0 if answered else None)
 
 
+def test_what_follows_the_rules_ends_with_them() -> None:
+    ends: list[bool] = []
+    ZoneCounts(Rules(), {}, lambda *_: None, lambda: ends.append(True)).finish()
+    assert ends == [True]
+
+
 def test_who_stands_in_a_zone_is_counted_once_a_second_and_told_when_it_changes() -> None:
     told: list[tuple[str, int]] = []
     rules = ZoneCounts(Rules(), ZONES, lambda zone, number: told.append((zone, number)))

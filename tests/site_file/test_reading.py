@@ -69,8 +69,10 @@ def test_the_sample_is_right_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_sample_is_right_with_all_that_it_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("DOOR_PASSWORD", "YARD_URL", "KPSTREAM_TOKEN", "ROBOFLOW_API_KEY"):
+    for name in ("DOOR_PASSWORD", "YARD_URL", "KPSTREAM_TOKEN", "ROBOFLOW_API_KEY", "MQTT_USER", "MQTT_PASSWORD"):
         monkeypatch.setenv(name, f"marked-{name.lower()}")
+    monkeypatch.setenv("WEBHOOK_SECRET", "whsec_bWFya2VkLXNlY3JldC1vZi13ZWJob29r")
+    monkeypatch.setenv("NOTIFY_URL", "ntfys://marked-topic")
     lines = SAMPLE.read_text().splitlines()[4:]
     shown = [line.removeprefix("# ") if "=" in line or "# [" in line[:3] else line for line in lines]
     path = tmp_path / "site.toml"
@@ -86,6 +88,13 @@ def test_the_sample_is_right_with_all_that_it_shows(tmp_path: Path, monkeypatch:
     assert yard.recording.keep == 86400
     assert desk.source.picture_size == (1280, 720)
     assert plan.site.limits == Limits(10, 100000, 8)
+    assert [rule.name for rule in walkers.rules.rules] == ["on the stairs"]
+    assert door.rules.rules == ()
+    assert plan.delivery.events.folder == tmp_path / "events"
+    assert plan.delivery.mqtt is not None
+    assert plan.delivery.mqtt.broker.user == "marked-mqtt_user"
+    assert [len(each) for each in (plan.delivery.webhooks, plan.delivery.notify, plan.delivery.programs)] == [1, 1, 1]
+    assert "marked" not in repr(plan.delivery)
     assert plan.web == Web(
         "127.0.0.1",
         8080,

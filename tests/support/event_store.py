@@ -91,6 +91,7 @@ class FakeDestination:
     name: str = "fake"
     policy: Policy = field(default_factory=InOrder)
     backoff: Backoff = field(default_factory=lambda: Backoff(0.01, 0.01))
+    open_fails: list[Exception] = field(default_factory=list)
     hold: threading.Event | None = None
     """It hangs until this is set."""
     sent: list[tuple[str, str]] = field(default_factory=list)
@@ -102,7 +103,8 @@ class FakeDestination:
         return True
 
     def open(self) -> None:
-        pass
+        if self.open_fails:
+            raise self.open_fails.pop(0)
 
     def send(self, deliveries: Sequence[Delivery]) -> None:
         if self.hold is not None:
