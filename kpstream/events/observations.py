@@ -31,7 +31,7 @@ def observations_of(
     """
     for answer in answers or ():
         yield Observation(answer.pts, answer.frame_index, frame_size, measured=answer.poses, is_all=False)
-    trusted = () if stale else tuple(pose for pose in poses if pose.origin != "predicted")
-    others = poses if stale else tuple(pose for pose in poses if pose.origin == "predicted")
+    trusted = () if stale else tuple(pose for pose in poses if pose.origin != "predicted" and not pose.stale)
+    others = poses if stale else tuple(pose for pose in poses if pose.origin == "predicted" or pose.stale)
     certain = answers is None and is_answered and not stale
     yield Observation(pts, frame_index, frame_size, measured=trusted, drawn=others, is_answered=certain)

@@ -190,3 +190,10 @@ def test_a_pose_that_is_only_guessed_is_no_evidence_of_recorded_video_either(tmp
     scenes = [Scene(Frame(n, n / 10, 0.0, PICTURE), (guess,), result_frame_index=0) for n in range(50)]
 
     assert not check(tmp_path, _written(tmp_path / "poses.jsonl", scenes))
+
+
+def test_a_pose_that_the_pictures_do_not_bear_out_opens_nothing(tmp_path: Path) -> None:
+    doubtful = replace(numbered(standing(300), 1, "interpolated"), stale=True)
+    scenes = [Scene(Frame(n, n / 10, 0.0, PICTURE), (doubtful,), result_frame_index=n) for n in range(50)]
+
+    assert not check(tmp_path, _written(tmp_path / "poses.jsonl", scenes))
