@@ -110,7 +110,7 @@ FLOORS: dict[str, str] = {
     "serving": "dialing listen picture_size uvicorn_thread",
     "sinks": (
         "output retention room sampled sound tags timeline < audio coco csv_file events h264 jsonl live_sound "
-        "window < mp4 packet_ring pausing pictures < clip video < clips segments < switched"
+        "window < mp4 parquet packet_ring pausing pictures < clip video < clips segments < switched"
     ),
     "site_file": "environment functions sections < delivery < reading rules",
     "sources": (
@@ -149,6 +149,7 @@ LIBRARIES: dict[str, set[str]] = {
         "web",
         "wire",
     },
+    "pyarrow": {"sinks"},
     "ray": {"recorded"},
     "sqlite3": {"delivery", "recorded"},
     "apprise": {"delivery"},

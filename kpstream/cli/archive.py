@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from dataclasses import replace
+from importlib.util import find_spec
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from kpstream.recorded.archive.driver import Driver, Limits
     from kpstream.recorded.archive.faults import Fault
     from kpstream.recorded.archive.inputs import FoundInputs
-    from kpstream.recorded.archive.intake import Stock
+    from kpstream.recorded.archive.intake import Inventory
     from kpstream.recorded.archive.ledger import Ledger
     from kpstream.recorded.archive.order import ArchiveOrder
     from kpstream.recorded.archive.place import ArchivePlace
@@ -107,6 +108,8 @@ def _order(
         raise UsageError(f"does not know {', '.join(unknown)}: it takes {', '.join(KINDS)}", option="write")
     if not kinds:
         raise UsageError("names nothing: give a comma list of what is to be written", option="write")
+    if "parquet" in kinds and find_spec("pyarrow") is None:
+        raise UsageError("parquet needs pyarrow: pip install 'kpstream[archive]'", option="write")
     if every is not None and requests.rate is not None:
         raise UsageError("`every` and `rate` say the same thing in two ways: give one of them")
     if every is not None and requests.sampling == "adaptive":
@@ -134,8 +137,8 @@ def _tell_plan(order: ArchiveOrder, place: ArchivePlace, found: FoundInputs, arc
     if not archiving.again:
         check_settings(order, contents.facts, place.folder)
     with probing(len(found.inputs)) as on_probed:
-        stock = survey(place, found.inputs, known, retry=archiving.retry_failed, on_probed=on_probed)
-    for line in plan_lines(stock, found.passed_over, order, rate=_rate(order, place, archiving), into=place.into):
+        inventory = survey(place, found.inputs, known, retry=archiving.retry_failed, on_probed=on_probed)
+    for line in plan_lines(inventory, found.passed_over, order, rate=_rate(order, place, archiving), into=place.into):
         typer.echo(line)
 
 
@@ -154,16 +157,16 @@ def _run(
     is_new = begin(ledger, place, order, again=archiving.again)
     known = {} if archiving.again else {**done_elsewhere(place, order), **ledger.records()}
     with probing(len(found.inputs)) as on_probed:
-        stock = survey(place, found.inputs, known, retry=archiving.retry_failed, on_probed=on_probed)
-    check_targets(place, order, stock, is_new=is_new)
-    limits = _limits(order, place, archiving, len(stock.records))
+        inventory = survey(place, found.inputs, known, retry=archiving.retry_failed, on_probed=on_probed)
+    check_targets(place, order, inventory, is_new=is_new)
+    limits = _limits(order, place, archiving, len(inventory.records))
     ledger.note(max_requests="" if limits.max_requests is None else str(limits.max_requests))
     draw_on_one_core()
-    pool = _pool(order, place, archiving, has_work=bool(stock.todo), spent=int(ledger.fact("booked") or 0))
+    pool = _pool(order, place, archiving, has_work=bool(inventory.todo), spent=int(ledger.fact("booked") or 0))
     with archive_progress() as progress, signals_handled() as signals:
         driver = Driver(
             ledger,
-            stock,
+            inventory,
             pool,
             into=place.into,
             scratch=place.scratch,
@@ -172,7 +175,7 @@ def _run(
         )
         signals.stop = driver.stop
         driver.run()
-    _finish(place, ledger, stock, driver)
+    _finish(place, ledger, inventory, driver)
 
 
 def _pool(
@@ -203,13 +206,13 @@ def _limits(order: ArchiveOrder, place: ArchivePlace, archiving: ArchiveOptions,
     return Limits(place.shard.budget(order.requests.max_requests), failures)
 
 
-def _finish(place: ArchivePlace, ledger: Ledger, stock: Stock, driver: Driver) -> None:
+def _finish(place: ArchivePlace, ledger: Ledger, inventory: Inventory, driver: Driver) -> None:
     """Write the reports, say what was done, and end with what stands in the way of the rest."""
     from kpstream.recorded.archive.ledger import read_ledger
     from kpstream.recorded.archive.report import write_reports
 
     write_reports(place, read_ledger(ledger.path))
-    figures, failed = driver.figures(), stock.of_state("failed")
+    figures, failed = driver.figures(), inventory.of_state("failed")
     waiting = figures.files - figures.done - figures.failed
     rest = f", {waiting} wait" if waiting else ""
     say(

@@ -15,7 +15,7 @@ from kpstream.cli.terminal import say, stderr
 
 if TYPE_CHECKING:
     from kpstream.recorded.archive.driver import Figures
-    from kpstream.recorded.archive.intake import Stock
+    from kpstream.recorded.archive.intake import Inventory
     from kpstream.recorded.archive.ledger import FileRecord
     from kpstream.recorded.archive.order import ArchiveOrder
 
@@ -91,17 +91,17 @@ def clock_text(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}"
 
 
-def plan_lines(stock: Stock, passed_over: int, order: ArchiveOrder, *, rate: float, into: Path) -> list[str]:
+def plan_lines(inventory: Inventory, passed_over: int, order: ArchiveOrder, *, rate: float, into: Path) -> list[str]:
     """What an archive will take, and what of it is left out, in lines."""
     from kpstream.recorded.archive.estimate import estimate
 
     def samples(record: FileRecord) -> float:
         return order.sampling().expected(record.duration, record.frame_rate)
 
-    todo = [stock.records[name] for name in stock.todo]
+    todo = [inventory.records[name] for name in inventory.todo]
     found = estimate(
         todo,
-        stock.of_state("done"),
+        inventory.of_state("done"),
         samples=samples,
         kinds=order.outputs,
         requests_per_second=rate,
@@ -116,12 +116,12 @@ def plan_lines(stock: Stock, passed_over: int, order: ArchiveOrder, *, rate: flo
         f"time      {lasting or 'as fast as this machine and the endpoint are'}",
         f"disk      about {found.bytes / 1e6:.1f} MB, {disk_usage(_nearest(into)).free / 1e9:.0f} GB are free",
     ]
-    return [*lines, *_left_out(stock, passed_over)]
+    return [*lines, *_left_out(inventory, passed_over)]
 
 
-def _left_out(stock: Stock, passed_over: int) -> Iterator[str]:
-    done, failed = stock.of_state("done"), stock.of_state("failed")
-    again = len(stock.to_give) + sum(bool(record.same_as) for record in stock.of_state("waiting"))
+def _left_out(inventory: Inventory, passed_over: int) -> Iterator[str]:
+    done, failed = inventory.of_state("done"), inventory.of_state("failed")
+    again = len(inventory.to_copy) + sum(bool(record.same_as) for record in inventory.of_state("waiting"))
     if done:
         yield f"done      {len(done)} files"
     if again:

@@ -19,7 +19,7 @@ class ArchiveOptions:
 
     into: Annotated[str | None, Option("The folder of the outputs.", metavar="FOLDER")] = None
     write: Annotated[
-        str, Option("What is written of each file: jsonl, csv, coco, mp4; a comma list.", metavar="KIND,...")
+        str, Option("What is written of each file: jsonl, csv, coco, parquet, mp4; a comma list.", metavar="KIND,...")
     ] = "jsonl"
     ledger: Annotated[
         Path | None,

@@ -33,6 +33,7 @@ class Outputs:
     jsonl: Path | None = None
     coco: Path | None = None
     csv: Path | None = None
+    parquet: Path | None = None
     frames: Path | None = None
     """A folder for the pictures that COCO names."""
     coco_frames: Literal["all", "sampled"] = "all"
@@ -40,7 +41,7 @@ class Outputs:
 
     def paths(self) -> list[Path]:
         """The files, without stdout."""
-        found = (self.video, self.jsonl, self.coco, self.csv)
+        found = (self.video, self.jsonl, self.coco, self.csv, self.parquet)
         return [path for path in found if path is not None and str(path) != STDOUT]
 
     def places(self) -> list[Path]:
@@ -149,6 +150,10 @@ class Job:
         sinks += named if outputs.coco_frames == "all" else map(SampledOnly, named)
         if outputs.csv is not None:
             sinks.append(CsvSink(outputs.csv))
+        if outputs.parquet is not None:
+            from kpstream.sinks.parquet import ParquetSink  # pyarrow is in an extra
+
+            sinks.append(ParquetSink(outputs.parquet))
         return sinks
 
 

@@ -61,13 +61,7 @@ class CsvSink:
         table = csv.writer(text, lineterminator="\n")
         if not self._file.started:
             table.writerow(COLUMNS)
-        frame = scene.frame
-        of_frame = (scene.source, frame.index, seconds(frame.pts), seconds(scene.result_age))
-        for number, pose in enumerate(scene.poses):
-            stale = int(scene.stale or pose.stale)
-            table.writerows((*of_frame, stale, number, *row) for row in _rows(pose))
-        if not scene.poses:
-            table.writerow((*of_frame, int(scene.stale), *[None] * (len(COLUMNS) - len(of_frame) - 1)))
+        table.writerows(rows_of(scene))
         self._file.write(text.getvalue().encode("utf-8", "replace"))
 
     def close(self) -> None:
@@ -80,6 +74,17 @@ class CsvSink:
 
     def __repr__(self) -> str:
         return f"<CsvSink {self._file!r}>"
+
+
+def rows_of(scene: Scene) -> Iterator[tuple[object, ...]]:
+    """The rows of one scene, as `COLUMNS` names their values; None for what is not known."""
+    frame = scene.frame
+    of_frame = (scene.source, frame.index, seconds(frame.pts), seconds(scene.result_age))
+    for number, pose in enumerate(scene.poses):
+        stale = int(scene.stale or pose.stale)
+        yield from ((*of_frame, stale, number, *row) for row in _rows(pose))
+    if not scene.poses:
+        yield (*of_frame, int(scene.stale), *[None] * (len(COLUMNS) - len(of_frame) - 1))
 
 
 def _rows(pose: Pose) -> Iterator[tuple[object, ...]]:

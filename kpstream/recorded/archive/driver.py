@@ -15,10 +15,10 @@ from pathlib import Path
 
 from kpstream.errors import SinkError
 from kpstream.recorded.archive.faults import MAX_ATTEMPTS, Fault, fault_of, pause_before, process_died
-from kpstream.recorded.archive.intake import Stock
+from kpstream.recorded.archive.intake import Inventory
 from kpstream.recorded.archive.ledger import FileRecord, Ledger, State
 from kpstream.recorded.archive.pool import FilePool, WorkerDied
-from kpstream.recorded.archive.publish import give, targets_of
+from kpstream.recorded.archive.publish import copy_outputs, targets_of
 from kpstream.recorded.archive.work import FileResult, FileTask, Progress
 from kpstream.recorded.journal import count_answers
 from kpstream.recorded.plan import JOURNAL_SUFFIX
@@ -65,7 +65,7 @@ class Driver:
 
     Args:
         ledger: Open; where everything is noted.
-        stock: All files, and what is to be done.
+        inventory: All files, and what is to be done.
         pool: Where files are worked on.
         into: The place of the outputs.
         scratch: A folder for what is under way, with the journals.
@@ -77,7 +77,7 @@ class Driver:
     def __init__(
         self,
         ledger: Ledger,
-        stock: Stock,
+        inventory: Inventory,
         pool: FilePool,
         *,
         into: Path,
@@ -87,14 +87,14 @@ class Driver:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._ledger = ledger
-        self._records = stock.records
-        self._stock = stock
+        self._records = inventory.records
+        self._inventory = inventory
         self._pool = pool
         self._into, self._scratch = into, scratch
         self._limits = limits
         self._on_figures = on_figures
         self._clock = clock
-        self._waiting: deque[str] = deque(self._in_order(stock.todo))
+        self._waiting: deque[str] = deque(self._in_order(inventory.todo))
         self._later: dict[str, float] = {}  # when a file is to be begun again
         self._running: dict[str, FileRecord] = {}  # as they were when they were begun
         self._reserved = 0
@@ -112,7 +112,7 @@ class Driver:
             SinkError: The ledger cannot be written.
         """
         self._ledger.put(self._records.values())
-        self._give_what_is_done()
+        self._copy_what_is_done()
         try:
             while self._running or self._has_more():
                 self._submit()
@@ -184,7 +184,7 @@ class Driver:
         )
         self._running[name] = record
         self._put(replace(record, state="running"))
-        path = self._stock.paths[name]
+        path = self._inventory.paths[name]
         folder = self._folder(record)
         self._pool.submit(FileTask(name, str(path), record.stamp, record.content, str(self._into), str(folder)))
 
@@ -217,7 +217,7 @@ class Driver:
         else:
             outputs = dict(result.outputs)
             self._put(replace(record, state="done", outputs=outputs, curve=result.curve, events=result.events))
-            self._give_to_twins(record.name)
+            self._copy_to_duplicates(record.name)
             shutil.rmtree(self._folder(record), ignore_errors=True)
 
     def _settle_dead(self, begun: FileRecord) -> None:
@@ -233,13 +233,15 @@ class Driver:
         self._later[record.name] = self._clock()
 
     def _failed(self, record: FileRecord, fault: Fault) -> None:
+        if fault.kind == "budget":
+            fault = replace(fault, text=f"all {self._limits.max_requests} requests of `max_requests` are spent")
         attempts = record.attempts if fault.kind in ("file", "passing") else record.attempts - 1
         state: State = "failed" if fault.kind == "file" else "waiting"
         described = replace(record, fault_kind=fault.kind, fault=fault.text, remedy=fault.remedy)
         self._put(replace(described, state=state, attempts=attempts))
         if fault.kind == "file":
             _log.warning("%s failed: %s", record.name, fault.text)
-            self._fail_twins(record)
+            self._fail_duplicates(record)
         elif fault.kind == "passing" and record.attempts < MAX_ATTEMPTS:
             pause = pause_before(record.attempts + 1)
             _log.warning("%s: %s; it is begun again in %.0f s", record.name, fault.text, pause)
@@ -250,35 +252,34 @@ class Driver:
 
     # files with the same content
 
-    def _give_what_is_done(self) -> None:
+    def _copy_what_is_done(self) -> None:
         """Give what is done to files that have come under another name."""
-        for source, name in self._stock.to_give:
+        for source, name in self._inventory.to_copy:
             known = self._records.get(source) or self._ledger.records()[source]
-            self._give(known, self._records[name])
+            self._copy(known, self._records[name])
 
-    def _give_to_twins(self, name: str) -> None:
-        for twin in self._stock.twins(name):
-            self._give(self._records[name], twin)
+    def _copy_to_duplicates(self, name: str) -> None:
+        for duplicate in self._inventory.duplicates(name):
+            self._copy(self._records[name], duplicate)
 
-    def _give(self, done: FileRecord, twin: FileRecord) -> None:
+    def _copy(self, done: FileRecord, duplicate: FileRecord) -> None:
         try:
             published = targets_of(self._into, done.name, tuple(done.outputs))
-            outputs = give(published, targets_of(self._into, twin.name, tuple(done.outputs)))
+            outputs = copy_outputs(published, targets_of(self._into, duplicate.name, tuple(done.outputs)))
         except SinkError as error:
-            self._failed(twin, fault_of(error))
+            self._failed(duplicate, fault_of(error))
             return
         self._put(
             replace(
-                twin, state="done", same_as=done.name, outputs=outputs, curve=done.curve, events=done.events,
+                duplicate, state="done", same_as=done.name, outputs=outputs, curve=done.curve, events=done.events,
                 frames=done.frames, fault_kind="", fault="", remedy="",
             )
         )  # fmt: skip
 
-    def _fail_twins(self, record: FileRecord) -> None:
-        for twin in self._stock.twins(record.name):
-            self._put(
-                replace(twin, state="failed", fault_kind=record.fault_kind, fault=record.fault, remedy=record.remedy)
-            )
+    def _fail_duplicates(self, record: FileRecord) -> None:
+        kind, fault, remedy = record.fault_kind, record.fault, record.remedy
+        for duplicate in self._inventory.duplicates(record.name):
+            self._put(replace(duplicate, state="failed", fault_kind=kind, fault=fault, remedy=remedy))
 
     # the ledger
 

@@ -20,7 +20,7 @@ OutputsThere = Callable[[str, Mapping[str, int]], bool]
 
 
 @dataclass(slots=True)
-class Stock:
+class Inventory:
     """All files of a run, sorted by what becomes of them."""
 
     records: dict[str, FileRecord] = field(default_factory=dict)
@@ -28,10 +28,10 @@ class Stock:
     paths: dict[str, Path] = field(default_factory=dict)
     todo: list[str] = field(default_factory=list)
     """The names of those that are to be worked on: each content once."""
-    to_give: list[tuple[str, str]] = field(default_factory=list)
+    to_copy: list[tuple[str, str]] = field(default_factory=list)
     """Names whose outputs are those of a name that is done: (from, to)."""
 
-    def twins(self, name: str) -> list[FileRecord]:
+    def duplicates(self, name: str) -> list[FileRecord]:
         """The other files with the same content as the one that is worked on."""
         return [record for record in self.records.values() if record.same_as == name]
 
@@ -59,14 +59,14 @@ def to_probe(
     return wanted
 
 
-def take_stock(
+def take_inventory(
     inputs: Iterable[ArchiveInput],
     probes: Mapping[str, Probe],
     known: Mapping[str, FileRecord],
     outputs_there: OutputsThere,
     *,
     retry: bool,
-) -> Stock:
+) -> Inventory:
     """Hold the ledger against the files.
 
     Args:
@@ -76,30 +76,30 @@ def take_stock(
         outputs_there: Asked about what is done.
         retry: Whether what failed is tried again.
     """
-    stock = Stock()
+    inventory = Inventory()
     for each in inputs:
-        stock.paths[each.name] = each.path
-        stock.records[each.name] = _record(each, probes.get(each.name), known.get(each.name), retry=retry)
+        inventory.paths[each.name] = each.path
+        inventory.records[each.name] = _record(each, probes.get(each.name), known.get(each.name), retry=retry)
     done: dict[str, str] = {}
-    for record in [*stock.records.values(), *known.values()]:
+    for record in [*inventory.records.values(), *known.values()]:
         there = record.state == "done" and record.content and outputs_there(record.name, record.outputs)
         if there:
             done.setdefault(record.content, record.name)
     first: dict[str, str] = {}
-    for name, record in stock.records.items():
+    for name, record in inventory.records.items():
         if record.state == "done" and not outputs_there(name, record.outputs):
             record = replace(record, state="waiting", attempts=0)  # noqa: PLW2901
         content = record.content
         if record.state == "waiting" and content in done:
-            stock.to_give.append((done[content], name))
+            inventory.to_copy.append((done[content], name))
         elif record.state == "waiting" and content in first:
             record = replace(record, same_as=first[content])  # noqa: PLW2901
         elif record.state == "waiting":
             record = replace(record, same_as="")  # noqa: PLW2901
             first[content] = name
-            stock.todo.append(name)
-        stock.records[name] = record
-    return stock
+            inventory.todo.append(name)
+        inventory.records[name] = record
+    return inventory
 
 
 def _record(each: ArchiveInput, probe: Probe | None, known: FileRecord | None, *, retry: bool) -> FileRecord:

@@ -22,6 +22,7 @@ SUFFIXES = {
     "jsonl": ".jsonl",
     "csv": ".csv",
     "coco": ".coco.json",
+    "parquet": ".parquet",
     "mp4": OUTPUT_SUFFIX,
     "events": ".events.jsonl",
 }
@@ -90,7 +91,13 @@ def _asked(requests: RequestOptions) -> str:
 def job_outputs(folder: Path, kinds: tuple[str, ...]) -> Outputs:
     """Where one file's outputs are made before they are put in their places."""
     paths = output_paths(folder, kinds)
-    return Outputs(video=paths.get("mp4"), jsonl=paths.get("jsonl"), coco=paths.get("coco"), csv=paths.get("csv"))
+    return Outputs(
+        video=paths.get("mp4"),
+        jsonl=paths.get("jsonl"),
+        coco=paths.get("coco"),
+        csv=paths.get("csv"),
+        parquet=paths.get("parquet"),
+    )
 
 
 def output_paths(folder: Path, kinds: tuple[str, ...]) -> Mapping[str, Path]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from kpstream.errors import SinkError, UsageError
 from kpstream.recorded.archive.inputs import ArchiveInput
-from kpstream.recorded.archive.intake import Stock, take_stock, to_probe
+from kpstream.recorded.archive.intake import Inventory, take_inventory, to_probe
 from kpstream.recorded.archive.ledger import FILE_NAME, FileRecord, Ledger, LedgerContents, read_ledger
 from kpstream.recorded.archive.order import ArchiveOrder
 from kpstream.recorded.archive.probe import probe_all, stamp_of
@@ -93,14 +93,14 @@ def check_settings(order: ArchiveOrder, facts: Mapping[str, str], folder: Path) 
     raise UsageError(f"{folder} was made with other settings ({changes}): choose another folder, or add `again`")
 
 
-def check_targets(place: ArchivePlace, order: ArchiveOrder, stock: Stock, *, is_new: bool) -> None:
+def check_targets(place: ArchivePlace, order: ArchiveOrder, inventory: Inventory, *, is_new: bool) -> None:
     """See that nothing is written over what is read, or over what this archive has not written.
 
     Raises:
         UsageError: It would be.
     """
-    targets = [path for name in stock.records for path in targets_of(place.into, name, order.outputs).values()]
-    check_apart(stock.paths.values(), targets)
+    targets = [path for name in inventory.records for path in targets_of(place.into, name, order.outputs).values()]
+    check_apart(inventory.paths.values(), targets)
     there = next((path for path in targets if is_new and path.exists()), None)
     if there is not None:
         raise UsageError(f"{there} is there already, and not by this archive: choose another folder, or add `again`")
@@ -131,7 +131,7 @@ def survey(
     *,
     retry: bool,
     on_probed: Callable[[int, int], None] = lambda _done, _of: None,
-) -> Stock:
+) -> Inventory:
     """Probe what is new and hold the ledger against it; blocks, asks nothing, writes nothing.
 
     Args:
@@ -147,7 +147,7 @@ def survey(
     for number, (each, found) in enumerate(zip(new, probe_all(each.path for each in new), strict=True), 1):
         probes[each.name] = found
         on_probed(number, len(new))
-    return take_stock(inputs, probes, known, place.outputs_there, retry=retry)
+    return take_inventory(inputs, probes, known, place.outputs_there, retry=retry)
 
 
 def begin(ledger: Ledger, place: ArchivePlace, order: ArchiveOrder, *, again: bool) -> bool:

@@ -36,7 +36,7 @@ def publish(made: Mapping[str, Path], targets: Mapping[str, Path]) -> dict[str, 
     return {kind: _put(path, targets[kind], keep=False) for kind, path in made.items() if path.exists()}
 
 
-def give(published: Mapping[str, Path], targets: Mapping[str, Path]) -> dict[str, int]:
+def copy_outputs(published: Mapping[str, Path], targets: Mapping[str, Path]) -> dict[str, int]:
     """Copy outputs to the places of another file with the same content.
 
     Returns:

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from kpstream.errors import SinkError
+from kpstream.options import on_command_line
 from kpstream.recorded.archive.ledger import FileRecord, LedgerContents
 from kpstream.recorded.archive.place import ArchivePlace
 from kpstream.recorded.archive.publish import targets_of
-from kpstream.recorded.archive.summary import causes, document
+from kpstream.recorded.archive.summary import cause_of, causes, document
 from kpstream.sinks.output import OutputFile
 
 _MAX_EVENTS = 2000
@@ -96,7 +97,8 @@ def _failures(records: Sequence[FileRecord]) -> str:
         f"<tr><td>{escape(cause)}</td><td class=number>{n}</td></tr>" for cause, n in causes(failed).items()
     )
     rows = "".join(
-        f"<tr><td class=name>{escape(each.name)}</td><td>{escape(each.fault)}</td><td>{escape(each.remedy)}</td></tr>"
+        f"<tr><td class=name>{escape(each.name)}</td><td>{escape(cause_of(each))}</td>"
+        f"<td>{escape(on_command_line(each.remedy))}</td></tr>"
         for each in failed
     )
     return (
@@ -136,7 +138,7 @@ def _files(records: Sequence[FileRecord]) -> str:
 
 
 def _file(record: FileRecord) -> str:
-    note = f"same as {record.same_as}" if record.same_as else record.fault
+    note = f"same as {record.same_as}" if record.same_as else cause_of(record) if record.fault else ""
     shown = f"<div class=small>{escape(note)}</div>" if note else ""
     figures = [
         clock_text(record.duration) if isfinite(record.duration) else "",

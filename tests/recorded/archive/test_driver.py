@@ -10,7 +10,7 @@ import pytest
 from kpstream.errors import BudgetSpent, EndpointRejected, EndpointUnavailable, SourceReadError
 from kpstream.recorded.archive.driver import Driver, Figures, Limits
 from kpstream.recorded.archive.faults import fault_of
-from kpstream.recorded.archive.intake import Stock
+from kpstream.recorded.archive.intake import Inventory
 from kpstream.recorded.archive.ledger import FileRecord, Ledger, read_ledger
 from kpstream.recorded.archive.pool import WorkerDied
 from kpstream.recorded.archive.work import FileResult, FileTask, Progress
@@ -86,19 +86,21 @@ class Run:
         self.figures: list[Figures] = []
 
     def __call__(self, names: str, size: int = 1, limits: Limits = NO_LIMITS, **endings: list[Ending]) -> Driver:
-        stock = Stock()
+        inventory = Inventory()
         for number, name in enumerate(names.split()):
-            stock.records[name] = FileRecord(name, name, "s", f"content of {name.rstrip('2')}", duration=10.0 + number)
-            stock.paths[name] = Path(name)
+            inventory.records[name] = FileRecord(
+                name, name, "s", f"content of {name.rstrip('2')}", duration=10.0 + number
+            )
+            inventory.paths[name] = Path(name)
             if name.endswith("2"):
-                stock.records[name] = FileRecord(name, name, "s", f"content of {name[:-1]}", same_as=name[:-1])
+                inventory.records[name] = FileRecord(name, name, "s", f"content of {name[:-1]}", same_as=name[:-1])
             else:
-                stock.todo.append(name)
+                inventory.todo.append(name)
         self.pool = ScriptedPool(endings, size, lambda: self.clock.advance(3.0))
         with Ledger(self.folder / "archive.db") as ledger:
             driver = Driver(
                 ledger,
-                stock,
+                inventory,
                 self.pool,
                 into=self.folder,
                 scratch=self.folder / "journals",

@@ -5,10 +5,6 @@ from __future__ import annotations
 import asyncio
 from math import inf
 
-import pytest
-
-pytest.importorskip("ray")
-
 from kpstream.recorded.archive.remote import Dealt, RequestDealer
 from kpstream.recorded.archive.work import Progress
 
