@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     from kpstream.events import RuleWatch as RuleWatch
     from kpstream.interfaces import Annotator as Annotator
     from kpstream.interfaces import Endpoint as Endpoint
+    from kpstream.interfaces import Opener as Opener
     from kpstream.interfaces import SceneRules as SceneRules
     from kpstream.interfaces import Sink as Sink
     from kpstream.interfaces import Source as Source
@@ -90,6 +91,7 @@ if TYPE_CHECKING:
     from kpstream.sinks.window import Window as Window
     from kpstream.site_file.rules import Rules as Rules
     from kpstream.skeleton import Skeleton as Skeleton
+    from kpstream.sources import HttpAccess as HttpAccess
     from kpstream.sources import VideoFile as VideoFile
     from kpstream.sources import open_source as open_source
     from kpstream.tracking import Tracker as Tracker
@@ -116,10 +118,12 @@ _HOMES = {
     "Filters": "kpstream.entities",
     "FixedRate": "kpstream.dispatch.sampling",
     "Frame": "kpstream.entities",
+    "HttpAccess": "kpstream.sources",
     "Image": "kpstream.entities",
     "Job": "kpstream.recorded.plan",
     "JsonLinesSink": "kpstream.sinks.jsonl",
     "KpstreamError": "kpstream.errors",
+    "Opener": "kpstream.interfaces",
     "Outputs": "kpstream.recorded.plan",
     "PictureFolder": "kpstream.sinks.pictures",
     "Pipeline": "kpstream.pipeline",

@@ -128,6 +128,15 @@ def test_sound_that_is_refused_costs_no_picture(caplog: pytest.LogCaptureFixture
     assert "the sound is left out" in caplog.text
 
 
+def test_a_camera_that_refuses_tcp_is_read_over_udp() -> None:
+    with RtspCamera("--udp-only") as camera:
+        source = open_source(camera.url)
+        assert len(frames_of(source, 30)) == 30
+        source.close()
+        with pytest.raises(SourceOpenError):
+            open_source(camera.url, rtsp_transport="tcp")
+
+
 @pytest.mark.parametrize("how", [[], ["--digest"]], ids=["basic", "digest"])
 def test_who_knows_the_password_is_let_in(how: list[str]) -> None:
     with RtspCamera("--user", "admin", "--password", PASSWORD, *how) as camera:

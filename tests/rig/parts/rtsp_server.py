@@ -151,6 +151,7 @@ def parse_arguments() -> argparse.Namespace:
         choices=["heard", "refused"],
         help="a second stream, of sound, or what fails",
     )
+    parser.add_argument("--udp-only", action="store_true", help="refuse to send over TCP")
     parser.add_argument("--user", default="")
     parser.add_argument("--password", default="")
     parser.add_argument("--digest", action="store_true", help="Digest instead of Basic")
@@ -169,6 +170,8 @@ def main() -> None:
     factory.set_launch(cameras.launch_line())
     factory.set_shared(True)
     factory.connect("media-configure", cameras.on_configure)
+    if options.udp_only:
+        factory.set_protocols(GstRtsp.RTSPLowerTrans.UDP)
     if options.user:
         restrict(server, factory, options.user, options.password, digest=options.digest)
     server.get_mount_points().add_factory("/cam", factory)
