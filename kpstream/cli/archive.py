@@ -75,6 +75,8 @@ def archive(
     if archiving.into is None:
         raise UsageError("is needed: the folder that the outputs go to", option="into")
     order = _order(archiving, model, requests, drawing, every=every, rules=rules)
+    if "://" in archiving.into:
+        raise UsageError("names an address: give a folder, a mounted one too", option="into")
     into = Path(archiving.into)
     place = ArchivePlace(into, archiving.ledger or into, parse_shard(archiving.shard, os.environ))
     found = find_inputs(inputs, outputs=[place.into, place.folder])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import shutil
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from kpstream import cli
+from kpstream.pipeline import Pipeline
 from kpstream.recorded.archive.ledger import Ledger
 from kpstream.testing import Reply, ScriptedServer
 from tests.support.source_clips import write_video
@@ -192,6 +194,16 @@ def test_rules_run_over_every_file_and_their_events_are_in_the_report(
     assert (out / "a.mp4.events.jsonl").read_text()
 
 
+def test_the_pictures_of_a_file_are_let_go_before_the_next(tree: Path, at: list[str], tmp_path: Path) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        assert run("archive", tree / "a.mp4", tree / "한국 어" / "b c.mp4", "--into", tmp_path / "out", *at) == 0
+        assert not [each for each in gc.get_objects() if isinstance(each, Pipeline)]
+    finally:
+        gc.enable()
+
+
 @pytest.mark.parametrize(
     ("words", "fault"),
     [
@@ -199,6 +211,8 @@ def test_rules_run_over_every_file_and_their_events_are_in_the_report(
         (["--shard", "0/2"], "give I/N"),
         (["--every", "2", "--rate", "1"], "say the same thing in two ways"),
         (["--max-failures", "101%"], "is no number of files"),
+        (["--workers", "none"], "is no number of workers"),
+        (["https://host.example/a.mp4?token=hidden"], "is an address: an archive takes files"),
     ],
 )
 def test_what_does_not_fit_is_refused(

@@ -10,6 +10,7 @@ from glob import has_magic
 from pathlib import Path, PurePosixPath
 
 from kpstream.errors import SourceOpenError, UsageError
+from kpstream.redact import redact
 
 VIDEO_SUFFIXES = frozenset(
     [
@@ -43,6 +44,7 @@ VIDEO_SUFFIXES = frozenset(
 OUTPUT_SUFFIX = ".annotated.mp4"
 """What a video that an archive wrote is called: none in a folder, or matched by a glob, is an input."""
 _LIST = "@"
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 _SPECIAL = re.compile(r"\[[^\]]+\]|.", re.DOTALL)
 
 
@@ -106,6 +108,8 @@ class _Walk:
         self._none = 0
 
     def take(self, reference: str, *, may_be_missing: bool) -> None:
+        if _ADDRESS.match(reference):
+            raise UsageError(f"{redact(reference)} is an address: an archive takes files and folders, mounted ones too")
         path = Path(reference)
         if path.is_dir():
             first = PurePosixPath(path.resolve().name if self._several else ".")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -149,6 +150,7 @@ class LocalPool:
         finally:
             self._task = self._work = None
             self._progress = {}
+            gc.collect()  # what held a file's pictures points to itself: 36 small files took 3.5 GB, now 0.4 GB
 
     def progress(self) -> Mapping[str, Progress]:
         """How far the file is."""
