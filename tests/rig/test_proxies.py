@@ -75,6 +75,8 @@ class Site:
         self.port = port
         self.tls = ssl.create_default_context(cadata=certificate[certificate.index(b"-----BEGIN CERT") :].decode())
         self.tls.verify_flags &= ~ssl.VERIFY_X509_STRICT
+        # The client below reads and writes in two threads, which loses what it writes while a ticket of TLS 1.3 comes.
+        self.tls.maximum_version = ssl.TLSVersion.TLSv1_2
 
     def address(self, path: str, name: str) -> str:
         return f"https://{name}:{self.port}{path}"
