@@ -191,6 +191,8 @@ def _pool(
     workers = archiving.workers if archiving.workers is not None else (1 if archiving.on is None else 0)
     if not has_work or (workers == 1 and archiving.on is None):
         return LocalPool(order, GrantQueue(rate, budget, spent))
+    if archiving.on is None:  # read when Ray is loaded: on one machine it listens on loopback alone
+        os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
     try:
         from kpstream.recorded.archive.ray_pool import RayPool
     except ImportError:

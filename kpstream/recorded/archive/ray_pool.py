@@ -11,6 +11,7 @@ import os
 import platform
 from collections.abc import Callable, Mapping
 from typing import Any
+from uuid import uuid4
 
 from kpstream import __version__
 from kpstream.errors import KpstreamError, UsageError
@@ -125,7 +126,7 @@ class RayPool:
     def _make_dealer(self) -> Any:
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
         actor = _remote(num_cpus=0, max_concurrency=_MAX_ASKING)(RequestDealer)
-        named = actor.options(name=f"kpstream-archive-{os.getpid()}-{id(self)}-{self._spent}", scheduling_strategy=here)
+        named = actor.options(name=f"kpstream-archive-{uuid4().hex}", scheduling_strategy=here)
         return named.remote(self._rate, self._max_requests, self._spent, self._reserved)
 
     def _result(self, reply: Any) -> FileResult | WorkerDied:

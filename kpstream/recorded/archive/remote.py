@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from math import inf
 from typing import Any
 
@@ -200,8 +201,9 @@ def annotate_file(order: ArchiveOrder, task: FileTask, dealer: Any) -> FileResul
             return
         reported_at = now
         if reply is not None and ray.wait([reply], timeout=0)[0]:
-            if ray.get(reply):
-                work.stop()
+            with suppress(RayError):  # the actor is gone: the next question for requests ends the file
+                if ray.get(reply):
+                    work.stop()
             reply = None
         if reply is None:
             reply = dealer.report.remote(task.name, progress)
