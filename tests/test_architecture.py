@@ -24,7 +24,6 @@ PLAN: dict[str, set[str]] = {
     "skeleton": set(),
     "sound": set(),
     "entities": {"skeleton", "sound"},
-    "pixels": {"entities"},
     "channel": set(),
     "meters": set(),
     "redact": set(),
@@ -38,16 +37,16 @@ PLAN: dict[str, set[str]] = {
     "endpoints": {"options", "entities", "errors", "interfaces", "skeleton", "redact", "models", "wire"},
     "sources": {"entities", "errors", "interfaces", "redact", "sound"},
     "events": {"entities", "options", "skeleton"},
-    "sinks": {"channel", "entities", "errors", "interfaces", "pixels", "skeleton", "sound", "wire"},
+    "sinks": {"channel", "entities", "errors", "interfaces", "render", "skeleton", "sound", "wire"},
     "testing": {"entities", "errors", "interfaces", "skeleton"},
     # threads: the only places that start one
-    "dispatch": {"options", "interfaces", "channel", "entities", "errors", "meters", "pixels", "redact"},
+    "dispatch": {"options", "interfaces", "channel", "entities", "errors", "meters", "render", "redact"},
     "serving": {"errors"},
     "server": {"entities", "errors", "skeleton", "redact", "models", "serving", "wire"},
     "delivery": {
-        "channel", "entities", "errors", "events", "interfaces", "options", "pixels", "redact", "serving", "sinks",
+        "channel", "entities", "errors", "events", "interfaces", "options", "render", "redact", "serving", "sinks",
     },
-    "web": {"entities", "errors", "interfaces", "options", "pixels", "redact", "serving", "sinks", "skeleton", "wire"},
+    "web": {"entities", "errors", "interfaces", "options", "render", "redact", "serving", "sinks", "skeleton", "wire"},
     # beam: the loops
     "pipeline": {*_GROUND, "interfaces", "tracking", "render", "dispatch"},
     "recorded": {
@@ -103,6 +102,7 @@ FLOORS: dict[str, str] = {
         "faults inputs schema shard < ledger probe < estimate intake order < publish summary < place work "
         "< pool report < driver remote < ray_pool"
     ),
+    "render": "annotators pixels",
     "server": (
         "faults serving < bodies image_urls keys parameters request_picture < answers < management < inference "
         "registry < app"
@@ -155,7 +155,6 @@ LIBRARIES: dict[str, set[str]] = {
     "apprise": {"delivery"},
     "paho": {"delivery"},
     "cv2": {
-        "pixels",
         "delivery",
         "tracking",
         "dispatch",

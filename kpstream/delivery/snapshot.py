@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 
 from kpstream.entities import Scene
-from kpstream.pixels import squared
+from kpstream.render.pixels import squared
 
 _QUALITY = 88
 

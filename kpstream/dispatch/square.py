@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from kpstream.entities import Answer, Filters, Frame
 from kpstream.interfaces import Endpoint
-from kpstream.pixels import moved, squared
+from kpstream.render.pixels import moved, squared
 
 
 def ask(endpoint: Endpoint, frame: Frame, filters: Filters) -> Answer:

@@ -21,7 +21,7 @@ import cv2
 
 from kpstream.entities import Image, Scene
 from kpstream.errors import SinkError, ViewerQuit
-from kpstream.pixels import squared
+from kpstream.render.pixels import squared
 from kpstream.sinks.output import sink_error
 
 _log = logging.getLogger("kpstream")

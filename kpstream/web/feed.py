@@ -20,8 +20,8 @@ import numpy as np
 from kpstream.entities import Image, Scene, Settings, Stats
 from kpstream.errors import SinkError
 from kpstream.options import in_file
-from kpstream.pixels import squared
 from kpstream.redact import redact
+from kpstream.render.pixels import squared
 from kpstream.web.health import Health, health_of
 
 HISTORY = 300

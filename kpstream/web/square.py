@@ -6,7 +6,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from kpstream.entities import Scene
-from kpstream.pixels import moved, squared
+from kpstream.render.pixels import moved, squared
 
 
 def as_seen(scene: Scene) -> Scene:

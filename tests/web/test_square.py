@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from kpstream.entities import Frame, Scene, Stats
-from kpstream.pixels import squared
+from kpstream.render.pixels import squared
 from kpstream.testing import truth
 from kpstream.web.square import as_seen
 

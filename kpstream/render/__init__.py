@@ -1,0 +1,7 @@
+"""What is drawn, and how pictures are made square for whoever looks at them."""
+
+from __future__ import annotations
+
+from kpstream.render.annotators import PARTS, Layers, PoseAnnotator, StatusAnnotator, veiled
+
+__all__ = ["PARTS", "Layers", "PoseAnnotator", "StatusAnnotator", "veiled"]
