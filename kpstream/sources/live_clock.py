@@ -30,6 +30,9 @@ _MAX_EARLY = 0.5
 """Seconds that one timestamp may run ahead of the arrival and still be believed."""
 _MAX_BURST = 2.0
 """The same in the first seconds: a server may begin with pictures that it kept."""
+_STAYS_EARLY = 0.25
+"""Seconds that pictures may stay ahead of the arrival. What was held up before the first one came says no more than how
+late that one was: the rest is a drift like any other."""
 _MAX_LATE = 10.0
 """Seconds that timestamps may fall behind; more than a connection can hold back."""
 
@@ -149,7 +152,8 @@ class LiveClock:
             whole = 1.0
         if self._usual_delay is None:
             is_true = whole == 1.0
-            self._usual_delay = min(picture.delay for picture in pictures) if is_true else self._first_delay
+            usual = min(picture.delay for picture in pictures) if is_true else self._first_delay
+            self._usual_delay = max(usual, -_STAYS_EARLY)
         if abs(whole - self._speed) > _TRUE * self._speed:
             self._speed = whole
             self._pictures = deque([newest])
