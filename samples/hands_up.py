@@ -32,7 +32,9 @@ WHERE frames >= 10 GROUP BY ALL ORDER BY seconds DESC
 
 
 def main() -> None:
-    folder = sys.argv[1] if len(sys.argv) > 1 else "."
+    if len(sys.argv) != 2:
+        sys.exit("usage: python samples/hands_up.py OUT")
+    folder = sys.argv[1]
     found = duckdb.execute(QUERY, {"files": f"{folder}/**/*.parquet"}).fetchall()
     for name, seconds, first_at in found:
         print(f"{name}: in {seconds} seconds, first at {first_at:.0f} s")

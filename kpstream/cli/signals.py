@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-_ENDING = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+_HANG_UP = [signal.SIGHUP] if hasattr(signal, "SIGHUP") else []
 
 
 class Signals:
@@ -30,15 +30,23 @@ class Signals:
 
 @contextmanager
 def signals_handled() -> Iterator[Signals]:
-    """Let Ctrl-C, SIGTERM and SIGHUP end the work whole while the block runs; what nohup has ignored stays ignored."""
+    """Let Ctrl-C, SIGTERM and SIGHUP end the work whole while the block runs; a hang-up that nohup ignores stays so."""
     signals = Signals()
-    ending = [number for number in _ENDING if signal.getsignal(number) != signal.SIG_IGN]
+    ending = [number for number in (signal.SIGINT, signal.SIGTERM, *_HANG_UP) if not _is_kept_out(number)]
     previous = {number: signal.signal(number, signals.handle) for number in ending}
     try:
         yield signals
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
+
+
+def _is_kept_out(number: signal.Signals) -> bool:
+    """Whether who started the program keeps a signal from it: nohup a hang-up.
+
+    A shell lets its background jobs ignore Ctrl-C, for it is not theirs; sent on purpose it still ends them whole.
+    """
+    return number in _HANG_UP and signal.getsignal(number) == signal.SIG_IGN
 
 
 @contextmanager

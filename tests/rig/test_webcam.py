@@ -39,7 +39,7 @@ def test_all_that_holds_for_a_webcam(tmp_path: Path) -> None:
         checks,
         "-p",
         "no:cacheprovider",
-        "--timeout=60",
+        "--timeout=120",
         "--color=no",
         "-v",
         "-rP",
