@@ -9,9 +9,9 @@ from pathlib import Path
 from shutil import disk_usage
 from typing import TYPE_CHECKING, Any
 
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
-from kpstream.cli.terminal import say, stderr
+from kpstream.cli.terminal import LINE_EVERY, PRICE, progress_bar, say, stderr
 
 if TYPE_CHECKING:
     from kpstream.recorded.archive.driver import Figures
@@ -19,9 +19,7 @@ if TYPE_CHECKING:
     from kpstream.recorded.archive.ledger import FileRecord
     from kpstream.recorded.archive.order import ArchiveOrder
 
-_LINE_EVERY = 60.0
 _LISTED = 20
-_PRICE = "(Roboflow's price for execution time: 1 for 500 s, at least 0.1 s a request)"
 
 
 class ArchiveProgress:
@@ -30,7 +28,7 @@ class ArchiveProgress:
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self._task = progress.add_task("", total=None, what="")
-        self._next_line_at = time.monotonic() + _LINE_EVERY
+        self._next_line_at = time.monotonic() + LINE_EVERY
 
     def show(self, figures: Figures) -> None:
         """Show how it is doing."""
@@ -44,7 +42,7 @@ class ArchiveProgress:
             what=what,
         )
         if self._progress.disable and time.monotonic() >= self._next_line_at:
-            self._next_line_at = time.monotonic() + _LINE_EVERY
+            self._next_line_at = time.monotonic() + LINE_EVERY
             say(f"{clock_text(figures.seconds_done)} of {clock_text(figures.seconds)} of video, {what}")
 
 
@@ -63,15 +61,7 @@ def progress_text(figures: Figures) -> str:
 @contextmanager
 def archive_progress() -> Iterator[ArchiveProgress]:
     """The progress of an archive for as long as the block runs."""
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        TaskProgressColumn(show_speed=False),
-        TextColumn("{task.fields[what]}", markup=False),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=stderr, disable=not stderr.is_terminal, transient=True) as progress:
+    with progress_bar() as progress:
         yield ArchiveProgress(progress)
 
 
@@ -108,7 +98,7 @@ def plan_lines(inventory: Inventory, passed_over: int, order: ArchiveOrder, *, r
         credits_per_request=order.credits_per_request,
     )
     unknown = f", and {found.unknown} of unknown length" if found.unknown else ""
-    price = f", at least {found.credits:.4f} credits {_PRICE}" if found.credits else ""
+    price = f", at least {found.credits:.4f} credits {PRICE}" if found.credits else ""
     lasting = f"at least {clock_text(found.work_seconds)} at {rate:g} requests a second" if found.work_seconds else ""
     lines = [
         f"to do     {found.files} files, {clock_text(found.seconds)} of video{unknown}, {found.frames} frames",

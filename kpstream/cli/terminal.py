@@ -66,9 +66,9 @@ class _LastingConsole(Console):
 stdout = Console(highlight=False, soft_wrap=True)
 stderr = _LastingConsole(stderr=True, highlight=False, soft_wrap=True)
 _REFRESH = 0.25  # seconds
-_LINE_EVERY = 60.0
+LINE_EVERY = 60.0
 _DOT = "  ·  "
-_PRICE = "(Roboflow's price for execution time: 1 for 500 s, at least 0.1 s a request)"
+PRICE = "(Roboflow's price for execution time: 1 for 500 s, at least 0.1 s a request)"
 
 
 class _OneLine(logging.Handler):
@@ -183,8 +183,23 @@ class WorkProgress:
             return
         self._progress.update(self._task, what=f"waiting: {_shown(stats.trouble)}")
         if self._progress.disable and time.monotonic() >= self._next_line_at:
-            self._next_line_at = time.monotonic() + _LINE_EVERY
+            self._next_line_at = time.monotonic() + LINE_EVERY
             say(f"waiting: {stats.trouble}")
+
+
+def progress_bar() -> Progress:
+    """A bar on stderr whose tasks have a field ``what``; hidden where there is no terminal."""
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TaskProgressColumn(show_speed=False),
+        TextColumn("{task.fields[what]}", markup=False),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=stderr,
+        disable=not stderr.is_terminal,
+        transient=True,
+    )
 
 
 @contextmanager
@@ -196,15 +211,7 @@ def work_progress(title: str, duration: float, expected_requests: float) -> Iter
         duration: Seconds of video in all; NaN where nobody knows.
         expected_requests: How many requests it will take; NaN where nobody knows.
     """
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        TaskProgressColumn(show_speed=False),
-        TextColumn("{task.fields[what]}", markup=False),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=stderr, disable=not stderr.is_terminal, transient=True) as progress:
+    with progress_bar() as progress:
         yield WorkProgress(progress, title, duration, expected_requests)
 
 
@@ -224,7 +231,7 @@ def estimate(duration: float, samples: float, known: int, *, credits_per_request
         requests = max(0.0, samples - known)
         parts.append(f"about {requests:.0f} requests")
         if credits_per_request:
-            parts.append(f"at least {requests * credits_per_request:.4f} credits {_PRICE}")
+            parts.append(f"at least {requests * credits_per_request:.4f} credits {PRICE}")
     return ", ".join(parts)
 
 
@@ -251,7 +258,7 @@ def summary(stats: Stats) -> str:
     if stats.billed:
         parts.append(f"{stats.billed:.1f} s billed")
     if stats.credits:
-        parts.append(f"about {stats.credits:.4f} credits {_PRICE}")
+        parts.append(f"about {stats.credits:.4f} credits {PRICE}")
     if not isnan(stats.latency):
         parts.append(f"median latency {stats.latency:.2f} s")
     return ", ".join(parts)
