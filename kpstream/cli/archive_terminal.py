@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from kpstream.cli.terminal import LINE_EVERY, PRICE, progress_bar, say, stderr
+from kpstream.options.units import clock_text
 
 if TYPE_CHECKING:
     from kpstream.recorded.archive.driver import Figures
@@ -72,13 +73,6 @@ def probing(files: int) -> Iterator[Callable[[int, int], None]]:
     with Progress(*columns, console=stderr, disable=not stderr.is_terminal, transient=True) as progress:
         task = progress.add_task("", total=files)
         yield lambda done, of: progress.update(task, completed=done, total=of)
-
-
-def clock_text(seconds: float) -> str:
-    """Hours, minutes and seconds."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}"
 
 
 def plan_lines(inventory: Inventory, passed_over: int, order: ArchiveOrder, *, rate: float, into: Path) -> list[str]:

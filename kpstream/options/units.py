@@ -73,6 +73,13 @@ def parse_share(text: str | float) -> tuple[float, bool]:
     return float(f"{found[1]}{found[2] or ''}"), bool(found[3])
 
 
+def clock_text(seconds: float) -> str:
+    """Seconds as hours, minutes and seconds."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}"
+
+
 def comma_list(value: object) -> object:
     """A list of words as the comma list that it stands for; anything else as it is."""
     return ",".join(value) if isinstance(value, list) and all(isinstance(v, str) for v in value) else value

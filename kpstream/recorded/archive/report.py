@@ -12,6 +12,7 @@ from typing import Any
 
 from kpstream.errors import SinkError
 from kpstream.options import on_command_line
+from kpstream.options.units import clock_text
 from kpstream.recorded.archive.ledger import FileRecord, LedgerContents
 from kpstream.recorded.archive.place import ArchivePlace
 from kpstream.recorded.archive.publish import targets_of
@@ -64,13 +65,6 @@ def page(title: str, found: dict[str, Any], records: Sequence[FileRecord]) -> st
         f"{_totals(found['totals'])}{_failures(records)}{_slowest(records)}{_events_table(found['events'])}"
         f"{_files(records)}</html>\n"
     )
-
-
-def clock_text(seconds: float) -> str:
-    """Hours, minutes and seconds."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}"
 
 
 def _totals(totals: dict[str, Any]) -> str:
