@@ -27,6 +27,7 @@ PLAN: dict[str, set[str]] = {
     "channel": set(),
     "meters": set(),
     "redact": set(),
+    "sqlite_schema": {"errors"},
     "options": {"entities", "errors", "redact"},
     # columns: one job each, no thread
     "interfaces": {"entities"},
@@ -45,13 +46,14 @@ PLAN: dict[str, set[str]] = {
     "server": {"entities", "errors", "skeleton", "redact", "models", "serving", "wire"},
     "delivery": {
         "channel", "entities", "errors", "events", "interfaces", "options", "render", "redact", "serving", "sinks",
+        "sqlite_schema",
     },
     "web": {"entities", "errors", "interfaces", "options", "render", "redact", "serving", "sinks", "skeleton", "wire"},
     # beam: the loops
     "pipeline": {*_GROUND, "interfaces", "tracking", "render", "dispatch"},
     "recorded": {
         *_GROUND, "dispatch", "endpoints", "events", "interfaces", "options", "pipeline", "render", "sinks", "sources",
-        "wire",
+        "sqlite_schema", "wire",
     },
     "camera": {
         *_GROUND, "dispatch", "endpoints", "events", "interfaces", "options", "pipeline", "render", "sinks", "sources",
@@ -151,7 +153,7 @@ LIBRARIES: dict[str, set[str]] = {
     },
     "pyarrow": {"sinks"},
     "ray": {"recorded"},
-    "sqlite3": {"delivery", "recorded"},
+    "sqlite3": {"delivery", "recorded", "sqlite_schema"},
     "apprise": {"delivery"},
     "paho": {"delivery"},
     "cv2": {

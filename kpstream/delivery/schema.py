@@ -1,11 +1,8 @@
-"""The form of ``events.db``, and how an older one becomes the present one."""
+"""The schema of ``events.db``."""
 
 from __future__ import annotations
 
-import sqlite3
-from pathlib import Path
-
-from kpstream.errors import SinkError
+from kpstream.sqlite_schema import Schema
 
 FILE_NAME = "events.db"
 _STEPS = (
@@ -51,67 +48,10 @@ _STEPS = (
     ) WITHOUT ROWID;
     """,
 )
-"""The first makes the form 1 of an empty file, each one after that the next form."""
-VERSION = len(_STEPS)
-
-
-def connect(path: Path) -> sqlite3.Connection:
-    """Open the database to write, make it where there is none, and bring an older one to the present form; blocks.
-
-    Raises:
-        SinkError: A newer kpstream wrote it, or it cannot be opened.
-    """
-    try:
-        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10.0)
-    except sqlite3.Error as error:
-        raise SinkError(f"{path}: {error}") from None
-    try:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")  # what is committed outlives a power cut
-        _migrate(connection, path)
-    except sqlite3.Error as error:
-        connection.close()
-        raise SinkError(f"{path}: {error}") from None
-    except SinkError:
-        connection.close()
-        raise
-    return connection
-
-
-def connect_to_read(path: Path) -> sqlite3.Connection:
-    """Open a database that is there to read from it, also while another program writes to it.
-
-    Raises:
-        SinkError: It has another form than this kpstream reads.
-        sqlite3.Error: It cannot be read.
-    """
-    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10.0)
-    try:
-        _check_present(connection, path)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _check_present(connection: sqlite3.Connection, path: Path) -> None:
-    version = _version(connection, path)
-    if version < VERSION:
-        older = f"{path}: an older kpstream wrote it (form {version}, this one reads {VERSION})"
-        raise SinkError(f"{older}: run what writes to it once with this one")
-
-
-def _migrate(connection: sqlite3.Connection, path: Path) -> None:
-    version = _version(connection, path)
-    for number, step in enumerate(_STEPS[version:], version + 1):
-        connection.executescript(f"BEGIN IMMEDIATE; {step} PRAGMA user_version = {number}; COMMIT;")
-
-
-def _version(connection: sqlite3.Connection, path: Path) -> int:
-    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
-    if version > VERSION:
-        raise SinkError(
-            f"{path}: a newer kpstream wrote it (form {version}, this one knows {VERSION}): use that one, or another "
-            "folder"
-        )
-    return version
+SCHEMA = Schema(
+    _STEPS,
+    journal_mode="WAL",
+    synchronous="FULL",
+    read_mode="ro",
+    remedy="run what writes to it once with this one",
+)

@@ -20,7 +20,7 @@ from types import MappingProxyType
 from kpstream.delivery.database import EventDatabase
 from kpstream.delivery.media import media_paths
 from kpstream.delivery.outbox import Document
-from kpstream.delivery.schema import FILE_NAME, connect, connect_to_read
+from kpstream.delivery.schema import FILE_NAME, SCHEMA
 from kpstream.delivery.snapshot import write_snapshot
 from kpstream.delivery.writer import DatabaseWriter, Write
 from kpstream.entities import Scene
@@ -101,7 +101,7 @@ class EventStore:
             raise sink_error(self.folder, error) from None
         self._lock = _locked(self.folder / "events.lock")
         try:
-            database = EventDatabase(connect(self.folder / FILE_NAME))
+            database = EventDatabase(SCHEMA.connect(self.folder / FILE_NAME))
             with database:
                 self._begin(database)
         except BaseException as error:
@@ -252,9 +252,9 @@ def open_to_read(folder: Path) -> EventDatabase:
     if not path.is_file():
         raise SourceOpenError(f"{folder}: there is no event store in it; --event-store makes one")
     try:
-        return EventDatabase(connect_to_read(path))
-    except (SinkError, sqlite3.Error) as error:
-        raise SourceOpenError(str(error) if isinstance(error, SinkError) else f"{path}: {error}") from None
+        return EventDatabase(SCHEMA.connect_to_read(path))
+    except SinkError as error:
+        raise SourceOpenError(str(error)) from None
 
 
 def _locked(path: Path) -> sqlite3.Connection:

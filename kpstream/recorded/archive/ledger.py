@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from kpstream.errors import SinkError, UsageError
-from kpstream.recorded.archive.schema import connect, connect_to_read
+from kpstream.recorded.archive.schema import SCHEMA
 from kpstream.recorded.locking import try_lock
 
 State = Literal["waiting", "running", "done", "failed"]
@@ -93,7 +93,7 @@ class Ledger:
         if not try_lock(self._lock):
             self.close()
             raise UsageError(f"{self.path}: another kpstream archive is at work on it; `archive status` shows how far")
-        self._connection = connect(self.path)
+        self._connection = SCHEMA.connect(self.path)
 
     def close(self) -> None:
         """Let go of it. Idempotent."""
@@ -182,7 +182,7 @@ def read_ledger(path: Path) -> LedgerContents:
     Raises:
         SinkError: It cannot be read.
     """
-    connection = connect_to_read(path)
+    connection = SCHEMA.connect_to_read(path)
     try:
         facts = dict(connection.execute("SELECT name, value FROM fact"))
         return LedgerContents(_records(connection), facts)

@@ -1,11 +1,8 @@
-"""The form of ``archive.db``, and how an older one becomes the present one."""
+"""The schema of ``archive.db``."""
 
 from __future__ import annotations
 
-import sqlite3
-from pathlib import Path
-
-from kpstream.errors import SinkError
+from kpstream.sqlite_schema import Schema
 
 _STEPS = (
     """
@@ -42,65 +39,10 @@ _STEPS = (
     CREATE TABLE fact (name TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
     """,
 )
-"""The first makes the form 1 of an empty file, each one after that the next form."""
-VERSION = len(_STEPS)
-
-
-def connect(path: Path) -> sqlite3.Connection:
-    """Open the ledger to write, make it where there is none, and bring an older one to the present form; blocks.
-
-    Raises:
-        SinkError: A newer kpstream wrote it, or it cannot be opened.
-    """
-    connection = _open(path, str(path), uri=False)
-    try:
-        connection.execute("PRAGMA journal_mode = DELETE")  # as NFS needs it
-        connection.execute("PRAGMA synchronous = EXTRA")  # what is committed outlives a power cut
-        version = _version(connection, path)
-        for number, step in enumerate(_STEPS[version:], version + 1):
-            connection.executescript(f"BEGIN IMMEDIATE; {step} PRAGMA user_version = {number}; COMMIT;")
-    except sqlite3.Error as error:
-        connection.close()
-        raise SinkError(f"{path}: {error}") from None
-    except SinkError:
-        connection.close()
-        raise
-    return connection
-
-
-def connect_to_read(path: Path) -> sqlite3.Connection:
-    """Open a ledger that is there to read from it, also while its driver writes.
-
-    Raises:
-        SinkError: It has another form than this kpstream reads, or cannot be read.
-    """
-    connection = _open(path, f"{path.absolute().as_uri()}?mode=rw", uri=True)  # a killed driver's half may be undone
-    try:
-        version = _version(connection, path)
-    except sqlite3.Error as error:
-        connection.close()
-        raise SinkError(f"{path}: {error}") from None
-    except SinkError:
-        connection.close()
-        raise
-    if version < VERSION:
-        connection.close()
-        raise SinkError(f"{path}: an older kpstream wrote it: run `kpstream archive` once with this one")
-    return connection
-
-
-def _open(path: Path, place: str, *, uri: bool) -> sqlite3.Connection:
-    try:
-        return sqlite3.connect(place, uri=uri, isolation_level=None, timeout=10.0)
-    except sqlite3.Error as error:
-        raise SinkError(f"{path}: {error}") from None
-
-
-def _version(connection: sqlite3.Connection, path: Path) -> int:
-    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
-    if version > VERSION:
-        raise SinkError(
-            f"{path}: a newer kpstream wrote it (form {version}, this one knows {VERSION}): use that one, or another "
-            "folder"
-        )
-    return version
+SCHEMA = Schema(
+    _STEPS,
+    journal_mode="DELETE",  # NFS has no shared memory, which WAL needs
+    synchronous="EXTRA",
+    read_mode="rw",  # a reader may undo what a killed driver left half written
+    remedy="run `kpstream archive` once with this one",
+)
