@@ -80,7 +80,8 @@ FLOORS: dict[str, str] = {
     ),
     "delivery": (
         "arming backoff home_assistant media outbox schema snapshot zone_counts < cloud_events database "
-        "selection < destination listing writer < mqtt notify program store webhook < recorder < worker"
+        "selection < destination listing writer < mqtt_connection notify program retained store webhook "
+        "< mqtt recorder < worker"
     ),
     "dispatch": (
         "change dealer retry square workers < rule sampling < breaker fair_share gate < endpoint_gate grant_queue "

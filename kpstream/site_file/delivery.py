@@ -10,7 +10,8 @@ from typing import Any
 
 from kpstream.delivery.cloud_events import secret_of
 from kpstream.delivery.destination import Destination
-from kpstream.delivery.mqtt import Broker, Mqtt
+from kpstream.delivery.mqtt import Mqtt
+from kpstream.delivery.mqtt_connection import Broker
 from kpstream.delivery.notify import Notify, apprise_send
 from kpstream.delivery.program import Program
 from kpstream.delivery.selection import QuietHours

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from kpstream.delivery.home_assistant import Topics, device, identity
-from kpstream.delivery.mqtt import Broker
+from kpstream.delivery.mqtt_connection import Broker
 from kpstream.delivery.zone_counts import ZoneCounts
 from kpstream.entities import Event, Frame, Pose, Scene
 from kpstream.events import InZone, Rule, RuleSet, Zone

@@ -13,7 +13,8 @@ import pytest
 from kill_deliveries import kill_once
 
 from kpstream.delivery import Deliveries, EventRecorder, EventStore
-from kpstream.delivery.mqtt import Broker, Mqtt
+from kpstream.delivery.mqtt import Mqtt
+from kpstream.delivery.mqtt_connection import Broker
 from kpstream.render import PoseAnnotator
 from kpstream.testing import wait_until
 from tests.rig.parts.broker import Listening, Mosquitto, free_port, write_certificates
@@ -22,8 +23,12 @@ from tests.support.event_store import RULES, FakeDestination, delivering, ended,
 pytestmark = pytest.mark.rig
 
 
-def mqtt(port: int, folder: Path, **more: object) -> Mqtt:
-    return Mqtt(Broker("127.0.0.1", port, **more), store=folder)  # type: ignore[arg-type]
+def mqtt(port: int, folder: Path) -> Mqtt:
+    return mqtt_at(Broker("127.0.0.1", port), folder)
+
+
+def mqtt_at(broker: Broker, folder: Path) -> Mqtt:
+    return Mqtt(broker, store=folder, prefix="kpstream", discovery="homeassistant")
 
 
 @contextmanager
@@ -87,8 +92,9 @@ def test_home_assistant_is_told_also_when_it_comes_back_and_may_arm(tmp_path: Pa
 
 def test_a_killed_kpstream_is_offline_by_its_will(tmp_path: Path) -> None:
     code = (
-        "import sys,time; from pathlib import Path; from kpstream.delivery.mqtt import *;"
-        "Mqtt(Broker('127.0.0.1', int(sys.argv[1])), store=Path('.')).open(); time.sleep(60)"
+        "import sys,time; from pathlib import Path; from kpstream.delivery.mqtt import Broker, Mqtt;"
+        "broker = Broker('127.0.0.1', int(sys.argv[1]));"
+        "Mqtt(broker, store=Path('.'), prefix='kpstream', discovery='').open(); time.sleep(60)"
     )
     with Mosquitto(tmp_path / "broker") as broker, Listening(broker.port) as listening:
         process = subprocess.Popen([sys.executable, "-c", code, str(broker.port)])
@@ -113,12 +119,12 @@ def test_user_password_and_certificate_are_checked(tmp_path: Path) -> None:
             ({"password": "wrong-password"}, "it refuses the connection (not authorized)"),
             ({"ca": None}, "its certificate is not trusted"),
         ):
-            made = Mqtt(Broker(**at | right | wrong), store=tmp_path)  # type: ignore[arg-type]
+            made = mqtt_at(Broker(**at | right | wrong), tmp_path)  # type: ignore[arg-type]
             with camera(tmp_path / "store", made) as (recorder, deliveries, _):
                 recorder.tell(opened(), None)
                 wait_until(lambda: said in deliveries.figures().queues[0].trouble)  # noqa: B023
                 assert "password" not in deliveries.figures().queues[0].trouble
-        with camera(tmp_path / "store", Mqtt(Broker(**at | right), store=tmp_path)) as (_, deliveries, _):  # type: ignore[arg-type]
+        with camera(tmp_path / "store", mqtt_at(Broker(**at | right), tmp_path)) as (_, deliveries, _):  # type: ignore[arg-type]
             wait_until(lambda: deliveries.figures().queues[0].depth.count == 0)
 
 
