@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 
@@ -45,7 +45,13 @@ class DeclaredOption:
     name: str
     type: Any
     default: Any
+    """MISSING where the option is required."""
     option: Option
+
+    @property
+    def is_required(self) -> bool:
+        """Whether there is no default to do without it."""
+        return self.default is MISSING
 
 
 def declared_options(group: type) -> list[DeclaredOption]:

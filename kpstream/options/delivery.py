@@ -32,7 +32,7 @@ def parse_hours(text: str) -> tuple[time, time]:
 class MqttOptions:
     """The MQTT broker that events are published at."""
 
-    url: Annotated[str | None, Option("The broker, as mqtt://HOST:1883 or mqtts://HOST:8883.")] = None
+    url: Annotated[str, Option("The broker, as mqtt://HOST:1883 or mqtts://HOST:8883.")]
     user_env: Annotated[
         str | None, Option("Name of the environment variable that holds the user.", pattern=_VARIABLE)
     ] = None
@@ -65,9 +65,7 @@ class WebhookOptions:
 class NotifyOptions:
     """People who are told, through Apprise."""
 
-    url_env: Annotated[
-        str | None, Option("Name of the environment variable that holds Apprise's address.", pattern=_VARIABLE)
-    ] = None
+    url_env: Annotated[str, Option("Name of the environment variable that holds Apprise's address.", pattern=_VARIABLE)]
     severity: Annotated[Literal["alert", "notice"] | None, Option("Only events that are so severe.")] = None
     quiet: Annotated[
         tuple[time, time] | None, Option("Hours without a message, as 22:00-06:00.", parse=parse_hours)
@@ -78,5 +76,5 @@ class NotifyOptions:
 class RunOptions:
     """A program that is given every event that opens or ends."""
 
-    command: Annotated[tuple[str, ...], Option("The program and its arguments, a list.")] = ()
+    command: Annotated[tuple[str, ...], Option("The program and its arguments, a list.")]
     timeout: Annotated[float, Option("How long it may take, as 10s.", parse=parse_duration)] = 10.0

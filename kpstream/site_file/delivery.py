@@ -48,8 +48,8 @@ class MqttPlan:
     """A broker."""
 
     broker: Broker
-    prefix: str = "kpstream"
-    discovery: str = "homeassistant"
+    prefix: str
+    discovery: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,9 +166,6 @@ class _Reading:
             self.faults.append("[mqtt] password_env: a password goes with a user: give user_env, too")
         if ca is not None and not ca.is_file():
             self.faults.append(f"[mqtt] ca: {ca}: there is no such file")
-        if options.url is None:
-            self.faults.append("[mqtt] url: it is required (the broker, as mqtt://HOST:1883 or mqtts://HOST:8883)")
-            return None
         try:
             broker = Broker.at(options.url, user=user, password=password, ca=ca)
         except ValueError as error:
@@ -189,11 +186,8 @@ class _Reading:
         signs = self._check(f"{place}secret_env", secret_of, secret)
         return WebhookPlan(url, signs, options.private)
 
-    def _notify(self, written: Mapping[str, Any], place: str) -> NotifyPlan | None:
+    def _notify(self, written: Mapping[str, Any], place: str) -> NotifyPlan:
         options = NotifyOptions(**written)
-        if options.url_env is None:
-            self.faults.append(f"{place}url_env: it is required ({_ADDRESS})")
-            return None
         url = self._secret(f"{place}url_env", options.url_env)
         remember(url)
         if url:
@@ -203,10 +197,7 @@ class _Reading:
                 self.faults.append(f"{place}{error}")
         return NotifyPlan(url, options.severity, options.quiet)
 
-    def _run(self, written: Mapping[str, Any], place: str) -> RunOptions | None:
-        if "command" not in written:
-            self.faults.append(f"{place}command: it is required (the program and its arguments, a list)")
-            return None
+    def _run(self, written: Mapping[str, Any], _place: str) -> RunOptions:
         return RunOptions(**{**written, "command": tuple(written["command"])})
 
     def _secret(self, place: str, name: str | None) -> str:
@@ -227,6 +218,3 @@ class _Reading:
         except ValueError as error:
             self.faults.append(f"{place}: {error}")
             return None
-
-
-_ADDRESS = "name of the environment variable that holds Apprise's address"

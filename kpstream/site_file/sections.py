@@ -97,9 +97,9 @@ _Zone = Annotated[list[_Corner], Field(min_length=3)]
 _Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 
 
-def _key(kind: Any, meaning: str, **limits: Any) -> Any:
-    """A key that only the file has."""
-    return kind, Field(None, description=meaning, **limits)
+def _key(kind: Any, meaning: str, *, required: bool = False, **limits: Any) -> Any:
+    """A key of the file, with what a fault says about its meaning."""
+    return kind, Field(... if required else None, description=meaning, **limits)
 
 
 def _keys_of(group: type, *, leave_out: Collection[str] = (), **types: Any) -> dict[str, Any]:
@@ -114,6 +114,7 @@ def _keys_of(group: type, *, leave_out: Collection[str] = (), **types: Any) -> d
         each.name: _key(
             types.get(each.name) or _type_in_file(each),
             each.option.meaning,
+            required=each.is_required,
             ge=each.option.min,
             le=each.option.max,
             pattern=each.option.pattern,
@@ -178,12 +179,11 @@ _WEB = _section(
     **{key: _several(PageOptions, name) for name, key in _WEB_LISTS.items()},
 )
 _CAMERA = _section(
-    name=(
+    name=_key(
         str,
-        Field(
-            pattern=r"^[A-Za-z0-9]([A-Za-z0-9_.-]{0,62}[A-Za-z0-9_])?$",
-            description="what it is called on the page and in file names: letters, digits and _ . -",
-        ),
+        "what it is called on the page and in file names: letters, digits and _ . -",
+        required=True,
+        pattern=r"^[A-Za-z0-9]([A-Za-z0-9_.-]{0,62}[A-Za-z0-9_])?$",
     ),
     source=_key(_Reference, "a device (0), rtsp://, http(s)://, or a file"),
     source_env=_key(_Variable, "name of the environment variable that holds the source"),
@@ -215,7 +215,7 @@ _SITE = _section(
     web=_key(_WEB, "the page"),
     **_EVENTS_KEYS,
     **{name: _key(list[Any], f"one [[{name}]] for each") for name in TABLES},
-    camera=(list[_CAMERA], Field(description="one [[camera]] for each camera", min_length=1)),  # type: ignore[valid-type]
+    camera=_key(list[_CAMERA], "one [[camera]] for each camera", required=True, min_length=1),  # type: ignore[valid-type]
 )
 
 
