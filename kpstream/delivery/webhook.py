@@ -6,9 +6,8 @@ import hashlib
 import http.client
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
 from email.utils import parsedate_to_datetime
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from kpstream import __version__
 from kpstream.delivery.backoff import Backoff
@@ -16,11 +15,10 @@ from kpstream.delivery.cloud_events import CONTENT_TYPE, cloud_event, message_id
 from kpstream.delivery.destination import Gone, Refused, Unavailable
 from kpstream.delivery.outbox import Delivery, Document
 from kpstream.delivery.selection import InOrder
-from kpstream.serving.dialing import Dialer, PrivateAddress, TimedSocket, UnknownHost
+from kpstream.serving.dialing import PORTS, Dialer, PrivateAddress, UnknownHost
 
 FIRST_BACKOFF, LONGEST_BACKOFF = 5.0, 4 * 3600.0
 """Seconds between two attempts."""
-_PORTS = {"http": 80, "https": 443}
 _REFUSED = frozenset({400, 413, 415, 422})
 """Answers that are about this very message."""
 _GONE = 410
@@ -38,7 +36,7 @@ def check_webhook_url(url: str) -> None:
         host, _ = parts.hostname, parts.port
     except ValueError:
         parts, host = urlsplit(""), None
-    if parts.scheme not in _PORTS or not host:
+    if parts.scheme not in PORTS or not host:
         raise ValueError("it is no address of a webhook: it begins with https:// or http:// and names a host")
     if parts.username is not None or parts.password is not None:
         raise ValueError("a webhook's address has no user and password: the signature says who sends")
@@ -99,16 +97,9 @@ class Webhook:
     def _post(self, delivery: Delivery) -> tuple[int, str | None]:
         """Send one; the status, and what the answer says about trying again."""
         body, host = cloud_event(delivery), str(self._parts.hostname)
-        port = self._parts.port or _PORTS[self._parts.scheme]
-        deadline = time.monotonic() + self._timeout
+        headers, deadline = self._headers(delivery, body), time.monotonic() + self._timeout
         try:
-            addresses = self._dialer.addresses(host, port)
-            with closing(self._dialer.open(self._parts.scheme, host, addresses, deadline)) as sock:
-                connection = http.client.HTTPConnection(host, port)
-                connection.default_port = _PORTS[self._parts.scheme]
-                connection.sock = TimedSocket(sock, deadline)  # so that it neither resolves nor connects by itself
-                connection.request("POST", self._target(), body=body, headers=self._headers(delivery, body))
-                response = connection.getresponse()
+            with self._dialer.request("POST", self._parts, deadline=deadline, headers=headers, body=body) as response:
                 response.read(_MAX_ANSWER)
         except UnknownHost:
             raise Unavailable(f"there is no host {host}") from None
@@ -130,10 +121,6 @@ class Webhook:
             raise Refused(f"{host} answers {status}: it does not take this event")
         hint = ", and redirects are not followed" if 300 <= status < 400 else ""
         raise Unavailable(f"{host} answers {status}{hint}", retry_after=_seconds(retry_after, self._wall_clock()))
-
-    def _target(self) -> str:
-        target = (self._parts.path or "/") + (f"?{self._parts.query}" if self._parts.query else "")
-        return quote(target, safe="/%:=&?~+!$,;'@()*[]|")
 
     def _headers(self, delivery: Delivery, body: bytes) -> Mapping[str, str]:
         name, now = message_id(delivery), int(self._wall_clock())

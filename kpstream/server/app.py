@@ -26,6 +26,7 @@ from kpstream.server.inference import Inference
 from kpstream.server.keys import ApiKeyCheck
 from kpstream.server.management import json_response, management_routes, project_route
 from kpstream.server.registry import Registry
+from kpstream.serving.dialing import Dialer
 
 _log = logging.getLogger(__name__)
 
@@ -55,7 +56,7 @@ def create_app(
         max_waiting: How many requests may be under way; further ones are answered 503.
     """
     key_check = ApiKeyCheck(api_key)
-    fetching = image_urls or ImageUrls(allow_private=allow_private_images)
+    fetching = image_urls or ImageUrls(Dialer(allow_private=allow_private_images))
     inference = Inference(find, key_check, fetching, project_route(key_check), max_waiting=max_waiting)
     routes = [
         *Registry(key_check).routes(),

@@ -1,32 +1,15 @@
-"""Pictures behind ``image=`` URLs, fetched from public addresses only.
-
-Written on `http.client`, over connections that `kpstream.serving.dialing` opens.
-"""
+"""Pictures behind ``image=`` URLs, fetched from public addresses only."""
 
 from __future__ import annotations
 
 import http.client
-import ssl
 import time
-from collections.abc import Callable
-from contextlib import closing
-from dataclasses import dataclass
-from urllib.parse import SplitResult, quote, urljoin, urlsplit
+from dataclasses import dataclass, field
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 from kpstream.server.faults import unreadable
-from kpstream.serving.dialing import (
-    Connect,
-    Dialer,
-    PrivateAddress,
-    Resolve,
-    TimedSocket,
-    UnknownHost,
-    connect_by_system,
-    resolve_by_system,
-    tls_by_system,
-)
+from kpstream.serving.dialing import PORTS, Dialer, PrivateAddress, UnknownHost
 
-_PORTS = {"http": 80, "https": 443}
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MAX_REDIRECTS = 5
 _CHUNK = 64 * 1024
@@ -49,14 +32,11 @@ class _Unfetchable(Exception):
 class ImageUrls:
     """Fetches pictures. Any number of threads may use one."""
 
-    allow_private: bool = False
-    """Whether loopback, private and local addresses are fetched from as well."""
+    dialer: Dialer = field(default_factory=Dialer)
+    """Opens the connections, to public addresses alone unless it says otherwise."""
     timeout: float = 10.0
     """Seconds for everything: redirects, connecting, each byte of the answer. The resolver's own time comes on top."""
     max_bytes: int = 20 * 1024 * 1024
-    resolve: Resolve = resolve_by_system
-    connect: Connect = connect_by_system
-    tls: Callable[[], ssl.SSLContext] = tls_by_system
 
     def fetch(self, url: str) -> bytes:
         """Fetch a picture's file; blocks.
@@ -85,26 +65,17 @@ class ImageUrls:
 
     def _get(self, url: SplitResult, deadline: float) -> bytes | str:
         """The body of one answer, or where it redirects to."""
-        host, port = str(url.hostname), url.port or _PORTS[url.scheme]
-        dialer = Dialer(self.allow_private, self.resolve, self.connect, self.tls)
         try:
-            addresses = dialer.addresses(host, port)
+            with self.dialer.request("GET", url, deadline=deadline, headers=_HEADERS) as response:
+                if response.status in _REDIRECTS and (location := response.getheader("Location")):
+                    return location
+                if response.status != http.client.OK:
+                    raise _Unfetchable(f"The image URL answers with status {response.status}.")
+                return self._body(response)
         except UnknownHost:
             raise _Unfetchable("The host of the image URL is not known.") from None
         except PrivateAddress:
             raise _Unfetchable(_PRIVATE) from None
-        with closing(dialer.open(url.scheme, host, addresses, deadline)) as sock:
-            connection = http.client.HTTPConnection(host, port)
-            connection.default_port = _PORTS[url.scheme]  # what the Host header leaves out
-            # Set from outside, so that http.client neither resolves nor connects by itself.
-            connection.sock = TimedSocket(sock, deadline)
-            connection.request("GET", _target(url), headers=_HEADERS)
-            response = connection.getresponse()
-            if response.status in _REDIRECTS and (location := response.getheader("Location")):
-                return location
-            if response.status != http.client.OK:
-                raise _Unfetchable(f"The image URL answers with status {response.status}.")
-            return self._body(response)
 
     def _body(self, response: http.client.HTTPResponse) -> bytes:
         body = bytearray()
@@ -121,7 +92,7 @@ def _parsed(url: str) -> SplitResult:
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
-        usable = parts.scheme in _PORTS and bool(host) and "\\" not in parts.netloc
+        usable = parts.scheme in PORTS and bool(host) and "\\" not in parts.netloc
     except ValueError:
         usable = False
     if not usable:
@@ -129,9 +100,3 @@ def _parsed(url: str) -> SplitResult:
     if parts.username is not None:
         raise _Unfetchable("An image URL with a user name or password is not fetched.")
     return parts
-
-
-def _target(url: SplitResult) -> str:
-    """The path and query as they stand, with what a request line cannot hold escaped."""
-    target = (url.path or "/") + (f"?{url.query}" if url.query else "")
-    return quote(target, safe="/%:=&?~+!$,;'@()*[]|")

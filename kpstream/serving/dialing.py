@@ -8,14 +8,17 @@ passwords from the environment.
 from __future__ import annotations
 
 import functools
+import http.client
 import io
 import ipaddress
 import socket
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import SplitResult, quote
 
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
@@ -24,6 +27,8 @@ Resolve = Callable[[str, int], list[str]]
 Connect = Callable[[tuple[str, int], float], socket.socket]
 """From an address and a timeout in seconds to an open connection."""
 
+PORTS = {"http": 80, "https": 443}
+"""The schemes that can be asked, and their ports."""
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
@@ -90,13 +95,40 @@ class Dialer:
     connect: Connect = connect_by_system
     tls: Callable[[], ssl.SSLContext] = tls_by_system
 
-    def addresses(self, host: str, port: int) -> list[tuple[str, int]]:
-        """Where a host is, once all of its addresses were checked: one that must not be asked condemns the name.
+    @contextmanager
+    def request(
+        self, method: str, url: SplitResult, *, deadline: float, headers: Mapping[str, str], body: bytes | None = None
+    ) -> Iterator[http.client.HTTPResponse]:
+        """Send a request, and give its response as long as the block lasts; blocks until the deadline at most.
+
+        Redirects are not followed. (A name look-up takes as long as the system makes it.)
+
+        Args:
+            method: ``GET`` and the like.
+            url: Where to; its scheme is one of `PORTS`, and it names a host.
+            deadline: For everything, in monotonic seconds, reading of the response included.
+            headers: All but those that belong to the connection and the body.
+            body: What is sent.
 
         Raises:
-            UnknownHost: There is none of this name.
-            PrivateAddress: It must not be asked.
+            UnknownHost: There is no host of this name.
+            PrivateAddress: One of its addresses must not be asked.
+            OSError: None of them answers; TimeoutError where there was no time left.
+            http.client.HTTPException: What answers speaks no HTTP.
+            ValueError: The URL or a header holds what cannot be sent.
         """
+        host, port = str(url.hostname), url.port or PORTS[url.scheme]
+        addresses = self._addresses(host, port)
+        with closing(self._open(url.scheme, host, addresses, deadline)) as sock:
+            connection = http.client.HTTPConnection(host, port)
+            connection.default_port = PORTS[url.scheme]  # what the Host header leaves out
+            # Set from outside, so that http.client neither resolves nor connects by itself.
+            connection.sock = _TimedSocket(sock, deadline)
+            connection.request(method, _target(url), body=body, headers=headers)
+            yield connection.getresponse()
+
+    def _addresses(self, host: str, port: int) -> list[tuple[str, int]]:
+        """Where a host is, once all of its addresses were checked: one that must not be asked condemns the name."""
         try:
             addresses = self.resolve(host, port)
         except (OSError, UnicodeError):
@@ -105,46 +137,38 @@ class Dialer:
             raise PrivateAddress(host)
         return [(address, port) for address in addresses]
 
-    def open(self, scheme: str, host: str, addresses: list[tuple[str, int]], deadline: float) -> socket.socket:
-        """A connection to the first address that answers; blocks.
-
-        Args:
-            scheme: ``http`` or ``https``.
-            host: For whom the certificate must be.
-            addresses: From `addresses`.
-            deadline: In monotonic seconds.
-
-        Raises:
-            OSError: None answers; TimeoutError where there was no time left.
-        """
+    def _open(self, scheme: str, host: str, addresses: list[tuple[str, int]], deadline: float) -> socket.socket:
+        """A connection to the first address that answers; the certificate must be the host's."""
         failure: OSError = OSError("no address")
         for number, address in enumerate(addresses):
             try:
                 # One that never answers must leave time for the others.
-                plain = self.connect(address, left(deadline) / (len(addresses) - number))
+                plain = self.connect(address, _left(deadline) / (len(addresses) - number))
             except OSError as error:
                 failure = error
                 continue
             if scheme == "http":
                 return plain
-            plain.settimeout(left(deadline))
+            plain.settimeout(_left(deadline))
             return self.tls().wrap_socket(plain, server_hostname=host)  # closes `plain` where it fails
         raise failure
 
 
-def left(deadline: float) -> float:
-    """Seconds until a deadline of the monotonic clock.
+def _target(url: SplitResult) -> str:
+    """The path and query as they stand, with what a request line cannot hold escaped."""
+    target = (url.path or "/") + (f"?{url.query}" if url.query else "")
+    return quote(target, safe="/%:=&?~+!$,;'@()*[]|")
 
-    Raises:
-        TimeoutError: None are.
-    """
+
+def _left(deadline: float) -> float:
+    """Seconds until the deadline; TimeoutError where there are none."""
     seconds = deadline - time.monotonic()
     if seconds <= 0:
         raise TimeoutError
     return seconds
 
 
-class TimedSocket:
+class _TimedSocket:
     """A socket as `http.client` uses one, where the deadline holds for all reads together, not for each."""
 
     def __init__(self, sock: socket.socket, deadline: float) -> None:
@@ -153,7 +177,7 @@ class TimedSocket:
 
     def sendall(self, data: Any) -> None:
         """Send all of it; blocks until the deadline at most."""
-        self._socket.settimeout(left(self._deadline))
+        self._socket.settimeout(_left(self._deadline))
         self._socket.sendall(data)
 
     def makefile(self, mode: str) -> io.BufferedReader:
@@ -174,5 +198,5 @@ class _TimedReader(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        self._socket.settimeout(left(self._deadline))
+        self._socket.settimeout(_left(self._deadline))
         return self._socket.recv_into(buffer)

@@ -25,6 +25,7 @@ import requests
 
 from kpstream.server.faults import Fault
 from kpstream.server.image_urls import ImageUrls
+from kpstream.serving.dialing import Dialer
 from tests.support.local_endpoint import (
     BASE64,
     HEIGHT,
@@ -248,9 +249,10 @@ def test_https_pictures_are_fetched_for_the_name_of_the_certificate_alone(tmp_pa
         thread.start()
         try:
             trusted = functools.cache(lambda: ssl.create_default_context(cafile=certificate))
-            urls = ImageUrls(allow_private=True, resolve=lambda host, port: ["127.0.0.1"], tls=trusted)
+            dialer = Dialer(allow_private=True, resolve=lambda host, port: ["127.0.0.1"], tls=trusted)
+            urls = ImageUrls(dialer)
             assert urls.fetch(f"https://pictures.test:{server.server_port}/photo.jpg") == JPEG
-            distrusting = ImageUrls(allow_private=True, resolve=urls.resolve)
+            distrusting = ImageUrls(Dialer(allow_private=True, resolve=dialer.resolve))
             for fetcher, name in ((urls, "other.test"), (distrusting, "pictures.test")):
                 with pytest.raises(Fault, match="could not be fetched"):
                     fetcher.fetch(f"https://{name}:{server.server_port}/photo.jpg")

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from kpstream.server import Server, create_app
 from kpstream.server.faults import Fault
 from kpstream.server.image_urls import ImageUrls
-from kpstream.serving.dialing import connect_by_system, is_public
+from kpstream.serving.dialing import Dialer, connect_by_system, is_public
 from tests.support.local_endpoint import JPEG, KnownFinder, addresses_only, message, people, serving
 
 PUBLIC = "93.184.216.34"
@@ -82,8 +82,8 @@ class Internet:
         self.connected.append(address)
         return connect_by_system(("127.0.0.1", address[1]), timeout)
 
-    def urls(self, **options: object) -> ImageUrls:
-        return ImageUrls(resolve=self.resolve, connect=self.connect, **options)  # type: ignore[arg-type]
+    def urls(self) -> ImageUrls:
+        return ImageUrls(Dialer(resolve=self.resolve, connect=self.connect))
 
 
 def refusal(urls: ImageUrls, url: str) -> str:
@@ -161,7 +161,7 @@ def test_an_ipv4_address_is_judged_alike_in_ipv6_dress(address: object) -> None:
 
 @pytest.mark.parametrize("host", ["localhost", "127.1", "2130706433", "0x7f000001", "[::1]", "[::ffff:7f00:1]"])
 def test_loopback_in_any_spelling_is_refused(host: str) -> None:
-    assert "private or local" in refusal(ImageUrls(resolve=addresses_only), f"http://{host}:1/x")
+    assert "private or local" in refusal(ImageUrls(Dialer(resolve=addresses_only)), f"http://{host}:1/x")
 
 
 def test_one_private_address_among_public_ones_condemns_the_name() -> None:
@@ -225,7 +225,7 @@ def test_five_redirects_are_followed_and_no_more() -> None:
             picture(request)
 
     with web(hop=hop) as site:
-        urls = ImageUrls(allow_private=True)
+        urls = ImageUrls(Dialer(allow_private=True))
         assert urls.fetch(f"{site}/hop/5") == JPEG
         assert "more than 5 times" in refusal(urls, f"{site}/hop/6")
 
@@ -241,7 +241,7 @@ def test_a_large_answer_is_given_up_declared_or_not() -> None:
             pass
 
     with web(declared=lambda request: reply(request, b"x" * 3_000_000), endless=endless) as site:
-        urls = ImageUrls(allow_private=True, max_bytes=2 * 1024 * 1024)
+        urls = ImageUrls(Dialer(allow_private=True), max_bytes=2 * 1024 * 1024)
         assert "more than 2 MB" in refusal(urls, f"{site}/declared")
         assert "more than 2 MB" in refusal(urls, f"{site}/endless")
 
@@ -262,7 +262,7 @@ def test_a_host_that_drips_is_given_up_after_the_timeout_in_its_head_and_in_its_
         drip(request, b"x")
 
     with web(head=lambda request: drip(request, b"x"), body=in_body) as site:
-        urls = ImageUrls(allow_private=True, timeout=0.2)
+        urls = ImageUrls(Dialer(allow_private=True), timeout=0.2)
         assert "did not answer within 0.2 s" in refusal(urls, f"{site}/head")
         assert "did not answer within 0.2 s" in refusal(urls, f"{site}/body")
         over.set()
@@ -283,7 +283,7 @@ def test_faults_of_the_other_side_have_one_line_of_reason() -> None:
         garbage=garbage,
         cut=cut,
     ) as site:
-        urls = ImageUrls(allow_private=True)
+        urls = ImageUrls(Dialer(allow_private=True))
         assert "status 404" in refusal(urls, f"{site}/gone")
         assert "could not be fetched" in refusal(urls, f"{site}/garbage")
         assert "cut off" in refusal(urls, f"{site}/cut")
@@ -319,8 +319,8 @@ def test_a_name_that_nobody_knows_is_refused() -> None:
     def unknown(host: str, port: int) -> list[str]:
         raise socket.gaierror(-2, "Name or service not known")
 
-    assert "is not known" in refusal(ImageUrls(resolve=unknown), "http://no.such.name.test/x")
-    assert "is not known" in refusal(ImageUrls(resolve=addresses_only), "http://" + "a" * 70 + ".test/x")
+    assert "is not known" in refusal(ImageUrls(Dialer(resolve=unknown)), "http://no.such.name.test/x")
+    assert "is not known" in refusal(ImageUrls(Dialer(resolve=addresses_only)), "http://" + "a" * 70 + ".test/x")
 
 
 def test_the_path_and_query_arrive_as_given() -> None:
@@ -332,6 +332,6 @@ def test_the_path_and_query_arrive_as_given() -> None:
 
     with web(pic=page) as site:
         for path in ("/pic/%41%2Fb?q=1&r=%20#part", "/pic/ü b", "/pic?a=[1]|2"):
-            assert ImageUrls(allow_private=True).fetch(site + path) == JPEG
+            assert ImageUrls(Dialer(allow_private=True)).fetch(site + path) == JPEG
 
     assert seen == ["/pic/%41%2Fb?q=1&r=%20", "/pic/%C3%BC%20b", "/pic?a=[1]|2"]

@@ -17,6 +17,7 @@ import requests
 from kpstream.entities import Image, Pose
 from kpstream.server import Server, create_app
 from kpstream.server.image_urls import ImageUrls
+from kpstream.serving.dialing import Dialer
 from kpstream.skeleton import COCO
 
 WIDTH, HEIGHT = 160, 120
@@ -81,7 +82,7 @@ def addresses_only(host: str, port: int) -> list[str]:
 @contextmanager
 def serving(finder: KnownFinder | None = None, *, allow_private: bool = False, **options: Any) -> Iterator[str]:
     """A server on a free port of loopback, by its URL."""
-    image_urls = ImageUrls(allow_private=allow_private, resolve=addresses_only)
+    image_urls = ImageUrls(Dialer(allow_private=allow_private, resolve=addresses_only))
     server = Server(create_app(finder or KnownFinder(), image_urls=image_urls, **options), port=0)
     server.start()
     try:
