@@ -173,3 +173,14 @@ class Deadline:
     def remaining(self) -> float:
         """Seconds left, never below zero."""
         return max(0.0, self._ends_at - time.monotonic())
+
+    def left(self) -> float:
+        """Seconds left, for a wait that must not begin where there are none.
+
+        Raises:
+            TimeoutError: None are left.
+        """
+        seconds = self.remaining()
+        if not seconds:
+            raise TimeoutError
+        return seconds

@@ -35,15 +35,15 @@ PLAN: dict[str, set[str]] = {
     "render": {"interfaces", "entities", "options", "skeleton", "redact"},
     "models": {"entities", "errors", "skeleton"},
     "wire": {"entities", "errors", "redact", "skeleton"},
-    "endpoints": {"options", "entities", "errors", "interfaces", "skeleton", "redact", "models", "wire"},
+    "endpoints": {"channel", "options", "entities", "errors", "interfaces", "skeleton", "redact", "models", "wire"},
     "sources": {"entities", "errors", "interfaces", "redact", "sound"},
     "events": {"entities", "options", "skeleton"},
     "sinks": {"channel", "entities", "errors", "interfaces", "render", "skeleton", "sound", "wire"},
     "testing": {"entities", "errors", "interfaces", "skeleton"},
     # threads: the only places that start one
     "dispatch": {"options", "interfaces", "channel", "entities", "errors", "meters", "render", "redact"},
-    "serving": {"errors"},
-    "server": {"entities", "errors", "skeleton", "redact", "models", "serving", "wire"},
+    "serving": {"channel", "errors"},
+    "server": {"channel", "entities", "errors", "skeleton", "redact", "models", "serving", "wire"},
     "delivery": {
         "channel", "entities", "errors", "events", "interfaces", "options", "render", "redact", "serving", "sinks",
         "sqlite_schema",

@@ -10,6 +10,7 @@ from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 from kpstream import __version__
+from kpstream.channel import Deadline
 from kpstream.delivery.backoff import Backoff
 from kpstream.delivery.cloud_events import CONTENT_TYPE, cloud_event, message_id, signature_of
 from kpstream.delivery.destination import Gone, Refused, Unavailable
@@ -97,7 +98,7 @@ class Webhook:
     def _post(self, delivery: Delivery) -> tuple[int, str | None]:
         """Send one; the status, and what the answer says about trying again."""
         body, host = cloud_event(delivery), str(self._parts.hostname)
-        headers, deadline = self._headers(delivery, body), time.monotonic() + self._timeout
+        headers, deadline = self._headers(delivery, body), Deadline(self._timeout)
         try:
             with self._dialer.request("POST", self._parts, deadline=deadline, headers=headers, body=body) as response:
                 response.read(_MAX_ANSWER)

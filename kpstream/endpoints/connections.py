@@ -10,12 +10,13 @@ import http.client
 import io
 import socket
 import threading
-import time
 from contextlib import suppress
 from typing import Any
 
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
+
+from kpstream.channel import Deadline
 
 CONNECT_TIMEOUT = 3.0
 """Seconds for one address: a host that is there answers in far less, and the next address may be the right one."""
@@ -41,7 +42,7 @@ class SocketRegistry:
 
     def start(self, timeout: float) -> None:
         """Give the calling thread's next exchange its time."""
-        self._local.ends_at = time.monotonic() + timeout
+        self._local.deadline = Deadline(timeout)
 
     def left(self) -> float:
         """Seconds that the calling thread's exchange may still take.
@@ -49,10 +50,8 @@ class SocketRegistry:
         Raises:
             TimeoutError: None are left.
         """
-        left: float = self._local.ends_at - time.monotonic()
-        if left <= 0:
-            raise TimeoutError
-        return left
+        deadline: Deadline = self._local.deadline
+        return deadline.left()
 
     def register(self, sock: socket.socket) -> SocketHandle:
         """Make a socket one that `close` ends.

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import http.client
-import time
 from dataclasses import dataclass, field
 from urllib.parse import SplitResult, urljoin, urlsplit
 
+from kpstream.channel import Deadline
 from kpstream.server.faults import unreadable
 from kpstream.serving.dialing import PORTS, Dialer, PrivateAddress, UnknownHost
 
@@ -47,7 +47,7 @@ class ImageUrls:
         Raises:
             Fault: 400, it cannot be had, with one line of reason.
         """
-        deadline = time.monotonic() + self.timeout
+        deadline = Deadline(self.timeout)
         try:
             for _ in range(1 + _MAX_REDIRECTS):
                 answer = self._get(_parsed(url), deadline)
@@ -63,7 +63,7 @@ class ImageUrls:
             raise unreadable("The image URL could not be fetched.") from None
         raise unreadable(f"The image URL redirects more than {_MAX_REDIRECTS} times.")
 
-    def _get(self, url: SplitResult, deadline: float) -> bytes | str:
+    def _get(self, url: SplitResult, deadline: Deadline) -> bytes | str:
         """The body of one answer, or where it redirects to."""
         try:
             with self.dialer.request("GET", url, deadline=deadline, headers=_HEADERS) as response:

@@ -13,7 +13,6 @@ import io
 import ipaddress
 import socket
 import ssl
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -21,6 +20,8 @@ from typing import Any
 from urllib.parse import SplitResult, quote
 
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
+
+from kpstream.channel import Deadline
 
 Resolve = Callable[[str, int], list[str]]
 """From a host name and a port to its addresses, all of them."""
@@ -97,7 +98,13 @@ class Dialer:
 
     @contextmanager
     def request(
-        self, method: str, url: SplitResult, *, deadline: float, headers: Mapping[str, str], body: bytes | None = None
+        self,
+        method: str,
+        url: SplitResult,
+        *,
+        deadline: Deadline,
+        headers: Mapping[str, str],
+        body: bytes | None = None,
     ) -> Iterator[http.client.HTTPResponse]:
         """Send a request, and give its response as long as the block lasts; blocks until the deadline at most.
 
@@ -106,7 +113,7 @@ class Dialer:
         Args:
             method: ``GET`` and the like.
             url: Where to; its scheme is one of `PORTS`, and it names a host.
-            deadline: For everything, in monotonic seconds, reading of the response included.
+            deadline: For everything, the reading of the response included.
             headers: All but those that belong to the connection and the body.
             body: What is sent.
 
@@ -137,19 +144,19 @@ class Dialer:
             raise PrivateAddress(host)
         return [(address, port) for address in addresses]
 
-    def _open(self, scheme: str, host: str, addresses: list[tuple[str, int]], deadline: float) -> socket.socket:
+    def _open(self, scheme: str, host: str, addresses: list[tuple[str, int]], deadline: Deadline) -> socket.socket:
         """A connection to the first address that answers; the certificate must be the host's."""
         failure: OSError = OSError("no address")
         for number, address in enumerate(addresses):
             try:
                 # One that never answers must leave time for the others.
-                plain = self.connect(address, _left(deadline) / (len(addresses) - number))
+                plain = self.connect(address, deadline.left() / (len(addresses) - number))
             except OSError as error:
                 failure = error
                 continue
             if scheme == "http":
                 return plain
-            plain.settimeout(_left(deadline))
+            plain.settimeout(deadline.left())
             return self.tls().wrap_socket(plain, server_hostname=host)  # closes `plain` where it fails
         raise failure
 
@@ -160,24 +167,16 @@ def _target(url: SplitResult) -> str:
     return quote(target, safe="/%:=&?~+!$,;'@()*[]|")
 
 
-def _left(deadline: float) -> float:
-    """Seconds until the deadline; TimeoutError where there are none."""
-    seconds = deadline - time.monotonic()
-    if seconds <= 0:
-        raise TimeoutError
-    return seconds
-
-
 class _TimedSocket:
     """A socket as `http.client` uses one, where the deadline holds for all reads together, not for each."""
 
-    def __init__(self, sock: socket.socket, deadline: float) -> None:
+    def __init__(self, sock: socket.socket, deadline: Deadline) -> None:
         self._socket = sock
         self._deadline = deadline
 
     def sendall(self, data: Any) -> None:
         """Send all of it; blocks until the deadline at most."""
-        self._socket.settimeout(_left(self._deadline))
+        self._socket.settimeout(self._deadline.left())
         self._socket.sendall(data)
 
     def makefile(self, mode: str) -> io.BufferedReader:
@@ -190,7 +189,7 @@ class _TimedSocket:
 
 
 class _TimedReader(io.RawIOBase):
-    def __init__(self, sock: socket.socket, deadline: float) -> None:
+    def __init__(self, sock: socket.socket, deadline: Deadline) -> None:
         self._socket = sock
         self._deadline = deadline
 
@@ -198,5 +197,5 @@ class _TimedReader(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        self._socket.settimeout(_left(self._deadline))
+        self._socket.settimeout(self._deadline.left())
         return self._socket.recv_into(buffer)
