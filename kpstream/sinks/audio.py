@@ -18,7 +18,7 @@ from av.packet import Packet
 from av.stream import Stream
 
 from kpstream.entities import Frame
-from kpstream.sinks.sound import Conforming, add_aac, placed
+from kpstream.sinks.sound import Conforming, RisingTime, add_aac, placed
 
 _log = logging.getLogger(__name__)
 
@@ -104,7 +104,7 @@ class AudioTrack:
         self._shifts: dict[int, float] = {}
         self._lap = 0
         self._video_end: float | None = None
-        self._last_dts: int | None = None
+        self._rising = RisingTime()
         self._ended_at = 0.0
         self._is_whole = True
 
@@ -272,9 +272,8 @@ class AudioTrack:
         self._next = self._next or next(self._packets, None)
         while self._next is not None and _time_of(self._next) < time:
             packet, self._next = self._next, next(self._packets, None)
-            if self._last_dts is not None and packet.dts is not None and packet.dts <= self._last_dts:
-                continue  # MP4 refuses time that stands still; a damaged file may say so
-            self._last_dts = packet.dts
+            if not self._rising.takes(packet):
+                continue
             self._ended_at = _time_of(packet)
             assert self._stream is not None
             packet.stream = self._stream

@@ -18,7 +18,7 @@ from av.container import OutputContainer
 from av.packet import Packet
 
 from kpstream.entities import Frame
-from kpstream.sinks.sound import Conforming, add_aac, placed
+from kpstream.sinks.sound import Conforming, RisingTime, add_aac, placed
 from kpstream.sound import SoundBuffer, SoundFormat, SoundPacket
 
 _log = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ class LiveSound:
         self._decoded: deque[tuple[AudioFrame, float]] = deque()
         self._decoder: AudioCodecContext | None = None
         self._conforming: Conforming | None = None
-        self._last_dts: int | None = None
+        self._rising = RisingTime()
         self._is_lost = False
 
     def add_to(self, output: OutputContainer) -> None:
@@ -101,7 +101,7 @@ class LiveSound:
         self._pending += new
         packets: list[Packet[AudioStream]] = []
         try:
-            if time > _LATE and self._last_dts is None and not self._pending:
+            if time > _LATE and self._rising.is_empty and not self._pending:
                 packets += self._silent()
             while self._pending and (heard_at := self._place.of(self._pending[0])) < time:
                 piece = self._pending.popleft()
@@ -109,10 +109,8 @@ class LiveSound:
         except (av.FFmpegError, ValueError) as error:
             self._lose(getattr(error, "strerror", None) or type(error).__name__)
         for packet in packets:
-            if self._last_dts is not None and packet.dts is not None and packet.dts <= self._last_dts:
-                continue
-            self._last_dts = packet.dts
-            output.mux(packet)
+            if self._rising.takes(packet):
+                output.mux(packet)
 
     def write_rest(self, output: OutputContainer, video_end: float) -> None:
         """Write what has come and is heard before the end, and what the encoder holds back; blocks.

@@ -13,6 +13,7 @@ from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.container import OutputContainer
+from av.packet import Packet
 
 AAC_RATES = frozenset({7350, 8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000})
 _BIT_RATE = 96_000
@@ -38,6 +39,22 @@ def add_aac(output: OutputContainer, rate: int, channels: int) -> AudioStream:
     )
     assert isinstance(stream, AudioStream)
     return stream
+
+
+class RisingTime:
+    """Lets through the packets of one track whose decoding time rises, as MP4 requires; damaged sound may not do so."""
+
+    def __init__(self) -> None:
+        self.is_empty = True
+        """Whether nothing was let through yet."""
+        self._last_dts: int | None = None
+
+    def takes(self, packet: Packet[AudioStream]) -> bool:
+        """Whether a packet may be written; the caller writes it then."""
+        if self._last_dts is not None and packet.dts is not None and packet.dts <= self._last_dts:
+            return False
+        self.is_empty, self._last_dts = False, packet.dts
+        return True
 
 
 class Conforming:
