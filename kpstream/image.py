@@ -11,7 +11,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from kpstream.endpoints.roboflow import Output, Prediction, RoboflowEndpoint
+from kpstream.endpoints.answer_reader import Prediction
+from kpstream.endpoints.inference import Output
+from kpstream.endpoints.roboflow import RoboflowEndpoint
 from kpstream.entities import Filters, Frame, Image, Scene
 from kpstream.errors import SourceOpenError, UsageError
 from kpstream.interfaces import Annotator, Endpoint

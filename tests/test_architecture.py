@@ -88,8 +88,8 @@ FLOORS: dict[str, str] = {
         "sender < requester"
     ),
     "endpoints": (
-        "connections embedded hosted uploads < adaptive_upload failures < transport < refusals < versions < roboflow "
-        "< opening"
+        "connections embedded hosted uploads < adaptive_upload failures < transport < refusals < inference versions "
+        "< answer_reader < roboflow < opening"
     ),
     "events": (
         "machine rules < moment tables < bodies happenings < conditions < judges < engine < observations < watch"

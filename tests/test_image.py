@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from kpstream.endpoints.roboflow import Prediction
+from kpstream.endpoints.answer_reader import Prediction
 from kpstream.entities import Answer, Filters, Image
 from kpstream.errors import SinkError, SourceOpenError, UsageError
 from kpstream.image import DrawingRequest, ImagePredictor, check_saving, read_picture, save_picture

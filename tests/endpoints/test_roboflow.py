@@ -18,7 +18,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kpstream.endpoints.roboflow import RoboflowEndpoint, percent
+from kpstream.endpoints.inference import percent
+from kpstream.endpoints.roboflow import RoboflowEndpoint
 from kpstream.entities import Filters, Image
 from kpstream.errors import (
     EndpointError,
