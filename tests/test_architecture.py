@@ -99,7 +99,9 @@ FLOORS: dict[str, str] = {
         "declared naming units < archive delivery drawing events model outputs page recording requests rules source "
         "view"
     ),
-    "pipeline": "background damage freeze memory renderer reorder splice wall_clock < capture pacing < pipeline",
+    "pipeline": (
+        "arrivals background damage freeze memory renderer reorder splice wall_clock < capture pacing < pipeline"
+    ),
     "recorded": "locking < journal < inputs < plan redraw rule_check < rule_report < job < archive",
     "recorded/archive": (
         "faults inputs schema shard < ledger probe < estimate intake order < publish summary < place work "

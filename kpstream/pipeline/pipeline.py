@@ -21,6 +21,7 @@ from kpstream.entities import Filters, Frame, Lost, Outcome, Result, Scene, Stat
 from kpstream.errors import BudgetSpent
 from kpstream.interfaces import Annotator, Endpoint, Journal, Opener, SceneRules, Sink, Source, Tracker
 from kpstream.meters import Rate
+from kpstream.pipeline.arrivals import IDLE_TICK, Arrivals
 from kpstream.pipeline.capture import Capture
 from kpstream.pipeline.pacing import Live, Pacing, Recorded
 from kpstream.pipeline.renderer import Renderer
@@ -31,7 +32,6 @@ from kpstream.tracking import Tracker as PoseTracker
 SHUTDOWN_WITHIN = 5.0
 HELD_BYTES = 768 * 2**20
 """What frames may take in memory while they wait for answers."""
-_IDLE_TICK = 0.05
 _DEFAULT_ANNOTATOR = PoseAnnotator()
 
 
@@ -109,9 +109,11 @@ class Pipeline:
             clock=clock,
         )
         self._sampling: Sampling = FixedRate(rate) if sampling is None else sampling
-        self._duration = duration
         self._on_idle = on_idle
         self._clock = clock
+        self._arrivals = Arrivals(
+            self._capture.frames, duration=duration, on_idle=lambda: on_idle(self.stats), clock=clock
+        )
         self._gate = EndpointGate(
             endpoint,
             rate=self._pacing.answers_wanted(rate),
@@ -128,9 +130,7 @@ class Pipeline:
         self._reorder: ReorderBuffer | None = None
         self._last_was_lost = False
         self._not_asked: Frame | None = None  # the newest frame, where it may still be asked about
-        self._capture_rate, self._sample_rate = Rate(), Rate()
-        self._next_index = self._captured = self._dropped = 0
-        self._stopped = False
+        self._sample_rate = Rate()
 
     @property
     def stats(self) -> Stats:
@@ -138,13 +138,13 @@ class Pipeline:
         now = self._clock()
         capture, requester, sender = self._capture, self._requester, self._requester.sender
         return Stats(
-            capture_fps=self._capture_rate.per_second(now),
+            capture_fps=self._arrivals.fps(now),
             render_fps=self._renderer.fps(now),
             sample_fps=self._sample_rate.per_second(now),
             in_flight=requester.in_flight,
-            captured=self._captured,
+            captured=self._arrivals.captured,
             rendered=self._renderer.rendered,
-            dropped=self._dropped,
+            dropped=self._arrivals.dropped,
             requests=sender.requests,
             answered=sender.answered,
             recalled=requester.recalled,
@@ -184,9 +184,8 @@ class Pipeline:
 
     def stop(self) -> None:
         """End early, with everything written whole: what is answered is still written. Any thread, signal handlers."""
-        self._stopped = True
+        self._arrivals.stop()
         self._requester.stop_retrying()
-        self._capture.frames.close()
 
     def close(self) -> None:
         """End the threads and close source, endpoint and sinks. Idempotent.
@@ -212,7 +211,7 @@ class Pipeline:
         """
         self._capture.start()
         try:
-            for frame in self._arrivals():
+            for frame in self._arrivals.until(self._wakes_at):
                 if frame is None:
                     yield from self._settle_and_release()
                 else:
@@ -233,34 +232,9 @@ class Pipeline:
     ) -> None:
         self.close()
 
-    def _arrivals(self) -> Iterator[Frame | None]:
-        """The frames as they come; None whenever none came for a while, or one in the reorder buffer is due."""
-        started_at = idle_at = self._clock()
-        frames = self._capture.frames
-        while not self._stopped:
-            now = self._clock()
-            if now - started_at >= self._duration:
-                self._stopped = True
-                return
-            due_in = self._reorder.wakes_at - now if self._reorder else inf
-            try:
-                frame = frames.get(min(_IDLE_TICK, max(0.0, due_in)))
-            except TimeoutError:
-                if self._clock() - idle_at >= _IDLE_TICK:
-                    idle_at = self._clock()
-                    self._on_idle(self.stats)
-                yield None
-                continue
-            except Closed:
-                return
-            if not self._captured:
-                self._next_index = frame.index  # a file may begin in its middle
-            self._captured += 1
-            self._dropped += frame.index - self._next_index
-            self._capture_rate.tick(frame.captured_at, 1 + frame.index - self._next_index)
-            self._next_index = frame.index + 1
-            idle_at = self._clock()
-            yield frame
+    def _wakes_at(self) -> float:
+        """When a frame in the reorder buffer is due."""
+        return self._reorder.wakes_at if self._reorder else inf
 
     def _take(self, frame: Frame, reorder: ReorderBuffer) -> Iterator[Scene]:
         unsure = self._renderer.wants_answers or self._last_was_lost
@@ -279,7 +253,7 @@ class Pipeline:
 
     def _ask_in_turn(self, frame: Frame, reorder: ReorderBuffer, *, due: bool) -> Generator[Scene, None, bool]:
         """Wait until a request may be sent, and for room in the reorder buffer; what is answered meanwhile is shown."""
-        while not self._stopped:
+        while not self._arrivals.stopped:
             if not (due or reorder.full):
                 return False
             # With no room left and no answer on its way, only another sample can let frames go.
@@ -289,7 +263,7 @@ class Pipeline:
         return False
 
     def _finish(self) -> Iterator[Scene]:
-        if not self._stopped and self._reorder is not None:
+        if not self._arrivals.stopped and self._reorder is not None:
             if self._pacing.frames_wait and self._not_asked is not None:
                 yield from self._ask_about_the_last(self._not_asked)
             self._reorder.finish()
@@ -300,22 +274,22 @@ class Pipeline:
     def _ask_about_the_last(self, frame: Frame) -> Iterator[Scene]:
         """Ask about the last frame as well, so that the poses before it are interpolated and not moved on."""
         with suppress(BudgetSpent):  # the samples that were due had theirs
-            while not self._stopped and not self._requester.offer(frame):
+            while not self._arrivals.stopped and not self._requester.offer(frame):
                 yield from self._release(self._wait())
-            while not self._stopped and self._requester.pending:
+            while not self._arrivals.stopped and self._requester.pending:
                 yield from self._release(self._wait())
 
     def _settle_the_rest(self) -> Iterator[Scene]:
         yield from self._settle_and_release()
-        while self._reorder is not None and (self._requester.pending or self._reorder.wakes_at < inf):
-            if self._stopped and not self._pacing.frames_wait:
+        while self._requester.pending or self._wakes_at() < inf:
+            if self._arrivals.stopped and not self._pacing.frames_wait:
                 yield from self._release(self._requester.ready(), at=inf)
                 return
-            yield from self._release(self._wait(self._reorder.wakes_at - self._clock()))
+            yield from self._release(self._wait(self._wakes_at() - self._clock()))
 
     def _wait(self, within: float = inf) -> list[Outcome]:
         """Wait for an outcome, but not so long that nobody hears how it goes, or that it should end."""
-        outcomes = self._requester.wait(min(max(0.0, within), _IDLE_TICK))
+        outcomes = self._requester.wait(min(max(0.0, within), IDLE_TICK))
         if not outcomes:
             self._on_idle(self.stats)
         return outcomes
@@ -336,5 +310,5 @@ class Pipeline:
                 yield self._renderer.render(item, self._capture.name, lambda: self.stats)
 
     def __repr__(self) -> str:
-        done = f"{self._captured} captured, {self._renderer.rendered} rendered"
+        done = f"{self._arrivals.captured} captured, {self._renderer.rendered} rendered"
         return f"<Pipeline {done}, {self._capture!r}, {self._requester!r}>"
