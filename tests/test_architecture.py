@@ -56,8 +56,8 @@ PLAN: dict[str, set[str]] = {
         "sqlite_schema", "wire",
     },
     "camera": {
-        *_GROUND, "dispatch", "endpoints", "events", "interfaces", "options", "pipeline", "render", "sinks", "sources",
-        "tracking", "web",
+        *_GROUND, "delivery", "dispatch", "endpoints", "events", "interfaces", "options", "pipeline", "render", "sinks",
+        "sources", "tracking", "web",
     },
     "image": {*_GROUND, "interfaces", "endpoints", "sinks", "sources", "wire"},
     # roof: options to objects
@@ -73,7 +73,7 @@ PLAN: dict[str, set[str]] = {
 }  # fmt: skip
 
 FLOORS: dict[str, str] = {
-    "camera": "sink_group spec status_log < endpoint_pool settings < outputs < assembly < session < site",
+    "camera": "sink_group spec status_log < endpoint_pool events settings < outputs < assembly < session < site",
     "cli": (
         "checks cores options signals terminal < app archive_terminal page rules < annotate archive archive_status "
         "doctor events image live serve site"

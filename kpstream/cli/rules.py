@@ -7,15 +7,14 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kpstream.cli.terminal import say
 from kpstream.errors import UsageError
 from kpstream.options import RulesOptions
 
 if TYPE_CHECKING:
+    from kpstream.camera.events import CameraEvents
     from kpstream.camera.spec import Watch
-    from kpstream.delivery import Deliveries
     from kpstream.entities import Draws
-    from kpstream.events import Listener, RuleSet
+    from kpstream.events import Listener
     from kpstream.site_file.delivery import DeliveryPlan
 
 Watching = Callable[[str, float, "Draws"], "Watch | None"]
@@ -41,14 +40,14 @@ def watching(options: RulesOptions) -> Iterator[Watching]:
     file = RulesFile.load(options.rules)
     with ExitStack() as stack:
         listeners = [] if options.events is None else [_lines(options.events, stack)]
-        outcome = stack.enter_context(events_kept(file.delivery, options.event_store, listeners))
-        yield lambda name, confidence, annotator: outcome(file.rules, name, confidence, annotator)
+        kept = stack.enter_context(events_kept(file.delivery, options.event_store, listeners))
+        yield lambda name, confidence, annotator: kept.watch(file.rules, name, confidence, annotator)
 
 
 @contextmanager
 def events_kept(
     plan: DeliveryPlan, folder: Path | None = None, listeners: Sequence[Listener] = ()
-) -> Iterator[Callable[[RuleSet, str, float, Draws], Watch]]:
+) -> Iterator[CameraEvents]:
     """Open the store of the events, where there is one, and deliver from it until the end of the block.
 
     Args:
@@ -56,21 +55,20 @@ def events_kept(
         folder: Where the store is, if not where the plan says.
         listeners: Told of every event, too.
 
-    Yields:
-        A function that makes what watches a camera. Its arguments are the camera's rules, its name, the least
-        confidence of a keypoint, and what draws its snapshots.
-
     Raises:
         UsageError: Something is to be delivered, and there is no store.
         SinkError: The store cannot be written.
     """
-    with ExitStack() as stack:
-        deliveries = _deliveries(plan, folder, stack)
+    from kpstream.camera.events import CameraEvents
 
-        def watch(rules: RuleSet, name: str, keypoint_confidence: float, annotator: Draws) -> Watch:
-            return _watch(plan, deliveries, listeners, rules, (name, keypoint_confidence, annotator))
-
-        yield watch
+    folder = plan.folder(folder)
+    destinations = [] if folder is None else plan.destinations(folder)
+    events = CameraEvents(plan.events, folder, destinations, listeners)
+    try:
+        events.open()
+        yield events
+    finally:
+        events.close()
 
 
 def _lines(path: Path, stack: ExitStack) -> Listener:
@@ -83,58 +81,3 @@ def _lines(path: Path, stack: ExitStack) -> Listener:
     lines.open()
     stack.callback(lines.close)
     return lines.tell
-
-
-def _deliveries(plan: DeliveryPlan, named: Path | None, stack: ExitStack) -> Deliveries | None:
-    """What delivers from the event store that the command line or the file names; both closed with the stack.
-
-    None where neither names one.
-    """
-    from kpstream.delivery import Deliveries, EventStore
-
-    folder = plan.folder(named)
-    if folder is None:
-        return None
-    destinations = plan.destinations(folder)
-    store = EventStore(
-        folder,
-        keep=plan.events.keep,
-        keep_size=plan.events.keep_size,
-        destinations={each.name: each.wants for each in destinations},
-    )
-    store.open()
-    stack.callback(store.close)
-    deliveries = Deliveries(store, destinations)
-    deliveries.start()
-    stack.callback(deliveries.close)
-    return deliveries
-
-
-def _watch(
-    plan: DeliveryPlan,
-    deliveries: Deliveries | None,
-    listeners: Sequence[Listener],
-    rules: RuleSet,
-    of: tuple[str, float, Draws],
-) -> Watch:
-    from kpstream.camera.spec import Watch
-    from kpstream.events import RuleWatch
-    from kpstream.sinks.clips import ClipLimits
-
-    name, keypoint_confidence, annotator = of
-    recorder = None
-    if deliveries is not None:
-        limits = ClipLimits(plan.events.pre_roll, plan.events.post_roll, plan.events.max_clip)
-        recorder = deliveries.recorder(rules, camera=name, annotator=annotator, listeners=listeners, limits=limits)
-    watch = RuleWatch(
-        rules,
-        camera=name,
-        listeners=listeners if recorder is None else [recorder.tell],
-        on_fault=lambda fault: say(f"warning: {fault}"),
-        timezone=plan.events.timezone,
-        keypoint_confidence=keypoint_confidence,
-    )
-    if recorder is None:
-        return Watch(watch)
-    recorder.control(watch.armed)
-    return Watch(recorder.followed(watch), recorder.make_clips)

@@ -19,9 +19,8 @@ from kpstream.cli.terminal import say, summary
 def run(file: Annotated[Path, typer.Argument(metavar="SITE.toml", help="Describes the cameras.")]) -> None:
     """Run several cameras for days, as a file describes them: SIGHUP reads it again, SIGTERM ends it whole."""
     from kpstream.camera.site import Site
-    from kpstream.camera.spec import CameraSpec, SiteSpec, Watch
+    from kpstream.camera.spec import SiteSpec
     from kpstream.cli.cores import draw_on_one_core
-    from kpstream.render import PoseAnnotator
     from kpstream.site_file import load
 
     plan = load(file)
@@ -39,19 +38,12 @@ def run(file: Annotated[Path, typer.Argument(metavar="SITE.toml", help="Describe
         return new.site
 
     with events_kept(plan.delivery) as events:
-
-        def watch(camera: CameraSpec) -> Watch | None:
-            if not camera.rules.rules:
-                return None
-            pens = PoseAnnotator(draw=camera.drawing.parts, thickness=camera.drawing.thickness)
-            return events(camera.rules, camera.name, camera.model.keypoint_confidence, pens)
-
         site = Site(
             plan.site,
             reread=read_again,
             page=page,
             on_end=lambda camera, stats: say(f"{camera.name}: {summary(stats)}"),
-            watch=watch,
+            watch=events.watch_camera,
         )
         with signals_handled() as signals, hangups_call(site.reload), served_once_possible(page):
             signals.stop = site.stop

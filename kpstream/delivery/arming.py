@@ -30,6 +30,11 @@ class Arming:
         own = {each.name: each.armed for each in self.rules.rules}
         return self.choices.get(rule, own.get(rule, False))
 
+    @property
+    def states(self) -> dict[str, bool]:
+        """Whether each rule is armed by itself, by name, and with an empty name the camera."""
+        return {"": self.camera, **{rule.name: self.of(rule.name) for rule in self.rules.rules}}
+
     def set_armed(self, rule: str, armed: bool) -> None:
         """Arm or disarm a rule, or with an empty name the camera as a whole."""
         self.choices = {**self.choices, rule: armed}

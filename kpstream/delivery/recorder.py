@@ -132,6 +132,11 @@ class EventRecorder:
             self._armed = armed
             self._arming.apply(armed)
 
+    @property
+    def armed(self) -> dict[str, bool]:
+        """Whether each rule is armed by itself, by name, and with an empty name the camera; any thread."""
+        return self._arming.states
+
     def arm(self, rule: str, armed: bool) -> None:
         """Arm or disarm a rule, or with an empty name the camera as a whole; holds over restarts. Any thread."""
         with self._lock:

@@ -1,0 +1,45 @@
+"""What is watched before cameras: who can see it, and arm it."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from kpstream.camera.events import CameraEvents
+from kpstream.camera.spec import CameraSpec
+from kpstream.options import EventsOptions
+from tests.support.event_store import RULES, scene
+
+HALL = CameraSpec("hall", "", rules=RULES)
+
+
+@pytest.mark.parametrize("stored", [True, False])
+def test_what_a_camera_sees_and_what_of_it_is_armed_is_known_by_its_name(stored: bool, tmp_path: Path) -> None:
+    events = CameraEvents(EventsOptions(), tmp_path if stored else None)
+    with closing(events):
+        events.open()
+        watch = events.watch_camera(HALL)
+        assert events.watch_camera(replace(HALL, name="bare", rules=replace(RULES, rules=()))) is None
+        hall = events.cameras["hall"]
+        assert watch is not None
+        assert hall.readings == ()
+        assert hall.armed == {"": True, "hand in press": True, "spare": False}
+        hall.arm("spare", True)
+        hall.arm("", False)
+        assert hall.armed == {"": False, "hand in press": True, "spare": True}
+        watch.rules.observe(scene())
+        watch.rules.finish()
+    assert events.cameras.keys() == {"hall"}
+
+
+def test_what_is_armed_outlives_the_program_where_events_are_stored(tmp_path: Path) -> None:
+    for armed in (True, False):
+        events = CameraEvents(EventsOptions(), tmp_path)
+        with closing(events):
+            events.open()
+            events.watch_camera(HALL)
+            assert events.cameras["hall"].armed["hand in press"] is armed
+            events.cameras["hall"].arm("hand in press", False)
