@@ -10,66 +10,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
-from fractions import Fraction
 from math import nan
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from kpstream.frame import Frame as Frame  # noqa: PLC0414 - given on
+from kpstream.frame import Image as Image  # noqa: PLC0414 - given on
+from kpstream.frame import Once
 from kpstream.skeleton import Skeleton
-from kpstream.sound import SoundBuffer
 
 if TYPE_CHECKING:
     import supervision as sv
 
-Image = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
 Origin = Literal["measured", "predicted", "interpolated"]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Frame:
-    """One image of the source, and when it was seen."""
-
-    index: int
-    """How many frames the source gave before this one. A gap means dropped frames."""
-    pts: float
-    """Presentation timestamp in seconds: 0.0 for the first frame of the source."""
-    captured_at: float
-    """When the frame left the source, in seconds of the monotonic clock."""
-    image: Image
-    """BGR, shape ``(height, width, 3)``. Shared between threads: never written to."""
-    pixel_aspect: Fraction = Fraction(1)
-    """Width of a pixel of ``image`` by its height, as it is meant to be shown: not 1 where it is anamorphic."""
-    decoded_index: int | None = None
-    """How many pictures of the recording could be decoded before this one; None where that is ``index``."""
-    stamp: float = nan
-    """Its time as its container counts, in seconds: what the sound beside it is timed by. NaN where nothing is told."""
-    lap: int = 0
-    """How often that time has fallen before: it begins anew in each part of a file that was joined."""
-    sound: SoundBuffer | None = field(default=None, repr=False)
-    """The sound beside the pictures of a live source, this one and others; None where it has none, or gives none."""
-    captured_wall: float = nan
-    """When it was seen, in seconds since the epoch; NaN where nobody knows, as of a recording."""
-    is_damaged: bool = False
-    """Whether a part of the picture did not arrive. It is not asked about; of a live source, ``image`` is the last
-    picture that arrived whole."""
-    undecoded: int = 0
-    """How many pictures between the frame before and this one could not be decoded at all."""
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """(width, height) in pixels."""
-        height, width = self.image.shape[:2]
-        return width, height
-
-    @property
-    def square_size(self) -> tuple[int, int]:
-        """(width, height) with which ``image`` is to be shown where pixels are square; never smaller than `size`."""
-        width, height = self.size
-        aspect = float(self.pixel_aspect)
-        return (round(width * aspect), height) if aspect >= 1 else (width, round(height / aspect))
 
 
 @dataclass(frozen=True, slots=True)
@@ -364,6 +320,18 @@ class Scene:
     source: str = ""
     """The source's name, safe to show."""
     annotator: Draws | None = field(default=None, repr=False)
+    _drawn: Once[Image] = field(default_factory=Once, init=False, repr=False, compare=False)
+
+    @property
+    def canvas(self) -> Image:
+        """The drawn picture as all sinks share it, never to be written to; drawn when somebody first asks for it."""
+        return self.frame.image if self.annotator is None else self._drawn.get(self.draw)
+
+    def rendered(self, at: float) -> Scene:
+        """The same scene with the same canvas, and another `rendered_at`."""
+        scene = replace(self, rendered_at=at)
+        object.__setattr__(scene, "_drawn", self._drawn)
+        return scene
 
     def draw(self) -> Image:
         """An annotated copy of the picture, BGR, in the source's size."""

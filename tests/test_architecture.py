@@ -16,14 +16,15 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "kpstream"
 
-_GROUND = {"errors", "skeleton", "entities", "channel", "meters", "redact"}
+_GROUND = {"errors", "skeleton", "frame", "entities", "channel", "meters", "redact"}
 
 PLAN: dict[str, set[str]] = {
-    # ground: words and tools; `entities` alone stands on others, for poses carry their skeleton, and frames their sound
+    # ground: words and tools; frames carry their sound, poses their skeleton
     "errors": set(),
     "skeleton": set(),
     "sound": set(),
-    "entities": {"skeleton", "sound"},
+    "frame": {"sound"},
+    "entities": {"frame", "skeleton"},
     "channel": set(),
     "meters": set(),
     "redact": set(),
@@ -31,17 +32,17 @@ PLAN: dict[str, set[str]] = {
     "options": {"entities", "errors", "redact"},
     # columns: one job each, no thread
     "interfaces": {"entities"},
-    "tracking": {"entities"},
+    "tracking": {"entities", "frame"},
     "render": {"interfaces", "entities", "options", "skeleton", "redact"},
     "models": {"entities", "errors", "skeleton"},
     "wire": {"entities", "errors", "redact", "skeleton"},
     "endpoints": {"channel", "options", "entities", "errors", "interfaces", "skeleton", "redact", "models", "wire"},
-    "sources": {"entities", "errors", "interfaces", "redact", "sound"},
+    "sources": {"entities", "errors", "frame", "interfaces", "redact", "sound"},
     "events": {"entities", "options", "skeleton"},
     "sinks": {"channel", "entities", "errors", "interfaces", "render", "skeleton", "sound", "wire"},
     "testing": {"entities", "errors", "interfaces", "skeleton"},
     # threads: the only places that start one
-    "dispatch": {"options", "interfaces", "channel", "entities", "errors", "meters", "render", "redact"},
+    "dispatch": {"options", "interfaces", "channel", "entities", "errors", "frame", "meters", "render", "redact"},
     "serving": {"channel", "errors"},
     "server": {"channel", "entities", "errors", "skeleton", "redact", "models", "serving", "wire"},
     "delivery": {
@@ -142,6 +143,7 @@ LIBRARIES: dict[str, set[str]] = {
         "delivery",
         "dispatch",
         "endpoints",
+        "frame",
         "recorded",
         "models",
         "pipeline",
@@ -149,6 +151,7 @@ LIBRARIES: dict[str, set[str]] = {
         "serving",
         "sinks",
         "sound",
+        "sources",
         "site",
         "testing",
         "web",

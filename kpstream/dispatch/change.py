@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from kpstream.entities import Frame, Image
+from kpstream.entities import Frame
+from kpstream.frame import Picture
 
 _GRID = (32, 24)
 _SAMPLES = 6  # pixels along each side of a cell
@@ -44,23 +45,24 @@ class ChangeDetector:
 
     def _cells(self, frame: Frame) -> _Cells:
         if self._newest is None or self._newest[0] != frame.index:
-            self._newest = (frame.index, _brightness(frame.image))
+            self._newest = (frame.index, _brightness(frame.picture))
         return self._newest[1]
 
 
-def _brightness(image: Image) -> _Cells:
-    """The mean brightness of 32 x 24 cells of a picture, from a sparse sample of its green pixels.
+def _brightness(picture: Picture) -> _Cells:
+    """The mean brightness of 32 x 24 cells of a picture, from a sparse sample of its luma, or its green pixels.
 
     The mean of a cell's 36 pixels keeps the noise of a sensor small: a sigma of 6 grey levels becomes 1.
-
-    Args:
-        image: BGR, shape ``(height, width, 3)``.
 
     Returns:
         Grey levels, shape ``(24, 32)``.
     """
-    height, width = image.shape[:2]
+    (width, height), luma = picture.size, picture.luma
     rows = np.linspace(0, height - 1, min(height, _GRID[1] * _SAMPLES)).astype(np.intp)
     columns = np.linspace(0, width - 1, min(width, _GRID[0] * _SAMPLES)).astype(np.intp)
-    sparse = image[rows[:, None], columns, 1]
+    if luma is None:
+        sparse = picture.image[rows[:, None], columns, 1]
+    else:
+        sparse = luma.plane[rows[:, None], columns]
+        sparse = sparse if luma.to_grey is None else luma.to_grey[sparse]
     return np.asarray(cv2.resize(sparse, _GRID, interpolation=cv2.INTER_AREA), np.float32)

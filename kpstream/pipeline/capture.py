@@ -228,7 +228,7 @@ class Capture:
         with self._lock:
             self._check_still_current(turn)
             accepted, now = self._freeze.accepted_as_still, self._clock()
-            if self._freeze.is_frozen(frame.image, now):
+            if self._freeze.is_frozen(frame.picture, now):
                 self._freeze.try_again(now)
                 raise SourceReadError(f"{self.name} shows one and the same picture")
         if self._freeze.accepted_as_still and not accepted:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from math import nan
 
 from kpstream.entities import Frame, Image
+from kpstream.frame import BgrPicture, Picture
 
 DIMMED_AFTER = 2.0
 """Seconds without a whole picture after which the last one is shown dimmed."""
@@ -21,8 +22,8 @@ class DamageShield:
     def __init__(self) -> None:
         self.trouble = ""
         """What is wrong with the pictures of the last seconds, in words; empty where they are whole."""
-        self._whole: Image | None = None
-        self._dimmed: Image | None = None
+        self._whole: Picture | None = None
+        self._dimmed: Picture | None = None
         self._whole_at = nan
         self._recent: deque[tuple[float, int]] = deque()  # when a picture came, and how many were damaged by then
 
@@ -38,15 +39,15 @@ class DamageShield:
             self._recent.popleft()
         self.trouble = self._words()
         if not frame.is_damaged:
-            self._whole, self._dimmed, self._whole_at = frame.image, None, now
+            self._whole, self._dimmed, self._whole_at = frame.picture, None, now
             return frame
-        if self._whole is None or self._whole.shape != frame.image.shape:
-            return replace(frame, image=_dimmed(frame.image))
+        if self._whole is None or self._whole.size != frame.size:
+            return frame.showing(_dimmed(frame.image))
         if now - self._whole_at < DIMMED_AFTER:
-            return replace(frame, image=self._whole)
+            return replace(frame, picture=self._whole)
         if self._dimmed is None:
-            self._dimmed = _dimmed(self._whole)
-        return replace(frame, image=self._dimmed)
+            self._dimmed = BgrPicture(_dimmed(self._whole.image))
+        return replace(frame, picture=self._dimmed)
 
     def _words(self) -> str:
         damaged = sum(count for _, count in self._recent)

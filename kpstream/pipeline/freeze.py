@@ -12,7 +12,7 @@ from math import isnan, nan
 
 import numpy as np
 
-from kpstream.entities import Image
+from kpstream.frame import Image, Picture
 
 _EVERY_ROW = 8
 """One row in so many is looked at: 0.1 ms at 1920x1080."""
@@ -36,14 +36,14 @@ class FreezeDetector:
         self._since = nan
         self._reopened_at = nan  # NaN while no trial runs
 
-    def is_frozen(self, image: Image, now: float) -> bool:
+    def is_frozen(self, picture: Picture, now: float) -> bool:
         """Whether the picture has stood for too long.
 
         Args:
-            image: The newest picture, shape ``(height, width, 3)``.
+            picture: The newest one; its luma is enough.
             now: Seconds of any clock that only grows.
         """
-        rows = image[::_EVERY_ROW]
+        rows = (picture.image if picture.luma is None else picture.luma.plane)[::_EVERY_ROW]
         if self._rows is None or not np.array_equal(rows, self._rows):
             self._rows, self._since, self.accepted_as_still = rows.copy(), now, False
             if now - self._reopened_at > _TRIAL * self._usual:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 
 from kpstream.entities import Frame
+from kpstream.frame import Image, Luma, Once, Picture
 from kpstream.interfaces import Opener, Reopenable, Source
 
 
@@ -62,6 +63,37 @@ class Altered:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._source!r}>"
+
+
+class AlteredPicture:
+    """A picture that is changed when somebody asks for it. Any thread.
+
+    Args:
+        picture: What it is made of.
+        size: (width, height) of what is made.
+        alter: Makes the changed image of BGR, and of luma alike, neither of which it must write to; any thread.
+    """
+
+    def __init__(self, picture: Picture, size: tuple[int, int], alter: Callable[[Image], Image]) -> None:
+        self.size = size
+        self._picture = picture
+        self._alter = alter
+        self._image = Once[Image]()
+        self._luma = Once[Luma | None]()
+
+    @property
+    def image(self) -> Image:
+        """BGR, changed."""
+        return self._image.get(lambda: self._alter(self._picture.image))
+
+    @property
+    def luma(self) -> Luma | None:
+        """How light it is, changed alike; None where the picture has none."""
+        return self._luma.get(self._altered_luma)
+
+    def _altered_luma(self) -> Luma | None:
+        luma = self._picture.luma
+        return None if luma is None else Luma(self._alter(luma.plane), luma.to_grey)
 
 
 def _opened(opener: Opener, alter: Callable[[Frame], Frame]) -> Altered:

@@ -152,12 +152,12 @@ class VideoFile:
             picture.index,
             picture.pts,
             time.monotonic(),
-            self._convert(picture.decoded),
-            self._decoder.pixel_aspect(picture.decoded),
-            picture.decoded_index,
-            picture.stamp,
-            picture.lap,
-            self._decoder.sound,
+            picture=self._convert(picture.decoded),
+            pixel_aspect=self._decoder.pixel_aspect(picture.decoded),
+            decoded_index=picture.decoded_index,
+            stamp=picture.stamp,
+            lap=picture.lap,
+            sound=self._decoder.sound,
             is_damaged=picture.decoded.is_corrupt,
         )
 
@@ -203,8 +203,7 @@ class VideoFile:
             raise SourceOpenError(f"cannot open {self.name}: {fault}")
         self._given = 0
         self.start_pts = _seconds(first) or 0.0
-        height, width = self._convert(first).shape[:2]
-        self.frame_size = width, height
+        self.frame_size = self._convert(first).size
         return first
 
     def _declare(self, container: InputContainer, stream: VideoStream) -> None:

@@ -127,7 +127,7 @@ class MjpegStream:
                 self._index,
                 self._last_pts,
                 captured_at,
-                self._decode.image_of(decoded),
+                picture=self._decode.picture_of(decoded),
                 is_damaged=damaged,
                 undecoded=undecoded,
             )
@@ -200,8 +200,13 @@ class Snapshots:
         captured_at = time.monotonic()
         if isnan(self._first_at):
             self._first_at = captured_at
-        image = self._decode.image_of(decoded)
-        frame = Frame(self._index, captured_at - self._first_at, captured_at, image, is_damaged=decoded.is_corrupt)
+        frame = Frame(
+            self._index,
+            captured_at - self._first_at,
+            captured_at,
+            picture=self._decode.picture_of(decoded),
+            is_damaged=decoded.is_corrupt,
+        )
         self._index += 1
         return frame
 
@@ -235,8 +240,8 @@ class _PictureDecoder:
 
     def __init__(self, codec: str) -> None:
         self._codec = codec
-        self.image_of = Converter()
-        """Makes BGR of what was decoded."""
+        self.picture_of = Converter()
+        """Makes a picture of what was decoded."""
 
     def __call__(self, data: bytes) -> VideoFrame | None:
         """The picture; None where it cannot be decoded."""

@@ -1,4 +1,4 @@
-"""Parts of the picture that nobody is to see: painted over before a frame leaves the source."""
+"""Parts of the picture that nobody is to see: painted over whatever a frame of the source is asked for."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from kpstream.entities import Frame
+from kpstream.entities import Frame, Image
 from kpstream.interfaces import Source
-from kpstream.sources.altered import Altered
+from kpstream.sources.altered import Altered, AlteredPicture
 
 Zone = Sequence[tuple[float, float]]
 """The corners of a polygon, at least three, each (x, y) as fractions of the picture's width and height."""
@@ -37,11 +37,16 @@ class Masked(Altered):
 
 
 def _masked(frame: Frame, *, polygons: Sequence[npt.NDArray[np.float64]]) -> Frame:
-    height, width = frame.image.shape[:2]
-    canvas = frame.image.copy()
+    paint = partial(_painted, polygons=polygons)
+    return replace(frame, picture=AlteredPicture(frame.picture, frame.size, paint))
+
+
+def _painted(image: Image, *, polygons: Sequence[npt.NDArray[np.float64]]) -> Image:
+    height, width = image.shape[:2]
+    canvas = image.copy()
     for polygon in polygons:
         # A fraction counts from the picture's edge, cv2's coordinates from the middle of the first pixel.
         corners = np.rint((polygon * (width, height) - 0.5) * 2**_SHIFT).astype(np.int32)
         cv2.fillPoly(canvas, [corners], _BLACK, shift=_SHIFT)
         cv2.polylines(canvas, [corners], True, _BLACK, _MARGIN, shift=_SHIFT)
-    return replace(frame, image=canvas)
+    return canvas

@@ -1,4 +1,4 @@
-"""Decoded pictures, upright and in BGR.
+"""Decoded pictures, upright and in BGR, where somebody asks for that; and their luma as it comes.
 
 FFmpeg's filters convert: they know every pixel format, the colour matrix and the range, they turn a picture while it
 is still small, and they keep their buffers. A fresh buffer for each picture costs more than the conversion itself
@@ -10,19 +10,21 @@ from __future__ import annotations
 import os
 import struct
 import tempfile
+import threading
 from collections.abc import Callable, Iterable
 from math import cos, radians, sin
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 from av.error import FFmpegError
 from av.filter import Graph
 from av.filter.context import FilterContext
 from av.sidedata.sidedata import SideData, SideDataContainer, Type
 from av.video.frame import VideoFrame
 
-from kpstream.entities import Image
 from kpstream.errors import SourceReadError
+from kpstream.frame import Image, Luma, Once, Picture
 from kpstream.sources.tone_map import CURVES, Curve, cube_of
 
 _MATRICES = {0, 1, 2, 4, 5, 6, 7, 9}
@@ -31,66 +33,133 @@ _TRANSFERS = {1, 2, *range(4, 9), *range(11, 19)}
 _RANGES = {0, 1, 2}
 """What FFmpeg's scaler knows of AVColorSpace, AVColorPrimaries, AVColorTransferCharacteristic and AVColorRange."""
 _UNSPECIFIED, _UNSPECIFIED_RANGE = 2, 0
+_RGB, _FULL_RANGE = 0, 2
+_WITH_LUMA = {
+    *(f"yuv{full}{planes}p" for full in ("", "j") for planes in ("411", "420", "422", "440", "444")),
+    *("nv12", "nv16", "nv21", "nv24", "nv42"),
+}
+"""Forms of pixels whose first plane is luma, a byte a pixel."""
+_LIMITED_TO_GREY = np.clip(np.rint((np.arange(256) - 16) * (255 / 219)), 0, 255).astype(np.uint8)
+"""Grey values by those of luma that is 16 where it is black and 235 where it is white."""
 _Kind = tuple[int, int, str, int, int, int, int]
 
 
 class Converter:
-    """Turns pictures of one stream into BGR arrays; what changes in the middle of a stream is followed."""
+    """Makes pictures of what the decoder of one stream gives; what changes in the middle of a stream is followed."""
 
     def __init__(self) -> None:
         self._kind: _Kind | None = None
-        self._entry: FilterContext | None = None
-        self._exit: FilterContext | None = None
-        self._graph: Graph | None = None
+        self._conversion: _Conversion | None = None
 
-    def __call__(self, picture: VideoFrame) -> Image:
-        """The picture as its author meant it to be seen.
+    def __call__(self, decoded: VideoFrame) -> Picture:
+        """The picture as its author meant it to be seen, converted to BGR when somebody asks for that.
 
-        Returns:
-            BGR, shape ``(height, width, 3)``. Rows may be padded: contiguous within a row, not always between rows.
+        The first one of a kind is converted at once, so that what cannot be converted fails here.
 
         Raises:
             SourceReadError: FFmpeg cannot convert this form of pixels.
         """
-        _forget_unknown_colours(picture)
+        _forget_unknown_colours(decoded)
         kind = (
-            picture.width,
-            picture.height,
-            picture.format.name,
-            picture.colorspace,
-            picture.color_range,
-            picture.rotation,
-            picture.color_trc,
+            decoded.width,
+            decoded.height,
+            decoded.format.name,
+            decoded.colorspace,
+            decoded.color_range,
+            decoded.rotation,
+            decoded.color_trc,
         )
-        try:
-            if kind != self._kind:
-                self._build(kind, upright(picture))
-            assert self._entry is not None
-            assert self._exit is not None
-            self._entry.push(picture)
-            return cast(Image, cast(VideoFrame, self._exit.pull()).to_ndarray())
-        except FFmpegError:
-            raise SourceReadError(f"cannot show pictures of {picture.format.name} pixels") from None
+        if self._conversion is None or kind != self._kind:
+            self._conversion, self._kind = _Conversion(kind, decoded), kind
+        return _Decoded(decoded, self._conversion)
 
-    def _build(self, kind: _Kind, turns: list[tuple[str, str]]) -> None:
-        width, height, form, matrix, colour_range, _, transfer = kind
-        graph = Graph()
-        graph.threads = 1  # a picture is converted in less time than it takes to wake a second thread
-        entry = graph.add(
-            "buffer",
-            video_size=f"{width}x{height}",
-            pix_fmt=form,
-            time_base="1/1",  # nobody asks the graph for times
-            colorspace=str(matrix),
-            range=str(colour_range),
-        )
-        way_out = graph.add("buffersink")
-        between = [graph.add(name, arguments) for name, arguments in turns]
-        if transfer in CURVES:
-            between += [graph.add("scale"), graph.add("format", "pix_fmts=gbrp12le"), _table(graph, CURVES[transfer])]
-        graph.link_nodes(entry, *between, graph.add("scale"), graph.add("format", "pix_fmts=bgr24"), way_out)
-        graph.configure()
-        self._graph, self._entry, self._exit, self._kind = graph, entry, way_out, kind
+
+class _Conversion:
+    """Turns pictures of one kind into BGR arrays. Any thread, one at a time.
+
+    Args:
+        kind: What they have in common.
+        first: One of them, which is converted here.
+
+    Raises:
+        SourceReadError: FFmpeg cannot convert them.
+    """
+
+    def __init__(self, kind: _Kind, first: VideoFrame) -> None:
+        _, _, form, matrix, colour_range, _, transfer = kind
+        self._lock = threading.Lock()
+        turned = upright(first)
+        try:
+            self._graph, self._entry, self._exit = _graph_of(kind, turned)
+        except FFmpegError:
+            raise SourceReadError(_no_way_from(first)) from None
+        height, width = self.bgr(first).shape[:2]
+        self.size = width, height
+        """(width, height) of the upright picture."""
+        self.has_luma = form in _WITH_LUMA and matrix != _RGB and transfer not in CURVES and not turned
+        """Whether the first plane of a picture is what `Luma` is made of."""
+        self.to_grey = None if form.startswith("yuvj") or colour_range == _FULL_RANGE else _LIMITED_TO_GREY
+        """As `Luma.to_grey`."""
+
+    def bgr(self, decoded: VideoFrame) -> Image:
+        """The upright picture, BGR. Rows may be padded: contiguous within a row, not always between rows."""
+        try:
+            with self._lock:
+                self._entry.push(decoded)
+                converted = cast(VideoFrame, self._exit.pull())
+            return cast(Image, converted.to_ndarray())
+        except FFmpegError:
+            raise SourceReadError(_no_way_from(decoded)) from None
+
+
+class _Decoded:
+    """A picture that is converted when somebody asks; what its decoder gave is kept beside it, for its luma."""
+
+    def __init__(self, decoded: VideoFrame, conversion: _Conversion) -> None:
+        self.size = conversion.size
+        self.luma = _luma_of(decoded, conversion.to_grey) if conversion.has_luma else None
+        self._decoded = decoded
+        self._conversion = conversion
+        self._image = Once[Image]()
+
+    @property
+    def image(self) -> Image:
+        return self._image.get(lambda: self._conversion.bgr(self._decoded))
+
+
+def _luma_of(decoded: VideoFrame, to_grey: Image | None) -> Luma | None:
+    """A view of the first plane, which keeps the decoded picture; None where its rows are stored bottom up."""
+    plane = decoded.planes[0]
+    if plane.line_size < decoded.width:
+        return None
+    rows = np.frombuffer(cast(memoryview, plane), np.uint8).reshape(-1, plane.line_size)
+    return Luma(rows[: decoded.height, : decoded.width], to_grey)
+
+
+def _no_way_from(decoded: VideoFrame) -> str:
+    return f"cannot show pictures of {decoded.format.name} pixels"
+
+
+def _graph_of(kind: _Kind, turns: list[tuple[str, str]]) -> tuple[Graph, FilterContext, FilterContext]:
+    """The filters that convert pictures of a kind, with where these go in and come out."""
+    width, height, form, matrix, colour_range, _, transfer = kind
+    graph = Graph()
+    graph.threads = 1  # a picture is converted in less time than it takes to wake a second thread
+    entry = graph.add(
+        "buffer",
+        video_size=f"{width}x{height}",
+        pix_fmt=form,
+        time_base="1/1",  # nobody asks the graph for times
+        colorspace=str(matrix),
+        range=str(colour_range),
+    )
+    way_out = graph.add("buffersink")
+    between = [graph.add(name, arguments) for name, arguments in turns]
+    if transfer in CURVES:
+        between += [graph.add("scale"), graph.add("format", "pix_fmts=gbrp12le"), _table(graph, CURVES[transfer])]
+    graph.link_nodes(entry, *between, graph.add("scale"), graph.add("format", "pix_fmts=bgr24"), way_out)
+    graph.configure()
+    return graph, entry, way_out
 
 
 def _table(graph: Graph, curve: Curve) -> FilterContext:

@@ -140,7 +140,7 @@ class Stream:
         stamp = None if self._form in _UNTIMED else decoded.time
         pts = self._times.pts(stamp, captured_at - self._first_at)
         assert self._decoder is not None
-        image = self._convert(decoded)
+        picture = self._convert(decoded)
         if self._form in IN_BURSTS:
             captured_at = self._wait_for(pts)
         undecoded, self._refused = self._decoder.refused - self._refused, self._decoder.refused
@@ -148,8 +148,8 @@ class Stream:
             self._index,
             pts,
             captured_at,
-            image,
-            self._decoder.pixel_aspect(decoded),
+            picture=picture,
+            pixel_aspect=self._decoder.pixel_aspect(decoded),
             stamp=nan if stamp is None else stamp,
             sound=self._decoder.sound,
             is_damaged=decoded.is_corrupt,

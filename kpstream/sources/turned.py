@@ -11,7 +11,7 @@ import numpy as np
 
 from kpstream.entities import Frame, Image
 from kpstream.interfaces import Source
-from kpstream.sources.altered import Altered
+from kpstream.sources.altered import Altered, AlteredPicture
 
 Degrees = Literal[0, 90, 180, 270]
 
@@ -32,10 +32,16 @@ class Turned(Altered):
 
 
 def _turned(frame: Frame, *, degrees: Degrees, mirrored: bool) -> Frame:
-    image: Image = frame.image
+    size, aspect = frame.size, frame.pixel_aspect
+    if degrees in (90, 270):
+        size, aspect = size[::-1], 1 / aspect
+    turn = partial(_turned_image, degrees=degrees, mirrored=mirrored)
+    return replace(frame, picture=AlteredPicture(frame.picture, size, turn), pixel_aspect=aspect)
+
+
+def _turned_image(image: Image, *, degrees: Degrees, mirrored: bool) -> Image:
     if degrees:
         image = np.asarray(cv2.rotate(image, _CODES[degrees]), np.uint8)
     if mirrored:
         image = np.asarray(cv2.flip(image, 1), np.uint8)
-    aspect = 1 / frame.pixel_aspect if degrees in (90, 270) else frame.pixel_aspect
-    return replace(frame, image=image, pixel_aspect=aspect)
+    return image

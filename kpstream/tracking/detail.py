@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from kpstream.frame import Picture
 from kpstream.tracking.flow import Grey
 from kpstream.tracking.geometry import Points
 from kpstream.tracking.settings import TrackerSettings
@@ -22,13 +23,9 @@ from kpstream.tracking.settings import TrackerSettings
 class Pyramid:
     """The grey picture at full size, or a half or quarter of it where that is too large, and its halves."""
 
-    def __init__(self, image: npt.NDArray[np.uint8], settings: TrackerSettings) -> None:
-        height, width = image.shape[:2]
-        self._first = max(0, ceil(log2(max(height, width) / settings.detail_side)))
-        if self._first:
-            size = (width >> self._first, height >> self._first)
-            image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_NEAREST), np.uint8)
-        self._planes: list[Grey] = [np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)]
+    def __init__(self, picture: Picture, settings: TrackerSettings) -> None:
+        self._first = max(0, ceil(log2(max(picture.size) / settings.detail_side)))
+        self._planes: list[Grey] = [_grey(picture, self._first)]
 
     def plane(self, level: int) -> tuple[int, Grey]:
         """The picture halved ``level`` times, or the finest that there is; and how often it was halved."""
@@ -39,6 +36,18 @@ class Pyramid:
             half = cv2.resize(even, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
             self._planes.append(np.asarray(half, np.uint8))
         return level, self._planes[level - self._first]
+
+
+def _grey(picture: Picture, halvings: int) -> Grey:
+    """A grey copy of a picture, which does not keep it."""
+    luma = picture.luma
+    image = picture.image if luma is None else luma.plane
+    if halvings:
+        size = (picture.size[0] >> halvings, picture.size[1] >> halvings)
+        image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_NEAREST), np.uint8)
+    if luma is None:
+        return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
+    return image.copy() if luma.to_grey is None else np.asarray(cv2.LUT(image, luma.to_grey), np.uint8)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

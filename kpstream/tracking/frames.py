@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from kpstream.entities import Frame, Image
+from kpstream.entities import Frame
+from kpstream.frame import Picture as FullPicture
 from kpstream.tracking.camera import CameraMotion, camera_motion
 from kpstream.tracking.detail import Pyramid, levels_of, make_atlas
 from kpstream.tracking.flow import Grey, Mesh, Moved
@@ -21,15 +22,24 @@ from kpstream.tracking.settings import DEFAULT, TrackerSettings
 _THUMB, _FLAT = (32, 18), 4.0
 
 
-def shrink(image: npt.NDArray[np.uint8], side: int = DEFAULT.small_side) -> Grey:
-    """The small grey picture of a BGR image: its longer side has at most ``side`` pixels; never enlarged."""
+def shrink(picture: FullPicture, side: int = DEFAULT.small_side) -> Grey:
+    """The small grey picture of a full one: its longer side has at most ``side`` pixels; never enlarged."""
+    luma = picture.luma
+    if luma is None:
+        return _shrunk(picture.image, side)
+    small = _shrunk(luma.plane, side)
+    return small if luma.to_grey is None else np.asarray(cv2.LUT(small, luma.to_grey), np.uint8)
+
+
+def _shrunk(image: npt.NDArray[np.uint8], side: int) -> Grey:
+    """One plane of a BGR image, or of luma, shape ``(height, width)``, made small."""
     height, width = image.shape[:2]
     share = min(1.0, side / max(height, width))
     size = (max(1, round(width * share)), max(1, round(height * share)))
     if share <= 0.5:  # four pixels of the image for each are enough, and reading them all is most of the work
         double = (2 * size[0], 2 * size[1])
         image = np.asarray(cv2.resize(image, double, interpolation=cv2.INTER_NEAREST_EXACT), np.uint8)
-    grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+    grey = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
     return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
@@ -56,15 +66,15 @@ class Picture:
     """Small pixels per source pixel, to the right and downwards."""
     is_scene_cut: bool
     """True where nothing of the picture before is seen any more: another scene, another size."""
-    image: Image | None = None
+    full: FullPicture | None = None
     """The frame's own, until it is shown: whoever waits to show it holds it, too."""
     pyramid: Pyramid | None = None
     """The full picture, while it is kept."""
 
     def detail(self, settings: TrackerSettings) -> Pyramid | None:
         """The full picture; None where it is not kept."""
-        if self.pyramid is None and self.image is not None:
-            self.pyramid = Pyramid(self.image, settings)
+        if self.pyramid is None and self.full is not None:
+            self.pyramid = Pyramid(self.full, settings)
         return self.pyramid
 
 
@@ -86,8 +96,8 @@ class FrameHistory:
         known = self._numbers.get(frame.index)
         if known is not None:
             return known
-        grey = shrink(frame.image, self._settings.small_side)
-        height, width = frame.image.shape[:2]
+        grey = shrink(frame.picture, self._settings.small_side)
+        width, height = frame.size
         last = self._kept[-1] if self._kept else None
         is_scene_cut = (
             last is None or last.grey.shape != grey.shape or correlation(last.grey, grey) < self._settings.same_scene
@@ -95,7 +105,7 @@ class FrameHistory:
         if len(self._kept) == self._settings.max_frames:
             del self._numbers[self._kept[0].frame_index]
         scale = (grey.shape[1] / width, grey.shape[0] / height)
-        self._kept.append(Picture(frame.index, frame.pts, grey, scale, is_scene_cut, frame.image))
+        self._kept.append(Picture(frame.index, frame.pts, grey, scale, is_scene_cut, frame.picture))
         self._numbers[frame.index] = self._next
         self._next += 1
         return self._next - 1
@@ -111,13 +121,13 @@ class FrameHistory:
         """
         shown, place = self._picture(number), number - self._next + len(self._kept)
         shown.pyramid = shown.detail(self._settings) if keeps_detail else None
-        shown.image = None
+        shown.full = None
         for picture in islice(reversed(self._kept), len(self._kept) - place, None):
             if picture.pts < shown.pts - self._settings.detail_seconds:
-                if picture.image is None and picture.pyramid is None:
+                if picture.full is None and picture.pyramid is None:
                     break
                 picture.pyramid = None
-            picture.image = None
+            picture.full = None
         if len(self._cameras) > 2 * self._settings.max_frames:
             oldest = self._next - len(self._kept)
             self._cameras = {number: motion for number, motion in self._cameras.items() if number > oldest}
@@ -266,7 +276,7 @@ class FrameHistory:
 
     def _shows_more(self, before: Picture, after: Picture, level: int) -> bool:
         """Whether both full pictures are kept, and show an object larger than the small ones do."""
-        if any(picture.image is None and picture.pyramid is None for picture in (before, after)):
+        if any(picture.full is None and picture.pyramid is None for picture in (before, after)):
             return False
         return bool(0.5**level > self._settings.detail_gain * before.scale[0])
 

@@ -133,7 +133,7 @@ class Feed:
             SinkError: It is closed.
         """
         now = self._clock()
-        light = replace(scene, frame=replace(scene.frame, image=_NO_PICTURE))
+        light = replace(scene, frame=scene.frame.showing(_NO_PICTURE))
         with self._lock:
             if self._closed:
                 raise SinkError(f"{self.title}: nothing more can be shown, it is closed")

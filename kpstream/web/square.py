@@ -14,5 +14,5 @@ def as_seen(scene: Scene) -> Scene:
     frame = scene.frame
     if frame.square_size == frame.size:
         return scene
-    seen = replace(frame, image=squared(frame, frame.image), pixel_aspect=Fraction(1))
+    seen = replace(frame.showing(squared(frame, frame.image)), pixel_aspect=Fraction(1))
     return replace(scene, frame=seen, poses=moved(scene.poses, frame.size, frame.square_size))

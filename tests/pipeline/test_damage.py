@@ -76,7 +76,7 @@ class TornSource(SyntheticSource):
         given_frame = super().read()
         if given_frame is None or given_frame.index % 3 != 2:
             return given_frame
-        return replace(given_frame, image=np.full_like(given_frame.image, 255), is_damaged=True)
+        return replace(given_frame.showing(np.full_like(given_frame.image, 255)), is_damaged=True)
 
 
 def test_a_live_picture_that_arrived_damaged_is_neither_asked_about_nor_shown() -> None:

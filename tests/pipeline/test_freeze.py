@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from kpstream.entities import Image
+from kpstream.frame import BgrPicture, Picture
 from kpstream.pipeline.freeze import FreezeDetector
 
 
-def grey(level: int) -> Image:
-    return np.full((48, 64, 3), level, np.uint8)
+def grey(level: int, height: int = 48) -> Picture:
+    return BgrPicture(np.full((height, 64, 3), level, np.uint8))
 
 
 def stand(detector: FreezeDetector, level: int, start: float) -> float | None:
@@ -31,14 +31,14 @@ def test_noise_in_one_row_is_movement() -> None:
     detector = FreezeDetector(freeze_after=2.0)
     for second in range(60):
         picture = grey(9)
-        picture[40, 7, 1] = second
+        picture.image[40, 7, 1] = second
         assert not detector.is_frozen(picture, second)
 
 
 def test_another_size_is_movement() -> None:
     detector = FreezeDetector(freeze_after=2.0)
     assert not detector.is_frozen(grey(1), 0.0)
-    assert not detector.is_frozen(grey(1)[:24], 3.0)
+    assert not detector.is_frozen(grey(1, height=24), 3.0)
 
 
 def test_a_camera_that_opens_again_may_stand_until_it_moves_and_then_twice_as_long() -> None:

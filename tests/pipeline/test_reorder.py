@@ -3,7 +3,6 @@ from __future__ import annotations
 import gc
 import itertools
 import weakref
-from dataclasses import replace
 from math import inf
 
 import numpy as np
@@ -202,7 +201,7 @@ def test_an_aligned_line_keeps_no_picture_that_has_gone() -> None:
     def watched(frame: Frame, *, sampled: bool) -> None:
         image = IMAGE.copy()
         images.append(weakref.ref(image))
-        push(replace(frame, image=image), sampled=sampled)
+        push(frame.showing(image), sampled=sampled)
 
     aligner.reorder.push = watched  # type: ignore[method-assign]
     aligner.run(300)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -12,8 +13,10 @@ from hypothesis import strategies as st
 
 from kpstream.entities import Frame, Image
 from kpstream.interfaces import Source
+from kpstream.sources.file import VideoFile
 from kpstream.sources.masked import Masked, Zone
 from kpstream.testing import SyntheticSource
+from tests.support.source_clips import write_video
 from tests.support.source_contract import SourceContract
 
 LEFT_HALF: Zone = [(0, 0), (0.5, 0), (0.5, 1), (0, 1)]
@@ -121,3 +124,12 @@ def test_no_pixel_whose_middle_is_in_a_zone_is_seen(zone: list[tuple[float, floa
         for column in range(width):
             if cv2.pointPolygonTest(polygon, (column + 0.5, row + 0.5), measureDist=False) > 0:
                 assert not image[row, column].any()
+
+
+def test_what_is_hidden_is_hidden_in_luma_too(tmp_path: Path) -> None:
+    write_video(tmp_path / "clip.mp4", [0, 40], images=[np.full((64, 96, 3), 200, np.uint8)] * 2)
+    frame = Masked(VideoFile(tmp_path / "clip.mp4"), [LEFT_HALF]).read()
+    assert frame is not None
+    assert frame.luma is not None
+    assert not frame.luma.plane[:, :48].any()
+    assert frame.luma.plane[:, 56:].min() > 150

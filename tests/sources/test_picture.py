@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import av
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -16,6 +18,7 @@ from kpstream.sources.picture import Converter, turns
 
 BT709, UNSPECIFIED, BT601, BT2020 = 1, 2, 6, 9
 LIMITED, FULL = 1, 2
+RANDOM = np.random.default_rng(7)
 WEIGHTS = {BT709: (0.2126, 0.0722), UNSPECIFIED: (0.299, 0.114), BT601: (0.299, 0.114), BT2020: (0.2627, 0.0593)}
 """What red and blue weigh in the brightness. Source: ITU-R BT.709, BT.601, BT.2020."""
 
@@ -49,7 +52,7 @@ def bgr_of(yuv: tuple[int, int, int], matrix: int, colour_range: int) -> list[fl
 def test_colours_are_those_that_matrix_and_range_define(
     yuv: tuple[int, int, int], matrix: int, colour_range: int, form: str
 ) -> None:
-    image = Converter()(plain(yuv, matrix, colour_range, form))
+    image = Converter()(plain(yuv, matrix, colour_range, form)).image
     assert image[24, 32].astype(float) == pytest.approx(bgr_of(yuv, matrix, colour_range), abs=4)
 
 
@@ -57,21 +60,21 @@ def test_a_stream_may_change_its_size_form_and_colours() -> None:
     convert = Converter()
     colour = (120, 90, 180)
     for matrix, colour_range in itertools.product((BT709, BT601), (LIMITED, FULL)):
-        image = convert(plain(colour, matrix, colour_range))
+        image = convert(plain(colour, matrix, colour_range)).image
         assert image[0, 0].astype(float) == pytest.approx(bgr_of(colour, matrix, colour_range), abs=4)
-    assert convert(av.VideoFrame(32, 18, "rgb24")).shape == (18, 32, 3)
-    assert convert(av.VideoFrame(33, 19, "gray")).shape == (19, 33, 3)
+    assert convert(av.VideoFrame(32, 18, "rgb24")).image.shape == (18, 32, 3)
+    assert convert(av.VideoFrame(33, 19, "gray")).image.shape == (19, 33, 3)
 
 
 @pytest.mark.parametrize("matrix", range(18))
 def test_a_matrix_that_nobody_uses_is_still_a_picture(matrix: int) -> None:
-    assert Converter()(plain((200, 128, 128), matrix, FULL)).mean() > 150
+    assert Converter()(plain((200, 128, 128), matrix, FULL)).image.mean() > 150
 
 
 def test_pictures_that_are_kept_are_not_written_over() -> None:
     convert = Converter()
     kept = [convert(plain((level, 128, 128), BT709, FULL)) for level in range(0, 250, 10)]
-    assert [int(image[0, 0, 0]) for image in kept] == pytest.approx(list(range(0, 250, 10)), abs=2)
+    assert [int(picture.image[0, 0, 0]) for picture in kept] == pytest.approx(list(range(0, 250, 10)), abs=2)
 
 
 @given(st.integers(0, 3), st.booleans())
@@ -100,3 +103,40 @@ def turned(picture: Image, filters: list[tuple[str, str]]) -> Image:
     for each in filters:
         picture = does[each](picture)
     return picture
+
+
+def noisy(form: str, colour_range: int, size: tuple[int, int] = (150, 96)) -> av.VideoFrame:
+    """A picture of all shades of grey."""
+    frame = av.VideoFrame(*size, form)
+    for number, plane in enumerate(frame.planes):
+        shades = RANDOM.integers(16, 236, plane.buffer_size, np.uint8)
+        plane.update(shades.tobytes() if number == 0 else bytes([128]) * plane.buffer_size)
+    frame.colorspace, frame.color_range = BT709, colour_range
+    return frame
+
+
+@pytest.mark.parametrize("colour_range", [LIMITED, FULL])
+@pytest.mark.parametrize("form", ["yuv420p", "yuvj420p", "yuv422p", "yuv444p", "nv12"])
+def test_luma_is_the_grey_of_the_picture(form: str, colour_range: int) -> None:
+    picture = Converter()(noisy(form, FULL if form.startswith("yuvj") else colour_range))
+    assert picture.luma is not None
+    plane, to_grey = picture.luma.plane, picture.luma.to_grey
+    grey = plane if to_grey is None else to_grey[plane]
+    assert grey.shape == picture.size[::-1]
+    assert np.abs(grey.astype(int) - cv2.cvtColor(picture.image, cv2.COLOR_BGR2GRAY)).max() <= 2
+
+
+@pytest.mark.parametrize("form", ["rgb24", "gray", "yuv420p10le", "gbrp"])
+def test_pictures_without_a_plane_of_grey_have_no_luma(form: str) -> None:
+    assert Converter()(av.VideoFrame(32, 18, form)).luma is None
+
+
+def test_what_is_converted_late_and_by_several_threads_is_the_same_to_the_last_bit() -> None:
+    frames = [noisy("yuv420p", LIMITED) for _ in range(8)]
+    at_once, late = Converter(), Converter()
+    expected = [at_once(frame).image for frame in frames]
+    pictures = [late(frame) for frame in frames]
+    with ThreadPoolExecutor(4) as pool:
+        images = list(pool.map(lambda picture: picture.image, pictures * 4))
+    assert all(np.array_equal(image, expected[number % 8]) for number, image in enumerate(images))
+    assert all(picture.image is image for picture, image in zip(pictures, images[8:16], strict=True))

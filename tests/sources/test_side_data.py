@@ -148,4 +148,4 @@ def test_a_title_in_another_encoding_is_no_reason_to_fail(suffix: str, tmp_path:
 def test_colours_that_nobody_can_name_are_shown_somehow(attribute: str, number: int) -> None:
     picture = VideoFrame.from_ndarray(CORNERS, "bgr24").reformat(format="yuv420p")
     setattr(picture, attribute, number)
-    assert white_at(Converter()(picture)) == "top left"
+    assert white_at(Converter()(picture).image) == "top left"

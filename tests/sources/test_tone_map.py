@@ -52,5 +52,5 @@ def test_decoded_pictures_are_shown_so(transfer: int, curve: Curve, form: str) -
         plane.update(np.full(plane.buffer_size // np.dtype(kind).itemsize, value, kind).tobytes())
     picture.colorspace = picture.color_primaries = BT2020
     picture.color_trc, picture.color_range = transfer, LIMITED
-    image = Converter()(picture)
+    image = Converter()(picture).image
     assert image[24, 32].astype(float) == pytest.approx([255 * level(WHITE[curve], curve)] * 3, abs=4)

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from kpstream.entities import Frame
 from kpstream.interfaces import Source
+from kpstream.sources.file import VideoFile
 from kpstream.sources.turned import Degrees, Turned
 from kpstream.testing import SyntheticSource
+from tests.support.source_clips import write_video
 from tests.support.source_contract import SourceContract
 
 
@@ -49,3 +53,15 @@ def test_the_shape_of_a_pixel_turns_with_it(degrees: Degrees, aspect: Fraction) 
     frame = Turned(Anamorphic(1), degrees).read()
     assert frame is not None
     assert frame.pixel_aspect == aspect
+
+
+@pytest.mark.parametrize("degrees", [0, 90, 180, 270])
+def test_luma_is_turned_and_mirrored_with_the_picture(degrees: Degrees, tmp_path: Path) -> None:
+    write_video(tmp_path / "clip.mp4", [0, 40])
+    frame = Turned(VideoFile(tmp_path / "clip.mp4"), degrees, mirrored=True).read()
+    assert frame is not None
+    assert frame.luma is not None
+    assert frame.luma.to_grey is not None
+    grey = frame.luma.to_grey[frame.luma.plane]
+    assert grey.shape == frame.size[::-1]
+    assert np.abs(grey.astype(int) - cv2.cvtColor(frame.image, cv2.COLOR_BGR2GRAY)).max() <= 2

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kpstream.entities import Frame, Image, Pose, Result
+from kpstream.frame import BgrPicture
 from kpstream.tracking import DEFAULT, Tracker
 from kpstream.tracking.detail import Pyramid, levels_of, make_atlas
 from tests.tracking.test_tracker import ARM, texture
@@ -64,13 +65,13 @@ def test_object_is_of_middling_size_or_as_it_is(side: float) -> None:
 
 
 def test_what_is_finer_than_4k_needs_is_never_kept() -> None:
-    level, plane = Pyramid(np.zeros((2160, 3840, 3), np.uint8), DEFAULT).plane(0)
+    level, plane = Pyramid(BgrPicture(np.zeros((2160, 3840, 3), np.uint8)), DEFAULT).plane(0)
     assert (level, plane.shape) == (1, (1080, 1920))
 
 
 @pytest.mark.parametrize("place", [(100, 100), (-30, 20), (1270, 715), (-500, -500)])
 def test_atlas_gives_points_and_ways_back(place: tuple[float, float]) -> None:
-    pyramid = Pyramid(STREET, DEFAULT)
+    pyramid = Pyramid(BgrPicture(STREET), DEFAULT)
     one = np.array([[0, 0], [30, 40]], np.float32) + np.array(place, np.float32)
     both = np.stack([one, one * 1.5 + 7])
     atlas = make_atlas((pyramid, pyramid), both, np.array([[3, 0], [-8, 5]], np.float32), [0, 1], DEFAULT)

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from kpstream.frame import BgrPicture
 from kpstream.tracking import DEFAULT
 from kpstream.tracking.flow import Grey, Mesh, lucas_kanade
 from kpstream.tracking.frames import correlation, shrink
@@ -40,20 +41,20 @@ def points(*rows: tuple[float, float]) -> Points:
 
 @pytest.mark.parametrize("size", [(1920, 1080), (720, 1270), (321, 100), (1768, 994), (640, 480)])
 def test_small_picture_keeps_the_shape_and_is_at_most_a_side_long(size: tuple[int, int]) -> None:
-    small = shrink(np.full((size[1], size[0], 3), 90, np.uint8))
+    small = shrink(BgrPicture(np.full((size[1], size[0], 3), 90, np.uint8)))
     assert max(small.shape) == DEFAULT.small_side
     assert small.shape[1] / small.shape[0] == pytest.approx(size[0] / size[1], rel=0.02)
     assert abs(int(small.min()) - 90) <= 1
 
 
 def test_small_picture_is_never_enlarged() -> None:
-    assert shrink(np.zeros((20, 30, 3), np.uint8)).shape == (20, 30)
+    assert shrink(BgrPicture(np.zeros((20, 30, 3), np.uint8))).shape == (20, 30)
 
 
 def test_small_picture_stands_where_the_large_one_does() -> None:
     large = np.zeros((720, 1280, 3), np.uint8)
     cv2.circle(large, (800, 200), 40, (255, 255, 255), -1)
-    y, x = (axis.mean() for axis in np.nonzero(shrink(large) > 127))
+    y, x = (axis.mean() for axis in np.nonzero(shrink(BgrPicture(large)) > 127))
     assert (x + 0.5) * 4 - 0.5 == pytest.approx(800, abs=2)
     assert (y + 0.5) * 4 - 0.5 == pytest.approx(200, abs=2)
 
