@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from kpstream.dispatch.sampling import Sampling as Sampling
     from kpstream.endpoints.embedded import EmbeddedEndpoint as EmbeddedEndpoint
     from kpstream.endpoints.roboflow import RoboflowEndpoint as RoboflowEndpoint
+    from kpstream.entities import Annotator as Annotator
     from kpstream.entities import Answer as Answer
     from kpstream.entities import Event as Event
     from kpstream.entities import Filters as Filters
@@ -66,7 +67,6 @@ if TYPE_CHECKING:
     from kpstream.events import Custom as Custom
     from kpstream.events import Rule as Rule
     from kpstream.events import RuleWatch as RuleWatch
-    from kpstream.interfaces import Annotator as Annotator
     from kpstream.interfaces import Endpoint as Endpoint
     from kpstream.interfaces import Opener as Opener
     from kpstream.interfaces import SceneRules as SceneRules
@@ -99,7 +99,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Adaptive": "kpstream.dispatch.sampling",
-    "Annotator": "kpstream.interfaces",
+    "Annotator": "kpstream.entities",
     "Answer": "kpstream.entities",
     "AudioSource": "kpstream.sinks.audio",
     "Background": "kpstream.pipeline.background",

@@ -291,8 +291,8 @@ def _utc(moment: datetime | None) -> str | None:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-class Draws(Protocol):
-    """What `Scene.draw` is given: anything that draws a scene on a canvas."""
+class Annotator(Protocol):
+    """Draws one thing of a scene."""
 
     def annotate(self, canvas: Image, scene: Scene) -> None:
         """Draw on ``canvas``, in place."""
@@ -319,7 +319,7 @@ class Scene:
     """What the rules say goes on with this picture."""
     source: str = ""
     """The source's name, safe to show."""
-    annotator: Draws | None = field(default=None, repr=False)
+    annotator: Annotator | None = field(default=None, repr=False)
     _drawn: Once[Image] = field(default_factory=Once, init=False, repr=False, compare=False)
 
     @property

@@ -14,9 +14,9 @@ import numpy as np
 from kpstream.endpoints.answer_reader import Prediction
 from kpstream.endpoints.inference import Output
 from kpstream.endpoints.roboflow import RoboflowEndpoint
-from kpstream.entities import Filters, Frame, Image, Scene
+from kpstream.entities import Annotator, Filters, Frame, Image, Scene
 from kpstream.errors import SourceOpenError, UsageError
-from kpstream.interfaces import Annotator, Endpoint
+from kpstream.interfaces import Endpoint
 from kpstream.sinks.output import check_writable, sink_error
 from kpstream.sources.diagnosis import fault_of
 from kpstream.wire.drawing import drawn_jpeg

@@ -166,13 +166,6 @@ class SceneRules(Protocol):
         """End what is still open: the input is over. Idempotent."""
 
 
-class Annotator(Protocol):
-    """What draws one thing."""
-
-    def annotate(self, canvas: Image, scene: Scene) -> None:
-        """Draw on ``canvas``, in place."""
-
-
 class Sink(Protocol):
     """Where scenes go. Used by one thread at a time."""
 

@@ -18,8 +18,8 @@ from kpstream.dispatch.rule import Rule
 from kpstream.dispatch.sampling import Adaptive, FixedRate, make_sampling
 from kpstream.endpoints.adaptive_upload import AdaptiveUpload
 from kpstream.endpoints.opening import make_live_endpoint
-from kpstream.entities import Frame, Scene, Settings, Stats
-from kpstream.interfaces import Annotator, Endpoint, Opener, Sink, Source
+from kpstream.entities import Annotator, Frame, Scene, Settings, Stats
+from kpstream.interfaces import Endpoint, Opener, Sink, Source
 from kpstream.options import DrawOptions, SourceOptions
 from kpstream.pipeline import Pipeline
 from kpstream.render import Layers, PoseAnnotator, StatusAnnotator

@@ -11,7 +11,7 @@ from kpstream.camera.spec import CameraSpec, Watch
 from kpstream.delivery import Deliveries, EventRecorder, EventStore
 from kpstream.delivery.arming import Arming
 from kpstream.delivery.destination import Destination
-from kpstream.entities import Draws
+from kpstream.entities import Annotator
 from kpstream.events import Listener, Reading, RuleSet, RuleWatch
 from kpstream.options import EventsOptions
 from kpstream.render import PoseAnnotator
@@ -101,14 +101,14 @@ class CameraEvents:
         self.deliveries.start()
         self._opened.callback(self.deliveries.close)
 
-    def watch(self, rules: RuleSet, camera: str, keypoint_confidence: float, annotator: Draws) -> Watch:
+    def watch(self, rules: RuleSet, camera: str, keypoint_confidence: float, annotator: Annotator) -> Watch:
         """Watch a camera or a video from now on.
 
         Args:
             rules: Its own.
             camera: Its name in the events.
             keypoint_confidence: Keypoints below it are not known.
-            annotator: Draws its snapshots.
+            annotator: Annotator its snapshots.
         """
         recorder = None
         if self.deliveries is not None:

@@ -16,11 +16,10 @@ from kpstream.cli.rules import watching
 from kpstream.cli.signals import Signals, signals_handled
 from kpstream.cli.terminal import estimate, say, summary, work_progress
 from kpstream.errors import BudgetSpent, UsageError
-from kpstream.interfaces import Annotator
 from kpstream.options import DrawOptions, ModelOptions, OutputOptions, PartOptions, RequestOptions, RulesOptions
 
 if TYPE_CHECKING:
-    from kpstream.entities import Stats
+    from kpstream.entities import Annotator, Stats
     from kpstream.recorded.job import RecordedJob, Span
     from kpstream.recorded.plan import Job
 

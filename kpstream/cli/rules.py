@@ -13,11 +13,11 @@ from kpstream.options import RulesOptions
 if TYPE_CHECKING:
     from kpstream.camera.events import CameraEvents
     from kpstream.camera.spec import Watch
-    from kpstream.entities import Draws
+    from kpstream.entities import Annotator
     from kpstream.events import Listener
     from kpstream.site_file.delivery import DeliveryPlan
 
-Watching = Callable[[str, float, "Draws"], "Watch | None"]
+Watching = Callable[[str, float, "Annotator"], "Watch | None"]
 """Makes what watches the pictures of a camera or video of this name, above this keypoint confidence, drawn so."""
 
 

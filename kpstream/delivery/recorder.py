@@ -13,7 +13,7 @@ from kpstream.delivery.destination import Follower
 from kpstream.delivery.media import StrongestMoment, media_path
 from kpstream.delivery.store import EventStore
 from kpstream.delivery.zone_counts import ZoneCounts
-from kpstream.entities import Draws, Event, Scene
+from kpstream.entities import Annotator, Event, Scene
 from kpstream.events import Listener, RuleSet
 from kpstream.interfaces import SceneRules
 from kpstream.sinks.clips import ClipLimits, ClipSink
@@ -38,7 +38,7 @@ class EventRecorder:
         rules: RuleSet,
         *,
         camera: str,
-        annotator: Draws,
+        annotator: Annotator,
         listeners: Sequence[Listener] = (),
         limits: ClipLimits = ClipLimits(),
         wall_clock: Callable[[], float] = time.time,

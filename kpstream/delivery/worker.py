@@ -17,7 +17,7 @@ from kpstream.delivery.destination import DeliveryError, Destination, Follower, 
 from kpstream.delivery.outbox import Delivery, Depth
 from kpstream.delivery.recorder import EventRecorder
 from kpstream.delivery.store import EventStore
-from kpstream.entities import Draws
+from kpstream.entities import Annotator
 from kpstream.events import Listener, RuleSet
 from kpstream.redact import redact
 from kpstream.sinks.clips import ClipLimits
@@ -250,7 +250,7 @@ class Deliveries:
         rules: RuleSet,
         *,
         camera: str,
-        annotator: Draws,
+        annotator: Annotator,
         listeners: Sequence[Listener] = (),
         limits: ClipLimits = ClipLimits(),
     ) -> EventRecorder:

@@ -17,9 +17,9 @@ from kpstream.dispatch.endpoint_gate import EndpointGate
 from kpstream.dispatch.requester import Requester
 from kpstream.dispatch.rule import Rule
 from kpstream.dispatch.sampling import FixedRate, Sampling
-from kpstream.entities import Filters, Frame, Lost, Outcome, Result, Scene, Stats
+from kpstream.entities import Annotator, Filters, Frame, Lost, Outcome, Result, Scene, Stats
 from kpstream.errors import BudgetSpent
-from kpstream.interfaces import Annotator, Endpoint, Journal, Opener, SceneRules, Sink, Source, Tracker
+from kpstream.interfaces import Endpoint, Journal, Opener, SceneRules, Sink, Source, Tracker
 from kpstream.meters import Rate
 from kpstream.pipeline.arrivals import IDLE_TICK, Arrivals
 from kpstream.pipeline.capture import Capture

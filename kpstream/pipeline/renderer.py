@@ -7,8 +7,8 @@ from contextlib import ExitStack
 from dataclasses import replace
 from math import nan
 
-from kpstream.entities import Frame, Result, Scene, Stats
-from kpstream.interfaces import Annotator, SceneRules, Sink, Tracker
+from kpstream.entities import Annotator, Frame, Result, Scene, Stats
+from kpstream.interfaces import SceneRules, Sink, Tracker
 from kpstream.meters import Rate
 
 STALE_AFTER = 2.0

@@ -8,9 +8,9 @@ from math import ceil, inf, isfinite, nan
 
 from kpstream.dispatch.rule import Rule
 from kpstream.dispatch.sampling import EveryNth, FixedRate, Sampling
-from kpstream.entities import Filters, Scene, Stats
+from kpstream.entities import Annotator, Filters, Scene, Stats
 from kpstream.errors import BudgetSpent, EndpointUnavailable, KpstreamError, UsageError
-from kpstream.interfaces import Annotator, Endpoint, SceneRules, Sink
+from kpstream.interfaces import Endpoint, SceneRules, Sink
 from kpstream.pipeline import Pipeline, held_frames
 from kpstream.pipeline.background import Background
 from kpstream.recorded.inputs import Recording, identity_of

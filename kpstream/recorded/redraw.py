@@ -9,8 +9,8 @@ from contextlib import ExitStack
 from math import nan
 from pathlib import Path
 
-from kpstream.entities import Scene
-from kpstream.interfaces import Annotator, Sink, Source
+from kpstream.entities import Annotator, Scene
+from kpstream.interfaces import Sink, Source
 from kpstream.sinks.jsonl import RecordedPoses
 
 

@@ -16,8 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import supervision as sv
 
-from kpstream.entities import Image, Pose, Scene
-from kpstream.interfaces import Annotator
+from kpstream.entities import Annotator, Image, Pose, Scene
 from kpstream.options import in_file
 from kpstream.redact import redact
 from kpstream.skeleton import Skeleton
