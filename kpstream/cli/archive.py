@@ -103,7 +103,6 @@ def _order(
 ) -> ArchiveOrder:
     from kpstream.options.units import split_words
     from kpstream.recorded.archive.order import KINDS, ArchiveOrder
-    from kpstream.site_file.rules import RulesFile
 
     kinds = tuple(dict.fromkeys(split_words(archiving.write)))
     if unknown := [kind for kind in kinds if kind not in KINDS]:
@@ -120,6 +119,8 @@ def _order(
     order = ArchiveOrder(model, requests, every, kinds, drawing)
     if rules is None:
         return order
+    from kpstream.site_file.rules import RulesFile  # takes as long to load as all the rest
+
     digest = hashlib.sha256(rules.read_bytes()).hexdigest()[:16] if rules.is_file() else ""
     return replace(order, rules=RulesFile.load(rules).rules, rules_digest=digest)
 

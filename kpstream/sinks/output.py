@@ -80,9 +80,9 @@ def check_apart(reads: Iterable[Path], writes: Sequence[Path]) -> None:
     Raises:
         UsageError: It would be.
     """
-    taken = {path.resolve(): "is read, too: write to another name" for path in reads}
+    taken = {os.path.realpath(path): "is read, too: write to another name" for path in reads}
     for path in writes:
-        where = path.resolve()
+        where = os.path.realpath(path)  # as `resolve`, which raises where links lead in a circle
         if where in taken:
             raise UsageError(f"{path} {taken[where]}")
         taken[where] = "would be written twice: give each output its own name or folder"

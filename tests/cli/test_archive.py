@@ -46,6 +46,7 @@ def tree(tmp_path: Path) -> Path:
     (videos / "empty.mp4").write_bytes(b"")
     (videos / "text.mp4").write_text("no video at all")
     (videos / "gone.mp4").symlink_to(videos / "nowhere.mp4")
+    (videos / "circle.mp4").symlink_to(videos / "circle.mp4")
     os.mkfifo(videos / "pipe.mp4")
     (videos / "notes.txt").write_text("")
     (videos / "한국 어" / "loop").symlink_to(videos)
@@ -76,6 +77,7 @@ def test_a_tree_of_odd_files_is_done_and_what_is_not_is_told(
     } == {
         "broken.mp4": "its index (moov) is missing, as when a camera loses power; untrunc can mend it by another video "
         "of the same camera",
+        "circle.mp4": "the link leads nowhere",
         "empty.mp4": "it is empty",
         "gone.mp4": "the link leads nowhere",
         "pipe.mp4": "it is no file, but a pipe, a device or a folder",

@@ -134,21 +134,29 @@ class _Walk:
             above: It, the folders that it lies in, and those through which we came, resolved.
         """
         for path in self._files(folder, above):
-            if path.suffix.lower() in VIDEO_SUFFIXES:
+            if path.suffix.lower() in VIDEO_SUFFIXES or path.is_dir():
                 self._add(name / path.relative_to(folder).as_posix(), path)
             else:
                 self._none += 1
 
     def _files(self, folder: Path, above: set[Path]) -> Iterator[Path]:
-        """The files in a folder and below; a link that leads back to where we came from is not followed."""
-        for entry in _entries(folder):
-            path = folder / entry.name
-            if entry.is_dir():
+        """The files in a folder and below, and the folders below that cannot be read.
+
+        A link that leads back to where we came from is not followed.
+        """
+        for path in _entries(folder):
+            if path.is_dir():
                 real = path.resolve()
                 if real not in above and real not in self._passed:
-                    yield from self._files(path, {*above, real})
+                    yield from self._below(path, {*above, real})
             elif not path.name.endswith(OUTPUT_SUFFIX):
                 yield path
+
+    def _below(self, folder: Path, above: set[Path]) -> Iterator[Path]:
+        try:
+            yield from self._files(folder, above)
+        except SourceOpenError:  # it is told as one that cannot be done, and the others are
+            yield folder
 
     def _take_glob(self, pattern: str) -> None:
         parts = Path(pattern).parts
@@ -166,7 +174,7 @@ class _Walk:
     def _add(self, name: PurePosixPath, path: Path) -> None:
         text = printable(str(name))
         known = self._found.setdefault(text, path)
-        if known != path and known.resolve() != path.resolve():
+        if known != path and os.path.realpath(known) != os.path.realpath(path):
             raise UsageError(
                 f"{known} and {path} would both be written as {text}: name a folder that holds them both instead"
             )
@@ -194,11 +202,9 @@ def _translated(special: re.Match[str]) -> str:
     return re.escape(text)
 
 
-def _entries(folder: Path) -> list[os.DirEntry[str]]:
+def _entries(folder: Path) -> list[Path]:
     """What is in a folder, but for what is hidden, by name."""
     try:
-        with os.scandir(folder) as entries:
-            found = [entry for entry in entries if not entry.name.startswith(".")]
-            return sorted(found, key=lambda entry: entry.name)
+        return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
     except OSError as error:
         raise SourceOpenError(f"{printable(folder)}: {error.strerror}") from None

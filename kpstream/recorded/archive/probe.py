@@ -78,5 +78,15 @@ def _check_regular(path: Path) -> None:
         raise SourceOpenError(f"cannot open {printable(path)}: no such file")
     if not path.exists():
         raise SourceOpenError(f"cannot open {printable(path)}: the link leads nowhere")
+    if path.is_dir():
+        _check_folder(path)
     if not path.is_file():
         raise SourceOpenError(f"cannot open {printable(path)}: it is no file, but a pipe, a device or a folder")
+
+
+def _check_folder(path: Path) -> None:
+    """See that a folder can be read."""
+    try:
+        next(path.iterdir(), None)
+    except OSError as error:
+        raise SourceOpenError(f"cannot open {printable(path)}: the folder cannot be read: {error.strerror}") from None

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from kpstream.errors import SourceOpenError, UsageError
 from kpstream.recorded.archive.inputs import find_inputs
+from kpstream.recorded.archive.probe import probe
 
 
 @pytest.fixture
@@ -53,6 +56,23 @@ def test_a_list_names_an_input_a_line_and_may_name_what_is_gone(tree: Path, tmp_
         names(tree / "gone.mp4")
     with pytest.raises(SourceOpenError, match="No such file"):
         names("@nowhere.txt")
+
+
+def test_a_folder_that_cannot_be_read_is_told_as_a_file_that_cannot_and_the_others_are_found(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = Path.iterdir
+
+    def refusing(folder: Path) -> Iterator[Path]:
+        if folder == tree / "x":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return listed(folder)
+
+    monkeypatch.setattr(Path, "iterdir", refusing)  # root may read everything
+    assert names(tree) == ["a.mp4", "b b.MOV", "x", "한국/c.mkv"]
+    assert "the folder cannot be read: Permission denied" in probe(tree / "x").fault
+    with pytest.raises(SourceOpenError, match="Permission denied"):
+        names(tree / "x")
 
 
 def test_what_is_written_is_no_input(tree: Path) -> None:
