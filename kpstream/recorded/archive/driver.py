@@ -210,8 +210,14 @@ class Driver:
             credits=begun.credits + progress.credits,
             seconds=begun.seconds + result.seconds,
         )
+        if (
+            result.changed_to
+        ):  # nothing of it may be used: some answers are to frames of what it was, some of what it is
+            shutil.rmtree(self._folder(record), ignore_errors=True)
+            self._hand_on(record)
+            record = replace(record, stamp=result.changed_to, answers=0)
         if result.fault is not None:
-            self._failed(record, result.fault)
+            self._failed(replace(record, attempts=_attempts(begun, progress.answers)), result.fault)
         elif result.interrupted:
             self._put(replace(record, state="waiting", attempts=begun.attempts - 1))
         else:
@@ -224,7 +230,12 @@ class Driver:
         """A worker died: what its journal has was asked, and what it held of the budget stays booked."""
         answers = max((count_answers(path) for path in self._folder(begun).glob(f"*{JOURNAL_SUFFIX}")), default=0)
         more = max(0, answers - begun.answers)
-        record = replace(begun, answers=max(answers, begun.answers), requests=begun.requests + more)
+        record = replace(
+            begun,
+            answers=max(answers, begun.answers),
+            requests=begun.requests + more,
+            attempts=_attempts(begun, answers),
+        )
         if record.attempts >= MAX_ATTEMPTS:
             self._failed(record, process_died(record.attempts))
             return
@@ -276,6 +287,13 @@ class Driver:
             )
         )  # fmt: skip
 
+    def _hand_on(self, changed: FileRecord) -> None:
+        """A file is no longer like its duplicates: the first of them is worked on in its place."""
+        duplicates = self._inventory.duplicates(changed.name)
+        for number, duplicate in enumerate(duplicates):
+            self._put(replace(duplicate, same_as=duplicates[0].name if number else ""))
+        self._waiting += [duplicate.name for duplicate in duplicates[:1]]
+
     def _fail_duplicates(self, record: FileRecord) -> None:
         kind, fault, remedy = record.fault_kind, record.fault, record.remedy
         for duplicate in self._inventory.duplicates(record.name):
@@ -318,6 +336,11 @@ class Driver:
             self._ledger.put(under_way)
         if self._limits.max_requests is None:
             self._ledger.note(booked=str(self._pool.requests_spent))
+
+
+def _attempts(begun: FileRecord, answers: int) -> int:
+    """How often a file was begun in vain: not counting what came before it came further."""
+    return 1 if answers > begun.answers else begun.attempts
 
 
 def _with_progress(begun: FileRecord, progress: Progress) -> FileRecord:

@@ -22,7 +22,7 @@ FaultKind = Literal["file", "endpoint", "passing", "output", "budget"]
 The budget: nothing more is asked."""
 
 MAX_ATTEMPTS = 3
-"""How often a file is begun whose faults are passing ones, or whose process died."""
+"""How often a file is begun that comes no further: whose faults are passing ones, or whose process died."""
 _FIRST_PAUSE = 5.0
 
 

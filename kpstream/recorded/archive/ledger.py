@@ -41,6 +41,7 @@ class FileRecord:
     has_audio: bool = False
     state: State = "waiting"
     attempts: int = 0
+    """How often it was begun since it last came further."""
     node: str = ""
     position: float = 0.0
     """Seconds of video that are done."""

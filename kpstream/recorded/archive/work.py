@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from kpstream.dispatch.rule import Rule
 from kpstream.endpoints.opening import make_endpoint
 from kpstream.entities import Event, Scene, Stats
-from kpstream.errors import SinkError
+from kpstream.errors import SinkError, SourceError
 from kpstream.events import RuleWatch
 from kpstream.recorded.archive.faults import Fault, changed_meanwhile, fault_of
 from kpstream.recorded.archive.order import ArchiveOrder, job_outputs, output_paths
@@ -27,6 +27,7 @@ from kpstream.sinks.output import sink_error
 
 _log = logging.getLogger(__name__)
 _CURVE_POINTS = 64
+_GONE = "gone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,8 @@ class FileResult:
     seconds: float
     node: str
     fault: Fault | None = None
+    changed_to: str = ""
+    """The stamp of the file now, where it changed while it was worked on."""
     interrupted: bool = False
     """Whether it was stopped before its end; all that was answered is in its journal."""
     outputs: tuple[tuple[str, int], ...] = ()
@@ -131,6 +134,7 @@ class FileWork:
         self._position = 0.0
         self._job: RecordedJob | None = None
         self._stopped = False
+        self._changed_to = ""
 
     def stop(self) -> None:
         """End early; what is answered is kept. Any thread, signal handlers."""
@@ -149,7 +153,9 @@ class FileWork:
             _log.debug("%s", self._task.name, exc_info=True)
             fault = fault_of(error)
         interrupted = fault is None and not outputs
-        if fault is None and interrupted and not self._stopped:
+        if fault is not None and fault.kind == "file":
+            self._changed_to = self._stamp_if_changed()
+        if self._changed_to:
             fault = changed_meanwhile()
         progress = self._progress(Stats() if self._job is None else self._job.stats)
         return FileResult(
@@ -158,6 +164,7 @@ class FileWork:
             seconds=self._clock() - started_at,
             node=platform.node(),
             fault=fault,
+            changed_to=self._changed_to,
             interrupted=interrupted and fault is None,
             outputs=tuple(outputs.items()),
             curve=self._curve.averages if outputs else (),
@@ -180,13 +187,25 @@ class FileWork:
                 events.close()
         if self._stopped:
             return {}
-        if stamp_of(Path(task.path)) != task.stamp and fingerprint(Path(task.path)) != task.content:
+        self._changed_to = self._stamp_if_changed()
+        if self._changed_to:
             return {}
         made = output_paths(folder, order.outputs)
         done = publish(made, targets_of(Path(task.into), task.name, order.outputs))
         if missing := set(order.outputs) - done.keys():
             raise SinkError(f"{task.folder}: {', '.join(sorted(missing))} was not written")
         return done
+
+    def _stamp_if_changed(self) -> str:
+        """The stamp of the file, if its content is no longer what it was; else empty."""
+        path = Path(self._task.path)
+        stamp = stamp_of(path)
+        if stamp == self._task.stamp:
+            return ""
+        try:
+            return stamp if fingerprint(path) != self._task.content else ""
+        except SourceError:  # it is gone, or cannot be read any more
+            return stamp or _GONE
 
     def _work(self, folder: Path, watch: RuleWatch | None) -> None:
         order = self._order

@@ -9,11 +9,12 @@ import pytest
 
 from kpstream.errors import BudgetSpent, EndpointRejected, EndpointUnavailable, SourceReadError
 from kpstream.recorded.archive.driver import Driver, Figures, Limits
-from kpstream.recorded.archive.faults import fault_of
+from kpstream.recorded.archive.faults import changed_meanwhile, fault_of
 from kpstream.recorded.archive.intake import Inventory
 from kpstream.recorded.archive.ledger import FileRecord, Ledger, read_ledger
 from kpstream.recorded.archive.pool import WorkerDied
 from kpstream.recorded.archive.work import FileResult, FileTask, Progress
+from kpstream.recorded.plan import JOURNAL_SUFFIX
 from kpstream.testing import ManualClock
 
 Result = FileResult | WorkerDied
@@ -195,3 +196,40 @@ def test_what_is_interrupted_waits(run: Run) -> None:
     run("a", a=[interrupted, good])
     assert run.states == "a:waiting"
     assert (run.records["a"].requests, run.records["a"].attempts) == (3, 0)
+
+
+def test_a_file_that_changes_fails_alone_and_its_twin_is_done_in_its_place(run: Run) -> None:
+    journals: list[Path] = []
+
+    def changes(task: FileTask) -> Result:
+        journals.append(Path(task.folder))
+        journals[0].mkdir(parents=True)
+        return FileResult(task.name, Progress(), 0.5, "node", fault=changed_meanwhile(), changed_to="s2")
+
+    run("a a2 b", a=[changes])
+    assert run.states == "a:failed a2:done b:done"
+    assert run.pool.begun == ["a", "b", "a2"]
+    assert (run.records["a"].fault, run.records["a"].stamp) == (changed_meanwhile().text, "s2")
+    assert not journals[0].exists()
+
+
+def test_a_file_that_comes_further_each_time_its_process_dies_is_begun_again_and_again(run: Run) -> None:
+    def answers_and_dies(task: FileTask) -> Result:
+        Path(task.folder).mkdir(parents=True, exist_ok=True)
+        with (Path(task.folder) / f"made{JOURNAL_SUFFIX}").open("a") as journal:
+            journal.write('{"frame_index": 0, "poses": []}\n')
+        return WorkerDied(task.name)
+
+    run("a", a=[answers_and_dies] * 5)
+    assert run.states == "a:done"
+    run("b", b=[answers_and_dies, dies, dies])
+    assert (run.records["b"].state, run.pool.begun) == ("failed", ["b"] * 3)
+
+
+def test_an_endpoint_that_answers_in_between_ends_nothing_however_often_it_fails(run: Run) -> None:
+    def answers_and_fails(answers: int) -> Ending:
+        fault = fault_of(EndpointUnavailable("no answer"))
+        return lambda task: FileResult(task.name, Progress(answers=answers), 0.5, "node", fault=fault)
+
+    driver = run("a", a=[answers_and_fails(answers) for answers in range(1, 6)])
+    assert (run.states, driver.fault) == ("a:done", None)
