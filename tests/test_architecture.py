@@ -105,8 +105,8 @@ FLOORS: dict[str, str] = {
     ),
     "recorded": "locking < journal < inputs < plan redraw rule_check < rule_report < job < archive",
     "recorded/archive": (
-        "faults inputs schema shard < ledger probe < estimate intake order < publish summary < place work "
-        "< pool report < driver remote < ray_pool"
+        "faults inputs schema session_folder shard < ledger probe < estimate intake order < publish summary "
+        "< place work < pool report < driver remote < ray_pool"
     ),
     "render": "annotators pixels",
     "server": (

@@ -17,6 +17,7 @@ from kpstream import __version__
 from kpstream.errors import KpstreamError, UsageError
 from kpstream.recorded.archive.order import ArchiveOrder
 from kpstream.recorded.archive.pool import WorkerDied
+from kpstream.recorded.archive.session_folder import SessionFolder, session_place
 from kpstream.recorded.archive.work import FileResult, FileTask, Progress
 
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
@@ -34,6 +35,8 @@ _nodes: Any = ray.nodes
 _resources: Any = ray.cluster_resources
 _OBJECT_STORE = 80 * 2**20
 """Bytes: Ray takes no less than 75 MiB."""
+_LOGS_OF = 50
+"""Files, after which the logs of their workers are removed."""
 _MAX_ASKING = 10_000
 """Workers that may wait for a grant at once."""
 
@@ -63,7 +66,11 @@ class RayPool:
         workers: int | None = None,
         address: str | None = None,
     ) -> None:
-        _start(workers, address)
+        self._session = SessionFolder(session_place()) if address is None else None
+        self._ended = 0
+        if self._session is not None:
+            self._session.open()
+        _start(workers, address, self._session)
         self.size = workers or int(_resources().get("CPU", 1))
         """How many files it works on at once."""
         self._rate, self._max_requests = rate, max_requests
@@ -108,6 +115,7 @@ class RayPool:
         ended, _ = ray.wait(list(self._under_way), timeout=within) if self._under_way else ([], [])
         results = [self._result(reply) for reply in ended]
         self._ask_how_far()
+        self._remove_logs(len(results))
         tick()
         return results
 
@@ -122,6 +130,13 @@ class RayPool:
     def close(self) -> None:
         """End all workers. Idempotent."""
         ray.shutdown()
+        if self._session is not None:
+            self._session.close()
+
+    def _remove_logs(self, ended: int) -> None:
+        before, self._ended = self._ended, self._ended + ended
+        if self._session is not None and before // _LOGS_OF != self._ended // _LOGS_OF:
+            self._session.remove_logs()
 
     def _make_dealer(self) -> Any:
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
@@ -148,14 +163,15 @@ class RayPool:
             self._dealer = self._make_dealer()
 
 
-def _start(workers: int | None, address: str | None) -> None:
+def _start(workers: int | None, address: str | None, session: SessionFolder | None) -> None:
     """Start Ray here, or join a cluster whose versions are these."""
     os.environ.setdefault("OPENCV_FOR_THREADS_NUM", "1")  # every core has a file of its own
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     try:
-        if address is None:
+        if session is not None:
             ray.init(
                 address="local",
+                _temp_dir=str(session.path),
                 num_cpus=workers or os.cpu_count() or 1,
                 num_gpus=0,
                 object_store_memory=_OBJECT_STORE,
@@ -166,6 +182,8 @@ def _start(workers: int | None, address: str | None) -> None:
         else:
             ray.init(address=address, **quiet)
     except (RayError, RuntimeError, ConnectionError, ValueError, OSError) as error:
+        if session is not None:
+            session.close()
         where = "on this machine" if address is None else f"to {address}"
         mine = f"here are Python {platform.python_version()}, ray {ray.__version__}"
         raise UsageError(f"Ray does not start {where} ({mine}): {' '.join(str(error).split())[:300]}") from None

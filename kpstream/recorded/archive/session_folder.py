@@ -1,0 +1,101 @@
+"""The folder in which Ray keeps its sockets and logs while an archive runs on this machine, and no longer.
+
+Ray itself keeps those of every run for ever. One that was killed cannot remove its own: the next one does.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from kpstream.errors import SinkError
+from kpstream.recorded.locking import try_lock
+
+_PREFIX = "kpstream-ray-"
+_LOCK = "in-use"
+_LONGEST = 21
+"""Characters of the folder that it lies in: below it come 64 more, and a socket's path has 107 at most."""
+_OF_PROCESS = re.compile(r"worker-.*[-_](\d+)\.(?:out|err|log)")
+
+
+class SessionFolder:
+    """A folder that only this process uses. For one thread.
+
+    Args:
+        inside: Where it is made.
+    """
+
+    def __init__(self, inside: Path) -> None:
+        self._inside = inside
+        self._lock = -1
+        self.path = inside
+        """The folder, once it is open."""
+
+    def open(self) -> None:
+        """Make it, and remove those of processes that were killed; blocks.
+
+        Raises:
+            SinkError: It cannot be made.
+        """
+        self._remove_left()
+        try:
+            while self._lock < 0:
+                self._make()
+        except OSError as error:
+            raise SinkError(f"{self._inside}: {error.strerror}") from None
+
+    def close(self) -> None:
+        """Remove it. Idempotent."""
+        if self._lock >= 0:
+            shutil.rmtree(self.path, ignore_errors=True)
+            os.close(self._lock)
+            self._lock = -1
+
+    def remove_logs(self) -> None:
+        """Remove what Ray has logged of workers that have ended: each file of an archive has one."""
+        if os.name == "nt":  # asking for a process would end it
+            return
+        for path in self.path.glob("session_*/logs/*worker-*"):
+            named = _OF_PROCESS.search(path.name)
+            if named is not None and not _runs(int(named[1])):
+                path.unlink(missing_ok=True)
+
+    def _make(self) -> None:
+        self.path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=self._inside))
+        lock = os.open(self.path / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+        if try_lock(lock) and (self.path / _LOCK).exists():
+            self._lock = lock
+        else:  # another took it for one that was left
+            os.close(lock)
+
+    def _remove_left(self) -> None:
+        if os.name == "nt":  # there are no locks that would tell
+            return
+        for folder in self._inside.glob(f"{_PREFIX}*"):
+            with suppress(OSError):  # another user's, or it is being made, or gone
+                lock = os.open(folder / _LOCK, os.O_RDWR)
+                try:
+                    if try_lock(lock):
+                        shutil.rmtree(folder, ignore_errors=True)
+                finally:
+                    os.close(lock)
+
+
+def session_place() -> Path:
+    """Where such folders are made: where the system wants temporary files, unless that lies too deep."""
+    usual = tempfile.gettempdir()
+    return Path(usual if len(usual) <= _LONGEST else "/tmp")  # noqa: S108 - a folder of our own is made in it
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
