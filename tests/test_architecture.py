@@ -129,7 +129,7 @@ FLOORS: dict[str, str] = {
         "< association forward interpolation < tracker"
     ),
     "web": (
-        "addresses health jpeg names payloads square tls < access browser_camera feed openapi recordings < documents "
+        "addresses health jpeg names openapi_parts payloads square tls < access browser_camera feed openapi recordings < documents "
         "< hub < cameras metrics streams < api device < app < serving < starter"
     ),
     "wire": "drawing exact mend numbers read skeletons write < lines",
