@@ -49,7 +49,10 @@ PLAN: dict[str, set[str]] = {
         "channel", "entities", "errors", "events", "interfaces", "options", "render", "redact", "serving", "sinks",
         "sqlite_schema",
     },
-    "web": {"entities", "errors", "interfaces", "options", "render", "redact", "serving", "sinks", "skeleton", "wire"},
+    "web": {
+        "delivery", "entities", "errors", "interfaces", "options", "render", "redact", "serving", "sinks", "skeleton",
+        "wire",
+    },
     # beam: the loops
     "pipeline": {*_GROUND, "interfaces", "tracking", "render", "dispatch"},
     "recorded": {
@@ -129,8 +132,9 @@ FLOORS: dict[str, str] = {
         "< association forward interpolation < tracker"
     ),
     "web": (
-        "addresses health jpeg names openapi_parts payloads square tls < access browser_camera feed openapi recordings < documents "
-        "< hub < cameras metrics streams < api device < app < serving < starter"
+        "addresses health jpeg names openapi_parts payloads square tls < access browser_camera event_payloads feed "
+        "recordings < documents openapi_events < answers event_stream hub openapi < cameras event_api metrics streams "
+        "< api device < app < serving < starter"
     ),
     "wire": "drawing exact mend numbers read skeletons write < lines",
 }

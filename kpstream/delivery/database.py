@@ -27,6 +27,8 @@ class StoredEvent:
     """Whether it stays, whatever the retention says."""
     bytes: int = 0
     """Of its snapshot and its clip."""
+    changed: int = 0
+    """The number of its last change; grows with every change of any event."""
 
     @property
     def id(self) -> str:
@@ -45,6 +47,9 @@ class EventQuery:
     severity: str | None = None
     limit: int | None = None
     """The newest so many; None for all."""
+    seen: bool | None = None
+    before_id: str = ""
+    """Of those that began right at `before`, those whose identity is smaller, too: the next page of a list."""
 
 
 class EventDatabase:
@@ -94,6 +99,7 @@ class EventDatabase:
             "state = excluded.state, document = excluded.document, bytes = bytes + excluded.bytes",
             values,
         )
+        self._number(str(document["event"]))
 
     def event(self, event_id: str) -> StoredEvent | None:
         """One event; None where there is none."""
@@ -102,10 +108,10 @@ class EventDatabase:
 
     def events(self, query: EventQuery = EventQuery()) -> list[StoredEvent]:
         """Those that are wanted, the oldest first."""
-        wanted = {"camera": query.camera, "rule": query.rule, "severity": query.severity}
+        wanted = {"camera": query.camera, "rule": query.rule, "severity": query.severity, "seen": query.seen}
         named = {name: value for name, value in wanted.items() if value is not None}
-        conditions = ["at >= ?", "at < ?", *(f"{name} = ?" for name in named)]
-        values: list[object] = [query.since, query.before, *named.values()]
+        conditions = ["at >= ?", "(at, id) < (?, ?)", *(f"{name} = ?" for name in named)]
+        values: list[object] = [query.since, query.before, query.before_id, *named.values()]
         limit = "" if query.limit is None else f" LIMIT {int(query.limit)}"
         return self._select(f"WHERE {' AND '.join(conditions)} ORDER BY at DESC, id DESC{limit}", values)[::-1]
 
@@ -113,15 +119,29 @@ class EventDatabase:
         """Those that have not ended."""
         return self._select("WHERE state != 'ended' ORDER BY at, id", [])
 
+    def changes_after(self, number: int, limit: int) -> list[StoredEvent]:
+        """The events that have changed after the change of that number, in order, the first so many."""
+        return self._select(f"WHERE changed > ? ORDER BY changed LIMIT {int(limit)}", [number])
+
+    def last_change(self) -> int:
+        """The number of the last change; 0 before the first."""
+        return int(self._connection.execute("SELECT number FROM change").fetchone()[0])
+
+    def unseen(self) -> int:
+        """How many events nobody has seen."""
+        return int(self._connection.execute("SELECT count(*) FROM event WHERE NOT seen").fetchone()[0])
+
     def grow(self, event_id: str, size: int) -> None:
         """Note that an event has taken so many bytes more beside the database."""
         self._connection.execute("UPDATE event SET bytes = bytes + ? WHERE id = ?", [size, event_id])
+        self._number(event_id)
 
     def mark(self, event_id: str, **marks: bool) -> None:
         """Note what somebody said of an event: ``seen``, ``false_alarm``, ``keep``."""
         assert marks.keys() <= set(_MARKS)
         for name, value in marks.items():
             self._connection.execute(f"UPDATE event SET {name} = ? WHERE id = ?", [value, event_id])  # noqa: S608
+        self._number(event_id)
 
     def ended(self) -> Iterable[tuple[str, float, int]]:
         """Events that have ended and need not be kept, the oldest first: identity, time and bytes."""
@@ -149,19 +169,26 @@ class EventDatabase:
 
     def count(self) -> tuple[int, int]:
         """How many events there are, and how many of them go on."""
-        row = self._connection.execute("SELECT count(*), total(state != 'ended') FROM event").fetchone()
+        row = self._connection.execute(
+            "SELECT (SELECT count(*) FROM event), (SELECT count(*) FROM event WHERE state != 'ended')"
+        ).fetchone()
         return int(row[0]), int(row[1])
 
     def close(self) -> None:
         """Release the file. Idempotent."""
         self._connection.close()
 
+    def _number(self, event_id: str) -> None:
+        """Give an event the number of a change that was just made."""
+        self._connection.execute("UPDATE change SET number = number + 1")
+        self._connection.execute("UPDATE event SET changed = (SELECT number FROM change) WHERE id = ?", [event_id])
+
     def _select(self, rest: str, values: Sequence[object]) -> list[StoredEvent]:
         rows = self._connection.execute(
-            f"SELECT document, at, seen, false_alarm, keep, bytes FROM event {rest}",  # noqa: S608 - no user's text
+            f"SELECT document, at, seen, false_alarm, keep, bytes, changed FROM event {rest}",  # noqa: S608 - no user's text
             values,
         )
         return [
-            StoredEvent(json.loads(document), at, bool(seen), bool(false_alarm), bool(keep), size)
-            for document, at, seen, false_alarm, keep, size in rows
+            StoredEvent(json.loads(document), at, bool(seen), bool(false_alarm), bool(keep), size, changed)
+            for document, at, seen, false_alarm, keep, size, changed in rows
         ]

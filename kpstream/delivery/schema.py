@@ -47,6 +47,15 @@ _STEPS = (
         gone TEXT NOT NULL          -- why it wants nothing more
     ) WITHOUT ROWID;
     """,
+    """
+    ALTER TABLE event ADD COLUMN changed INTEGER NOT NULL DEFAULT 0;    -- the number of its last change
+    CREATE INDEX event_changed ON event (changed);
+    CREATE INDEX event_unseen ON event (at) WHERE NOT seen;
+    CREATE TABLE change (
+        number INTEGER NOT NULL     -- of the last change of any event; grows for ever
+    );
+    INSERT INTO change VALUES (0);
+    """,
 )
 SCHEMA = Schema(
     _STEPS,

@@ -11,13 +11,16 @@ import shutil
 import sqlite3
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from math import inf
 from pathlib import Path
 from types import MappingProxyType
+from typing import TypeVar
 
 from kpstream.delivery.database import EventDatabase
+from kpstream.delivery.destination import MOMENTS
 from kpstream.delivery.media import media_paths
 from kpstream.delivery.outbox import Document
 from kpstream.delivery.schema import FILE_NAME, SCHEMA
@@ -29,6 +32,7 @@ from kpstream.sinks.output import sink_error
 from kpstream.sinks.retention import Segment, outdated
 from kpstream.sinks.room import DiskUsage
 
+T = TypeVar("T")
 Wants = Callable[[Document], bool]
 """Whether a destination wants an event in its present state."""
 
@@ -72,7 +76,8 @@ class EventStore:
         self._retained_at = -inf
         self._destinations = dict(destinations)
         self._armed: dict[tuple[str, str], bool] = {}
-        self._when_stored: Callable[[], None] = lambda: None
+        self._when_stored: tuple[Callable[[], None], ...] = ()
+        self._opened: Counter[tuple[str, str]] = Counter()
         self._writer = DatabaseWriter(
             self.folder, on_written=self._tell_stored, on_tick=self._retain, disk_usage=disk_usage
         )
@@ -83,6 +88,11 @@ class EventStore:
     def trouble(self) -> str:
         """Why nothing is stored right now, in words for the user; empty while all is."""
         return self._writer.trouble
+
+    @property
+    def opened(self) -> dict[tuple[str, str], int]:
+        """How many events have opened since the start, by camera and rule."""
+        return dict(self._opened)
 
     @property
     def lost(self) -> int:
@@ -119,6 +129,18 @@ class EventStore:
         """
         return open_to_read(self.folder)
 
+    def read(self, ask: Callable[[EventDatabase], T]) -> T:
+        """Ask the database something, on a connection for this alone; blocks for as long as it takes.
+
+        Raises:
+            SourceOpenError: The database cannot be read.
+        """
+        with closing(self.reader()) as database:
+            try:
+                return ask(database)
+            except sqlite3.Error as error:
+                raise SourceOpenError(f"{self.folder / FILE_NAME}: {error}") from None
+
     def put(self, document: Document, scene: Scene | None = None) -> None:
         """Store an event, or what has become of it; never waits.
 
@@ -127,6 +149,8 @@ class EventStore:
             scene: What to show of it.
         """
         now = self._wall_clock()
+        if document["state"] == "opened" or document["kind"] in MOMENTS:
+            self._opened[str(document["camera"]), str(document["rule"])] += 1
 
         def write(database: EventDatabase) -> None:
             size = 0 if scene is None else self._snapshot(document, scene)
@@ -143,8 +167,8 @@ class EventStore:
         return self._writer.write(write, timeout)
 
     def when_stored(self, call: Callable[[], None]) -> None:
-        """Call this in the store's thread whenever something was written; it must not wait."""
-        self._when_stored = call
+        """Call this, too, in the store's thread whenever something was written; it must not wait."""
+        self._when_stored = (*self._when_stored, call)
 
     def gone(self) -> Mapping[str, str]:
         """The destinations that want nothing more, and why; blocks.
@@ -152,8 +176,7 @@ class EventStore:
         Raises:
             SourceOpenError: The database cannot be read.
         """
-        with closing(self.reader()) as database:
-            return database.outbox.gone()
+        return self.read(lambda database: database.outbox.gone())
 
     def may_take_picture(self) -> bool:
         """Ask for room for a scene, which the next `put` must bring; never waits.
@@ -201,7 +224,8 @@ class EventStore:
                 database.outbox.add(name, document, self._wall_clock())
 
     def _tell_stored(self) -> None:
-        self._when_stored()
+        for call in self._when_stored:
+            call()
 
     def _snapshot(self, document: Document, scene: Scene) -> int:
         try:

@@ -6,7 +6,7 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -52,7 +52,19 @@ class DeliveryFigures:
 
     events: int = 0
     open: int = 0
+    opened: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """How many events have opened since the start, by camera and rule."""
+    lost: int = 0
+    """Changes that were not stored, for too many waited for the disk."""
+    trouble: str = ""
+    """Why nothing is stored right now; empty while all is."""
     queues: tuple[QueueFigures, ...] = field(default=())
+
+    @property
+    def troubles(self) -> list[str]:
+        """What is wrong right now, in words for the user."""
+        queues = [f"{queue.destination}: {queue.trouble}" for queue in self.queues if queue.trouble]
+        return [self.trouble, *queues] if self.trouble else queues
 
     def oldest_undelivered(self, now: float) -> float:
         """Seconds for which the oldest delivery waits; 0 where none does."""
@@ -239,6 +251,11 @@ class Deliveries:
             if destination.name not in gone
         }
 
+    @property
+    def store(self) -> EventStore:
+        """Whose events are delivered."""
+        return self._store
+
     def start(self) -> None:
         """Begin to deliver what waits, and what comes."""
         for worker in self._workers.values():
@@ -276,14 +293,10 @@ class Deliveries:
         Raises:
             SourceOpenError: The database cannot be read.
         """
-        database = self._store.reader()
-        try:
-            events, is_open = database.count()
-            depths = database.outbox.depths()
-        finally:
-            database.close()
+        store = self._store
+        (events, is_open), depths = store.read(lambda database: (database.count(), database.outbox.depths()))
         queues = tuple(worker.figures(depths.get(name, Depth())) for name, worker in self._workers.items())
-        return DeliveryFigures(events, is_open, queues)
+        return DeliveryFigures(events, is_open, store.opened, store.lost, store.trouble, queues)
 
     def close(self, timeout: float = _CLOSES_WITHIN) -> None:
         """Deliver what waits, for that many seconds at most; the rest is delivered by the next run."""

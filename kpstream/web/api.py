@@ -9,12 +9,14 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 
 from kpstream import __version__
-from kpstream.errors import KpstreamError
+from kpstream.delivery import Deliveries, DeliveryFigures
+from kpstream.errors import KpstreamError, SourceOpenError
 from kpstream.redact import redact
 from kpstream.web import health, streams
+from kpstream.web.answers import json_response
 from kpstream.web.browser_camera import BrowserCamera
 from kpstream.web.cameras import Cameras
-from kpstream.web.documents import camera_document, compact, scene_document
+from kpstream.web.documents import camera_document, scene_document
 from kpstream.web.feed import Controls
 from kpstream.web.hub import Hub
 from kpstream.web.jpeg import for_keeping
@@ -37,13 +39,21 @@ class Api:
         cameras: What is shown.
         recordings: The folder of videos and snapshots, or None.
         browser_camera: What a device's camera goes to, or None.
+        deliveries: What keeps events and delivers them, or None.
     """
 
-    def __init__(self, cameras: Cameras, recordings: Recordings | None, browser_camera: BrowserCamera | None) -> None:
+    def __init__(
+        self,
+        cameras: Cameras,
+        recordings: Recordings | None,
+        browser_camera: BrowserCamera | None,
+        deliveries: Deliveries | None,
+    ) -> None:
         self._cameras = cameras
         self._recordings = recordings
         self._browser_camera = browser_camera
-        self._metrics = Metrics(lambda: cameras)
+        self._deliveries = deliveries
+        self._metrics = Metrics(lambda: cameras, self._figures)
 
     async def site(self, _: Request) -> Response:
         """What the page can offer."""
@@ -51,6 +61,7 @@ class Api:
             {
                 "version": __version__,
                 "recordings": self._recordings is not None,
+                "events": self._deliveries is not None,
                 "browser_camera": self._browser_camera is not None,
                 "browser_camera_in_use": self._browser_camera is not None and self._browser_camera.in_use,
             }
@@ -58,19 +69,19 @@ class Api:
 
     async def cameras(self, _: Request) -> Response:
         """Every camera."""
-        return _json({"cameras": [camera_document(hub.feed, hub.viewers) for hub in self._cameras]})
+        return json_response({"cameras": [camera_document(hub.feed, hub.viewers) for hub in self._cameras]})
 
     async def camera(self, request: Request) -> Response:
         """One camera."""
         hub = self._hub(request)
-        return _json(camera_document(hub.feed, hub.viewers))
+        return json_response(camera_document(hub.feed, hub.viewers))
 
     async def poses(self, request: Request) -> Response:
         """The newest poses, as a JSON line has them."""
         shown = self._hub(request).feed.shown
         if shown is None:
             raise ApiError(503, "no picture has come yet")
-        return _json(scene_document(shown.scene))
+        return json_response(scene_document(shown.scene))
 
     async def change(self, request: Request) -> Response:
         """Change settings, or start and end the recording."""
@@ -83,7 +94,7 @@ class Api:
             await run_in_threadpool(controls.start_recording if wanted else controls.stop_recording)
         else:
             controls.apply(parse_settings(controls.settings, payload))
-        return _json(camera_document(hub.feed, hub.viewers))
+        return json_response(camera_document(hub.feed, hub.viewers))
 
     async def keep_snapshot(self, request: Request) -> Response:
         """Save the drawn picture among the recordings."""
@@ -115,7 +126,7 @@ class Api:
     async def recordings(self, _: Request) -> Response:
         """The list of videos and snapshots."""
         found = [] if self._recordings is None else await run_in_threadpool(self._recordings.documents)
-        return _json({"recordings": found})
+        return json_response({"recordings": found})
 
     async def recording(self, request: Request) -> Response:
         """One file, whole or in parts."""
@@ -128,26 +139,39 @@ class Api:
 
     async def metrics(self, request: Request) -> Response:
         """Figures for Prometheus."""
-        text, content_type = self._metrics.render(request.headers.get("accept", ""))
+        text, content_type = await run_in_threadpool(self._metrics.render, request.headers.get("accept", ""))
         return Response(text, headers={"content-type": content_type})
 
     async def health(self, _: Request) -> Response:
         """Whether it lives: 503 only where nothing but a restart helps."""
         found = {hub.feed.name: hub.feed.health for hub in self._cameras}
-        status = health.overall_status(found)
-        return _json(_health_document(status, found), 503 if status == "dead" else 200)
+        document = _health_document(found, await run_in_threadpool(self._troubles))
+        return json_response(document, 503 if document["status"] == "dead" else 200)
 
     async def readiness(self, _: Request) -> Response:
         """Whether there is something to see: 503 before the first picture, and where no camera lives."""
         found = {hub.feed.name: hub.feed.health for hub in self._cameras}
         ready = any(hub.feed.shown is not None and not hub.feed.health.dead for hub in self._cameras)
-        return _json(
-            _health_document(health.overall_status(found) if ready else "not ready", found), 200 if ready else 503
-        )
+        document = _health_document(found, await run_in_threadpool(self._troubles))
+        return json_response(document if ready else {**document, "status": "not ready"}, 200 if ready else 503)
 
     async def openapi(self, _: Request) -> Response:
         """What all this is, for programs."""
-        return _json(openapi_document())
+        return json_response(openapi_document())
+
+    def _figures(self) -> DeliveryFigures | None:
+        """How the event store is doing, as far as that can be read; blocks."""
+        try:
+            return None if self._deliveries is None else self._deliveries.figures()
+        except SourceOpenError:
+            return None
+
+    def _troubles(self) -> list[str] | None:
+        """What is wrong with the events, in words for the user; None where none are kept. Blocks."""
+        if self._deliveries is None:
+            return None
+        figures = self._figures()
+        return ["the event store cannot be read"] if figures is None else figures.troubles
 
     def _hub(self, request: Request) -> Hub:
         hub = self._cameras.find(request.path_params["name"])
@@ -168,13 +192,13 @@ def _controls(hub: Hub) -> Controls:
     return hub.feed.controls
 
 
-def _health_document(status: str, found: dict[str, health.Health]) -> dict[str, Any]:
+def _health_document(found: dict[str, health.Health], troubles: list[str] | None) -> dict[str, Any]:
+    status = health.overall_status(found)
     cameras = {name: {"state": camera.status, "text": camera.text} for name, camera in found.items()}
-    return {"status": status, "cameras": cameras}
-
-
-def _json(document: Any, status: int = 200) -> Response:
-    return Response(compact(document), status, media_type="application/json")
+    document: dict[str, Any] = {"status": "degraded" if troubles and status == "ok" else status, "cameras": cameras}
+    if troubles is not None:
+        document["events"] = {"state": "degraded" if troubles else "ok", "troubles": list(map(redact, troubles))}
+    return document
 
 
 ERRORS: dict[Any, Any] = {ApiError: refused, KpstreamError: refused}

@@ -11,11 +11,13 @@ from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket
 
+from kpstream.delivery import Deliveries
 from kpstream.web import streams
 from kpstream.web.api import ERRORS, Api
 from kpstream.web.browser_camera import BrowserCamera
 from kpstream.web.cameras import Cameras
 from kpstream.web.device import take_pictures
+from kpstream.web.event_api import EventApi
 from kpstream.web.hub import Hub
 from kpstream.web.recordings import Recordings
 
@@ -24,15 +26,24 @@ _TOO_MANY = 1013
 """The close code that says: try again later."""
 
 
-def create_app(cameras: Cameras, *, recordings: Recordings | None, browser_camera: BrowserCamera | None) -> Starlette:
+def create_app(
+    cameras: Cameras,
+    *,
+    recordings: Recordings | None,
+    browser_camera: BrowserCamera | None,
+    deliveries: Deliveries | None,
+    events: EventApi,
+) -> Starlette:
     """The application behind `AuthMiddleware`.
 
     Args:
         cameras: What is shown.
         recordings: The folder of videos and snapshots, or None.
         browser_camera: What a device's camera goes to, or None.
+        deliveries: What keeps events and delivers them, or None.
+        events: The routes of those events.
     """
-    api, sockets = Api(cameras, recordings, browser_camera), _Sockets(cameras, browser_camera)
+    api, sockets = Api(cameras, recordings, browser_camera, deliveries), _Sockets(cameras, browser_camera)
     routes: list[BaseRoute] = [
         Route("/", _page),
         Mount("/static", StaticFiles(directory=STATIC)),
@@ -46,6 +57,12 @@ def create_app(cameras: Cameras, *, recordings: Recordings | None, browser_camer
         Route("/api/cameras/{name}/poses", api.poses, methods=["GET"]),
         Route("/api/cameras/{name}/events", api.events, methods=["GET"]),
         Route("/api/cameras/{name}/snapshot", api.keep_snapshot, methods=["POST"]),
+        Route("/api/events", events.events, methods=["GET"]),
+        Route("/api/events/stream", events.stream, methods=["GET"]),
+        Route("/api/events/{event}", events.event, methods=["GET"]),
+        Route("/api/events/{event}", events.mark, methods=["PATCH"]),
+        Route("/api/events/{event}/clip.mp4", events.clip, methods=["GET"]),
+        Route("/api/events/{event}/snapshot.jpg", events.snapshot, methods=["GET"]),
         Route("/api/recordings", api.recordings, methods=["GET"]),
         Route("/metrics", api.metrics, methods=["GET"]),
         Route("/healthz", api.health, methods=["GET"]),

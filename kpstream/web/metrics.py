@@ -1,7 +1,8 @@
-"""Figures for Prometheus, read from the feeds at each request."""
+"""Figures for Prometheus, read from the feeds and the event store at each request."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields
 from math import isnan, nan
@@ -12,6 +13,8 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from prometheus_client.registry import Collector
 
 from kpstream import __version__
+from kpstream.delivery import DeliveryFigures
+from kpstream.delivery.worker import QueueFigures
 from kpstream.entities import Counts
 from kpstream.web.feed import ages
 from kpstream.web.hub import Hub
@@ -48,14 +51,19 @@ class Metrics:
 
     Args:
         hubs: Gives the cameras of the moment.
+        figures: Gives those of the event store of the moment, where there is one.
     """
 
-    def __init__(self, hubs: Callable[[], Iterable[Hub]]) -> None:
+    def __init__(self, hubs: Callable[[], Iterable[Hub]], figures: Callable[[], DeliveryFigures | None]) -> None:
         self._registry = CollectorRegistry()
         self._registry.register(_Cameras(hubs))
+        self._registry.register(_Events(figures))
 
     def render(self, accept: str) -> tuple[bytes, str]:
-        """The text, and its content type, in the form that the ``Accept`` header asks for."""
+        """The text, and its content type, in the form that the ``Accept`` header asks for.
+
+        Blocks for as long as the event store takes.
+        """
         encode, content_type = choose_encoder(accept)
         return encode(self._registry), content_type
 
@@ -81,3 +89,35 @@ class _Cameras(Collector):
                 if not isnan(value := float(read(hub))):
                     gauge.add_metric([hub.feed.name], value)
             yield gauge
+
+
+_QUEUES: tuple[tuple[str, type[CounterMetricFamily | GaugeMetricFamily], str, Callable[[QueueFigures], float]], ...] = (
+    ("events_delivered", CounterMetricFamily, "Events, in each of their states, that arrived.", lambda q: q.delivered),
+    ("delivery_failures", CounterMetricFamily, "Attempts to deliver that failed.", lambda q: q.failed),
+    ("outbox_depth", GaugeMetricFamily, "What waits to be delivered.", lambda q: q.depth.count),
+)
+
+
+class _Events(Collector):
+    def __init__(self, figures: Callable[[], DeliveryFigures | None]) -> None:
+        self._figures = figures
+
+    def collect(self) -> Iterator[Metric]:
+        figures = self._figures()
+        if figures is None:
+            return
+        opened = CounterMetricFamily("kpstream_events", "Events that rules have opened.", labels=["camera", "rule"])
+        for (camera, rule), count in sorted(figures.opened.items()):
+            opened.add_metric([camera, rule], count)
+        yield opened
+        yield GaugeMetricFamily("kpstream_events_open", "Events that go on.", figures.open)
+        yield GaugeMetricFamily("kpstream_events_stored", "Events in the store.", figures.events)
+        yield CounterMetricFamily("kpstream_event_changes_lost", "Changes that the disk never took.", figures.lost)
+        oldest = "Seconds for which the oldest delivery waits."
+        waits = figures.oldest_undelivered(time.time())
+        yield GaugeMetricFamily("kpstream_oldest_undelivered_seconds", oldest, waits, unit="seconds")
+        for name, kind, text, read in _QUEUES:
+            metric = kind(f"kpstream_{name}", text, labels=["destination"])
+            for queue in figures.queues:
+                metric.add_metric([queue.destination], read(queue))
+            yield metric

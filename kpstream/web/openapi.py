@@ -7,6 +7,7 @@ from typing import Any, get_type_hints
 
 from kpstream import __version__
 from kpstream.entities import Stats
+from kpstream.web import openapi_events
 from kpstream.web.openapi_parts import COUNT, FLAG, NUMBER, TEXT, Schema, answer, list_of, object_of, operation, ref
 from kpstream.web.payloads import LIMITS
 
@@ -99,6 +100,7 @@ def _schemas() -> Schema:
     health = object_of({"state": TEXT, "text": TEXT})
     return {
         "Camera": _camera(),
+        **openapi_events.schemas(),
         "Stats": _stats(),
         "Settings": {
             **object_of(dict.fromkeys(LIMITS, NUMBER)),
@@ -125,7 +127,9 @@ def _schemas() -> Schema:
             {
                 "status": {"enum": ["ok", "degraded", "dead", "not ready"]},
                 "cameras": {"type": "object", "additionalProperties": health},
-            }
+                "events": object_of({"state": {"enum": ["ok", "degraded"]}, "troubles": list_of(TEXT)}),
+            },
+            optional=("events",),
         ),
         "Site": object_of({"version": TEXT, "recordings": FLAG, "browser_camera": FLAG, "browser_camera_in_use": FLAG}),
         "Error": object_of({"error": {"type": "string", "description": "What is wrong, for people."}}),
@@ -201,6 +205,7 @@ def _paths() -> Schema:
         "/api/site": {"get": operation("site", "What the page can offer", {"200": answer("Done.", ref("Site"))})},
         "/api/cameras": {"get": operation("cameras", "Every camera", {"200": answer("Done.", cameras)})},
         **_camera_paths(),
+        **openapi_events.paths(),
         "/api/recordings": {
             "get": operation("recordings", "Videos and snapshots", {"200": answer("Done.", recordings)})
         },
@@ -238,7 +243,7 @@ def document() -> Schema:
         "info": {
             "title": "kpstream",
             "version": __version__,
-            "summary": "Live pictures with keypoints: pictures, poses, figures, health.",
+            "summary": "Live pictures with keypoints: pictures, poses, events, figures, health.",
         },
         "paths": _paths(),
         "components": {

@@ -35,12 +35,12 @@ def answer(description: str, schema: Schema | None = None, kind: str = "applicat
 
 _ERRORS: dict[str, str] = {
     "400": "The body cannot be read.",
-    "404": "There is no such camera or file.",
+    "404": "There is no such camera, event or file.",
     "409": "It cannot be done on this camera.",
     "413": "The body is too long.",
     "416": "The file has no such range.",
     "422": "A value is out of bounds.",
-    "503": "Not now: no picture has come yet, or there are too many viewers.",
+    "503": "Not now: no picture has come yet, there are too many viewers, or the event store has trouble.",
 }
 
 

@@ -16,6 +16,7 @@ import segno
 import uvicorn
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from kpstream.delivery import Deliveries
 from kpstream.errors import UsageError
 from kpstream.redact import remember
 from kpstream.serving.listen import Options, listen
@@ -25,6 +26,7 @@ from kpstream.web.addresses import outward
 from kpstream.web.app import create_app
 from kpstream.web.browser_camera import MAX_BYTES, BrowserCamera
 from kpstream.web.cameras import Cameras
+from kpstream.web.event_api import EventApi
 from kpstream.web.feed import Feed
 from kpstream.web.names import Network
 from kpstream.web.recordings import Recordings
@@ -94,6 +96,7 @@ class Page:
         self._browser_camera = browser_camera
         self._encoder = ThreadPoolExecutor(_ENCODERS, "kpstream-web-jpeg")
         self._cameras = Cameras(self._encoder)
+        self._deliveries: Deliveries | None = None
         self._thread: UvicornThread | None = None
         for feed in feeds:
             self._cameras.add(feed)
@@ -109,6 +112,10 @@ class Page:
     def remove(self, feed: Feed) -> None:
         """Take a camera off the page; its feed goes on. Any thread."""
         self._cameras.remove(feed)
+
+    def show_events(self, deliveries: Deliveries) -> None:
+        """Show the events that are kept there; before `start`."""
+        self._deliveries = deliveries
 
     @property
     def url(self) -> str:
@@ -178,7 +185,14 @@ class Page:
             self.has_made_token = bool(self._token)
         if self._token:
             remember(self._token)
-        app = create_app(self._cameras, recordings=self._recordings, browser_camera=self._browser_camera)
+        events = EventApi(None if self._deliveries is None else self._deliveries.store)
+        app = create_app(
+            self._cameras,
+            recordings=self._recordings,
+            browser_camera=self._browser_camera,
+            deliveries=self._deliveries,
+            events=events,
+        )
         rules = AccessRules(
             token=self._token,
             port=self._address[1],
@@ -202,7 +216,7 @@ class Page:
         config.load()
         # Uvicorn would make one of files, and those of a self-signed certificate are gone.
         config.ssl = None if self._tls is None else self._tls.context
-        return _PageServer(config, self._cameras)
+        return _PageServer(config, self._cameras, events)
 
     def _url(self, host: str, port: int) -> str:
         scheme = "http" if self._certificate is None else "https"
@@ -216,12 +230,14 @@ class Page:
 class _PageServer(QuietServer):
     """Disconnects the viewers before it waits for them."""
 
-    def __init__(self, config: uvicorn.Config, cameras: Cameras) -> None:
+    def __init__(self, config: uvicorn.Config, cameras: Cameras, events: EventApi) -> None:
         super().__init__(config)
         self._cameras = cameras
+        self._events = events
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._cameras.let_go()
+        self._events.close()
         asyncio.get_running_loop().call_later(_GRACE / 2, self._hang_up)
         await super().shutdown(sockets)
 

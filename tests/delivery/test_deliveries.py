@@ -167,7 +167,10 @@ def test_an_older_store_gets_its_outbox(tmp_path: Path) -> None:
         store.put(ended(EVENT).to_json())
         store.arm("hall", "", False)
     connection = sqlite3.connect(tmp_path / "events.db")
-    connection.executescript("DROP TABLE delivery; DROP TABLE destination; PRAGMA user_version = 1")
+    connection.executescript(
+        "DROP INDEX event_changed; DROP INDEX event_unseen; DROP TABLE change; ALTER TABLE event DROP COLUMN changed;"
+        "DROP TABLE delivery; DROP TABLE destination; PRAGMA user_version = 1"
+    )
     connection.close()
 
     destination = FakeDestination()

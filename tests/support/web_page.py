@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 from websockets.sync.client import ClientConnection, connect
 
+from kpstream.delivery import Deliveries
 from kpstream.entities import Pose, Scene, Settings, Stats
 from kpstream.errors import SinkError
 from kpstream.testing import ManualClock
@@ -68,9 +69,11 @@ class Camera:
 
 
 @contextmanager
-def served(*cameras: Camera, **options: Any) -> Iterator[Page]:
-    """A running page with these cameras."""
+def served(*cameras: Camera, deliveries: Deliveries | None = None, **options: Any) -> Iterator[Page]:
+    """A running page with these cameras, and with the events that are kept there."""
     page = Page([camera.feed for camera in cameras], port=0, **options)
+    if deliveries is not None:
+        page.show_events(deliveries)
     page.start()
     try:
         yield page
