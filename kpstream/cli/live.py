@@ -94,7 +94,7 @@ def live(
     device = _device(source, web)
     page = _page(web, recording, spec, device)
     draw_on_one_core()
-    with watching(ruling) as watch, signals_handled() as signals, live_status() as status, served(page):
+    with watching(ruling) as watch, signals_handled() as signals, live_status() as status, served(page, watch.events):
         pens = PoseAnnotator(draw=drawing.parts, thickness=drawing.thickness)
         watched = watch(Path(source).stem if Path(source).is_file() else "live", model.keypoint_confidence, pens)
         assembly = CameraAssembly(spec, endpoint, opener=device.opener if device else None, watch=watched)

@@ -13,6 +13,7 @@ from kpstream.errors import UsageError
 from kpstream.options import TOKEN_VARIABLE, PageOptions, in_file, parse_listen
 
 if TYPE_CHECKING:
+    from kpstream.camera.events import CameraEvents
     from kpstream.web import BrowserCamera, Page
 
 
@@ -62,8 +63,12 @@ def own_token() -> str | None:
 
 
 @contextmanager
-def served(page: Page | None) -> Iterator[None]:
+def served(page: Page | None, events: CameraEvents | None) -> Iterator[None]:
     """Serve the page for as long as the block runs, and show the way there; nothing where there is none.
+
+    Args:
+        page: Not served yet.
+        events: What it also shows, where they are kept.
 
     Raises:
         UsageError: It cannot be served there.
@@ -71,6 +76,7 @@ def served(page: Page | None) -> Iterator[None]:
     if page is None:
         yield
         return
+    _show_events(page, events)
     try:
         page.start()
         _show_way(page)
@@ -80,19 +86,25 @@ def served(page: Page | None) -> Iterator[None]:
 
 
 @contextmanager
-def served_once_possible(page: Page | None) -> Iterator[None]:
+def served_once_possible(page: Page | None, events: CameraEvents) -> Iterator[None]:
     """Serve the page while the block runs, as soon as it can be served; what keeps it from that is told."""
     if page is None:
         yield
         return
     from kpstream.web import PageStarter
 
+    _show_events(page, events)
     starter = PageStarter(page, lambda: _show_way(page))
     try:
         starter.start()
         yield
     finally:
         starter.close()
+
+
+def _show_events(page: Page, events: CameraEvents | None) -> None:
+    if events is not None and events.deliveries is not None:
+        page.show_events(events.deliveries)
 
 
 def _show_way(page: Page) -> None:

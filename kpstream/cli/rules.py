@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,11 +15,28 @@ if TYPE_CHECKING:
     from kpstream.camera.events import CameraEvents
     from kpstream.camera.spec import Watch
     from kpstream.entities import Annotator
-    from kpstream.events import Listener
+    from kpstream.events import Listener, RuleSet
     from kpstream.site_file.delivery import DeliveryPlan
 
-Watching = Callable[[str, float, "Annotator"], "Watch | None"]
-"""Makes what watches the pictures of a camera or video of this name, above this keypoint confidence, drawn so."""
+
+@dataclass(frozen=True, slots=True)
+class Watching:
+    """Rules that a command was given, if any, and what becomes of what they say."""
+
+    rules: RuleSet | None = None
+    events: CameraEvents | None = None
+
+    def __call__(self, name: str, keypoint_confidence: float, annotator: Annotator) -> Watch | None:
+        """Make what watches the pictures of a camera or video from now on; None without rules.
+
+        Args:
+            name: Its name in the events.
+            keypoint_confidence: Keypoints below it are not known.
+            annotator: Annotator its snapshots.
+        """
+        if self.rules is None or self.events is None:
+            return None
+        return self.events.watch(self.rules, name, keypoint_confidence, annotator)
 
 
 @contextmanager
@@ -33,7 +51,7 @@ def watching(options: RulesOptions) -> Iterator[Watching]:
         for name in ("events", "event_store"):
             if getattr(options, name) is not None:
                 raise UsageError("are what rules say: add `rules` RULES.toml", option=name)
-        yield lambda _name, _confidence, _annotator: None
+        yield Watching()
         return
     from kpstream.site_file.rules import RulesFile
 
@@ -41,7 +59,7 @@ def watching(options: RulesOptions) -> Iterator[Watching]:
     with ExitStack() as stack:
         listeners = [] if options.events is None else [_lines(options.events, stack)]
         kept = stack.enter_context(events_kept(file.delivery, options.event_store, listeners))
-        yield lambda name, confidence, annotator: kept.watch(file.rules, name, confidence, annotator)
+        yield Watching(file.rules, kept)
 
 
 @contextmanager

@@ -45,7 +45,7 @@ def run(file: Annotated[Path, typer.Argument(metavar="SITE.toml", help="Describe
             on_end=lambda camera, stats: say(f"{camera.name}: {summary(stats)}"),
             watch=events.watch_camera,
         )
-        with signals_handled() as signals, hangups_call(site.reload), served_once_possible(page):
+        with signals_handled() as signals, hangups_call(site.reload), served_once_possible(page, events):
             signals.stop = site.stop
             site.run()
     if signal.SIGINT in signals.caught:
