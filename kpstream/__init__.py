@@ -97,7 +97,7 @@ if TYPE_CHECKING:
     from kpstream.tracking import Tracker as Tracker
     from kpstream.tracking import TrackerSettings as TrackerSettings
 
-_HOMES = {
+_MODULES = {
     "Adaptive": "kpstream.dispatch.sampling",
     "Annotator": "kpstream.entities",
     "Answer": "kpstream.entities",
@@ -158,11 +158,11 @@ _HOMES = {
     "open_source": "kpstream.sources",
     "run_job": "kpstream.recorded.job",
 }
-__all__ = [*_HOMES, "__version__"]  # noqa: PLE0604 - all of them are strings
+__all__ = [*_MODULES, "__version__"]  # noqa: PLE0604 - all of them are strings
 
 
 def __getattr__(name: str) -> Any:
     # Loaded when first used, so that `kpstream doctor` can still say what is wrong where OpenCV cannot be imported.
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module 'kpstream' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    return getattr(import_module(_MODULES[name]), name)

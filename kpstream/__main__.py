@@ -10,7 +10,7 @@ from kpstream.errors import opencv_missing
 
 def main() -> None:
     """Run the command line; a system without OpenCV's libraries gets one line that mends it."""
-    _be_polite()
+    _end_cleanly_on_signals()
     from kpstream.cli import run
 
     try:
@@ -22,7 +22,7 @@ def main() -> None:
     sys.exit(code)
 
 
-def _be_polite() -> None:
+def _end_cleanly_on_signals() -> None:
     """Until the command has its own handlers: SIGTERM and SIGHUP are a clean end, and a reload does not end a site."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     if not hasattr(signal, "SIGHUP"):

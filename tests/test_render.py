@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from kpstream.entities import Floats, Frame, Image, Pose, Scene, Stats
-from kpstream.render import PARTS, Layers, PoseAnnotator, StatusAnnotator, veiled
+from kpstream.render import PARTS, Layers, PoseAnnotator, StatusAnnotator, dimmed
 from kpstream.skeleton import COCO, COCO_NAMES, Skeleton
 
 GREY = 120
@@ -394,14 +394,14 @@ def test_layers_are_drawn_one_over_the_other() -> None:
 
 def test_a_silent_camera_s_picture_is_dimmed_and_says_why_without_its_password() -> None:
     canvas: Image = np.full((360, 640, 3), 200, np.uint8)
-    veil = veiled(canvas, "rtsp://user:hunter22@camera/1 is silent for 4 s")
+    veil = dimmed(canvas, "rtsp://user:hunter22@camera/1 is silent for 4 s")
     assert canvas.min() == 200
     assert np.median(veil) == 66
     assert (veil[..., 2].astype(int) - veil[..., 0] > 100).sum() > 50, "the words catch the eye"
-    assert (veil == veiled(canvas, "rtsp://***@camera/1 is silent for 4 s")).all()
+    assert (veil == dimmed(canvas, "rtsp://***@camera/1 is silent for 4 s")).all()
 
 
 @pytest.mark.parametrize("size", [(2, 2), (90, 160), (2160, 3840)])
 def test_the_veil_fits_any_picture(size: tuple[int, int]) -> None:
     canvas: Image = np.zeros((*size, 3), np.uint8)
-    assert veiled(canvas, "the camera is silent " * 30).shape == canvas.shape
+    assert dimmed(canvas, "the camera is silent " * 30).shape == canvas.shape

@@ -108,7 +108,7 @@ class CameraEvents:
             rules: Its own.
             camera: Its name in the events.
             keypoint_confidence: Keypoints below it are not known.
-            annotator: Annotator its snapshots.
+            annotator: Draws its snapshots.
         """
         recorder = None
         if self.deliveries is not None:

@@ -16,7 +16,7 @@ class AlertFilter:
     minute, and so does its end; trouble that takes many forms gives no more than a line in ten seconds.
 
     Args:
-        all_well: The line that says that trouble is over.
+        healthy_line: The line that says that trouble is over.
         starts_well: Whether to assume at first that all is well, so that no line says so.
     """
 
@@ -27,8 +27,8 @@ class AlertFilter:
     repeat_interval = 60.0
     """Seconds between two troubles, and before the same form of one gives another line."""
 
-    def __init__(self, all_well: str, *, starts_well: bool = False) -> None:
-        self._all_well = all_well
+    def __init__(self, healthy_line: str, *, starts_well: bool = False) -> None:
+        self._healthy_line = healthy_line
         self._in_trouble: bool | None = False if starts_well else None  # as the last line said
         self._kind: str | None = None
         self._since = inf
@@ -72,7 +72,7 @@ class AlertFilter:
         self._began_at = inf
         self._seen_at.clear()
         before, self._in_trouble = self._in_trouble, False
-        return None if before is False else self._all_well
+        return None if before is False else self._healthy_line
 
 
 class StatusLine(NamedTuple):

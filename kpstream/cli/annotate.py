@@ -132,29 +132,29 @@ def _annotate(work: RecordedJob, job: Job, span: Span) -> None:
 
     if is_read_once(job.path):
         say(f"{job.name}: a pipe is read once, so no journal is kept: an interrupted run begins anew")
-    prospect = work.open()
-    if prospect.changed:
-        say(f"{job.journal} is of another run (changed: {', '.join(prospect.changed)}): begins anew")
-    if prospect.short_of_memory:
+    expected = work.open()
+    if expected.changed:
+        say(f"{job.journal} is of another run (changed: {', '.join(expected.changed)}): begins anew")
+    if expected.short_of_memory:
         few = "so few samples would fill the memory with pictures"
-        say(f"{prospect.name}: {few}: it takes about {prospect.samples:.0f}")
-    if prospect.duration:  # with no frame to come, the error says it all
+        say(f"{expected.name}: {few}: it takes about {expected.samples:.0f}")
+    if expected.duration:  # with no frame to come, the error says it all
         cost = estimate(
-            prospect.duration, prospect.samples, prospect.answers, credits_per_request=work.endpoint.credits_per_request
+            expected.duration, expected.samples, expected.answers, credits_per_request=work.endpoint.credits_per_request
         )
-        say(f"{prospect.name} with {work.endpoint.name}: {cost}")
-    with work_progress(prospect.name, prospect.duration, prospect.samples) as bar, signals_handled() as signals:
+        say(f"{expected.name} with {work.endpoint.name}: {cost}")
+    with work_progress(expected.name, expected.duration, expected.samples) as bar, signals_handled() as signals:
         signals.stop = work.stop
         try:
             work.run(lambda scene: bar.show(scene.frame.pts - span.start, scene.stats), bar.idle)
         except BudgetSpent as error:
             raise BudgetSpent(f"{error}; the same command goes on from there") from None
         finally:
-            _say_what_was_done(job, work.stats)
+            _print_summary(job, work.stats)
     _check_not_interrupted(signals, hint="; the same command goes on" if job.journal else "")
 
 
-def _say_what_was_done(job: Job, stats: Stats) -> None:
+def _print_summary(job: Job, stats: Stats) -> None:
     """One line; no output is named that has no frame, for there is no such file."""
     if stats.rendered or stats.requests:
         # of recorded video every request without an answer is told, also where the frame was asked about again

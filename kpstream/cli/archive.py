@@ -84,7 +84,7 @@ def archive(
     if not found.inputs and place.shard.is_whole:
         raise UsageError("no video among the inputs: name files, or folders that hold some")
     if archiving.plan:
-        _tell_plan(order, place, found, archiving)
+        _print_plan(order, place, found, archiving)
         return
     _check_endpoint(model)
     place.make()
@@ -132,7 +132,7 @@ def _check_endpoint(model: ModelOptions) -> None:
     make_endpoint(model).close()
 
 
-def _tell_plan(order: ArchiveOrder, place: ArchivePlace, found: FoundInputs, archiving: ArchiveOptions) -> None:
+def _print_plan(order: ArchiveOrder, place: ArchivePlace, found: FoundInputs, archiving: ArchiveOptions) -> None:
     from kpstream.recorded.archive.place import check_settings, done_elsewhere, read_known, survey
 
     contents = read_known(place)

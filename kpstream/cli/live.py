@@ -195,12 +195,12 @@ class WindowViewer:
 
     def idle(self, stats: Stats) -> None:
         """Show what is wrong, and obey the keys."""
-        from kpstream.render import veiled
+        from kpstream.render import dimmed
 
         if stats.source_trouble != self._shown_trouble and self._window.canvas is not None:
             self._shown_trouble = stats.source_trouble
             if self._shown_trouble:
-                self._window.show_instead(veiled(self._window.canvas, self._shown_trouble))
+                self._window.show_instead(dimmed(self._window.canvas, self._shown_trouble))
         self._window.pump()
 
     def close(self) -> None:

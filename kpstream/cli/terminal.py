@@ -23,8 +23,8 @@ from kpstream.options import on_command_line
 from kpstream.redact import redact
 
 
-class _LastingFile:
-    """A file whose reader may go away, as a terminal that hangs up does: what is written then goes nowhere."""
+class _HangupSafeFile:
+    """A file whose reader may go away, as a terminal that hangs up does: what is written then is discarded."""
 
     def __init__(self, file: IO[str]) -> None:
         self._file = file
@@ -33,30 +33,30 @@ class _LastingFile:
         try:
             return self._file.write(text)
         except OSError:
-            self._write_nowhere()
+            self._discard_from_now_on()
             return len(text)
 
     def flush(self) -> None:
         try:
             self._file.flush()
         except OSError:
-            self._write_nowhere()
+            self._discard_from_now_on()
 
-    def _write_nowhere(self) -> None:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, self._file.fileno())
-        os.close(nowhere)
+    def _discard_from_now_on(self) -> None:
+        devnull = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(devnull, self._file.fileno())
+        os.close(devnull)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._file, name)
 
 
-class _LastingConsole(Console):
+class _HangupSafeConsole(Console):
     """A console on stderr that outlasts its terminal."""
 
     @property
     def file(self) -> IO[str]:
-        return cast(IO[str], _LastingFile(super().file))
+        return cast(IO[str], _HangupSafeFile(super().file))
 
     @file.setter
     def file(self, file: IO[str]) -> None:
@@ -64,14 +64,14 @@ class _LastingConsole(Console):
 
 
 stdout = Console(highlight=False, soft_wrap=True)
-stderr = _LastingConsole(stderr=True, highlight=False, soft_wrap=True)
+stderr = _HangupSafeConsole(stderr=True, highlight=False, soft_wrap=True)
 _REFRESH = 0.25  # seconds
 LINE_EVERY = 60.0
 _DOT = "  ·  "
 PRICE = "(Roboflow's price for execution time: 1 for 500 s, at least 0.1 s a request)"
 
 
-class _OneLine(logging.Handler):
+class _OneLineHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         level = "" if record.levelno < logging.WARNING else f"{record.levelname.lower()}: "
         say(level + record.getMessage())
@@ -80,7 +80,7 @@ class _OneLine(logging.Handler):
 def set_up_logging(*, debug: bool) -> None:
     """Show what the package logs as one line each; with ``debug`` everything that it logs."""
     logger = logging.getLogger("kpstream")
-    logger.handlers[:] = [_OneLine()]
+    logger.handlers[:] = [_OneLineHandler()]
     logger.setLevel(logging.DEBUG if debug else logging.INFO)
     logger.propagate = False
 

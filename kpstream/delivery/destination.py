@@ -10,7 +10,7 @@ from kpstream.delivery.outbox import Delivery, Document
 from kpstream.delivery.selection import Policy
 from kpstream.events import Listener, RuleSet
 
-MOMENTS = frozenset({"line_crossing", "repetitions"})
+INSTANT_KINDS = frozenset({"line_crossing", "repetitions"})
 """Kinds of events that are one line, begun and ended at once."""
 
 

@@ -48,7 +48,7 @@ class Mqtt:
             status=self._status,
             subscriptions=[f"{prefix}/+/armed/set", *filter(None, [self._discovery_status])],
             on_connect=self._publish_all,
-            on_message=self._take,
+            on_message=self._handle_message,
         )
 
     def wants(self, document: Document) -> bool:  # noqa: ARG002 - it wants all
@@ -138,7 +138,7 @@ class Mqtt:
         for topic, path in snapshots:  # without the lock, for the disk may be slow
             self._publish_file(topic, path)
 
-    def _take(self, topic: str, text: str) -> None:
+    def _handle_message(self, topic: str, text: str) -> None:
         if topic == self._discovery_status:
             if text == ONLINE:
                 self._publish_all()

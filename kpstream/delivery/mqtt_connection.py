@@ -161,14 +161,14 @@ class MqttConnection:
             client.tls_set(ca_certs=None if broker.ca is None else str(broker.ca), tls_version=ssl.PROTOCOL_TLS_CLIENT)
         client.will_set(self._status, OFFLINE, qos=1, retain=True)
         client.reconnect_delay_set(1, LONGEST_RECONNECT_DELAY)
-        client.on_connect = self._take_connection
-        client.on_connect_fail = self._take_connect_failure
-        client.on_disconnect = self._take_disconnection
-        client.on_message = self._take_message
+        client.on_connect = self._handle_connect
+        client.on_connect_fail = self._handle_connect_fail
+        client.on_disconnect = self._handle_disconnect
+        client.on_message = self._handle_message
         client.connect_async(broker.host, broker.port, keepalive=_KEEPALIVE)
         return client
 
-    def _take_connection(
+    def _handle_connect(
         self, client: Client, _data: object, _flags: ConnectFlags, reason: ReasonCode, _properties: Properties | None
     ) -> None:
         if reason.is_failure:
@@ -179,11 +179,11 @@ class MqttConnection:
         self._on_connect()
         self._connected.offer(None)
 
-    def _take_connect_failure(self, _client: Client, _data: object) -> None:
+    def _handle_connect_fail(self, _client: Client, _data: object) -> None:
         error = sys.exception()  # paho calls from the handler that caught it
         self._reason = f"it cannot be reached ({_cause(error)})"
 
-    def _take_disconnection(
+    def _handle_disconnect(
         self,
         _client: Client,
         _data: object,
@@ -194,7 +194,7 @@ class MqttConnection:
         if not self._reason.startswith("it refuses"):
             self._reason = f"the connection is lost ({str(reason).lower()})"
 
-    def _take_message(self, _client: Client, _data: object, message: MQTTMessage) -> None:
+    def _handle_message(self, _client: Client, _data: object, message: MQTTMessage) -> None:
         self._on_message(message.topic, message.payload.decode(errors="replace").strip())
 
     def __repr__(self) -> str:

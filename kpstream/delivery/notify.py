@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from kpstream.delivery.backoff import Backoff
-from kpstream.delivery.destination import MOMENTS, Unavailable
+from kpstream.delivery.destination import INSTANT_KINDS, Unavailable
 from kpstream.delivery.outbox import Delivery, Document
 from kpstream.delivery.selection import ForPeople, QuietHours
 from kpstream.entities import Severity
@@ -77,7 +77,7 @@ class Notify:
 
     def wants(self, document: Document) -> bool:
         """What opens, or is a moment, and is so severe."""
-        begins = document["state"] == "opened" or (document["state"] == "ended" and document["kind"] in MOMENTS)
+        begins = document["state"] == "opened" or (document["state"] == "ended" and document["kind"] in INSTANT_KINDS)
         return begins and self._severity in {None, document["severity"]}
 
     def send(self, deliveries: Sequence[Delivery]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from kpstream.delivery.destination import MOMENTS
+from kpstream.delivery.destination import INSTANT_KINDS
 from kpstream.delivery.home_assistant import OFF, ON, Topics, device
 from kpstream.entities import Event
 from kpstream.events import RuleSet
@@ -84,7 +84,7 @@ class RetainedState:
             return []
         messages = []
         open_events = camera.open_events.setdefault(event.rule, set())
-        if event.kind in MOMENTS:
+        if event.kind in INSTANT_KINDS:
             messages.append(Message(camera.topics.state(event.rule), ON))
         elif event.state == "ended":
             open_events.discard(event.id)

@@ -20,7 +20,7 @@ from types import MappingProxyType
 from typing import TypeVar
 
 from kpstream.delivery.database import EventDatabase
-from kpstream.delivery.destination import MOMENTS
+from kpstream.delivery.destination import INSTANT_KINDS
 from kpstream.delivery.media import media_paths
 from kpstream.delivery.outbox import Document
 from kpstream.delivery.schema import FILE_NAME, SCHEMA
@@ -79,7 +79,7 @@ class EventStore:
         self._when_stored: tuple[Callable[[], None], ...] = ()
         self._opened: Counter[tuple[str, str]] = Counter()
         self._writer = DatabaseWriter(
-            self.folder, on_written=self._tell_stored, on_tick=self._retain, disk_usage=disk_usage
+            self.folder, on_written=self._notify_stored, on_tick=self._retain, disk_usage=disk_usage
         )
         self._pictures = threading.BoundedSemaphore(_PICTURES)
         self._lock: sqlite3.Connection | None = None
@@ -149,7 +149,7 @@ class EventStore:
             scene: What to show of it.
         """
         now = self._wall_clock()
-        if document["state"] == "opened" or document["kind"] in MOMENTS:
+        if document["state"] == "opened" or document["kind"] in INSTANT_KINDS:
             self._opened[str(document["camera"]), str(document["rule"])] += 1
 
         def write(database: EventDatabase) -> None:
@@ -223,7 +223,7 @@ class EventStore:
             if wants(document):
                 database.outbox.add(name, document, self._wall_clock())
 
-    def _tell_stored(self) -> None:
+    def _notify_stored(self) -> None:
         for call in self._when_stored:
             call()
 

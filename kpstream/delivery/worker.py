@@ -86,7 +86,7 @@ class DeliveryWorker:
         self._store = store
         self._destination = destination
         self._wall_clock = wall_clock
-        self._news: Channel[None] = Channel(1)
+        self._wakeup: Channel[None] = Channel(1)
         self._deadline: Deadline | None = None
         self._delivered = self._failed = 0
         self._trouble = ""
@@ -99,12 +99,12 @@ class DeliveryWorker:
 
     def wake(self) -> None:
         """Something new may wait; never waits. Any thread."""
-        self._news.offer(None)
+        self._wakeup.offer(None)
 
     def close(self, deadline: Deadline) -> None:
         """Deliver what waits, as far as that goes within the deadline, unless the destination is in trouble."""
         self._deadline = deadline
-        self._news.close()
+        self._wakeup.close()
 
     def join(self, deadline: Deadline) -> None:
         """Wait for the end, until the deadline; what hangs is left, and delivered by the next run."""
@@ -117,11 +117,11 @@ class DeliveryWorker:
     def _run(self) -> None:
         with ExitStack() as stack:
             stack.callback(self._destination.close)
-            database = self._until_it_works(self._store.reader)
+            database = self._retry(self._store.reader)
             if database is None:
                 return
             stack.callback(database.close)
-            if self._until_it_works(self._open) is None:
+            if self._retry(self._open) is None:
                 return
             while self._step(database):
                 pass
@@ -130,7 +130,7 @@ class DeliveryWorker:
         self._destination.open()
         return True
 
-    def _until_it_works(self, attempt: Callable[[], T]) -> T | None:
+    def _retry(self, attempt: Callable[[], T]) -> T | None:
         """Try something again and again, with back-off; None where the end comes first."""
         while True:
             try:
@@ -150,7 +150,7 @@ class DeliveryWorker:
             waiting = database.outbox.waiting(destination.name, _AT_ONCE)
         except sqlite3.Error as error:
             _log.warning("%s: the outbox cannot be read: %s", destination.name, error)
-            return not self._news.wait_closed(_LONGEST_WAIT)
+            return not self._wakeup.wait_closed(_LONGEST_WAIT)
         selection = destination.policy.select(waiting, self._wall_clock())
         if selection.superseded and not self._take_out(selection.superseded):
             return False
@@ -201,7 +201,7 @@ class DeliveryWorker:
         if not self._trouble:
             _log.warning("%s: events wait to be delivered: %s", self._destination.name, text)
         self._trouble = f"events wait to be delivered: {text}"
-        return not self._news.wait_closed(seconds)
+        return not self._wakeup.wait_closed(seconds)
 
     def _give_up(self, reason: str) -> None:
         name, text = self._destination.name, redact(reason)
@@ -215,7 +215,7 @@ class DeliveryWorker:
 
     def _wait(self, seconds: float) -> bool:
         try:
-            self._news.get(min(seconds, _LONGEST_WAIT))
+            self._wakeup.get(min(seconds, _LONGEST_WAIT))
         except TimeoutError:
             pass
         except Closed:

@@ -22,7 +22,7 @@ class ZoneCounts:
     Args:
         rules: Say what happens.
         zones: Of the camera.
-        tell: Given a zone's name and how many are in it whenever that has changed; must not wait.
+        on_count: Given a zone's name and how many are in it whenever that has changed; must not wait.
         on_finish: Called when the rules are finished.
     """
 
@@ -30,12 +30,12 @@ class ZoneCounts:
         self,
         rules: SceneRules,
         zones: Mapping[str, Zone],
-        tell: Callable[[str, int], None],
+        on_count: Callable[[str, int], None],
         on_finish: Callable[[], None] = lambda: None,
     ) -> None:
         self._rules = rules
         self._zones = {name: np.asarray(zone.polygon, np.float32) for name, zone in zones.items()}
-        self._tell = tell
+        self._on_count = on_count
         self._on_finish = on_finish
         self._counted_pts = -inf
         self._counts: dict[str, int] = {}
@@ -65,4 +65,4 @@ class ZoneCounts:
             count = sum(cv2.pointPolygonTest(corners, (float(x), float(y)), False) >= 0 for x, y in feet)
             if self._counts.get(name) != count:
                 self._counts[name] = count
-                self._tell(name, count)
+                self._on_count(name, count)

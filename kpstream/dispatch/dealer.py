@@ -64,7 +64,7 @@ class Grants(Protocol):
     def ended(self, grant: Grant) -> None:
         """Note that one request of a grant is over, however it went."""
 
-    def give_back(self, grant: Grant, unused: int) -> None:
+    def release(self, grant: Grant, unused: int) -> None:
         """Give back requests of a grant that were not sent and never will be."""
 
 
@@ -136,7 +136,7 @@ class Quota:
         if number in self._dealt:
             self._close(number, 1)
 
-    def give_back(self, number: int, unused: int) -> None:
+    def release(self, number: int, unused: int) -> None:
         """Take requests off the books."""
         if number in self._dealt:
             self.spent -= unused
@@ -241,11 +241,11 @@ class Dealer:
             for quota in quotas:
                 quota.ended(grant.number)
 
-    def give_back(self, quotas: tuple[Quota, ...], grant: Grant, unused: int) -> None:
+    def release(self, quotas: tuple[Quota, ...], grant: Grant, unused: int) -> None:
         """Take requests of a grant off the books."""
         with self._lock:
             for quota in quotas:
-                quota.give_back(grant.number, unused)
+                quota.release(grant.number, unused)
 
     def leave(self, member: Member, quotas: tuple[Quota, ...]) -> None:
         """Forget a member."""
@@ -284,9 +284,9 @@ class Member:
         """Note that one request of a grant is over."""
         self._dealer.ended(self._quotas, grant)
 
-    def give_back(self, grant: Grant, unused: int) -> None:
+    def release(self, grant: Grant, unused: int) -> None:
         """Give back requests that were not sent."""
-        self._dealer.give_back(self._quotas, grant, unused)
+        self._dealer.release(self._quotas, grant, unused)
 
     def leave(self) -> None:
         """Be no member any more. Idempotent."""

@@ -60,10 +60,10 @@ class FairShare(Rule):
 
     def unsent(self, frame_index: int) -> None:
         """Give it back."""
-        self._grants.give_back(self._out.pop(frame_index), 1)
+        self._grants.release(self._out.pop(frame_index), 1)
 
     def close(self) -> None:
         """Give back what is left of the grant."""
         if self._held is not None:
-            self._grants.give_back(self._held, self._unused)
+            self._grants.release(self._held, self._unused)
         self._held, self._unused = None, 0

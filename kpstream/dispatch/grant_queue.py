@@ -97,7 +97,7 @@ class GrantQueue:
         """Note that one request of a grant is over."""
         self._close(number, 1)
 
-    def give_back(self, number: int, unused: int) -> None:
+    def release(self, number: int, unused: int) -> None:
         """Take requests of a grant off the books: they were not sent and never will be."""
         if number in self._open:
             unused = min(unused, self._open[number][1])
@@ -166,10 +166,10 @@ class LocalGrants:
         with self._lock:
             self._queue.ended(grant.number)
 
-    def give_back(self, grant: Grant, unused: int) -> None:
+    def release(self, grant: Grant, unused: int) -> None:
         """Give back requests that were not sent."""
         with self._lock:
-            self._queue.give_back(grant.number, unused)
+            self._queue.release(grant.number, unused)
 
     def answered(self, sent_at: float, now: float) -> None:
         """Tell that the service lets requests through."""

@@ -101,7 +101,7 @@ class SkeletonLookup:
         api_url: The management API.
         access: The key. Without one only an API that is not the hosted one is asked.
         transport: What the requests go through.
-        tell: Called with the skeletons once they are known, by the thread that found them.
+        on_found: Called with the skeletons once they are known, by the thread that found them.
         hosted: Whether ``api_url`` is the hosted API, which answers no request without a key.
         cache: Where found skeletons are kept.
         clock: Seconds that only grow.
@@ -113,7 +113,7 @@ class SkeletonLookup:
         api_url: str,
         access: Access,
         transport: Transport,
-        tell: Callable[[Mapping[str, Skeleton]], None],
+        on_found: Callable[[Mapping[str, Skeleton]], None],
         *,
         hosted: bool,
         cache: SkeletonCache,
@@ -124,7 +124,7 @@ class SkeletonLookup:
         self._host = urlsplit(api_url).netloc.rpartition("@")[2]
         self._access = access
         self._transport = transport
-        self._tell = tell
+        self._on_found = on_found
         self._hosted = hosted
         self._cache = cache
         self._clock = clock
@@ -165,7 +165,7 @@ class SkeletonLookup:
         self._done = True
         if skeletons:
             self._trouble = ""
-            self._tell(skeletons)
+            self._on_found(skeletons)
 
     def _asked(self) -> dict[str, Skeleton]:
         """Ask one route after the other; a route that is refused is not the last word, one that fails is for now."""
@@ -183,15 +183,15 @@ class SkeletonLookup:
 
     def _documents(self, ends_at: float) -> Iterator[Any]:
         project, _, version = self._model.partition("/")
-        if version.isdigit() and (workspace := _workspace(self._got("/", ends_at))):
-            yield self._got(f"/{quote(workspace, safe='')}/{project}/{version}", ends_at)
+        if version.isdigit() and (workspace := _workspace(self._get_json("/", ends_at))):
+            yield self._get_json(f"/{quote(workspace, safe='')}/{project}/{version}", ends_at)
         # What the inference server itself downloads: without colours, but it knows models of other workspaces too.
-        yield self._got(f"/ort/{self._model}", ends_at, nocache="true", device="kpstream", dynamic="true")
-        for url in _metadata_urls(self._got(_WEIGHTS, ends_at, modelId=self._model)):
+        yield self._get_json(f"/ort/{self._model}", ends_at, nocache="true", device="kpstream", dynamic="true")
+        for url in _metadata_urls(self._get_json(_WEIGHTS, ends_at, modelId=self._model)):
             if urlsplit(url).scheme in {"https", urlsplit(self._api_url).scheme}:
-                yield {"keypoints_metadata": self._got(url, ends_at)}
+                yield {"keypoints_metadata": self._get_json(url, ends_at)}
 
-    def _got(self, where: str, ends_at: float, **params: str) -> Any:
+    def _get_json(self, where: str, ends_at: float, **params: str) -> Any:
         """Get JSON from a route of the API, or, without the key, from a URL that it named; None where it is refused.
 
         Raises:

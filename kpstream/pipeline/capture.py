@@ -25,7 +25,7 @@ from kpstream.errors import SourceError, SourceReadError
 from kpstream.interfaces import Opener, Reopenable, Source
 from kpstream.pipeline.damage import DamageShield
 from kpstream.pipeline.freeze import FreezeDetector
-from kpstream.pipeline.memory import give_back
+from kpstream.pipeline.memory import trim_heaps
 from kpstream.pipeline.splice import Splice
 from kpstream.pipeline.wall_clock import WallClock
 
@@ -217,7 +217,7 @@ class Capture:
                 if turn.opener is None:
                     raise
                 self._lose(turn, str(error))
-                give_back()  # a lost camera leaves a decoder and its pictures behind, and now nobody waits
+                trim_heaps()  # a lost camera leaves a decoder and its pictures behind, and now nobody waits
             else:
                 return frame
             if self.frames.wait_closed(pause * random.uniform(0.8, 1.0)):

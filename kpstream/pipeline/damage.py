@@ -12,7 +12,7 @@ from kpstream.frame import BgrPicture, Picture
 DIMMED_AFTER = 2.0
 """Seconds without a whole picture after which the last one is shown dimmed."""
 _WINDOW = 10.0
-_WORTH_A_WORD = 3
+_REPORTED_FROM = 3
 """Damaged pictures in those seconds: one alone is not worth a word."""
 
 
@@ -51,7 +51,7 @@ class DamageShield:
 
     def _words(self) -> str:
         damaged = sum(count for _, count in self._recent)
-        if damaged < _WORTH_A_WORD:
+        if damaged < _REPORTED_FROM:
             return ""
         came = max(damaged, len(self._recent))
         return (

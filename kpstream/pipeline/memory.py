@@ -10,7 +10,7 @@ _HEAPS = 2
 
 
 def share_heaps() -> None:
-    """Let all threads take memory from few heaps. Does nothing where the C library is not glibc, like `give_back`.
+    """Let all threads take memory from few heaps. Does nothing where the C library is not glibc, like `trim_heaps`.
 
     By itself glibc gives each new thread a heap of its own, eight for every core. Pictures are made in one thread and
     let go in another, so all of these heaps get holes, and a process that did nothing wrong grows with every outage
@@ -20,7 +20,7 @@ def share_heaps() -> None:
         mallopt(_M_ARENA_MAX, _HEAPS)
 
 
-def give_back() -> None:
+def trim_heaps() -> None:
     """Give the pages that nothing uses any more back to the system, those between others too; takes about 1 ms."""
     if malloc_trim := _glibc("malloc_trim"):
         malloc_trim(0)

@@ -134,11 +134,11 @@ class WaitForAll:
             result = self._results.pop(frame.index, None)
             if result is not None:
                 yield result
-                yield from self._let_go(ahead)
+                yield from self._release(ahead)
         if self._finished:
-            yield from self._let_go(ahead)
+            yield from self._release(ahead)
 
-    def _let_go(self, ahead: deque[Frame]) -> Iterator[Frame]:
+    def _release(self, ahead: deque[Frame]) -> Iterator[Frame]:
         while ahead:
             self._frames.popleft()
             yield ahead.popleft()

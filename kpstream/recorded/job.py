@@ -55,7 +55,7 @@ class Asking:
 
 
 @dataclass(frozen=True, slots=True)
-class Prospect:
+class JobEstimate:
     """What a job will take, as far as it can be known before it begins."""
 
     name: str
@@ -127,7 +127,7 @@ class RecordedJob:
         """What was done so far."""
         return Stats() if self._pipeline is None else self._pipeline.stats
 
-    def open(self) -> Prospect:
+    def open(self) -> JobEstimate:
         """Open the video and what an earlier run has left; blocks.
 
         Raises:
@@ -146,7 +146,7 @@ class RecordedJob:
         duration = span.of(video.duration)
         samples = self._asking.sampling.expected(duration, video.frame_rate)
         least = ceil(duration * video.frame_rate / held_frames(video.frame_size)) if isfinite(samples) else nan
-        return Prospect(
+        return JobEstimate(
             name=video.name,
             duration=duration,
             samples=max(samples, least) if least > samples else samples,

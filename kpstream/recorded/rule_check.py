@@ -93,7 +93,7 @@ class _Checking:
 
     def take(self, line: RecordedPoses) -> None:
         self._note(line)
-        everybody = {pose.tracker_id: pose for pose in line.poses}
+        poses_by_id = {pose.tracker_id: pose for pose in line.poses}
         for observation in observations_of(
             pts=line.pts,
             frame_index=line.frame_index,
@@ -105,9 +105,9 @@ class _Checking:
         ):
             changes = self._engine.observe(observation)
             self._found.changes += changes
-            everybody |= {pose.tracker_id: pose for pose in observation.measured}
+            poses_by_id |= {pose.tracker_id: pose for pose in observation.measured}
             for event in changes:
-                self._mark_peak(event, observation.pts, everybody)
+                self._mark_peak(event, observation.pts, poses_by_id)
         self._plot(line.pts, self._engine.readings)
 
     def finish(self) -> RuleCheck:

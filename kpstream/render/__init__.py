@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from kpstream.render.annotators import PARTS, Layers, PoseAnnotator, StatusAnnotator, veiled
+from kpstream.render.annotators import PARTS, Layers, PoseAnnotator, StatusAnnotator, dimmed
 
-__all__ = ["PARTS", "Layers", "PoseAnnotator", "StatusAnnotator", "veiled"]
+__all__ = ["PARTS", "Layers", "PoseAnnotator", "StatusAnnotator", "dimmed"]

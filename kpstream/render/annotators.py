@@ -352,14 +352,14 @@ class StatusAnnotator:
                 x += _text_width(text, pen)
 
 
-def veiled(canvas: Image, words: str) -> Image:
+def dimmed(canvas: Image, words: str) -> Image:
     """A dimmed copy of a picture that is no longer live, with what is wrong written over its middle.
 
     Args:
         canvas: BGR, shape ``(height, width, 3)``.
         words: What is wrong; secrets in it are not shown.
     """
-    veil: Image = canvas // 3
+    dark: Image = canvas // 3
     height, width = canvas.shape[:2]
     pen = _pen(width, height, None)
     rows = _rows([(word, _ATTENTION) for word in _printable(redact(words)).split()], " ", width - 4 * pen.padding, pen)
@@ -368,9 +368,9 @@ def veiled(canvas: Image, words: str) -> Image:
     for number, row in enumerate(rows, start=1):
         x = (width - sum(_text_width(text, pen) for text, _ in row)) // 2
         for text, color in row:
-            cv2.putText(veil, text, (x, top + number * step), _FONT, pen.font_scale, color, 1, cv2.LINE_AA)
+            cv2.putText(dark, text, (x, top + number * step), _FONT, pen.font_scale, color, 1, cv2.LINE_AA)
             x += _text_width(text, pen)
-    return veil
+    return dark
 
 
 def _status(scene: Scene) -> list[tuple[str, Bgr]]:

@@ -73,8 +73,8 @@ class _Encoder:
     pts: dict[int, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        nowhere = av.open(io.BytesIO(), "w", format="mp4")
-        self.encoder = PictureEncoder(nowhere, self.form, Quality(CRF, PRESET, KEYFRAME_EVERY))
+        discarded = av.open(io.BytesIO(), "w", format="mp4")
+        self.encoder = PictureEncoder(discarded, self.form, Quality(CRF, PRESET, KEYFRAME_EVERY))
         self.timeline = Timeline(round(TICKS / self.form.rate))
 
     def encode(self, scene: Scene, canvas: Image) -> list[CodedPicture]:

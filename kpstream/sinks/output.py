@@ -191,9 +191,9 @@ class OutputFile:
         # Whatever else is printed, or flushed by the interpreter at its end, would end in a traceback of its own about
         # the reader who has gone. Source: Python's documentation of `signal`, "Note on SIGPIPE".
         with suppress(OSError, ValueError):
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, sys.stdout.fileno())
-            os.close(nowhere)
+            devnull = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(devnull, sys.stdout.fileno())
+            os.close(devnull)
 
     def __repr__(self) -> str:
         state = "closed" if self._closed else "open" if self.started else "not started"

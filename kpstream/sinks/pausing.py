@@ -71,7 +71,7 @@ class PausingJsonLines:
         except OSError as error:
             self._pause(sink_error(self._path, error))
         else:
-            self._go_on()
+            self._resume()
 
     def close(self) -> None:
         """Release the file. What is wrong with the disk is logged. Idempotent."""
@@ -103,7 +103,7 @@ class PausingJsonLines:
             _log.warning("the JSON lines pause: %s", error)
         self._trouble = f"the JSON lines are paused: {error}"
 
-    def _go_on(self) -> None:
+    def _resume(self) -> None:
         if self._trouble:
             self._trouble = ""
             _log.info("the JSON lines go on: %s", self._path)

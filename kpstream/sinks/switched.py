@@ -26,7 +26,7 @@ class SwitchedRecording:
         self._starts = 0
         self._wanted = False
         self._closed = False
-        self._begun = 0
+        self._sink_start = 0
         self._sink: SegmentedVideo | None = None
 
     @property
@@ -63,12 +63,12 @@ class SwitchedRecording:
             raise SinkError("the recording: nothing more can be written, it is closed")
         with self._lock:
             wanted = self._starts if self._wanted else 0
-        if self._sink is not None and self._begun != wanted:
+        if self._sink is not None and self._sink_start != wanted:
             self._end()
         if not wanted:
             return
         if self._sink is None:
-            self._sink, self._begun = self._make(), wanted
+            self._sink, self._sink_start = self._make(), wanted
         self._sink.write(scene, canvas)
 
     def close(self) -> None:

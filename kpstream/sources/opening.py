@@ -127,12 +127,12 @@ def understood(reference: str) -> str:
         return reference
     quoted = with_login_quoted(reference)
     if quoted != reference:
-        _tell_how_to_quote(redact(shown(quoted)))
+        _warn_about_quoting(redact(shown(quoted)))
     return quoted
 
 
 @cache
-def _tell_how_to_quote(address: str) -> None:
+def _warn_about_quoting(address: str) -> None:
     _log.warning("%s: its password holds one of @ # / ?, and is understood; safer is to write %s", address, _QUOTED)
 
 
@@ -151,12 +151,12 @@ def must_answer(reference: str, within: float) -> None:
         return
     greeting = f"OPTIONS rtsp://{host}:{port}/ RTSP/1.0\r\nCSeq: 1\r\n\r\n".encode()
     try:
-        said_something = answers(host, port, greeting, within)
+        has_answered = answers(host, port, greeting, within)
     except TimeoutError:
-        said_something = False
+        has_answered = False
     except OSError:
         return
-    if not said_something:
+    if not has_answered:
         raise SourceOpenError(f"cannot open {redact(shown(reference))}: {_no_answer(within)}")
 
 
@@ -198,7 +198,7 @@ def _pictures_of(container: InputContainer, name: str) -> VideoStream | None:
     default = next((stream for stream in found if stream.disposition & Disposition.default), found[0])
     if len(found) > 1:
         size = f"{default.codec_context.width}x{default.codec_context.height}"
-        _tell_of_tracks(name, len(found), f"number {found.index(default) + 1}, {size},")
+        _warn_about_tracks(name, len(found), f"number {found.index(default) + 1}, {size},")
     return default
 
 
@@ -209,7 +209,7 @@ def _holds_pictures(stream: VideoStream) -> bool:
 
 
 @cache
-def _tell_of_tracks(name: str, count: int, which: str) -> None:
+def _warn_about_tracks(name: str, count: int, which: str) -> None:
     _log.warning("%s has %d tracks of pictures: the default one, %s is used", name, count, which)
 
 

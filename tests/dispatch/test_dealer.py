@@ -100,7 +100,7 @@ def test_what_is_given_back_goes_to_the_others() -> None:
     first, second = dealer.join(), dealer.join()
     grant = dealt(first, 0.0)
     assert second.ask(1, 0.0) is None
-    first.give_back(grant, 1)
+    first.release(grant, 1)
     assert dealt(second, 0.0).requests == 1
     assert dealer.left == 0
 

@@ -26,7 +26,7 @@ class FarDealer:
     def ended(self, grant: Grant) -> None:
         self.heard.append(f"ended {grant.number}")
 
-    def give_back(self, grant: Grant, unused: int) -> None:
+    def release(self, grant: Grant, unused: int) -> None:
         self.heard.append(f"{unused} back of {grant.number}")
 
 

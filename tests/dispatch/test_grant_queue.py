@@ -66,7 +66,7 @@ class Simulation:
 
     def _use(self, chance: random.Random, grant: Grant, now: float) -> None:
         if chance.random() < self.returns:
-            self.queue.give_back(grant.number, grant.requests)
+            self.queue.release(grant.number, grant.requests)
             return
         if self.deaths_a_second and chance.random() < 0.001:
             self.lost += grant.requests  # dead before it sent: nobody knows, so they stay booked
@@ -149,7 +149,7 @@ def test_what_a_member_held_stays_booked_when_it_leaves_and_is_not_given_back_tw
     queue.ask("a", 4)
     ((_, grant),) = queue.deal(0.0)
     queue.leave("a")
-    queue.give_back(grant.number, 4)
+    queue.release(grant.number, 4)
     assert queue.spent == 4
 
 
@@ -159,7 +159,7 @@ def test_requests_that_are_given_back_can_be_dealt_again() -> None:
     assert grant is not None
     assert (grant.requests, grants.requests_left) == (4, 0)
     grants.ended(grant)
-    grants.give_back(grant, 3)
+    grants.release(grant, 3)
     assert (grants.requests_left, grants.requests_spent) == (3, 1)
     grants.failed(TOO_MUCH, 0.0, 0.1)
     grants.answered(0.0, 0.1)

@@ -74,9 +74,9 @@ class RequestDealer:
         now = time.monotonic()
         self._queue.failed(EndpointUnavailable("", status=status, retry_after=retry_after), now - age, now)
 
-    async def give_back(self, number: int, unused: int) -> None:
+    async def release(self, number: int, unused: int) -> None:
         """Take requests of a grant off the books."""
-        self._queue.give_back(number, unused)
+        self._queue.release(number, unused)
         self._deal()
 
     async def report(self, name: str, progress: Progress) -> bool:
@@ -123,7 +123,7 @@ class RequestDealer:
         if future is not None and not future.done():
             future.set_result((number, requests, self._queue.left, self._queue.spent))
         elif requests:
-            self._queue.give_back(number, requests)
+            self._queue.release(number, requests)
 
 
 class RemoteGrants:
@@ -170,9 +170,9 @@ class RemoteGrants:
         """Note that one request of a grant is over."""
         self._ended.append(grant.number)
 
-    def give_back(self, grant: Grant, unused: int) -> None:
+    def release(self, grant: Grant, unused: int) -> None:
         """Give back requests that were not sent."""
-        self._dealer.give_back.remote(grant.number, unused)
+        self._dealer.release.remote(grant.number, unused)
 
     def answered(self, sent_at: float, now: float) -> None:  # noqa: ARG002 - the Protocol's words
         """Tell that the service lets requests through, with the next question."""
