@@ -132,9 +132,9 @@ FLOORS: dict[str, str] = {
         "< association forward interpolation < tracker"
     ),
     "web": (
-        "addresses health jpeg names openapi_parts payloads square tls < access browser_camera event_payloads feed "
-        "recordings < documents openapi_events < answers event_stream hub openapi < cameras event_api metrics streams "
-        "< api device < app < serving < starter"
+        "addresses health jpeg names openapi_parts payloads square tls < access browser_camera event_payloads figures "
+        "recordings < camera_feed openapi_events < documents < answers event_stream hub openapi < cameras event_api "
+        "feed metrics streams < api device < app < serving < starter"
     ),
     "wire": "drawing exact mend numbers read skeletons write < lines",
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -15,15 +17,17 @@ from kpstream.redact import redact
 from kpstream.web import health, streams
 from kpstream.web.answers import json_response
 from kpstream.web.browser_camera import BrowserCamera
+from kpstream.web.camera_feed import Controls, Encoded, Form
 from kpstream.web.cameras import Cameras
-from kpstream.web.documents import camera_document, scene_document
-from kpstream.web.feed import Controls
+from kpstream.web.documents import camera_document
 from kpstream.web.hub import Hub
-from kpstream.web.jpeg import for_keeping
 from kpstream.web.metrics import Metrics
 from kpstream.web.openapi import document as openapi_document
 from kpstream.web.payloads import ApiError, parse_recording, parse_settings, read_body
 from kpstream.web.recordings import TYPES, Recordings
+
+_COMES_WITHIN = 3.0
+"""Seconds for a picture that a camera is asked for."""
 
 
 def refused(_: Request, error: Exception) -> Response:
@@ -78,10 +82,8 @@ class Api:
 
     async def poses(self, request: Request) -> Response:
         """The newest poses, as a JSON line has them."""
-        shown = self._hub(request).feed.shown
-        if shown is None:
-            raise ApiError(503, "no picture has come yet")
-        return json_response(scene_document(shown.scene))
+        lines = await _newest(self._hub(request), "lines")
+        return Response(lines.data[-1], media_type="application/json")
 
     async def change(self, request: Request) -> Response:
         """Change settings, or start and end the recording."""
@@ -100,12 +102,10 @@ class Api:
         """Save the drawn picture among the recordings."""
         hub = self._hub(request)
         await read_body(request)
-        shown = hub.feed.shown
         if self._recordings is None:
             raise ApiError(409, "there is no folder for snapshots: name one, when you start kpstream")
-        if shown is None:
-            raise ApiError(503, "no picture has come yet")
-        name = await run_in_threadpool(self._recordings.keep_snapshot, hub.feed.name, shown.as_seen)
+        snapshot = await _newest(hub, "snapshot")
+        name = await run_in_threadpool(self._recordings.keep_snapshot, hub.feed.name, snapshot.data[0])
         return JSONResponse({"name": name, "url": f"/recordings/{name}"}, 201)
 
     async def events(self, request: Request) -> Response:
@@ -118,10 +118,8 @@ class Api:
 
     async def snapshot(self, request: Request) -> Response:
         """The newest drawn picture."""
-        shown = self._hub(request).feed.shown
-        if shown is None:
-            raise ApiError(503, "no picture has come yet")
-        return Response(await run_in_threadpool(for_keeping, shown.as_seen), media_type="image/jpeg")
+        snapshot = await _newest(self._hub(request), "snapshot")
+        return Response(snapshot.data[0], media_type="image/jpeg")
 
     async def recordings(self, _: Request) -> Response:
         """The list of videos and snapshots."""
@@ -184,6 +182,22 @@ class Api:
         if self._cameras.full:
             raise ApiError(503, "too many viewers")
         return hub
+
+
+async def _newest(hub: Hub, form: Form) -> Encoded:
+    """The newest picture, or the newest line.
+
+    Raises:
+        ApiError: There is none.
+    """
+    shown = hub.feed.shown
+    if shown is None:
+        raise ApiError(503, "no picture has come yet")
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_COMES_WITHIN):
+            if (newest := await hub.newest(form, shown.number - 1)) is not None:
+                return newest
+    raise ApiError(503, "no picture comes right now")
 
 
 def _controls(hub: Hub) -> Controls:

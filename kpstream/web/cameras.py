@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import Executor
 
 from kpstream.errors import UsageError
-from kpstream.web.feed import Feed
+from kpstream.web.camera_feed import CameraFeed
 from kpstream.web.hub import Hub
 
 MAX_VIEWERS = 64
@@ -26,7 +26,7 @@ class Cameras:
         self._lock = threading.Lock()
         self._hubs: dict[str, Hub] = {}
 
-    def add(self, feed: Feed) -> None:
+    def add(self, feed: CameraFeed) -> None:
         """Show one more camera.
 
         Raises:
@@ -37,7 +37,7 @@ class Cameras:
                 raise UsageError(f"two cameras would be called {feed.name} on the page: give them other names")
             self._hubs = {**self._hubs, feed.name: Hub(feed, self._encoder)}
 
-    def remove(self, feed: Feed) -> None:
+    def remove(self, feed: CameraFeed) -> None:
         """Take a camera off the page and disconnect its viewers. Nothing happens where it is not there."""
         with self._lock:
             hub = self._hubs.get(feed.name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
@@ -14,7 +14,8 @@ from kpstream.options import in_file
 from kpstream.redact import redact
 from kpstream.sinks.jsonl import scene_object
 from kpstream.skeleton import Skeleton
-from kpstream.web.feed import Feed, Reading, ages
+from kpstream.web.camera_feed import CameraFeed
+from kpstream.web.figures import Reading
 from kpstream.wire.exact import write_skeleton
 from kpstream.wire.numbers import decimals
 
@@ -39,10 +40,9 @@ def stats_document(stats: Stats) -> dict[str, Any]:
     }
 
 
-def camera_document(feed: Feed, viewers: int) -> dict[str, Any]:
+def camera_document(feed: CameraFeed, viewers: int) -> dict[str, Any]:
     """Everything that is known of one camera but its picture."""
     shown, stats, health, controls = feed.shown, feed.stats, feed.health, feed.controls
-    picture_age, answer_age = ages(shown)
     return {
         "name": feed.name,
         "title": feed.title,
@@ -51,12 +51,12 @@ def camera_document(feed: Feed, viewers: int) -> dict[str, Any]:
         "source_trouble": in_file(redact(stats.source_trouble)),
         "picture_trouble": in_file(redact(stats.picture_trouble)),
         "endpoint_trouble": in_file(redact(stats.endpoint_trouble)),
-        "size": None if shown is None else list(shown.scene.frame.size),
-        "frame_index": None if shown is None else shown.scene.frame.index,
-        "poses_in_view": 0 if shown is None else len(shown.scene.poses),
-        "stale": False if shown is None else shown.scene.stale,
-        "picture_age": decimals(picture_age),
-        "answer_age": decimals(answer_age),
+        "size": None if shown is None else list(shown.size),
+        "frame_index": None if shown is None else shown.frame_index,
+        "poses_in_view": 0 if shown is None else shown.poses_in_view,
+        "stale": False if shown is None else shown.stale,
+        "picture_age": None if shown is None else decimals(shown.picture_age),
+        "answer_age": None if shown is None else decimals(shown.answer_age),
         "stats": stats_document(stats),
         "settings": None if controls is None else _settings_document(controls.settings),
         "recording": None if controls is None else controls.recording,
@@ -79,29 +79,41 @@ def reading_document(reading: Reading) -> list[float | int | None]:
 
 
 class Classes:
-    """Numbers for the skeletons of object classes, so that each is sent to a browser once."""
+    """Numbers for the skeletons of object classes, so that each is sent to a browser once.
+
+    Args:
+        numbers_from: The numbers are above this.
+    """
 
     _MOST = 256
 
-    def __init__(self) -> None:
+    def __init__(self, numbers_from: int = 0) -> None:
         self._numbers: dict[tuple[str, int], tuple[int, Skeleton]] = {}
-        self._next = 0
+        self._messages: dict[int, str] = {}
+        self._next = numbers_from
 
-    def number(self, pose: Pose) -> int:
-        """The number of a pose's class; the same as long as its name and its skeleton are."""
+    def numbers(self, poses: Sequence[Pose]) -> dict[int, int]:
+        """The number of each pose's class, by the place of the pose; the same as long as name and skeleton are."""
+        return {place: self._number(pose) for place, pose in enumerate(poses)}
+
+    def message(self, number: int) -> str:
+        """What a viewer needs before it can draw poses of the class with this number."""
+        return self._messages[number]
+
+    def _number(self, pose: Pose) -> int:
         key = (pose.class_name, id(pose.skeleton))
         found = self._numbers.get(key)
         if found is None or found[1] is not pose.skeleton:
             if len(self._numbers) >= self._MOST:
-                self._numbers.pop(next(iter(self._numbers)))
+                self._messages.pop(self._numbers.pop(next(iter(self._numbers)))[0], None)
             self._next += 1
+            self._messages[self._next] = compact(_class_document(self._next, pose)).decode()
             # The skeleton is kept with its number: as long as it lives, no other one gets its id.
             found = self._numbers[key] = (self._next, pose.skeleton)
         return found[0]
 
 
-def class_document(number: int, pose: Pose) -> dict[str, Any]:
-    """What a browser needs to draw the poses of one class."""
+def _class_document(number: int, pose: Pose) -> dict[str, Any]:
     return {
         "type": "class",
         "number": number,

@@ -16,7 +16,6 @@ from kpstream import __version__
 from kpstream.delivery import DeliveryFigures
 from kpstream.delivery.worker import QueueFigures
 from kpstream.entities import Counts
-from kpstream.web.feed import ages
 from kpstream.web.hub import Hub
 
 
@@ -25,7 +24,15 @@ def _or_nan(value: int | None) -> float:
 
 
 def _poses(hub: Hub) -> float:
-    return nan if hub.feed.shown is None else len(hub.feed.shown.scene.poses)
+    return nan if hub.feed.shown is None else hub.feed.shown.poses_in_view
+
+
+def _picture_age(hub: Hub) -> float:
+    return nan if hub.feed.shown is None else hub.feed.shown.picture_age
+
+
+def _answer_age(hub: Hub) -> float:
+    return nan if hub.feed.shown is None else hub.feed.shown.answer_age
 
 
 def _recording(hub: Hub) -> float:
@@ -38,8 +45,8 @@ _GAUGES: tuple[tuple[str, str, str, Callable[[Hub], float]], ...] = (
     ("requests_in_flight", "", "Requests that wait for their answer.", lambda hub: hub.feed.stats.in_flight),
     ("requests_left", "", "What is left of the budget of requests.", lambda hub: _or_nan(hub.feed.stats.requests_left)),
     ("request_latency_seconds", "seconds", "Median time to an answer.", lambda hub: hub.feed.stats.latency),
-    ("picture_age_seconds", "seconds", "Age of the newest picture when shown.", lambda hub: ages(hub.feed.shown)[0]),
-    ("answer_age_seconds", "seconds", "Age of the newest answer at its picture.", lambda hub: ages(hub.feed.shown)[1]),
+    ("picture_age_seconds", "seconds", "Age of the newest picture when shown.", _picture_age),
+    ("answer_age_seconds", "seconds", "Age of the newest answer at its picture.", _answer_age),
     ("poses_in_view", "", "Poses in the newest picture.", _poses),
     ("recording", "", "1 while it is being recorded.", _recording),
     ("viewers", "", "Pages and programs that look at the camera.", lambda hub: hub.viewers),

@@ -10,9 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from kpstream.entities import Image
 from kpstream.errors import SinkError
-from kpstream.web.jpeg import for_keeping
 
 TYPES = {
     ".mp4": "video/mp4", ".mkv": "video/x-matroska", ".webm": "video/webm", ".jpg": "image/jpeg", ".jpeg": "image/jpeg",
@@ -70,14 +68,13 @@ class Recordings:
             return None
         return path if inside and path.suffix.lower() in TYPES else None
 
-    def keep_snapshot(self, camera: str, canvas: Image) -> str:
-        """Save a picture, BGR, under a name of its camera and the time; returns the name.
+    def keep_snapshot(self, camera: str, data: bytes) -> str:
+        """Save a JPEG under a name of its camera and the time; returns the name.
 
         Raises:
             SinkError: It could not be written.
         """
         stamp = time.strftime("%Y%m%d-%H%M%S")
-        data = for_keeping(canvas)
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             stem = f"{self._name_prefix}_{camera}" if self._name_prefix else camera

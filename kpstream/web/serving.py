@@ -25,9 +25,9 @@ from kpstream.web.access import AccessRules, AuthMiddleware
 from kpstream.web.addresses import outward
 from kpstream.web.app import create_app
 from kpstream.web.browser_camera import MAX_BYTES, BrowserCamera
+from kpstream.web.camera_feed import CameraFeed
 from kpstream.web.cameras import Cameras
 from kpstream.web.event_api import EventApi
-from kpstream.web.feed import Feed
 from kpstream.web.names import Network
 from kpstream.web.recordings import Recordings
 from kpstream.web.tls import Certificate, RenewableTls
@@ -69,7 +69,7 @@ class Page:
 
     def __init__(
         self,
-        feeds: Iterable[Feed] = (),
+        feeds: Iterable[CameraFeed] = (),
         host: str = "127.0.0.1",
         port: int = 8080,
         *,
@@ -101,7 +101,7 @@ class Page:
         for feed in feeds:
             self._cameras.add(feed)
 
-    def add(self, feed: Feed) -> None:
+    def add(self, feed: CameraFeed) -> None:
         """Show one more camera. Any thread.
 
         Raises:
@@ -109,7 +109,7 @@ class Page:
         """
         self._cameras.add(feed)
 
-    def remove(self, feed: Feed) -> None:
+    def remove(self, feed: CameraFeed) -> None:
         """Take a camera off the page; its feed goes on. Any thread."""
         self._cameras.remove(feed)
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
 from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from kpstream.web.documents import camera_document, compact, reading_document
-from kpstream.web.hub import Hub, class_messages
+from kpstream.web.hub import Hub
 
 WANT = "more"
 """What a viewer says for each picture that it is ready for."""
@@ -98,11 +98,8 @@ async def mjpeg(hub: Hub) -> AsyncIterator[bytes]:
     seen = 0
     with looking(hub):
         yield _BOUNDARY
-        while await hub.newer(seen):
-            shown = hub.feed.shown
-            assert shown is not None
-            seen = shown.number
-            jpeg = await hub.canvas(shown)
+        while (drawn := await hub.newest("drawn", seen)) is not None:
+            seen, (jpeg,) = drawn.number, drawn.data
             # The boundary goes with the picture that it ends: browsers show a picture when they see it.
             yield b"Content-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n%s\r\n%s" % (len(jpeg), jpeg, _BOUNDARY)
 
@@ -111,14 +108,15 @@ async def _send_pictures(websocket: WebSocket, hub: Hub, wanted: _Wanted) -> Non
     seen, known = 0, set[int]()
     while True:
         await wanted.take()
-        if not await hub.newer(seen):
+        picture = await hub.newest("picture", seen)
+        if picture is None:
             break
-        shown = hub.feed.shown
-        assert shown is not None
-        seen = shown.number
-        for text in class_messages(hub.classes(shown), known):
-            await websocket.send_text(text)
-        await websocket.send_bytes(await hub.message(shown))
+        seen = picture.number
+        for number, text in picture.classes:
+            if number not in known:
+                known.add(number)
+                await websocket.send_text(text)
+        await websocket.send_bytes(picture.data[0])
     while not hub.closed:  # it ended, and its state can still be seen
         await asyncio.sleep(STATUS_EVERY)
 
@@ -138,20 +136,20 @@ async def _send_status(websocket: WebSocket, hub: Hub) -> None:
         await asyncio.sleep(STATUS_EVERY)
 
 
-async def _lines(hub: Hub, *, beat: bool = False) -> AsyncIterator[list[bytes]]:
+async def _lines(hub: Hub, *, beat: bool = False) -> AsyncIterator[Sequence[bytes]]:
     """New JSON lines as they come, beginning with the newest; with ``beat`` also an empty list now and then."""
     seen = hub.feed.shown.number - 1 if hub.feed.shown is not None else 0
     while True:
         try:
             async with asyncio.timeout(_KEEP_ALIVE if beat else None):
-                if not await hub.newer(seen):
-                    return
+                lines = await hub.newest("lines", seen)
         except TimeoutError:
             yield []
             continue
-        new = hub.lines_after(seen)
-        seen = new[-1][0] if new else seen
-        yield [line for _, line in new]
+        if lines is None:
+            return
+        seen = lines.number
+        yield lines.data
 
 
 async def _while_connected(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import weakref
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -10,7 +13,8 @@ from kpstream.entities import Stats
 from kpstream.interfaces import Sink
 from kpstream.testing import ManualClock
 from kpstream.web import Feed
-from tests.support.sink_contract import SinkContract, picture, scene
+from kpstream.web.camera_feed import Encodable
+from tests.support.sink_contract import SinkContract, person, picture, scene
 
 
 class TestFeed(SinkContract):
@@ -37,28 +41,58 @@ def test_the_name_stands_in_addresses_and_holds_no_password(title: str, name: st
     assert "secret" not in feed.title
 
 
-def test_the_pictures_of_old_scenes_are_not_kept() -> None:
+def lines_of(feed: Feed, after: int) -> list[dict[str, Any]]:
+    """The JSON lines that a feed has beyond a number; there are some."""
+    asked: list[Encodable | None] = []
+    feed.request("lines", after, asked.append)
+    (picture,) = asked
+    assert picture is not None
+    return [json.loads(line) for line in picture.encode().data]
+
+
+def test_the_lines_of_the_newest_scenes_are_kept_without_their_pictures() -> None:
     feed = Feed("camera")
+    kept = []
     for index in range(200):
-        feed.write(scene(index), picture(index))
-    kept = feed.scenes_after(0)
-    assert [number for number, _ in kept] == list(range(137, 201))
-    assert all(old.frame.image.size == 0 for _, old in kept)
+        image = picture(index)
+        kept.append(weakref.ref(image))
+        feed.write(scene(index, image=image), image)
+        del image
+    assert [line["frame_index"] for line in lines_of(feed, 0)] == list(range(136, 200))
+    assert [line["frame_size"] for line in lines_of(feed, 198)] == [[64, 48]] * 2
+    assert sum(ref() is not None for ref in kept) == 1
 
 
 def test_whoever_waits_is_called_once_with_the_next_picture_or_the_end() -> None:
-    feed, calls = Feed("camera"), list[str]()
-    feed.when_newer(0, lambda: calls.append("first"))
+    feed, calls = Feed("camera"), list[int | None]()
+
+    def reply(picture: Encodable | None) -> None:
+        calls.append(None if picture is None else picture.number)
+
+    feed.request("picture", 0, reply)
     assert calls == []
     feed.write(scene(0), picture(0))
     feed.write(scene(1), picture(1))
-    assert calls == ["first"]
-    feed.when_newer(1, lambda: calls.append("at once"))
-    assert calls == ["first", "at once"]
-    feed.when_newer(2, lambda: calls.append("end"))
+    assert calls == [1]
+    feed.request("drawn", 1, reply)
+    assert calls == [1, 2]
+    feed.request("snapshot", 2, reply)
     feed.close()
-    feed.when_newer(2, lambda: calls.append("over"))
-    assert calls == ["first", "at once", "end", "over"]
+    feed.request("lines", 2, reply)
+    assert calls == [1, 2, None, None]
+    feed.request("snapshot", 0, reply)
+    assert calls[4:] == [2], "the last picture stays"
+
+
+def test_a_feed_that_follows_another_numbers_its_pictures_and_classes_beyond_it() -> None:
+    feed, asked = Feed("camera", numbers_from=500), list[Encodable | None]()
+    feed.request("picture", 500, asked.append)
+    feed.write(scene(0, person()), picture(0))
+    (found,) = asked
+    assert found is not None
+    encoded = found.encode()
+    assert encoded.number == 501
+    assert [number for number, _ in encoded.classes] == [501]
 
 
 def test_state_follows_the_pipeline() -> None:
