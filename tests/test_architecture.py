@@ -79,8 +79,8 @@ PLAN: dict[str, set[str]] = {
 FLOORS: dict[str, str] = {
     "camera": "sink_group spec status_log < endpoint_pool events settings < outputs < assembly < session < site",
     "cli": (
-        "checks cores options signals terminal < app archive_terminal page rules < annotate archive archive_status "
-        "doctor events image live serve site"
+        "archive_order checks cores options signals terminal < app archive_terminal page rules < annotate archive "
+        "archive_status doctor events image live serve site"
     ),
     "delivery": (
         "arming backoff home_assistant media outbox schema snapshot zone_counts < cloud_events database "

@@ -16,7 +16,15 @@ from kpstream.cli.rules import watching
 from kpstream.cli.signals import Signals, signals_handled
 from kpstream.cli.terminal import estimate, say, summary, work_progress
 from kpstream.errors import BudgetSpent, UsageError
-from kpstream.options import DrawOptions, ModelOptions, OutputOptions, PartOptions, RequestOptions, RulesOptions
+from kpstream.options import (
+    DrawOptions,
+    ModelOptions,
+    OutputOptions,
+    PartOptions,
+    RequestOptions,
+    RulesOptions,
+    VideoOptions,
+)
 
 if TYPE_CHECKING:
     from kpstream.entities import Annotator, Stats
@@ -28,6 +36,7 @@ if TYPE_CHECKING:
 @takes(
     part=PartOptions,
     outputs=OutputOptions,
+    video=VideoOptions,
     model=ModelOptions,
     requests=RequestOptions,
     drawing=DrawOptions,
@@ -44,6 +53,7 @@ def annotate(
     *,
     part: PartOptions,
     outputs: OutputOptions,
+    video: VideoOptions,
     model: ModelOptions,
     requests: RequestOptions,
     drawing: DrawOptions,
@@ -56,9 +66,7 @@ def annotate(
     from kpstream.cli.cores import draw_on_one_core
     from kpstream.dispatch.sampling import EveryNth, make_sampling
     from kpstream.endpoints.opening import answer_identity, make_endpoint
-    from kpstream.recorded.inputs import parse_input
     from kpstream.recorded.job import Asking, RecordedJob, Span
-    from kpstream.recorded.plan import Encoding, Outputs, plan_jobs
     from kpstream.render import PoseAnnotator
 
     _check_together(inputs, part, outputs, requests, ruling)
@@ -66,17 +74,7 @@ def annotate(
     annotator = PoseAnnotator(draw=drawing.parts, thickness=drawing.thickness)
     if poses is None:
         make_endpoint(model).close()  # what would refuse it is told before anything is opened or made
-    jobs = plan_jobs(
-        [parse_input(text) for text in inputs],
-        Outputs(
-            outputs.output, outputs.jsonl, outputs.coco, outputs.csv, outputs.frames, coco_frames=outputs.coco_frames
-        ),
-        Encoding(outputs.crf, outputs.preset, audio=outputs.audio),
-        overwrite=outputs.overwrite,
-        reads=[path for path in (poses, ruling.rules) if path is not None],
-        deinterlace=not part.no_deinterlace,
-        frame_rate=part.frame_rate,
-    )
+    jobs = _plan(inputs, part, outputs, video, [path for path in (poses, ruling.rules) if path is not None])
     draw_on_one_core()
     if poses is not None:
         _redraw(jobs[0], span, annotator, poses, model.skeleton)
@@ -103,6 +101,25 @@ def annotate(
             done.append(work)
     for work in done:  # not before: the same command is to go on where the last of them was interrupted
         work.discard_journal()
+
+
+def _plan(
+    inputs: list[str], part: PartOptions, outputs: OutputOptions, video: VideoOptions, reads: list[Path]
+) -> list[Job]:
+    from kpstream.recorded.inputs import parse_input
+    from kpstream.recorded.plan import Encoding, Outputs, plan_jobs
+
+    return plan_jobs(
+        [parse_input(text) for text in inputs],
+        Outputs(
+            outputs.output, outputs.jsonl, outputs.coco, outputs.csv, outputs.frames, coco_frames=outputs.coco_frames
+        ),
+        Encoding(video.crf, video.preset, audio=video.audio),
+        overwrite=outputs.overwrite,
+        reads=reads,
+        deinterlace=not video.no_deinterlace,
+        frame_rate=part.frame_rate,
+    )
 
 
 def _check_together(

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from dataclasses import replace
-from importlib.util import find_spec
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kpstream.cli.app import INTERRUPTED, app
+from kpstream.cli.archive_order import make_order
 from kpstream.cli.archive_terminal import archive_progress, plan_lines, probing
 from kpstream.cli.options import takes
 from kpstream.cli.signals import signals_handled
@@ -26,7 +25,7 @@ from kpstream.errors import (
     SinkError,
     UsageError,
 )
-from kpstream.options import ArchiveOptions, ArchiveRequestOptions, DrawOptions, ModelOptions
+from kpstream.options import ArchiveOptions, ArchiveRequestOptions, DrawOptions, ModelOptions, VideoOptions
 
 if TYPE_CHECKING:
     from kpstream.recorded.archive.driver import Driver, Limits
@@ -47,11 +46,18 @@ _ERRORS: dict[str, type[KpstreamError]] = {
 
 
 @app.command()
-@takes(archiving=ArchiveOptions, model=ModelOptions, requests=ArchiveRequestOptions, drawing=DrawOptions)
+@takes(
+    archiving=ArchiveOptions,
+    video=VideoOptions,
+    model=ModelOptions,
+    requests=ArchiveRequestOptions,
+    drawing=DrawOptions,
+)
 def archive(
     inputs: Annotated[list[str], typer.Argument(metavar="INPUT...", help="Videos, folders, globs, @LIST.txt.")],
     *,
     archiving: ArchiveOptions,
+    video: VideoOptions,
     model: ModelOptions,
     requests: ArchiveRequestOptions,
     drawing: DrawOptions,
@@ -74,7 +80,7 @@ def archive(
 
     if archiving.into is None:
         raise UsageError("is needed: the folder that the outputs go to", option="into")
-    order = _order(archiving, model, requests, drawing, every=every, rules=rules)
+    order = make_order(archiving, video, model, requests, drawing, every=every, rules=rules)
     if "://" in archiving.into:
         raise UsageError("names an address: give a folder, a mounted one too", option="into")
     into = Path(archiving.into)
@@ -90,39 +96,6 @@ def archive(
     place.make()
     with Ledger(place.ledger) as ledger:
         _run(order, place, found, ledger, archiving)
-
-
-def _order(
-    archiving: ArchiveOptions,
-    model: ModelOptions,
-    requests: ArchiveRequestOptions,
-    drawing: DrawOptions,
-    *,
-    every: int | None,
-    rules: Path | None,
-) -> ArchiveOrder:
-    from kpstream.options.units import split_words
-    from kpstream.recorded.archive.order import KINDS, ArchiveOrder
-
-    kinds = tuple(dict.fromkeys(split_words(archiving.write)))
-    if unknown := [kind for kind in kinds if kind not in KINDS]:
-        raise UsageError(f"does not know {', '.join(unknown)}: it takes {', '.join(KINDS)}", option="write")
-    if not kinds:
-        raise UsageError("names nothing: give a comma list of what is to be written", option="write")
-    if "parquet" in kinds and find_spec("pyarrow") is None:
-        raise UsageError("parquet needs pyarrow: pip install 'kpstream[archive]'", option="write")
-    if every is not None and requests.rate is not None:
-        raise UsageError("`every` and `rate` say the same thing in two ways: give one of them")
-    if every is not None and requests.sampling == "adaptive":
-        raise UsageError("asks at even steps: give `rate` with `sampling` adaptive", option="every")
-    _ = model.filters, drawing.parts  # what is wrong with them is told before anything is looked for
-    order = ArchiveOrder(model, requests, every, kinds, drawing)
-    if rules is None:
-        return order
-    from kpstream.site_file.rules import RulesFile  # takes as long to load as all the rest
-
-    digest = hashlib.sha256(rules.read_bytes()).hexdigest()[:16] if rules.is_file() else ""
-    return replace(order, rules=RulesFile.load(rules).rules, rules_digest=digest)
 
 
 def _check_endpoint(model: ModelOptions) -> None:

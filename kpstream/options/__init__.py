@@ -13,7 +13,7 @@ from kpstream.options.drawing import DRAWN, DrawOptions
 from kpstream.options.events import EventsOptions
 from kpstream.options.model import EMBEDDED, HOSTED, HOSTED_API, KEY_VARIABLE, UPLOAD_SIZES, ModelOptions
 from kpstream.options.naming import in_file, on_command_line
-from kpstream.options.outputs import OutputOptions, PartOptions
+from kpstream.options.outputs import OutputOptions, PartOptions, VideoOptions
 from kpstream.options.page import TOKEN_VARIABLE, Network, PageOptions, parse_listen
 from kpstream.options.recording import RecordingOptions
 from kpstream.options.requests import ArchiveRequestOptions, LiveRequestOptions, RequestOptions
@@ -48,6 +48,7 @@ __all__ = [
     "RulesOptions",
     "RunOptions",
     "SourceOptions",
+    "VideoOptions",
     "ViewOptions",
     "WebhookOptions",
     "Zone",

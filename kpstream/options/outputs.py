@@ -21,9 +21,6 @@ class OutputOptions:
         Path | None,
         Option("OUT.mp4, or a folder for several inputs.", metavar="OUT", flags=("-o", "--output")),
     ] = None
-    crf: Annotated[int, Option("x264 quality; lower is better.", min=0, max=51)] = 20
-    preset: Annotated[str, Option("x264 preset; a slower one makes smaller files.")] = "veryfast"
-    audio: Annotated[bool, Option("Keep the sound.", flags=("--audio/--no-audio",))] = True
     overwrite: Annotated[bool, Option("Replace outputs that are there.", flags=("--overwrite",))] = False
     jsonl: Annotated[Path | None, _export("Poses, a line a frame; - is stdout", metavar="OUT.jsonl")] = None
     coco: Annotated[Path | None, _export("Poses as COCO keypoints.", metavar="OUT.json")] = None
@@ -35,6 +32,18 @@ class OutputOptions:
         _export("Which frames COCO names, and `frames` writes: all, or those that were asked about."),
     ] = "all"
     csv: Annotated[Path | None, _export("Poses as a table.", metavar="OUT.csv")] = None
+
+
+@dataclass(frozen=True)
+class VideoOptions:
+    """How the pictures of recorded video are read, and how annotated video is written."""
+
+    crf: Annotated[int, Option("x264 quality; lower is better.", min=0, max=51)] = 20
+    preset: Annotated[str, Option("x264 preset; a slower one makes smaller files.")] = "veryfast"
+    audio: Annotated[bool, Option("Keep the sound.", flags=("--audio/--no-audio",))] = True
+    no_deinterlace: Annotated[bool, Option("Leave interlaced pictures as they are.", flags=("--no-deinterlace",))] = (
+        False
+    )
 
 
 @dataclass(frozen=True)
@@ -54,9 +63,6 @@ class PartOptions:
         float | None,
         Option("Pictures per second of a sequence of pictures.", metavar="R", min=0.01, shown_default="25"),
     ] = None
-    no_deinterlace: Annotated[bool, Option("Leave interlaced pictures as they are.", flags=("--no-deinterlace",))] = (
-        False
-    )
 
     @property
     def last(self) -> float:

@@ -16,6 +16,7 @@ from av.video.frame import PictureType
 from av.video.stream import VideoStream
 
 from kpstream.entities import Image
+from kpstream.errors import UsageError
 from kpstream.sinks.timeline import TICKS
 
 LOOKAHEAD = {
@@ -52,6 +53,17 @@ class Quality:
     """One of `LOOKAHEAD`."""
     keyframe_every: float = _KEYFRAME_EVERY
     """Seconds."""
+
+    def check(self) -> None:
+        """See that x264 knows it.
+
+        Raises:
+            UsageError: The quality or the preset is none that it knows.
+        """
+        if self.preset not in LOOKAHEAD:
+            raise UsageError(f"{self.preset!r} is no preset of x264: choose one of {', '.join(LOOKAHEAD)}")
+        if not 0 <= self.crf <= 51:
+            raise UsageError(f"a quality (crf) of {self.crf:g}: choose 0 (best) to 51, 23 is usual")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -14,7 +14,7 @@ import av
 from kpstream.entities import Frame, Image, Scene, Taken
 from kpstream.errors import SinkError, UsageError
 from kpstream.sinks.audio import AudioSource
-from kpstream.sinks.h264 import LOOKAHEAD, PictureForm, Quality, Tap
+from kpstream.sinks.h264 import PictureForm, Quality, Tap
 from kpstream.sinks.live_sound import LiveSound
 from kpstream.sinks.mp4 import Mp4File, Sound
 from kpstream.sinks.output import check_writable, sink_error
@@ -95,10 +95,7 @@ class VideoSink:
         """
         if self._path.suffix.lower() not in _SUFFIXES:
             raise UsageError(f"{self._path}: videos are written as MP4, give it a name that ends in .mp4")
-        if self._quality.preset not in LOOKAHEAD:
-            raise UsageError(f"{self._quality.preset!r} is no preset of x264: choose one of {', '.join(LOOKAHEAD)}")
-        if not 0 <= self._quality.crf <= 51:
-            raise UsageError(f"a quality (crf) of {self._quality.crf:g}: choose 0 (best) to 51, 23 is usual")
+        self._quality.check()
         if "libx264" not in av.codecs_available:
             raise SinkError("this PyAV has no H.264 encoder: 'pip install --force-reinstall av' installs one that has")
         check_writable(self._path)

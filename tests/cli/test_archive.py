@@ -14,6 +14,7 @@ import pytest
 from kpstream import cli
 from kpstream.pipeline import Pipeline
 from kpstream.recorded.archive.ledger import Ledger
+from kpstream.sources import VideoFile
 from kpstream.testing import Reply, ScriptedServer
 from tests.support.source_clips import write_video
 
@@ -206,9 +207,20 @@ def test_the_pictures_of_a_file_are_let_go_before_the_next(tree: Path, at: list[
         gc.enable()
 
 
+def test_video_is_written_as_options_say(tree: Path, at: list[str], tmp_path: Path) -> None:
+    made = {}
+    for name, words in {"best": ["--crf", "1", "--preset", "medium"], "silent": ["--crf", "50", "--no-audio"]}.items():
+        assert run("archive", tree / "한국 어", "--into", tmp_path / name, "--write", "mp4", *words, *at) == 0
+        made[name] = tmp_path / name / "b c.mp4.annotated.mp4"
+    assert made["best"].stat().st_size > made["silent"].stat().st_size
+    assert VideoFile(made["best"]).has_audio
+    assert not VideoFile(made["silent"]).has_audio
+
+
 @pytest.mark.parametrize(
     ("words", "fault"),
     [
+        (["--write", "mp4", "--preset", "warp"], "'warp' is no preset of x264"),
         (["--write", "xml"], "--write does not know xml"),
         (["--shard", "0/2"], "give I/N"),
         (["--every", "2", "--rate", "1"], "say the same thing in two ways"),

@@ -42,6 +42,8 @@ class ArchiveOrder:
     kinds: tuple[str, ...] = ("jsonl",)
     drawing: DrawOptions = field(default_factory=DrawOptions)
     encoding: Encoding = field(default_factory=Encoding)
+    deinterlace: bool = True
+    """Whether interlaced pictures are made whole."""
     rules: RuleSet | None = None
     rules_digest: str = ""
     """Of the file of rules."""
@@ -77,6 +79,8 @@ class ArchiveOrder:
         settings["write"] = ",".join(sorted(self.kinds))
         if "mp4" in self.kinds:
             settings["picture"] = f"{self.drawing!r}, {self.encoding!r}"
+        if not self.deinterlace:
+            settings["pictures"] = "interlaced as they are"
         if self.rules_digest:
             settings["rules"] = self.rules_digest
         settings["format"] = str(FORMAT)

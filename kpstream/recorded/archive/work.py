@@ -211,7 +211,12 @@ class FileWork:
         order = self._order
         drawing = order.drawing
         job = self._job = RecordedJob(
-            Job(Path(self._task.path), job_outputs(folder, order.kinds), order.encoding),
+            Job(
+                Path(self._task.path),
+                job_outputs(folder, order.kinds),
+                order.encoding,
+                order.deinterlace,
+            ),
             make_endpoint(order.model),
             Asking(order.sampling(), order.model.filters, order.requests.max_in_flight),
             made_of=order.identity(),

@@ -1,0 +1,75 @@
+"""From the options of ``kpstream archive`` to what is made of every file."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kpstream.errors import UsageError
+from kpstream.options import ArchiveOptions, ArchiveRequestOptions, DrawOptions, ModelOptions, VideoOptions
+
+if TYPE_CHECKING:
+    from kpstream.recorded.archive.order import ArchiveOrder
+
+
+def make_order(
+    archiving: ArchiveOptions,
+    video: VideoOptions,
+    model: ModelOptions,
+    requests: ArchiveRequestOptions,
+    drawing: DrawOptions,
+    *,
+    every: int | None,
+    rules: Path | None,
+) -> ArchiveOrder:
+    """The order that options name, checked as far as it can be before anything is looked for.
+
+    Args:
+        archiving: What is written.
+        video: How video is read and written.
+        model: What finds the poses.
+        requests: How often it is asked.
+        drawing: What is drawn.
+        every: Ask about every N-th frame.
+        rules: The file of rules.
+
+    Raises:
+        UsageError: They do not fit together.
+    """
+    from kpstream.options.units import split_words
+    from kpstream.recorded.archive.order import KINDS, ArchiveOrder
+    from kpstream.recorded.plan import Encoding
+    from kpstream.sinks.h264 import Quality
+
+    kinds = tuple(dict.fromkeys(split_words(archiving.write)))
+    if unknown := [kind for kind in kinds if kind not in KINDS]:
+        raise UsageError(f"does not know {', '.join(unknown)}: it takes {', '.join(KINDS)}", option="write")
+    if not kinds:
+        raise UsageError("names nothing: give a comma list of what is to be written", option="write")
+    if "mp4" in kinds:
+        Quality(video.crf, video.preset).check()
+    if "parquet" in kinds and find_spec("pyarrow") is None:
+        raise UsageError("parquet needs pyarrow: pip install 'kpstream[archive]'", option="write")
+    if every is not None and requests.rate is not None:
+        raise UsageError("`every` and `rate` say the same thing in two ways: give one of them")
+    if every is not None and requests.sampling == "adaptive":
+        raise UsageError("asks at even steps: give `rate` with `sampling` adaptive", option="every")
+    _ = model.filters, drawing.parts  # what is wrong with them is told before anything is looked for
+    order = ArchiveOrder(
+        model,
+        requests,
+        every,
+        kinds,
+        drawing,
+        Encoding(video.crf, video.preset, audio=video.audio),
+        deinterlace=not video.no_deinterlace,
+    )
+    if rules is None:
+        return order
+    from kpstream.site_file.rules import RulesFile  # takes as long to load as all the rest
+
+    digest = hashlib.sha256(rules.read_bytes()).hexdigest()[:16] if rules.is_file() else ""
+    return replace(order, rules=RulesFile.load(rules).rules, rules_digest=digest)
