@@ -124,7 +124,8 @@ FLOORS: dict[str, str] = {
     "site_file": "environment functions sections < delivery < reading rules",
     "sources": (
         "altered deinterlace diagnosis hearing http jpegs live_clock numbering paced stall survey taken timeline "
-        "tone_map < masked opening picture turned webcam < decoder < file stream < http_pictures sequence"
+        "tone_map < masked opening picture spacing turned webcam < decoder < file stream < http_pictures sampled "
+        "sequence"
     ),
     "testing": "fakes scripted_server",
     "tracking": (

@@ -57,6 +57,8 @@ def make_order(
         raise UsageError("`every` and `rate` say the same thing in two ways: give one of them")
     if every is not None and requests.sampling == "adaptive":
         raise UsageError("asks at even steps: give `rate` with `sampling` adaptive", option="every")
+    if archiving.sampled_only:
+        _check_sampled_only(kinds, requests, every=every, rules=rules)
     _ = model.filters, drawing.parts  # what is wrong with them is told before anything is looked for
     order = ArchiveOrder(
         model,
@@ -66,6 +68,7 @@ def make_order(
         drawing,
         Encoding(video.crf, video.preset, audio=video.audio),
         deinterlace=not video.no_deinterlace,
+        sampled_only=archiving.sampled_only,
     )
     if rules is None:
         return order
@@ -73,3 +76,18 @@ def make_order(
 
     digest = hashlib.sha256(rules.read_bytes()).hexdigest()[:16] if rules.is_file() else ""
     return replace(order, rules=RulesFile.load(rules).rules, rules_digest=digest)
+
+
+def _check_sampled_only(
+    kinds: tuple[str, ...], requests: ArchiveRequestOptions, *, every: int | None, rules: Path | None
+) -> None:
+    if every is None and requests.rate is None:
+        raise UsageError(
+            "leaves out the frames that are not asked about: give `rate` or `every`", option="sampled_only"
+        )
+    if "mp4" in kinds:
+        raise UsageError("leaves no video to show: `write` mp4 needs every frame", option="sampled_only")
+    if rules is not None:
+        raise UsageError("leaves out what happens between the samples: `rules` need every frame", option="sampled_only")
+    if requests.sampling == "adaptive":
+        raise UsageError("takes even steps: `sampling` adaptive has to see every frame", option="sampled_only")

@@ -80,13 +80,17 @@ def plan_lines(inventory: Inventory, passed_over: int, order: ArchiveOrder, *, r
     from kpstream.recorded.archive.estimate import estimate
 
     def samples(record: FileRecord) -> float:
-        return order.sampling().expected(record.duration, record.frame_rate)
+        return order.samples(record.duration, record.frame_rate)
+
+    def written(record: FileRecord) -> float:
+        return samples(record) if order.sampled_only else record.duration * record.frame_rate
 
     todo = [inventory.records[name] for name in inventory.todo]
     found = estimate(
         todo,
         inventory.of_state("done"),
         samples=samples,
+        written=written,
         kinds=order.outputs,
         requests_per_second=rate,
         credits_per_request=order.credits_per_request,

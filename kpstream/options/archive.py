@@ -21,6 +21,12 @@ class ArchiveOptions:
     write: Annotated[
         str, Option("What is written of each file: jsonl, csv, coco, parquet, mp4; a comma list.", metavar="KIND,...")
     ] = "jsonl"
+    sampled_only: Annotated[
+        bool,
+        Option(
+            "Write only the frames that are asked about, and decode as little as can be.", flags=("--sampled-only",)
+        ),
+    ] = False
     ledger: Annotated[
         Path | None,
         Option("Where the ledger, the journals and the reports lie.", metavar="FOLDER", shown_default="that of --into"),

@@ -11,11 +11,12 @@ from kpstream.recorded.journal import fingerprint
 from kpstream.redact import redact
 from kpstream.sources.file import VideoFile, is_pipe
 from kpstream.sources.opening import in_small_letters, is_address, understood
+from kpstream.sources.sampled import SampledFile
 from kpstream.sources.sequence import PictureSequence, open_sequence
 
 Input = Path | str
 """A path, an address, or ``-`` for standard input."""
-Recording = VideoFile | PictureSequence
+Recording = VideoFile | SampledFile | PictureSequence
 
 
 def parse_input(text: str) -> Input:

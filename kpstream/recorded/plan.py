@@ -21,6 +21,8 @@ from kpstream.sinks.output import STDOUT, check_apart, check_writable, sink_erro
 from kpstream.sinks.pictures import PictureFolder
 from kpstream.sinks.sampled import SampledOnly
 from kpstream.sinks.video import VideoSink
+from kpstream.sources.sampled import SampledFile
+from kpstream.sources.spacing import Spacing
 
 JOURNAL_SUFFIX = ".journal"
 
@@ -74,6 +76,9 @@ class Job:
     """Whether interlaced pictures are made whole."""
     frame_rate: float | None = None
     """Pictures per second, where they are single pictures that do not say it; None for 25."""
+    spacing: Spacing | None = None
+    """Of a file: how far apart the frames are that are read at all, of which those that were answered are written; None
+    for every frame."""
 
     @property
     def name(self) -> Path:
@@ -113,6 +118,8 @@ class Job:
         Raises:
             SourceOpenError: It is no video that can be read.
         """
+        if self.spacing is not None and isinstance(self.path, Path):
+            return SampledFile(self.path, self.spacing, deinterlace=self.deinterlace)
         return open_input(
             self.path,
             start,
@@ -154,7 +161,7 @@ class Job:
             from kpstream.sinks.parquet import ParquetSink  # pyarrow is in an extra
 
             sinks.append(ParquetSink(outputs.parquet))
-        return sinks
+        return sinks if self.spacing is None else [SampledOnly(sink) for sink in sinks]
 
 
 def plan_jobs(

@@ -90,18 +90,52 @@ class Decoder:
         """
         asked_at = time.monotonic()
         while not self._ready:
-            packet = self._packet()
+            packet = self.read_packet()
             if packet is None:
                 self._ready.extend(self._whole.flush() if self._whole is not None else ())
                 break
             if packet.stream.index == self.stream.index:  # at the end it is an empty one without a number
                 self.place = self.place or place_of(packet)
-                self._ready.extend(self._made_whole(self._decoded(packet)))
+                self._ready.extend(self._made_whole(self.decode(packet)))
             elif self._hearing is not None:
                 self._hearing.take(packet)
             if not self._ready and time.monotonic() - asked_at > picture_timeout:
                 raise SourceReadError(f"{self._name}: data came for {picture_timeout:g} s, but no picture")
         return self._ready.popleft() if self._ready else None
+
+    def read_packet(self) -> Packet[Any] | None:
+        """The next packet, of pictures or of sound; blocks. None where nothing that follows can be read.
+
+        Raises:
+            SourceReadError: The disk, the device or the connection failed, or was silent for too long.
+        """
+        asked_at = time.monotonic()
+        fault = ""
+        packet = None
+        try:
+            packet = next(self._packets, None)
+        except InvalidDataError:
+            pass  # cut short
+        except FFmpegError as error:
+            fault = explain(error, self._reference, self._timeout)
+        if self._timeout and time.monotonic() - asked_at >= NEARLY * self._timeout:
+            # What comes with a timeout is what the parser held back, and already old; the next call would wait again.
+            fault = f"nothing came for {self._timeout:g} s"
+        if fault:
+            raise SourceReadError(f"{self._name}: {fault}")
+        return packet
+
+    def decode(self, packet: Packet[VideoStream]) -> list[VideoFrame]:
+        """The pictures that are ready with this packet, as they are coded; none where it is broken."""
+        if self._numbering is not None and holds_a_picture(packet):
+            self._numbering.feed(packet.pts, packet.dts)
+        try:
+            return packet.decode()
+        except FFmpegError:
+            self.refused += 1
+            if self._numbering is not None:
+                self._numbering.refuse()
+            return []
 
     @property
     def sound(self) -> SoundBuffer | None:
@@ -150,35 +184,7 @@ class Decoder:
         heard = [] if self._hearing is None else [self._hearing.stream]
         return self.container.demux(self.stream, *heard)
 
-    def _packet(self) -> Packet[Any] | None:
-        asked_at = time.monotonic()
-        fault = ""
-        packet = None
-        try:
-            packet = next(self._packets, None)
-        except InvalidDataError:
-            pass  # cut short
-        except FFmpegError as error:
-            fault = explain(error, self._reference, self._timeout)
-        if self._timeout and time.monotonic() - asked_at >= NEARLY * self._timeout:
-            # What comes with a timeout is what the parser held back, and already old; the next call would wait again.
-            fault = f"nothing came for {self._timeout:g} s"
-        if fault:
-            raise SourceReadError(f"{self._name}: {fault}")
-        return packet
-
     def _made_whole(self, pictures: list[VideoFrame]) -> list[VideoFrame]:
         if self._whole is None:
             return pictures
         return [whole for picture in pictures for whole in self._whole.feed(picture)]
-
-    def _decoded(self, packet: Packet[VideoStream]) -> list[VideoFrame]:
-        if self._numbering is not None and holds_a_picture(packet):
-            self._numbering.feed(packet.pts, packet.dts)
-        try:
-            return packet.decode()
-        except FFmpegError:
-            self.refused += 1
-            if self._numbering is not None:
-                self._numbering.refuse()
-            return []

@@ -207,6 +207,22 @@ def test_the_pictures_of_a_file_are_let_go_before_the_next(tree: Path, at: list[
         gc.enable()
 
 
+def test_sampled_only_writes_the_frames_that_were_asked_with_their_own_times(
+    tree: Path, at: list[str], server: ScriptedServer, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    out, words = tmp_path / "out", ["--rate", "10", "--sampled-only", "--write", "jsonl,csv,coco", *at]
+    assert run("archive", tree / "a.mp4", "--into", out, "--plan", *words) == 0
+    assert "4 frames\nrequests  about 4\n" in capfd.readouterr().out
+    assert run("archive", tree / "a.mp4", "--into", out, *words) == 0
+    lines = [json.loads(line) for line in (out / "a.mp4.jsonl").read_text().splitlines()]
+    assert [(line["frame_index"], line["pts"]) for line in lines] == [(0, 0.0), (3, 0.12), (5, 0.2), (8, 0.32)]
+    assert all(pose["origin"] == "measured" for line in lines for pose in line["poses"])
+    assert asked(server) == 4
+    assert len(json.loads((out / "a.mp4.coco.json").read_text())["images"]) == 4
+    assert run("archive", tree / "a.mp4", "--into", out, "--rate", "10", *at) == 2
+    assert "frames: sampled only, now none" in capfd.readouterr().err
+
+
 def test_video_is_written_as_options_say(tree: Path, at: list[str], tmp_path: Path) -> None:
     made = {}
     for name, words in {"best": ["--crf", "1", "--preset", "medium"], "silent": ["--crf", "50", "--no-audio"]}.items():
@@ -221,6 +237,10 @@ def test_video_is_written_as_options_say(tree: Path, at: list[str], tmp_path: Pa
     ("words", "fault"),
     [
         (["--write", "mp4", "--preset", "warp"], "'warp' is no preset of x264"),
+        (["--sampled-only"], "--sampled-only leaves out the frames that are not asked about: give --rate"),
+        (["--sampled-only", "--rate", "1", "--write", "jsonl,mp4"], "--sampled-only leaves no video to show"),
+        (["--sampled-only", "--rate", "1", "--rules", "rules.toml"], "--rules need every frame"),
+        (["--sampled-only", "--rate", "1", "--sampling", "adaptive"], "--sampling adaptive has to see every frame"),
         (["--write", "xml"], "--write does not know xml"),
         (["--shard", "0/2"], "give I/N"),
         (["--every", "2", "--rate", "1"], "say the same thing in two ways"),

@@ -36,6 +36,7 @@ def estimate(
     done: Iterable[FileRecord],
     *,
     samples: Callable[[FileRecord], float],
+    written: Callable[[FileRecord], float],
     kinds: Iterable[str],
     requests_per_second: float,
     credits_per_request: float,
@@ -46,13 +47,14 @@ def estimate(
         todo: The files.
         done: What is done of the same archive: it tells how large outputs are.
         samples: How many frames of a file are asked about at most; NaN where nobody knows.
+        written: How many are written; NaN where nobody knows.
         kinds: Which outputs are made.
         requests_per_second: All workers together; infinite where nothing limits it.
         credits_per_request: The least that one costs.
     """
     files = list(todo)
     lasting = [file for file in files if isfinite(file.duration)]
-    frames = sum(round(file.duration * file.frame_rate) for file in lasting if isfinite(file.frame_rate))
+    frames = sum(round(count) for count in map(written, lasting) if isfinite(count))
     asked = [samples(file) for file in lasting]
     left = [max(0.0, count - file.answers) for file, count in zip(lasting, asked, strict=True) if isfinite(count)]
     requests = round(sum(left))

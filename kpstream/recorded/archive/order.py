@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
 
-from kpstream.dispatch.sampling import EveryNth, Sampling, make_sampling
+from kpstream.dispatch.sampling import EveryNth, FixedRate, Sampling, make_sampling
 from kpstream.endpoints.hosted import MAX_RATE, credits_for, is_hosted
 from kpstream.endpoints.opening import answer_identity
 from kpstream.events import RuleSet
 from kpstream.options import DrawOptions, ModelOptions, RequestOptions
 from kpstream.recorded.archive.inputs import OUTPUT_SUFFIX
 from kpstream.recorded.plan import Encoding, Outputs
+from kpstream.sources.spacing import Spacing
 
 FORMAT = 1
 """Goes up when the same answers are written in another way, so that what is done is made anew."""
@@ -44,6 +45,8 @@ class ArchiveOrder:
     encoding: Encoding = field(default_factory=Encoding)
     deinterlace: bool = True
     """Whether interlaced pictures are made whole."""
+    sampled_only: bool = False
+    """Whether only the frames that are asked about are read, and written."""
     rules: RuleSet | None = None
     rules_digest: str = ""
     """Of the file of rules."""
@@ -68,14 +71,30 @@ class ArchiveOrder:
         """The least that an answered request costs; 0 where the service has no price."""
         return credits_for() if self.is_hosted else 0.0
 
+    @property
+    def spacing(self) -> Spacing | None:
+        """How far apart the frames are that are read; None where every frame is."""
+        if not self.sampled_only:
+            return None
+        return Spacing(self.every, in_frames=True) if self.every else Spacing(1 / self.requests.max_rate)
+
     def sampling(self) -> Sampling:
-        """Which frames of one file are asked about."""
+        """Which of the frames that are read of one file are asked about."""
+        return FixedRate(inf) if self.sampled_only else self._sampling()
+
+    def samples(self, duration: float, frame_rate: float) -> float:
+        """How many frames of a file are asked about at most, about; NaN where nobody knows."""
+        return self._sampling().expected(duration, frame_rate)
+
+    def _sampling(self) -> Sampling:
         return EveryNth(self.every) if self.every else make_sampling(self.requests)
 
     def identity(self) -> dict[str, str]:
         """The settings on which the outputs depend, by name."""
         settings = answer_identity(self.model)
         settings["asked"] = f"every {self.every}" if self.every else _asked(self.requests)
+        if self.sampled_only:
+            settings["frames"] = "sampled only"
         settings["write"] = ",".join(sorted(self.kinds))
         if "mp4" in self.kinds:
             settings["picture"] = f"{self.drawing!r}, {self.encoding!r}"

@@ -216,6 +216,7 @@ class FileWork:
                 job_outputs(folder, order.kinds),
                 order.encoding,
                 order.deinterlace,
+                spacing=order.spacing,
             ),
             make_endpoint(order.model),
             Asking(order.sampling(), order.model.filters, order.requests.max_in_flight),
