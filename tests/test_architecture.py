@@ -77,7 +77,9 @@ PLAN: dict[str, set[str]] = {
 }  # fmt: skip
 
 FLOORS: dict[str, str] = {
-    "camera": "sink_group spec status_log < endpoint_pool events settings < outputs < assembly < session < site",
+    "camera": (
+        "sink_group spec status_log < endpoint_pool settings watching < events outputs < assembly < session < site"
+    ),
     "cli": (
         "archive_order checks cores options signals terminal < app archive_terminal page rules < annotate archive "
         "archive_status doctor events image live serve site"
@@ -85,7 +87,7 @@ FLOORS: dict[str, str] = {
     "delivery": (
         "arming backoff home_assistant media outbox schema snapshot zone_counts < cloud_events database "
         "selection < destination listing writer < mqtt_connection notify program retained store webhook "
-        "< mqtt recorder < worker"
+        "< event_media mqtt recorder < worker"
     ),
     "dispatch": (
         "change dealer retry square workers < rule sampling < breaker fair_share gate < endpoint_gate grant_queue "

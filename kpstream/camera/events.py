@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 from kpstream.camera.spec import CameraSpec, Watch
+from kpstream.camera.watching import PictureWatch
 from kpstream.delivery import Deliveries, EventRecorder, EventStore
 from kpstream.delivery.arming import Arming
 from kpstream.delivery.destination import Destination
 from kpstream.entities import Annotator
-from kpstream.events import Listener, Reading, RuleSet, RuleWatch
+from kpstream.events import Listener, Reading, RuleSet
 from kpstream.options import EventsOptions
 from kpstream.render import PoseAnnotator
-from kpstream.sinks.clips import ClipLimits
-
-_log = logging.getLogger("kpstream")
 
 
 class WatchedCamera:
@@ -25,33 +22,47 @@ class WatchedCamera:
 
     Args:
         rules: The camera's own.
-        watch: Shows them its pictures.
         recorder: Stores its events, and what is armed; None where nothing is stored.
     """
 
-    def __init__(self, rules: RuleSet, watch: RuleWatch, recorder: EventRecorder | None) -> None:
+    def __init__(self, rules: RuleSet, recorder: EventRecorder | None) -> None:
         self.rules = rules
-        self._watch = watch
-        self._recorder = recorder
+        self.recorder = recorder
+        """Stores its events; None where nothing is stored."""
         self._arming = Arming(rules)
+        self._apply: Callable[[Mapping[str, bool]], None] = lambda _: None
+        self._read: Callable[[], tuple[Reading, ...]] = tuple
+
+    def connect(self, apply: Callable[[Mapping[str, bool]], None], read: Callable[[], tuple[Reading, ...]]) -> None:
+        """Follow other pictures from now on.
+
+        Args:
+            apply: Takes over what is armed, by rule, now and whenever that changes.
+            read: Gives what each rule sees right now.
+        """
+        self._apply, self._read = apply, read
+        if self.recorder is None:
+            apply(self._arming.armed_rules)
+        else:
+            self.recorder.control(apply)
 
     @property
     def readings(self) -> tuple[Reading, ...]:
         """What each rule sees right now."""
-        return self._watch.readings
+        return self._read()
 
     @property
     def armed(self) -> Mapping[str, bool]:
         """Whether each rule is armed, by name, and with an empty name the camera; a rule is where both are."""
-        return self._arming.states if self._recorder is None else self._recorder.armed
+        return self._arming.states if self.recorder is None else self.recorder.armed
 
     def arm(self, rule: str, armed: bool) -> None:
         """Arm or disarm a rule, or with an empty name the camera as a whole; a store keeps that over restarts."""
-        if self._recorder is not None:
-            self._recorder.arm(rule, armed)
+        if self.recorder is not None:
+            self.recorder.arm(rule, armed)
         else:
             self._arming.set_armed(rule, armed)
-            self._arming.apply(self._watch.armed)
+            self._apply(self._arming.armed_rules)
 
 
 class CameraEvents:
@@ -71,11 +82,11 @@ class CameraEvents:
         destinations: Sequence[Destination] = (),
         listeners: Sequence[Listener] = (),
     ) -> None:
-        self._options = options
+        self.options = options
+        """How long events are kept, how long clips are, and which time zone holds."""
         self._folder = folder
         self._destinations = tuple(destinations)
         self._listeners = tuple(listeners)
-        self._limits = ClipLimits(options.pre_roll, options.post_roll, options.max_clip)
         self.store: EventStore | None = None
         """Where events are kept; None where they are not, and before `open`."""
         self.deliveries: Deliveries | None = None
@@ -92,7 +103,7 @@ class CameraEvents:
         """
         if self._folder is None:
             return
-        options = self._options
+        options = self.options
         wants = {each.name: each.wants for each in self._destinations}
         self.store = EventStore(self._folder, keep=options.keep, keep_size=options.keep_size, destinations=wants)
         self.store.open()
@@ -101,8 +112,16 @@ class CameraEvents:
         self.deliveries.start()
         self._opened.callback(self.deliveries.close)
 
+    def begin(self, rules: RuleSet, camera: str) -> WatchedCamera:
+        """Make what a camera's events are told to from now on, and what is known of it by its name."""
+        recorder = None
+        if self.deliveries is not None:
+            recorder = self.deliveries.recorder(rules, camera=camera, listeners=self._listeners)
+        watched = self.cameras[camera] = WatchedCamera(rules, recorder)
+        return watched
+
     def watch(self, rules: RuleSet, camera: str, keypoint_confidence: float, annotator: Annotator) -> Watch:
-        """Watch a camera or a video from now on.
+        """Watch a camera or a video of this process from now on.
 
         Args:
             rules: Its own.
@@ -110,24 +129,18 @@ class CameraEvents:
             keypoint_confidence: Keypoints below it are not known.
             annotator: Draws its snapshots.
         """
-        recorder = None
-        if self.deliveries is not None:
-            recorder = self.deliveries.recorder(
-                rules, camera=camera, annotator=annotator, listeners=self._listeners, limits=self._limits
-            )
-        watch = RuleWatch(
+        watched = self.begin(rules, camera)
+        watch = PictureWatch(
             rules,
-            camera=camera,
-            listeners=self._listeners if recorder is None else [recorder.tell],
-            on_fault=lambda fault: _log.warning("%s", fault),
-            timezone=self._options.timezone,
+            camera,
+            self.options,
             keypoint_confidence=keypoint_confidence,
+            annotator=annotator,
+            records=watched.recorder,
+            listeners=self._listeners,
         )
-        self.cameras[camera] = WatchedCamera(rules, watch, recorder)
-        if recorder is None:
-            return Watch(watch)
-        recorder.control(watch.armed)
-        return Watch(recorder.followed(watch), recorder.make_clips)
+        watched.connect(watch.rule_watch.armed.update, lambda: watch.rule_watch.readings)
+        return watch.watch
 
     def watch_camera(self, spec: CameraSpec) -> Watch | None:
         """Watch a camera from now on, as its spec says; None where it has no rules."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from kpstream.events import RuleSet
@@ -39,7 +39,7 @@ class Arming:
         """Arm or disarm a rule, or with an empty name the camera as a whole."""
         self.choices = {**self.choices, rule: armed}
 
-    def apply(self, armed: MutableMapping[str, bool]) -> None:
-        """Make it hold in what a `RuleWatch` goes by."""
-        for rule in self.rules.rules:
-            armed[rule.name] = self.camera and self.of(rule.name)
+    @property
+    def armed_rules(self) -> dict[str, bool]:
+        """Whether each rule may open events, by name: it and its camera are armed."""
+        return {rule.name: self.camera and self.of(rule.name) for rule in self.rules.rules}

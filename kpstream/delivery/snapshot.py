@@ -13,8 +13,17 @@ from kpstream.render.pixels import squared
 _QUALITY = 88
 
 
-def write_snapshot(path: Path, scene: Scene) -> int:
-    """Draw a scene and write it as a JPEG file in square pixels, whole or not at all; blocks.
+def encode_snapshot(scene: Scene) -> bytes:
+    """A scene, drawn in square pixels, as a JPEG; blocks."""
+    picture = squared(scene.frame, scene.draw())
+    encoded, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
+    if not encoded:
+        raise ValueError("a picture that is no JPEG")
+    return data.tobytes()
+
+
+def write_snapshot(path: Path, data: bytes) -> int:
+    """Write a JPEG file, whole or not at all; blocks.
 
     Returns:
         How many bytes more there are now than before.
@@ -22,15 +31,11 @@ def write_snapshot(path: Path, scene: Scene) -> int:
     Raises:
         OSError: It could not be written.
     """
-    picture = squared(scene.frame, scene.draw())
-    encoded, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
-    if not encoded:
-        raise ValueError("a picture that is no JPEG")
     path.parent.mkdir(parents=True, exist_ok=True)
     before = path.stat().st_size if path.exists() else 0
     part = path.with_suffix(".part")
     with part.open("wb") as file:
-        file.write(data.tobytes())
+        file.write(data)
         file.flush()
         os.fsync(file.fileno())
     part.replace(path)

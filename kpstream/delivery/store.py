@@ -26,7 +26,6 @@ from kpstream.delivery.outbox import Document
 from kpstream.delivery.schema import FILE_NAME, SCHEMA
 from kpstream.delivery.snapshot import write_snapshot
 from kpstream.delivery.writer import DatabaseWriter, Write
-from kpstream.entities import Scene
 from kpstream.errors import SinkError, SourceOpenError
 from kpstream.sinks.output import sink_error
 from kpstream.sinks.retention import Segment, outdated
@@ -35,6 +34,8 @@ from kpstream.sinks.room import DiskUsage
 T = TypeVar("T")
 Wants = Callable[[Document], bool]
 """Whether a destination wants an event in its present state."""
+Snapshot = Callable[[], bytes]
+"""Encodes the picture of an event as a JPEG; blocks for some milliseconds."""
 
 _PICTURES = 8
 """Pictures that may wait to become snapshots, each with some megabytes."""
@@ -141,22 +142,22 @@ class EventStore:
             except sqlite3.Error as error:
                 raise SourceOpenError(f"{self.folder / FILE_NAME}: {error}") from None
 
-    def put(self, document: Document, scene: Scene | None = None) -> None:
+    def put(self, document: Document, snapshot: Snapshot | None = None) -> None:
         """Store an event, or what has become of it; never waits.
 
         Args:
-            document: The event as of now; where it names a snapshot and a scene is given, that is made of the scene.
-            scene: What to show of it.
+            document: The event as of now; where a snapshot is given, it names one.
+            snapshot: Encodes its picture, in the thread of the store; `may_take_picture` allowed it.
         """
         now = self._wall_clock()
         if document["state"] == "opened" or document["kind"] in INSTANT_KINDS:
             self._opened[str(document["camera"]), str(document["rule"])] += 1
 
         def write(database: EventDatabase) -> None:
-            size = 0 if scene is None else self._snapshot(document, scene)
+            size = 0 if snapshot is None else self._write_snapshot(document, snapshot)
             self._put(database, document, now, size)
 
-        self._writer.offer(write, self._pictures.release if scene is not None else lambda: None)
+        self._writer.offer(write, self._pictures.release if snapshot is not None else lambda: None)
 
     def write(self, write: Write, timeout: float | None = None) -> bool:
         """Write something else; blocks until it is written, for ``timeout`` seconds at most.
@@ -179,7 +180,7 @@ class EventStore:
         return self.read(lambda database: database.outbox.gone())
 
     def may_take_picture(self) -> bool:
-        """Ask for room for a scene, which the next `put` must bring; never waits.
+        """Ask for room for a snapshot, which the next `put` must bring; never waits.
 
         Returns:
             Whether there is room: not while many pictures wait.
@@ -227,9 +228,9 @@ class EventStore:
         for call in self._when_stored:
             call()
 
-    def _snapshot(self, document: Document, scene: Scene) -> int:
+    def _write_snapshot(self, document: Document, snapshot: Snapshot) -> int:
         try:
-            return write_snapshot(self.folder / document["snapshot"], scene)
+            return write_snapshot(self.folder / document["snapshot"], snapshot())
         except OSError:
             raise
         except Exception as error:  # noqa: BLE001 - an event without its picture is better than none

@@ -17,10 +17,8 @@ from kpstream.delivery.destination import DeliveryError, Destination, Follower, 
 from kpstream.delivery.outbox import Delivery, Depth
 from kpstream.delivery.recorder import EventRecorder
 from kpstream.delivery.store import EventStore
-from kpstream.entities import Annotator
 from kpstream.events import Listener, RuleSet
 from kpstream.redact import redact
-from kpstream.sinks.clips import ClipLimits
 
 _AT_ONCE = 500
 """Deliveries that are looked at together."""
@@ -262,27 +260,15 @@ class Deliveries:
             worker.start()
         self._store.when_stored(self._wake)
 
-    def recorder(
-        self,
-        rules: RuleSet,
-        *,
-        camera: str,
-        annotator: Annotator,
-        listeners: Sequence[Listener] = (),
-        limits: ClipLimits = ClipLimits(),
-    ) -> EventRecorder:
+    def recorder(self, rules: RuleSet, *, camera: str, listeners: Sequence[Listener] = ()) -> EventRecorder:
         """Make what stores the events of a camera; destinations that show its present state begin to.
 
         Args:
             rules: The camera's own.
             camera: Its name in the events.
-            annotator: Draws the snapshots.
             listeners: Told after the store.
-            limits: How long clips are.
         """
-        recorder = EventRecorder(
-            self._store, rules, camera=camera, annotator=annotator, listeners=listeners, limits=limits
-        )
+        recorder = EventRecorder(self._store, rules, camera=camera, listeners=listeners)
         for follower in self._followers:
             recorder.add(follower)
         return recorder

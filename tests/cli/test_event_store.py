@@ -10,9 +10,7 @@ import av
 import pytest
 
 from kpstream.cli import run
-from kpstream.delivery import EventRecorder
-from kpstream.render import PoseAnnotator
-from tests.support.event_store import RULES, ended, opened, scene, stored
+from tests.support.event_store import ended, of_hall, opened, scene, stored
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "walkers.mp4"
 RULES_FILE = """
@@ -34,7 +32,7 @@ zone = "left"
 def store(tmp_path: Path) -> Path:
     """A folder with three events: an alert of the hall, a notice of the door, and one that goes on."""
     with stored(tmp_path / "store") as opening:
-        of_camera = EventRecorder(opening, RULES, camera="hall", annotator=PoseAnnotator())
+        of_camera = of_hall(opening)
         first = opened("e1", after=-3600.0)
         second = opened("e2", camera="door", severity="notice", rule="gate", value=1.25)
         for event in (first, second, opened("e3", after=60.0)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,11 +13,12 @@ import numpy as np
 import pytest
 
 from kpstream.delivery import EventQuery, EventRecorder, EventStore, open_to_read
+from kpstream.delivery.event_media import EventMedia
 from kpstream.entities import Event, Image, Scene
 from kpstream.errors import SinkError, SourceOpenError
-from kpstream.events import Angle, Rule, RuleSet
+from kpstream.events import Angle, Listener, Rule, RuleSet
 from kpstream.testing import ManualClock, wait_until
-from tests.support.event_store import BEGAN, RULES, ended, events_in, opened, scene, stored
+from tests.support.event_store import BEGAN, RULES, ended, events_in, of_hall, opened, scene, stored
 
 
 class Inverted:
@@ -37,8 +39,8 @@ class Disk:
         return self
 
 
-def recorder(store: EventStore, rules: RuleSet = RULES, **options: object) -> EventRecorder:
-    return EventRecorder(store, rules, camera="hall", annotator=Inverted(), **options)  # type: ignore[arg-type]
+def recorder(store: EventStore, rules: RuleSet = RULES, listeners: Sequence[Listener] = ()) -> EventMedia:
+    return of_hall(store, rules, listeners, annotator=Inverted())
 
 
 def test_an_event_is_there_as_it_was_told_last(tmp_path: Path) -> None:
@@ -114,16 +116,16 @@ def test_what_an_earlier_run_left_open_is_ended_there(tmp_path: Path) -> None:
 def test_arming_outlives_a_restart(tmp_path: Path) -> None:
     armed: dict[str, bool] = {}
     with stored(tmp_path) as store:
-        of_camera = recorder(store)
-        of_camera.control(armed)
+        of_camera = EventRecorder(store, RULES, camera="hall")
+        of_camera.control(armed.update)
         assert armed == {"hand in press": True, "spare": False}
         of_camera.arm("spare", True)
         of_camera.arm("", False)
         assert armed == {"hand in press": False, "spare": False}
     with stored(tmp_path) as store:
         again: dict[str, bool] = {}
-        of_camera = recorder(store)
-        of_camera.control(again)
+        of_camera = EventRecorder(store, RULES, camera="hall")
+        of_camera.control(again.update)
         assert again == {"hand in press": False, "spare": False}
         of_camera.arm("", True)
         assert again == {"hand in press": True, "spare": True}

@@ -13,6 +13,7 @@ import pytest
 from kill_deliveries import kill_once
 
 from kpstream.delivery import Deliveries, EventRecorder, EventStore
+from kpstream.delivery.event_media import EventMedia
 from kpstream.delivery.mqtt import Mqtt
 from kpstream.delivery.mqtt_connection import Broker
 from kpstream.render import PoseAnnotator
@@ -32,30 +33,30 @@ def mqtt_at(broker: Broker, folder: Path) -> Mqtt:
 
 
 @contextmanager
-def camera(folder: Path, destination: Mqtt) -> Iterator[tuple[EventRecorder, Deliveries, EventStore]]:
+def camera(folder: Path, destination: Mqtt) -> Iterator[tuple[EventMedia, EventRecorder, Deliveries, EventStore]]:
     with delivering(folder, destination) as (store, deliveries):
-        recorder = deliveries.recorder(RULES, camera="hall", annotator=PoseAnnotator())
-        yield recorder, deliveries, store
+        recorder = deliveries.recorder(RULES, camera="hall")
+        yield EventMedia(recorder, RULES, annotator=PoseAnnotator()), recorder, deliveries, store
 
 
 def test_every_event_arrives_though_the_broker_is_killed(tmp_path: Path) -> None:
     with Mosquitto(tmp_path / "broker") as broker, Listening(broker.port) as listening:
-        with camera(tmp_path / "store", mqtt(broker.port, tmp_path / "store")) as (recorder, deliveries, _):
+        with camera(tmp_path / "store", mqtt(broker.port, tmp_path / "store")) as (hall, _, deliveries, _):
             first, second = opened("e1"), opened("e2")
-            recorder.tell(first, scene())
+            hall.tell(first, scene())
             wait_until(lambda: listening.events("kpstream/hall/event") == [("e1", "opened")])
             wait_until(lambda: listening.last("kpstream/hall/hand in press/state") == "ON")
 
             broker.kill()
-            recorder.tell(ended(first), None)
-            recorder.tell(second, scene())
+            hall.tell(ended(first), None)
+            hall.tell(second, scene())
             wait_until(lambda: "events wait" in deliveries.figures().queues[0].trouble)
             broker.start()
 
             wanted = [("e1", "opened"), ("e1", "ended"), ("e2", "opened")]
             wait_until(lambda: list(dict.fromkeys(listening.events("kpstream/hall/event"))) == wanted, within=40)
             wait_until(lambda: deliveries.figures().queues[0].depth.count == 0)
-            recorder.tell(ended(second), None)
+            hall.tell(ended(second), None)
             wait_until(lambda: listening.last("kpstream/hall/hand in press/state") == "OFF")
             wait_until(lambda: any(topic.endswith("/snapshot") for topic, _, _ in listening.heard))
         wait_until(lambda: listening.last("kpstream/status") == "offline")
@@ -67,9 +68,9 @@ def test_every_event_arrives_though_the_broker_is_killed(tmp_path: Path) -> None
 def test_home_assistant_is_told_also_when_it_comes_back_and_may_arm(tmp_path: Path) -> None:
     configuration = "homeassistant/device/kpstream_hall/config"
     with Mosquitto(tmp_path / "broker") as broker, Listening(broker.port) as listening:
-        with camera(tmp_path / "store", mqtt(broker.port, tmp_path / "store")) as (recorder, _, store):
+        with camera(tmp_path / "store", mqtt(broker.port, tmp_path / "store")) as (_, recorder, _, store):
             armed: dict[str, bool] = {}
-            recorder.control(armed)
+            recorder.control(armed.update)
             wait_until(lambda: len(listening.texts(configuration)) == 1)
             told = json.loads(listening.texts(configuration)[0])
             assert told["availability_topic"] == "kpstream/status"
@@ -120,17 +121,17 @@ def test_user_password_and_certificate_are_checked(tmp_path: Path) -> None:
             ({"ca": None}, "its certificate is not trusted"),
         ):
             made = mqtt_at(Broker(**at | right | wrong), tmp_path)  # type: ignore[arg-type]
-            with camera(tmp_path / "store", made) as (recorder, deliveries, _):
-                recorder.tell(opened(), None)
+            with camera(tmp_path / "store", made) as (hall, _, deliveries, _):
+                hall.tell(opened(), None)
                 wait_until(lambda: said in deliveries.figures().queues[0].trouble)  # noqa: B023
                 assert "password" not in deliveries.figures().queues[0].trouble
-        with camera(tmp_path / "store", mqtt_at(Broker(**at | right), tmp_path)) as (_, deliveries, _):  # type: ignore[arg-type]
+        with camera(tmp_path / "store", mqtt_at(Broker(**at | right), tmp_path)) as (_, _, deliveries, _):  # type: ignore[arg-type]
             wait_until(lambda: deliveries.figures().queues[0].depth.count == 0)
 
 
 def test_a_broker_that_is_not_there_holds_nothing_up(tmp_path: Path) -> None:
-    with camera(tmp_path / "store", mqtt(free_port(), tmp_path)) as (recorder, deliveries, _):
-        recorder.tell(opened(), None)
+    with camera(tmp_path / "store", mqtt(free_port(), tmp_path)) as (hall, _, deliveries, _):
+        hall.tell(opened(), None)
         wait_until(lambda: "it cannot be reached (Connection refused)" in deliveries.figures().queues[0].trouble)
 
 

@@ -12,13 +12,15 @@ from typing import Any, cast
 
 import numpy as np
 
-from kpstream.delivery import Deliveries, EventQuery, EventStore, StoredEvent
+from kpstream.delivery import Deliveries, EventQuery, EventRecorder, EventStore, StoredEvent
 from kpstream.delivery.backoff import Backoff
 from kpstream.delivery.destination import Destination
+from kpstream.delivery.event_media import EventMedia
 from kpstream.delivery.outbox import Delivery, Document
 from kpstream.delivery.selection import InOrder, Policy
 from kpstream.entities import Event, Frame, Image, Scene
-from kpstream.events import InZone, Rule, RuleSet, Zone
+from kpstream.events import InZone, Listener, Rule, RuleSet, Zone
+from kpstream.render import PoseAnnotator
 
 BEGAN = datetime(2026, 11, 28, 6, 20, 1, 250_000, tzinfo=UTC)
 RULES = RuleSet(
@@ -49,6 +51,12 @@ def opened(event_id: str = "e1", *, after: float = 0.0, **changes: Any) -> Event
         opened_at=BEGAN + timedelta(seconds=after + 0.6),
     )
     return replace(event, **changes)
+
+
+def of_hall(store: EventStore, rules: RuleSet = RULES, listeners: Sequence[Listener] = (), **media: Any) -> EventMedia:
+    """What the events of a camera are told to, which keeps them in a store."""
+    recorder = EventRecorder(store, rules, camera="hall", listeners=listeners)
+    return EventMedia(recorder, rules, **{"annotator": PoseAnnotator(), **media})
 
 
 def ended(event: Event, lasted: float = 4.0) -> Event:
