@@ -10,13 +10,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, time
 from math import inf, isfinite
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-from kpstream.entities import Severity
+from kpstream.entities import Pose, Severity
 from kpstream.skeleton import Skeleton
-
-if TYPE_CHECKING:
-    from kpstream.entities import Pose
 
 Point = tuple[float, float]
 Anchor = Literal["bottom_center", "center"]

@@ -4,35 +4,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import MISSING, fields
 from datetime import time
 from difflib import get_close_matches
 from math import inf
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_type_hints
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
 
-from kpstream.entities import Severity
 from kpstream.events.rules import (
-    Absence,
-    Anchor,
+    KINDS,
     Angle,
-    Condition,
-    Count,
     Custom,
     Distance,
     Fall,
-    HandsUp,
-    InZone,
     KeypointInZone,
     Line,
     LineCrossing,
-    Lying,
     Repetitions,
     Rule,
     RuleSet,
     Schedule,
     Speed,
-    Still,
     Tilt,
     Zone,
 )
@@ -119,167 +112,67 @@ class _LineTable(_Table):
     cameras: list[str] = []
 
 
-class _RuleTable(_Table):
-    name: _Name
-    kind: str
-    for_seconds: _Seconds = Field(0.5, alias="for")
-    clear: _Seconds = 2.0
-    cooldown: _Seconds = 0.0
-    severity: Severity = "alert"
-    classes: list[str] = []
-    armed: bool = True
-    schedule: list[str] = []
-    cameras: list[str] = []
-
-
-class _Bounds(_RuleTable):
-    min: float | None = None
-    max: float | None = None
-
-    @property
-    def low(self) -> float:
-        return -inf if self.min is None else self.min
-
-    @property
-    def high(self) -> float:
-        return inf if self.max is None else self.max
-
-
-class _InZone(_RuleTable):
-    zone: str
-    anchor: Anchor = "bottom_center"
-
-    def condition(self) -> Condition:
-        return InZone(self.zone, self.anchor)
-
-
-class _KeypointInZone(_RuleTable):
-    zone: str
-    keypoints: Annotated[list[str], Field(min_length=1)]
-
-    def condition(self) -> Condition:
-        return KeypointInZone(self.zone, tuple(self.keypoints))
-
-
-class _LineCrossing(_RuleTable):
-    for_seconds: _Seconds = Field(0.2, alias="for")
-    line: str
-    direction: Literal["both", "in", "out"] = "both"
-    anchor: Anchor = "bottom_center"
-    margin: _NotNegative = 0.1
-
-    def condition(self) -> Condition:
-        return LineCrossing(self.line, self.direction, self.anchor, self.margin)
-
-
-class _Count(_Bounds):
-    zone: str | None = None
-
-    def condition(self) -> Condition:
-        return Count(self.low, self.high, self.zone)
-
-
-class _Absence(_RuleTable):
-    zone: str | None = None
-
-    def condition(self) -> Condition:
-        return Absence(self.zone)
-
-
-class _Lying(_RuleTable):
-    angle: _Degrees = 60.0
-
-    def condition(self) -> Condition:
-        return Lying(self.angle)
-
-
-class _Fall(_RuleTable):
-    for_seconds: _Seconds = Field(1.0, alias="for")
-    within: _Seconds = 1.5
-    angle: _Degrees = 60.0
-
-    def condition(self) -> Condition:
-        return Fall(self.within, self.angle)
-
-
-class _HandsUp(_RuleTable):
-    hands: Literal["both", "any"] = "both"
-
-    def condition(self) -> Condition:
-        return HandsUp(self.hands)
-
-
-class _Angle(_Bounds):
-    keypoints: _Three
-
-    def condition(self) -> Condition:
-        first, corner, last = self.keypoints
-        return Angle((first, corner, last), self.low, self.high)
-
-
-class _Tilt(_Bounds):
-    keypoints: _Two
-
-    def condition(self) -> Condition:
-        lower, upper = self.keypoints
-        return Tilt((lower, upper), self.low, self.high)
-
-
-class _Distance(_Bounds):
-    keypoints: _Two | None = None
-    between: Literal["objects"] | None = None
-
-    def condition(self) -> Condition:
-        pair = None if self.keypoints is None else (self.keypoints[0], self.keypoints[1])
-        return Distance(pair, self.low, self.high)
-
-
-class _Repetitions(_RuleTable):
-    for_seconds: _Seconds = Field(0.0, alias="for")
-    keypoints: _Three
-    low: _Degrees
-    high: _Degrees
-
-    def condition(self) -> Condition:
-        first, corner, last = self.keypoints
-        return Repetitions((first, corner, last), self.low, self.high)
-
-
-class _Still(_RuleTable):
-    move: _NotNegative = 0.05
-
-    def condition(self) -> Condition:
-        return Still(self.move)
-
-
-class _Speed(_RuleTable):
-    min: _NotNegative
-
-    def condition(self) -> Condition:
-        return Speed(self.min)
-
-
-class _Custom(_RuleTable):
-    call: Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")]
-
-
-_KINDS: dict[str, type[_RuleTable]] = {
-    "in_zone": _InZone,
-    "keypoint_in_zone": _KeypointInZone,
-    "line_crossing": _LineCrossing,
-    "count": _Count,
-    "absence": _Absence,
-    "lying": _Lying,
-    "fall": _Fall,
-    "hands_up": _HandsUp,
-    "angle": _Angle,
-    "tilt": _Tilt,
-    "distance": _Distance,
-    "repetitions": _Repetitions,
-    "still": _Still,
-    "speed": _Speed,
-    "custom": _Custom,
+_TYPES: dict[object, Any] = {
+    "name": _Name,
+    "condition": str,
+    "for_seconds": _Seconds,
+    "clear": _Seconds,
+    "cooldown": _Seconds,
+    "within": _Seconds,
+    "angle": _Degrees,
+    "low": _Degrees,
+    "high": _Degrees,
+    "margin": _NotNegative,
+    "move": _NotNegative,
+    "classes": list[str],
+    "schedule": list[str],
+    "cameras": list[str],
+    (Speed, "min"): _NotNegative,
+    (KeypointInZone, "keypoints"): Annotated[list[str], Field(min_length=1)],
+    (Angle, "keypoints"): _Three,
+    (Tilt, "keypoints"): _Two,
+    (Distance, "keypoints"): _Two,
+    (Repetitions, "keypoints"): _Three,
 }
+"""What a field of `Rule` or of a condition is in a file, where that is not its own type."""
+_NAMES = {"condition": "kind"}
+_ALIASES = {"for_seconds": "for"}
+_NOT_IN_FILES = {(Distance, "anchor"), (Custom, "function")}
+_MORE_KEYS: dict[type, dict[str, Any]] = {
+    Distance: {"between": (Literal["objects"], None)},
+    Custom: {"call": (Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")], ...)},
+}
+"""Keys for what is no field of a condition."""
+_DEFAULTS: dict[type, dict[str, Any]] = {
+    LineCrossing: {"for_seconds": 0.2},
+    Fall: {"for_seconds": 1.0},
+    Repetitions: {"for_seconds": 0.0},
+}
+"""What holds for rules with a condition where a file does not say so, and where `Rule` has another default."""
+
+
+def _table_of(condition: type) -> type[_Table]:
+    """The keys of every rule, and those of its condition."""
+    keys = {**_keys_of(Rule), **_keys_of(condition), **_MORE_KEYS.get(condition, {})}
+    return create_model("RuleTable", __base__=_Table, **keys)
+
+
+def _keys_of(group: type) -> dict[str, Any]:
+    """The fields of a dataclass as keys, the bounds first. A key that is left out is not read: its default holds."""
+    hints = get_type_hints(group)
+    bounds_first = sorted(fields(group), key=lambda field: field.name not in {"min", "max"})
+    return {
+        _NAMES.get(field.name, field.name): (
+            _TYPES.get((group, field.name)) or _TYPES.get(field.name) or hints[field.name],
+            Field(... if field.default is MISSING else None, alias=_ALIASES.get(field.name)),
+        )
+        for field in bounds_first
+        if (group, field.name) not in _NOT_IN_FILES
+    }
+
+
+_CONDITIONS = {kind: condition for condition, kind in KINDS.items()}
+_RULE_TABLES = {kind: _table_of(condition) for kind, condition in _CONDITIONS.items()}
 
 
 def read_tables(document: Mapping[str, Any], resolve: Resolve) -> tuple[RuleSet, list[str]]:
@@ -325,41 +218,34 @@ class _Reader:
     ) -> Iterator[Rule]:
         for place, table in self._tables(document, "rule"):
             kind = table.get("kind")
-            if kind not in _KINDS:
-                near = get_close_matches(str(kind), _KINDS, n=1)
-                hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(_KINDS)}"
+            if kind not in _RULE_TABLES:
+                near = get_close_matches(str(kind), _RULE_TABLES, n=1)
+                hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(_RULE_TABLES)}"
                 fault = "it has no kind" if kind is None else f"there is no kind {kind!r}"
                 self.faults.append(f"{place}: {fault}; {hint}")
                 continue
-            rule = self._read(_KINDS[kind], table, place)
-            if rule is not None:
+            read = self._read(_RULE_TABLES[kind], table, place)
+            if read is not None:
+                given = read.model_dump(exclude_unset=True)
                 before = len(self.faults)
-                self.faults += [f"{place}: {fault}" for fault in _faults(rule, zones, lines)]
-                made = self._rule(rule, place)
+                self.faults += [f"{place}: {fault}" for fault in _faults(_CONDITIONS[kind], given, zones, lines)]
+                made = self._rule(_CONDITIONS[kind], given, place)
                 if made is not None and len(self.faults) == before:
                     yield made
 
-    def _rule(self, table: _RuleTable, place: str) -> Rule | None:
+    def _rule(self, condition: type, given: Mapping[str, Any], place: str) -> Rule | None:
+        values: dict[str, Any] = dict(_DEFAULTS.get(condition, {}))
+        values |= {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
         try:
-            schedule = tuple(parse_schedule(text) for text in table.schedule)
-            condition = (
-                Custom(self._resolve(table.call)) if isinstance(table, _Custom) else table.condition()  # type: ignore[attr-defined]
-            )
+            if "schedule" in values:
+                values["schedule"] = tuple(parse_schedule(text) for text in values["schedule"])
+            if condition is Custom:
+                values["function"] = self._resolve(values["call"])
         except ValueError as error:
             self.faults.append(f"{place}: {error}")
             return None
-        return Rule(
-            name=table.name,
-            condition=condition,
-            for_seconds=table.for_seconds,
-            clear=table.clear,
-            cooldown=table.cooldown,
-            severity=table.severity,
-            classes=tuple(table.classes),
-            armed=table.armed,
-            schedule=schedule,
-            cameras=tuple(table.cameras),
-        )
+        made = condition(**{name: values[name] for name in _names_in(condition) & values.keys()})
+        return Rule(condition=made, **{name: values[name] for name in _names_in(Rule) & values.keys()})
 
     def _tables(self, document: Mapping[str, Any], kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
         tables = document.get(kind, [])
@@ -385,21 +271,27 @@ class _Reader:
             return None
 
 
-def _faults(rule: _RuleTable, zones: Mapping[str, Zone], lines: Mapping[str, Line]) -> Iterator[str]:
+def _names_in(group: type) -> set[str]:
+    return {field.name for field in fields(group)}
+
+
+def _faults(
+    condition: type, given: Mapping[str, Any], zones: Mapping[str, Zone], lines: Mapping[str, Line]
+) -> Iterator[str]:
     """What pydantic cannot see: names that are not there, bounds that nothing can be in."""
-    zone, line = getattr(rule, "zone", None), getattr(rule, "line", None)
+    zone, line = given.get("zone"), given.get("line")
     if zone is not None and zone not in zones:
         yield f"there is no zone {zone}; {_there(zones)}"
     if line is not None and line not in lines:
         yield f"there is no line {line}; {_there(lines)}"
-    if isinstance(rule, _Bounds):
-        if rule.min is None and rule.max is None:
+    if {"min", "max"} <= _names_in(condition):
+        if not given.keys() & {"min", "max"}:
             yield "give min, max or both"
-        elif rule.low > rule.high:
+        elif given.get("min", -inf) > given.get("max", inf):
             yield "min is above max"
-    if isinstance(rule, _Distance) and (rule.keypoints is None) == (rule.between is None):
+    if condition is Distance and ("keypoints" in given) == ("between" in given):
         yield 'give two keypoints, or between = "objects"'
-    if isinstance(rule, _Repetitions) and rule.low >= rule.high:
+    if condition is Repetitions and given["low"] >= given["high"]:
         yield "low must be below high"
 
 
