@@ -11,7 +11,8 @@ from math import inf
 
 from kpstream.delivery.outbox import Document, Outbox
 
-_MARKS = ("seen", "false_alarm", "keep")
+MARKS = ("seen", "false_alarm", "keep")
+"""What people say of an event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +139,7 @@ class EventDatabase:
 
     def mark(self, event_id: str, **marks: bool) -> None:
         """Note what somebody said of an event: ``seen``, ``false_alarm``, ``keep``."""
-        assert marks.keys() <= set(_MARKS)
+        assert marks.keys() <= set(MARKS)
         for name, value in marks.items():
             self._connection.execute(f"UPDATE event SET {name} = ? WHERE id = ?", [value, event_id])  # noqa: S608
         self._number(event_id)

@@ -10,9 +10,6 @@ from kpstream.delivery.outbox import Delivery, Document
 from kpstream.delivery.selection import Policy
 from kpstream.events import Listener, RuleSet
 
-INSTANT_KINDS = frozenset({"line_crossing", "repetitions"})
-"""Kinds of events that are one line, begun and ended at once."""
-
 
 class DeliveryError(Exception):
     """It was not delivered; the text is for the user and holds no secret."""

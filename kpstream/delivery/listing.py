@@ -9,19 +9,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from kpstream.delivery.database import StoredEvent
+from kpstream.delivery.database import MARKS, StoredEvent
 from kpstream.options.units import parse_duration
 
-_MARKS = ("seen", "false_alarm", "keep")
 _COLUMNS = (
     "event", "state", "rule", "kind", "severity", "camera", "tracker_ids", "class", "value", "began_at", "opened_at",
-    "ended_at", "began_pts", "opened_pts", "ended_pts", "frame_index", "zone", "snapshot", "clip", "cut", *_MARKS,
+    "ended_at", "began_pts", "opened_pts", "ended_pts", "frame_index", "zone", "snapshot", "clip", "cut", *MARKS,
 )  # fmt: skip
 
 
 def with_marks(event: StoredEvent) -> dict[str, Any]:
     """The event's object, with what people said of it."""
-    return {**event.document, "seen": event.seen, "false_alarm": event.false_alarm, "keep": event.keep}
+    return {**event.document, **{mark: getattr(event, mark) for mark in MARKS}}
 
 
 def json_lines(events: Iterable[StoredEvent]) -> Iterator[str]:
@@ -67,7 +66,7 @@ def _row(event: StoredEvent) -> tuple[str, ...]:
     shown = f"{document['began_pts']:.1f} s" if began is None else _local(began)
     who = " ".join(f"#{number}" for number in document["tracker_ids"]) or "all"
     value = "" if document["value"] is None else f"{document['value']:.3g}"
-    marks = " ".join(name.replace("_", " ") for name in _MARKS if getattr(event, name))
+    marks = " ".join(name.replace("_", " ") for name in MARKS if getattr(event, name))
     return (
         shown,
         _lasted(document),

@@ -10,11 +10,12 @@ from datetime import datetime
 from pathlib import Path
 
 from kpstream.delivery.backoff import Backoff
-from kpstream.delivery.destination import INSTANT_KINDS, Unavailable
+from kpstream.delivery.destination import Unavailable
 from kpstream.delivery.outbox import Delivery, Document
 from kpstream.delivery.selection import ForPeople, QuietHours
 from kpstream.entities import Severity
 from kpstream.errors import UsageError
+from kpstream.events import INSTANT_KINDS
 
 Send = Callable[[str, str, Path | None], bool]
 """Given title, text and a picture; whether it was delivered."""

@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from kpstream.delivery.destination import INSTANT_KINDS
 from kpstream.delivery.home_assistant import OFF, ON, Topics, device
 from kpstream.entities import Event
-from kpstream.events import RuleSet
+from kpstream.events import INSTANT_KINDS, RuleSet
 
 
 class Message(NamedTuple):

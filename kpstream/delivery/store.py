@@ -20,13 +20,13 @@ from types import MappingProxyType
 from typing import TypeVar
 
 from kpstream.delivery.database import EventDatabase
-from kpstream.delivery.destination import INSTANT_KINDS
 from kpstream.delivery.media import media_paths
 from kpstream.delivery.outbox import Document
 from kpstream.delivery.schema import FILE_NAME, SCHEMA
 from kpstream.delivery.snapshot import write_snapshot
 from kpstream.delivery.writer import DatabaseWriter, Write
 from kpstream.errors import SinkError, SourceOpenError
+from kpstream.events import INSTANT_KINDS
 from kpstream.sinks.output import sink_error
 from kpstream.sinks.retention import Segment, outdated
 from kpstream.sinks.room import DiskUsage

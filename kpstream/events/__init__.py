@@ -9,6 +9,7 @@ from kpstream.events.engine import Observation, Reading, RuleEngine
 from kpstream.events.machine import Truth
 from kpstream.events.observations import observations_of
 from kpstream.events.rules import (
+    INSTANT_KINDS,
     Absence,
     Angle,
     Condition,
@@ -37,6 +38,7 @@ from kpstream.events.tables import read_tables
 from kpstream.events.watch import Listener, RuleWatch
 
 __all__ = [
+    "INSTANT_KINDS",
     "Absence",
     "Angle",
     "Condition",

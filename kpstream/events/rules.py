@@ -211,6 +211,11 @@ KINDS: dict[type, str] = {
 }
 
 
+_INSTANT = (LineCrossing, Repetitions)
+INSTANT_KINDS = frozenset(KINDS[condition] for condition in _INSTANT)
+"""Kinds of rules whose events begin and end at once."""
+
+
 @dataclass(frozen=True, slots=True)
 class Schedule:
     """A part of the week, in the wall-clock time of the place."""
@@ -257,7 +262,7 @@ class Rule:
     @property
     def is_moment(self) -> bool:
         """Whether an event is a moment, which begins and ends at once."""
-        return isinstance(self.condition, LineCrossing | Repetitions)
+        return isinstance(self.condition, _INSTANT)
 
     @property
     def is_about_scene(self) -> bool:
