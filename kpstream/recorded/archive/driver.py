@@ -18,7 +18,7 @@ from kpstream.recorded.archive.faults import MAX_ATTEMPTS, Fault, fault_of, paus
 from kpstream.recorded.archive.intake import Inventory
 from kpstream.recorded.archive.ledger import FileRecord, Ledger, State
 from kpstream.recorded.archive.pool import FilePool, WorkerDied
-from kpstream.recorded.archive.publish import copy_outputs, targets_of
+from kpstream.recorded.archive.publish import OutputPlace
 from kpstream.recorded.archive.work import FileResult, FileTask, Progress
 from kpstream.recorded.journal import count_answers
 from kpstream.recorded.plan import JOURNAL_SUFFIX
@@ -67,7 +67,8 @@ class Driver:
         ledger: Open; where everything is noted.
         inventory: All files, and what is to be done.
         pool: Where files are worked on.
-        into: The place of the outputs.
+        outputs: Where they are put.
+        into: The same as workers are told it.
         scratch: A folder for what is under way, with the journals.
         limits: When to take no more files.
         on_figures: Told several times a second how it is doing.
@@ -80,7 +81,8 @@ class Driver:
         inventory: Inventory,
         pool: FilePool,
         *,
-        into: Path,
+        outputs: OutputPlace,
+        into: str,
         scratch: Path,
         limits: Limits = Limits(),
         on_figures: Callable[[Figures], None] = lambda _: None,
@@ -90,7 +92,7 @@ class Driver:
         self._records = inventory.records
         self._inventory = inventory
         self._pool = pool
-        self._into, self._scratch = into, scratch
+        self._outputs, self._into, self._scratch = outputs, into, scratch
         self._limits = limits
         self._on_figures = on_figures
         self._clock = clock
@@ -186,7 +188,7 @@ class Driver:
         self._put(replace(record, state="running"))
         path = self._inventory.paths[name]
         folder = self._folder(record)
-        self._pool.submit(FileTask(name, str(path), record.stamp, record.content, str(self._into), str(folder)))
+        self._pool.submit(FileTask(name, str(path), record.stamp, record.content, self._into, str(folder)))
 
     def _folder(self, record: FileRecord) -> Path:
         """Where a file's outputs are made: named by its content, so that another run finds its journal."""
@@ -275,8 +277,7 @@ class Driver:
 
     def _copy(self, done: FileRecord, duplicate: FileRecord) -> None:
         try:
-            published = targets_of(self._into, done.name, tuple(done.outputs))
-            outputs = copy_outputs(published, targets_of(self._into, duplicate.name, tuple(done.outputs)))
+            outputs = self._outputs.copy(done.name, duplicate.name, tuple(done.outputs))
         except SinkError as error:
             self._failed(duplicate, fault_of(error))
             return

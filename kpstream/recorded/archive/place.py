@@ -14,9 +14,9 @@ from kpstream.recorded.archive.intake import Inventory, take_inventory, to_probe
 from kpstream.recorded.archive.ledger import FILE_NAME, FileRecord, Ledger, LedgerContents, read_ledger
 from kpstream.recorded.archive.order import ArchiveOrder
 from kpstream.recorded.archive.probe import probe_all, stamp_of
-from kpstream.recorded.archive.publish import are_there, targets_of
+from kpstream.recorded.archive.publish import OutputFolder, OutputPlace
 from kpstream.recorded.archive.shard import Shard
-from kpstream.sinks.output import check_apart, sink_error
+from kpstream.sinks.output import sink_error
 
 _JOURNALS = "journals"
 
@@ -57,9 +57,10 @@ class ArchivePlace:
             except OSError as error:
                 raise sink_error(folder, error) from None
 
-    def outputs_there(self, name: str, sizes: Mapping[str, int]) -> bool:
-        """Whether the outputs of a file lie in their places."""
-        return are_there(targets_of(self.into, name, tuple(sizes)), sizes)
+    @property
+    def outputs(self) -> OutputPlace:
+        """Where the outputs lie."""
+        return OutputFolder(self.into)
 
     def clear(self) -> None:
         """Remove what is under way."""
@@ -99,10 +100,10 @@ def check_targets(place: ArchivePlace, order: ArchiveOrder, inventory: Inventory
     Raises:
         UsageError: It would be.
     """
-    targets = [path for name in inventory.records for path in targets_of(place.into, name, order.outputs).values()]
-    check_apart(inventory.paths.values(), targets)
-    there = next((path for path in targets if is_new and path.exists()), None)
-    if there is not None:
+    outputs = place.outputs
+    outputs.check_apart(inventory.paths.values(), inventory.records, order.outputs)
+    there = next(filter(None, (outputs.find(name, order.outputs) for name in inventory.records if is_new)), "")
+    if there:
         raise UsageError(f"{there} is there already, and not by this archive: choose another folder, or add `again`")
 
 
@@ -147,7 +148,7 @@ def survey(
     for number, (each, found) in enumerate(zip(new, probe_all(each.path for each in new), strict=True), 1):
         probes[each.name] = found
         on_probed(number, len(new))
-    return take_inventory(inputs, probes, known, place.outputs_there, retry=retry)
+    return take_inventory(inputs, probes, known, place.outputs.are_there, retry=retry)
 
 
 def begin(ledger: Ledger, place: ArchivePlace, order: ArchiveOrder, *, again: bool) -> bool:

@@ -10,12 +10,10 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from kpstream.errors import SinkError
 from kpstream.options import on_command_line
 from kpstream.options.units import clock_text
 from kpstream.recorded.archive.ledger import FileRecord, LedgerContents
 from kpstream.recorded.archive.place import ArchivePlace
-from kpstream.recorded.archive.publish import targets_of
 from kpstream.recorded.archive.summary import cause_of, causes, document
 from kpstream.sinks.output import OutputFile
 
@@ -178,12 +176,7 @@ def _events(place: ArchivePlace, records: Iterable[FileRecord]) -> Iterable[dict
     for record in records:
         if not record.events or record.same_as:
             continue
-        path = targets_of(place.into, record.name, ("events",))["events"]
-        try:
-            lines = path.read_text().splitlines()
-        except OSError as error:
-            raise SinkError(f"{path}: {error.strerror}") from None
-        for line in lines:
+        for line in place.outputs.read(record.name, "events").splitlines():
             event = json.loads(line)
             if event.get("state") == "ended":
                 yield {"file": record.name, **event}

@@ -17,7 +17,7 @@ from kpstream.events import RuleWatch
 from kpstream.recorded.archive.faults import Fault, changed_meanwhile, fault_of
 from kpstream.recorded.archive.order import ArchiveOrder, job_outputs, output_paths
 from kpstream.recorded.archive.probe import stamp_of
-from kpstream.recorded.archive.publish import publish, targets_of
+from kpstream.recorded.archive.publish import OutputFolder
 from kpstream.recorded.job import Asking, RecordedJob
 from kpstream.recorded.journal import fingerprint
 from kpstream.recorded.plan import Job
@@ -191,7 +191,7 @@ class FileWork:
         if self._changed_to:
             return {}
         made = output_paths(folder, order.outputs)
-        done = publish(made, targets_of(Path(task.into), task.name, order.outputs))
+        done = OutputFolder(Path(task.into)).publish(task.name, made)
         if missing := set(order.outputs) - done.keys():
             raise SinkError(f"{task.folder}: {', '.join(sorted(missing))} was not written")
         return done

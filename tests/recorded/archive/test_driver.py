@@ -13,6 +13,7 @@ from kpstream.recorded.archive.faults import changed_meanwhile, fault_of
 from kpstream.recorded.archive.intake import Inventory
 from kpstream.recorded.archive.ledger import FileRecord, Ledger, read_ledger
 from kpstream.recorded.archive.pool import WorkerDied
+from kpstream.recorded.archive.publish import OutputFolder
 from kpstream.recorded.archive.work import FileResult, FileTask, Progress
 from kpstream.recorded.plan import JOURNAL_SUFFIX
 from kpstream.testing import ManualClock
@@ -103,7 +104,8 @@ class Run:
                 ledger,
                 inventory,
                 self.pool,
-                into=self.folder,
+                outputs=OutputFolder(self.folder),
+                into=str(self.folder),
                 scratch=self.folder / "journals",
                 limits=limits,
                 on_figures=self.figures.append,
