@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from kpstream.tracking.flow import Grey, lucas_kanade
 from kpstream.tracking.geometry import Points
@@ -13,7 +14,9 @@ from kpstream.tracking.settings import TrackerSettings
 _COLUMNS, _ROWS = 12, 8
 _ROUNDS = 6
 _NARROWS = 0.7  # by which the residual that still counts shrinks from round to round
-_PRIOR = np.diag([1e2, 1e2, 1e-3, 1e-3])  # no rotation and no zoom, unless most points say otherwise
+_TURN_PRIOR, _SHIFT_PRIOR = 1e2, 1e-3  # no rotation and no zoom, unless most points say otherwise
+
+_Complex = npt.NDArray[np.complex128]
 
 
 class CameraMotion(NamedTuple):
@@ -64,18 +67,28 @@ def camera_motion(before: Grey, after: Grey, settings: TrackerSettings) -> Camer
     columns, rows = (np.arange(_COLUMNS) + 0.5) * width / _COLUMNS, (np.arange(_ROWS) + 0.5) * height / _ROWS
     grid = np.stack(np.meshgrid(columns, rows), axis=-1).reshape(-1, 2).astype(np.float32)
     moved, sound = lucas_kanade(before, after, grid, settings, settings.camera_flow)
-    x, y = grid[sound].astype(float).T
-    if len(x) < settings.min_camera_points:
+    places, ways = _complex(grid[sound]), _complex(moved[sound])
+    if len(places) < settings.min_camera_points:
         return CameraMotion()
-    ones, none = np.ones_like(x), np.zeros_like(x)
-    design = np.concatenate([np.stack([x, -y, ones, none], 1), np.stack([y, x, none, ones], 1)])  # x first, then y
-    way = moved[sound].T.reshape(-1).astype(float)
-    found = np.concatenate([[0, 0], np.median(moved[sound], axis=0)])
+    turn, shift = 0j, complex(*np.median(moved[sound], axis=0).tolist())
     within = settings.camera_outlier
     for _ in range(_ROUNDS):
-        off = ((design @ found - way) ** 2).reshape(2, -1).sum(0)
-        weighed = (design.T * np.tile(1 / (1 + off / within**2) ** 2, 2)).astype(float)
-        found = np.linalg.solve(weighed @ design + _PRIOR, weighed @ way)
+        off = np.abs(turn * places + shift - ways)
+        weights = 1 / (1 + (off / within) ** 2) ** 2
+        turn, shift = _fitted(places, ways, weights)
         within = max(0.5, within * _NARROWS)
-    a, b, right, down = found.tolist()
-    return CameraMotion(a, b, right, down)
+    return CameraMotion(turn.real, turn.imag, shift.real, shift.imag)
+
+
+def _complex(points: Points) -> _Complex:
+    """Points of shape ``(P, 2)`` as complex numbers: a similarity is linear in them."""
+    return np.asarray(points[:, 0] + 1j * points[:, 1], np.complex128)
+
+
+def _fitted(places: _Complex, ways: _Complex, weights: npt.NDArray[np.float64]) -> tuple[complex, complex]:
+    """``turn`` and ``shift`` for which ``turn * places + shift`` are next to ``ways``, by least weighted squares."""
+    weighed = weights * places.conj()
+    squares, sums = float((weighed @ places).real) + _TURN_PRIOR, complex(weighed.sum())
+    total, mean, product = float(weights.sum()) + _SHIFT_PRIOR, complex(weights @ ways), complex(weighed @ ways)
+    share = squares * total - abs(sums) ** 2
+    return (product * total - mean * sums) / share, (squares * mean - sums.conjugate() * product) / share

@@ -85,8 +85,9 @@ def levels_of(points: Points, settings: TrackerSettings) -> list[int]:
     """
     if not points.shape[1]:
         return [0] * len(points)
-    sides = (np.fmax.reduce(points, axis=1) - np.fmin.reduce(points, axis=1)).max(1)
-    return [max(0, ceil(log2(max(side, 1.0) / settings.detail_object))) for side in np.nan_to_num(sides).tolist()]
+    sides = (np.fmax.reduce(points, axis=1) - np.fmin.reduce(points, axis=1)).max(1).tolist()
+    # NaN is larger than nothing
+    return [ceil(log2(side / settings.detail_object)) if side > settings.detail_object else 0 for side in sides]
 
 
 def make_atlas(

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from kpstream.tracking.geometry import Mask, Points, Weights, zeroed
+from kpstream.tracking.geometry import Mask, Points, Weights, middles, zeroed
 from kpstream.tracking.settings import DEFAULT, FlowReach, TrackerSettings
 
 Grey = npt.NDArray[np.uint8]
@@ -37,6 +37,8 @@ _ALONG, _ACROSS = np.linspace(-0.1, 1.1, 9, dtype=np.float32), np.array([-0.1, 0
 _T, _W = np.repeat(_ALONG, len(_ACROSS)), np.tile(_ACROSS, len(_ALONG))
 _SHARES = np.stack([1 - _T, _T])  # what the two ends of an edge have in each point of its strip
 _SQUARES = np.stack([_SHARES[0] ** 2, _SHARES[0] * _SHARES[1], _SHARES[1] ** 2])
+_MEAN = np.full(len(_T), 1 / len(_T), np.float32)
+_THIRDS = np.repeat(np.eye(3, dtype=np.float32), 3, axis=0) / np.float32(3)
 _EIGHTHS = np.stack([np.linspace(1, 0, 9, dtype=np.float32), np.linspace(0, 1, 9, dtype=np.float32)])
 _NEIGHBOURS = np.array([[0, 1, -1, 0, 0], [0, 0, 0, 1, -1]], np.float32)[..., None, None, None]
 _FLOW_ENDS = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 10, 0.03)
@@ -88,14 +90,15 @@ class Mesh:
         self._joined = joined.astype(np.float32)
         pairs = combinations(range(points if points <= settings.max_mesh else 0), 2)
         self._edges = np.array([pair for pair in pairs if braced[pair]], int).reshape(-1, 2)
-        ends = np.zeros((3, len(self._edges), points, points), np.float32)
+        blocks = np.zeros((len(self._edges), 3, points, points), np.float32)
         for number, (a, b) in enumerate(self._edges):
-            ends[0, number, a, a] = ends[1, number, b, b] = ends[2, number, a, b] = ends[2, number, b, a] = 1
-        self._blocks = ends[[0, 2, 1]].reshape(3 * len(self._edges), points * points)
-        self._from, self._to = ends[0].sum(2), ends[1].sum(2)
-        touches = self._from + self._to
+            blocks[number, 0, a, a] = blocks[number, 1, a, b] = blocks[number, 1, b, a] = blocks[number, 2, b, b] = 1
+        self._blocks = blocks.reshape(-1, points * points)  # from (from, both, to) of each edge to pairs of points
+        self._ends = blocks[:, [0, 2]].sum(3).reshape(-1, points)  # from (from, to) of each edge to points
+        self._touches = touches = self._ends.reshape(-1, 2, points).sum(1)
         beside = ((touches @ touches.T) @ touches > 0) & (touches == 0)
         self._nearness = touches + np.float32(0.5) * beside  # (E, K): edges at a point count, those beside them half
+        self._hold = settings.hold * np.eye(2 * points, dtype=np.float32)
 
     @property
     def edges(self) -> npt.NDArray[np.int_]:
@@ -123,7 +126,7 @@ class Mesh:
         """
         ends = _planes(points, self._edges)
         values = _sample(picture, zeroed(ends) @ _EIGHTHS)
-        values = np.asarray(values.reshape(*values.shape[:2], 3, 3).mean(3), np.float32)
+        values = values @ _THIRDS
         values[np.isnan(ends[0]).any(2)] = np.nan
         return values
 
@@ -199,9 +202,10 @@ class Mesh:
         corners = np.stack([np.fmin.reduce(points, axis=1), np.fmax.reduce(points, axis=1)])
         size = np.maximum(np.nan_to_num(np.hypot(*(corners[1] - corners[0]).T)), 1)
         away = np.hypot(*np.moveaxis(ways - steady, -1, 0)).mean(2) / size
-        misfits, weights = np.stack([strips.misfits(strips.differences(way)) for way in ways]), strips.weights
-        whole = (misfits * weights).sum(2) / np.maximum(weights.sum(1), 1) + self._settings.guess_prior * away
-        near = (misfits * weights) @ self._nearness / np.maximum(weights @ self._nearness, 1)
+        weights = strips.weights
+        misfits = strips.misfits(strips.differences(ways)) * weights
+        whole = misfits.sum(2) / np.maximum(weights.sum(1), 1) + self._settings.guess_prior * away
+        near = misfits @ self._nearness / np.maximum(weights @ self._nearness, 1)
         choice = np.argmin(near + self._settings.guess_whole * whole[..., None], axis=0)
         start: Points = np.take_along_axis(ways, choice[None, ..., None], axis=0)[0]
         return start, ways[np.argmin(whole, axis=0), np.arange(len(points))]
@@ -209,8 +213,7 @@ class Mesh:
     def _uncovered(self, points: Points, hidden: Mask) -> Mask:
         """Which points are known, and no more of their edges hidden than seen; shape ``(N, K)``."""
         present = ~np.isnan(points[:, self._edges, 0]).any(2)
-        touches = self._from + self._to
-        balance = (present & ~hidden) @ touches - (present & hidden) @ touches
+        balance = (present & ~hidden) @ self._touches - (present & hidden) @ self._touches
         uncovered: Mask = ~np.isnan(points[..., 0]) & (balance >= 0)
         return uncovered
 
@@ -230,45 +233,38 @@ class Mesh:
         neighbours = (self._joined @ moved) / np.maximum(counts, 1)[..., None]
         for number in np.flatnonzero(lost.any(1)):
             certain = moved[number, sound[number]] if sound[number].any() else velocity[number, known[number]]
-            ways = np.where(counts[number, :, None] > 0, neighbours[number], np.median(certain, axis=0))
+            ways = np.where(counts[number, :, None] > 0, neighbours[number], middles(certain[None]))
             moved[number, lost[number]] = ways[lost[number]]
         return moved
 
     def _register(self, strips: _Strips, guess: Points, rounds: int) -> Points:
-        """Gauss-Newton on what differs along the edges, from a first guess on; the displacements."""
+        """Gauss-Newton on what differs along the edges, from a first guess on; the displacements.
+
+        An edge resists to being deformed, whatever the pictures say, and each point to leaving its first guess.
+        """
         moved = guess
+        stiffness = self._hessian(strips.stiffness[..., None] * np.array([1, -1, 1], np.float32))
         for _ in range(rounds):
             pull, bend = strips.slopes(strips.differences(moved))
-            moved = moved - self._solve(bend, pull, strips.stiffness, moved, guess)
+            gradient = (pull.reshape(2, len(moved), -1) @ self._ends).transpose(1, 2, 0)
+            gradient = gradient + self._settings.hold * (moved - guess)
+            gradient = gradient.reshape(len(moved), -1, 1) + stiffness @ moved.reshape(len(moved), -1, 1)
+            step = np.linalg.solve(self._hessian(bend) + stiffness + self._hold, gradient)
+            moved = moved - step.reshape(moved.shape)
         return moved
 
-    def _solve(self, bend: Points, pull: Points, stiffness: Points, moved: Points, guess: Points) -> Points:
-        """One step of Gauss-Newton for N objects.
+    def _hessian(self, bend: Points) -> Points:
+        """What holds for the points of N objects, shape ``(N, 2 K, 2 K)``, of what holds for their edges.
 
         Args:
-            bend: What the pictures say of the second order, shape ``(3, N, E, 3)``: xx, xy, yy of (from, both, to).
-            pull: What they say of the first order, shape ``(2, N, E, 2)``: x, y of (from, to).
-            stiffness: How hard each edge is to deform, shape ``(3, N, E)``: xx, xy, yy.
-            moved: The displacements so far, shape ``(N, K, 2)``.
-            guess: The first guess, shape ``(N, K, 2)``.
+            bend: The second order, shape ``(3, N, E, 3)``: xx, xy, yy of (from, both, to).
         """
-        count, points = moved.shape[:2]
-        hold = self._settings.hold
-        ends = _planes(moved, self._edges)
-        x, y = ends[..., 1] - ends[..., 0]
-        xx, xy, yy = stiffness
-        resists = np.stack([xx * x + xy * y, xy * x + yy * y])
-        gradient = (pull[..., 0] - resists) @ self._from + (pull[..., 1] + resists) @ self._to
-        gradient = gradient.transpose(1, 2, 0) + hold * (moved - guess)
-        parts = bend + stiffness[..., None] * np.array([1, -1, 1], np.float32)
-        blocks = parts.transpose(1, 0, 3, 2).reshape(count, 3, -1) @ self._blocks
-        blocks = blocks.reshape(count, 3, points, points)
+        count, points = bend.shape[1], self._ends.shape[1]
+        xx, xy, yy = (bend.reshape(3 * count, -1) @ self._blocks).reshape(3, count, points, points)
         hessian = np.empty((count, points, 2, points, 2), np.float32)
-        hessian[:, :, 0, :, 0], hessian[:, :, 1, :, 1] = blocks[:, 0], blocks[:, 2]
-        hessian[:, :, 0, :, 1] = hessian[:, :, 1, :, 0] = blocks[:, 1]
-        hessian = hessian.reshape(count, 2 * points, 2 * points) + hold * np.eye(2 * points, dtype=np.float32)
-        step: Points = np.linalg.solve(hessian, gradient.reshape(count, -1, 1)).reshape(moved.shape)
-        return step
+        hessian[:, :, 0, :, 0], hessian[:, :, 0, :, 1] = xx, xy
+        hessian[:, :, 1, :, 0], hessian[:, :, 1, :, 1] = xy, yy
+        return hessian.reshape(count, 2 * points, 2 * points)
 
 
 def _largest(points: Points, among: npt.NDArray[np.int_], most: int) -> npt.NDArray[np.int_]:
@@ -322,12 +318,21 @@ class _Strips:
         """How hard each edge is to deform, shape ``(3, N, E)``: xx, xy, yy."""
 
     def differences(self, moved: Points) -> Weights:
-        """What the second picture shows in place of the first, for displacements of the points; ``(N, E, S)``."""
-        places = _planes(moved, self._edges) @ _SHARES
-        places += self._places
-        shown = _sample(self._target, places)
+        """What the second picture shows in place of the first.
+
+        Args:
+            moved: Displacements of the points, shape ``(..., N, K, 2)``.
+
+        Returns:
+            Grey values, shape ``(..., N, E, S)``.
+        """
+        count, edges, samples = self._shown.shape
+        places = _planes(moved.reshape(-1, *moved.shape[-2:]), self._edges) @ _SHARES
+        places = places.reshape(2, -1, count, edges, samples)
+        places += self._places[:, None]
+        shown = _sample(self._target, places.reshape(2, -1, edges, samples)).reshape(-1, count, edges, samples)
         shown -= self._shown
-        return shown
+        return shown.reshape(*moved.shape[:-2], edges, samples)
 
     @property
     def weights(self) -> Weights:
@@ -336,10 +341,9 @@ class _Strips:
         return weights
 
     def misfits(self, differences: Weights) -> Weights:
-        """How much differs along each edge, from 0 to 1, shape ``(N, E)``."""
-        squares = differences**2
-        misfits: Weights = (squares / (squares + self._settings.grey_outlier**2)).mean(2)
-        return misfits
+        """How much differs along each edge, from 0 to 1, shape ``(..., N, E)``."""
+        squares = differences * differences
+        return (squares / (squares + self._settings.grey_outlier**2)) @ _MEAN
 
     def slopes(self, differences: Weights) -> tuple[Points, Points]:
         """How what differs changes with the two ends of each edge.
