@@ -9,6 +9,8 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from statistics import median
+from typing import Any
 
 import av
 import pytest
@@ -36,8 +38,12 @@ def assert_recorded_in_true_time(live: Live) -> None:
     assert len(times) == len(lines)
     first = lines[0]["pts"]
     assert times == pytest.approx([line["pts"] - first for line in lines], abs=0.002)
-    shown_for = lines[-1]["captured_at"] - lines[0]["captured_at"]
-    assert times[-1] == pytest.approx(shown_for, abs=0.25)
+    assert usual_delay(lines[-30:]) == pytest.approx(usual_delay(lines[:30]), abs=0.25)
+
+
+def usual_delay(lines: list[dict[str, Any]]) -> float:
+    """By how much pictures came after their time; one that the machine or the network held up says nothing."""
+    return float(median(line["captured_at"] - line["pts"] for line in lines))
 
 
 def test_a_stream_is_shown_and_recorded_in_its_true_time(tmp_path: Path, endpoint: ScriptedServer) -> None:
