@@ -9,95 +9,39 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 import cv2
 import pytest
-from playwright.sync_api import Browser, sync_playwright
 
 from kpstream.entities import Frame
 from kpstream.errors import SourceError
 from kpstream.web import BrowserCamera, Page
 from tests.rig.parts.page import (
-    CHROMIUM,
     CONTRASTS,
-    FLAGS,
     ROOT,
     SAMPLER,
     UNNAMED,
+    Look,
     Looked,
     NumberedCamera,
     Screen,
+    Serve,
     looked_at,
     point_of,
     resident,
+    serving,
 )
 from tests.rig.parts.processes import FaultyNetwork
 
 pytestmark = pytest.mark.rig
 
 
-@contextmanager
-def serving(*cameras: NumberedCamera, port: int = 0, **options: Any) -> Iterator[Page]:
-    """A page with these cameras."""
-    page = Page([camera.feed for camera in cameras], port=port, **options)
-    page.start()
-    try:
-        yield page
-    finally:
-        page.close()
-
-
 T = TypeVar("T")
-Serve = Callable[..., Page]
-Look = Callable[..., Screen]
 Note = Callable[..., None]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def serve() -> Iterator[Serve]:
-    """Starts cameras and a page with them; they go on until every tab is closed."""
-    with ExitStack() as stack:
-
-        def start(*cameras: NumberedCamera, **options: Any) -> Page:
-            for camera in cameras:
-                stack.enter_context(camera)
-            return stack.enter_context(serving(*cameras, **options))
-
-        yield start
-
-
-@pytest.fixture
-def look(browser: Browser, serve: Serve) -> Iterator[Look]:
-    """Opens tabs. Their consoles must have nothing to complain about, but of a network that a test has broken."""
-    screens: list[Screen] = []
-
-    def start(*, breaks: bool = False, **options: Any) -> Screen:
-        context = browser.new_context(**{"viewport": {"width": 1366, "height": 768}, **options})
-        screens.append(Screen(context, breaks=breaks))
-        return screens[-1]
-
-    yield start
-    for screen in screens:
-        screen.tab.context.close()
-    assert [fault for screen in screens for fault in screen.faults] == []
-
-
-@pytest.fixture
-def screen(look: Look) -> Screen:
-    """One tab."""
-    return look()
 
 
 def at_last(measure: Callable[[], T], enough: Callable[[T], bool]) -> T:

@@ -7,8 +7,11 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -17,7 +20,7 @@ from playwright.sync_api import Page as Tab
 
 from kpstream.entities import Frame, Image, Pose, Scene, Stats
 from kpstream.skeleton import Skeleton
-from kpstream.web import Feed
+from kpstream.web import Feed, Page
 from tests.support.web_page import FakeControls
 
 ROOT = Path(__file__).parents[3]
@@ -271,3 +274,20 @@ def resident() -> int:
     """Bytes of memory that this process has in use."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * resource.getpagesize()
+
+
+@contextmanager
+def serving(*cameras: NumberedCamera, port: int = 0, **options: Any) -> Iterator[Page]:
+    """A page with these cameras."""
+    page = Page([camera.feed for camera in cameras], port=port, **options)
+    page.start()
+    try:
+        yield page
+    finally:
+        page.close()
+
+
+Serve = Callable[..., Page]
+"""Starts cameras and a page with them."""
+Look = Callable[..., Screen]
+"""Opens a tab."""
