@@ -128,6 +128,12 @@ class EventDatabase:
         """The number of the last change; 0 before the first."""
         return int(self._connection.execute("SELECT number FROM change").fetchone()[0])
 
+    def names(self) -> tuple[list[str], list[str]]:
+        """The cameras and the rules of which there are events, in order."""
+        cameras = self._connection.execute("SELECT DISTINCT camera FROM event ORDER BY camera")
+        rules = self._connection.execute("SELECT DISTINCT rule FROM event ORDER BY rule")
+        return [name for (name,) in cameras], [name for (name,) in rules]
+
     def unseen(self) -> int:
         """How many events nobody has seen."""
         return int(self._connection.execute("SELECT count(*) FROM event WHERE NOT seen").fetchone()[0])

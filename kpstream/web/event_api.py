@@ -43,10 +43,19 @@ class EventApi:
         query = parse_query(request.query_params, time.time())
         assert query.limit is not None
         one_more = replace(query, limit=query.limit + 1)
-        found, unseen = await self._read(lambda database: (database.events(one_more)[::-1], database.unseen()))
+        found, unseen, (cameras, rules) = await self._read(
+            lambda database: (database.events(one_more)[::-1], database.unseen(), database.names())
+        )
         shown = found[: query.limit]
-        following = page_after(shown[-1]) if len(found) > len(shown) else None
-        return json_response({"events": [with_marks(event) for event in shown], "next": following, "unseen": unseen})
+        return json_response(
+            {
+                "events": [with_marks(event) for event in shown],
+                "next": page_after(shown[-1]) if len(found) > len(shown) else None,
+                "unseen": unseen,
+                "cameras": cameras,
+                "rules": rules,
+            }
+        )
 
     async def event(self, request: Request) -> Response:
         """One event."""

@@ -74,6 +74,8 @@ def paths() -> Schema:
             "events": list_of(ref("Event")),
             "next": {"type": ["string", "null"], "description": "What before is given for those that follow."},
             "unseen": {**COUNT, "description": "Events of all cameras that nobody has seen."},
+            "cameras": {**list_of(TEXT), "description": "All of which there are events."},
+            "rules": {**list_of(TEXT), "description": "All of which there are events."},
         }
     )
     last = {

@@ -62,6 +62,8 @@ def test_events_are_listed_the_newest_first_and_can_be_chosen(tmp_path: Path) ->
             "keep": False,
         }
         assert (listed.json()["next"], listed.json()["unseen"]) == (None, 3)
+        assert listed.json()["cameras"] == ["hall", "yard"]
+        assert listed.json()["rules"] == ["fell", "hand in press"]
         assert client.get("/api/site").json()["events"] is True
         for query, found in (
             ({"camera": "hall"}, ["e2", "e1"]),

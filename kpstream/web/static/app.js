@@ -4,6 +4,9 @@ import { CameraView } from "./camera.js";
 import { choices } from "./choices.js";
 import { Device } from "./device.js";
 import { icon, make, put } from "./dom.js";
+import { EventsView } from "./events.js";
+import { Happenings } from "./happenings.js";
+import { Notices } from "./notices.js";
 import { Panel } from "./panel.js";
 import { RecordingsView } from "./recordings.js";
 import { addressOf, read } from "./service.js";
@@ -16,9 +19,12 @@ const PART_KEYS = { b: "boxes", k: "keypoints", e: "edges", l: "labels", i: "ids
 const main = document.getElementById("main");
 const note = document.getElementById("note");
 const device = new Device();
-let site = { recordings: false, browser_camera: false };
+const happenings = new Happenings();
+const notices = new Notices();
+let site = { recordings: false, events: false, browser_camera: false };
 let cameras = null;
 let shown = { key: "", views: [], parts: [] };
+let place = "";
 let noteTimer = 0;
 
 forgetToken();
@@ -26,6 +32,9 @@ buildTop();
 buildKeys();
 addEventListener("note", (event) => say(event.detail));
 addEventListener("cameras", refresh);
+document.body.append(notices.element);
+happenings.addEventListener("count", showUnseen);
+happenings.addEventListener("opened", (event) => shown.events?.has(event.detail) || notices.show(event.detail));
 addEventListener("hashchange", render);
 addEventListener("keydown", onKey);
 document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && refresh());
@@ -43,6 +52,7 @@ function forgetToken() {
 
 async function refresh() {
   const [about, list] = await Promise.all([read("/api/site"), read("/api/cameras")]);
+  if (about.ok && about.body.events !== site.events) about.body.events ? happenings.start() : happenings.stop();
   if (about.ok) site = about.body;
   if (list.ok) cameras = list.body.cameras;
   if (list.status === 401) say(texts.unauthorized);
@@ -53,6 +63,7 @@ async function refresh() {
 function route() {
   const [kind, name] = location.hash.replace(/^#\/?/, "").split("/");
   if (kind === "recordings" && site.recordings) return { kind };
+  if (kind === "events" && site.events) return { kind, event: decodeURIComponent(name ?? "") };
   const camera = kind === "cameras" && cameras?.find((one) => one.name === decodeURIComponent(name ?? ""));
   if (camera) return { kind: "camera", camera };
   return cameras?.length === 1 ? { kind: "camera", camera: cameras[0] } : { kind: "grid" };
@@ -63,16 +74,24 @@ function render() {
     if (!main.firstChild) main.append(make("p", { className: "empty" }, texts.loading));
     return;
   }
-  const { kind, camera } = route();
+  const { kind, camera, event } = route();
   const key = kind === "grid" ? `grid ${cameras.map((one) => one.name).join(" ")}` : `${kind} ${camera?.name ?? ""}`;
   showNavigation(kind);
-  if (key === shown.key) return;
+  if (key === shown.key) {
+    if (kind === "events" && event !== shown.event) shown.events.show((shown.event = event));
+    return;
+  }
   for (const part of shown.parts) part.stop();
-  document.title = camera ? `${camera.title} – ${texts.title}` : texts.title;
+  place = camera?.title ?? (kind === "events" ? texts.events : "");
+  showTitle();
   shown = { key, views: [], parts: [] };
   if (kind === "recordings") {
     shown.parts = [new RecordingsView()];
     main.replaceChildren(shown.parts[0].element);
+  } else if (kind === "events") {
+    const events = new EventsView(happenings, event);
+    shown = { key, views: [], parts: [events], events, event };
+    main.replaceChildren(events.element);
   } else if (kind === "camera") {
     const view = new CameraView(camera, { large: true });
     const panel = new Panel(view);
@@ -98,7 +117,7 @@ function buildTop() {
   );
   document.getElementById("top").append(
     make("a", { className: "brand", href: "#/" }, make("img", { src: addressOf("/static/icon.svg"), alt: "", width: 24, height: 24 }), texts.title),
-    make("nav", {}, link("#/", texts.cameras, "cameras"), link("#/recordings", texts.recordings, "recordings")),
+    make("nav", {}, link("#/", texts.cameras, "cameras"), link("#/events", texts.events, "events"), link("#/recordings", texts.recordings, "recordings")),
     share,
     make("button", { type: "button", className: "icon", id: "keys", title: texts.help, "aria-label": texts.help, onclick: showKeys }, icon("keys")),
   );
@@ -106,11 +125,24 @@ function buildTop() {
 
 function showNavigation(kind) {
   for (const link of document.querySelectorAll("nav a")) {
-    const here = (link.dataset.kind === "recordings") === (kind === "recordings");
-    if (here) link.setAttribute("aria-current", "page");
+    const own = link.dataset.kind;
+    if (own === (kind in site ? kind : "cameras")) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
-    if (link.dataset.kind === "recordings") link.hidden = !site.recordings;
+    if (own in site) link.hidden = !site[own];
   }
+}
+
+function showTitle() {
+  const count = site.events && happenings.unseen ? `(${happenings.unseen}) ` : "";
+  document.title = count + (place ? `${place} – ${texts.title}` : texts.title);
+}
+
+function showUnseen() {
+  const link = document.querySelector("nav a[data-kind=events]");
+  link.querySelector(".count")?.remove();
+  const { unseen } = happenings;
+  if (unseen) link.append(make("span", { className: "count", role: "img", "aria-label": texts.unseen(unseen) }, unseen > 999 ? "999+" : String(unseen)));
+  showTitle();
 }
 
 function showDevice() {

@@ -24,3 +24,4 @@ const send = (method, path, body) =>
 
 export const change = (name, settings) => send("PATCH", `/api/cameras/${name}`, settings);
 export const keepSnapshot = (name) => send("POST", `/api/cameras/${name}/snapshot`, {});
+export const mark = (id, marks) => send("PATCH", `/api/events/${id}`, marks);

@@ -18,6 +18,7 @@ import numpy as np
 from playwright.sync_api import BrowserContext, ConsoleMessage
 from playwright.sync_api import Page as Tab
 
+from kpstream.delivery import Deliveries
 from kpstream.entities import Frame, Image, Pose, Scene, Stats
 from kpstream.skeleton import Skeleton
 from kpstream.web import Feed, Page
@@ -120,7 +121,7 @@ class NumberedCamera:
         self.trouble = ""
         """What is wrong with it; while something is, it gives nothing."""
         self.endpoint_trouble = ""
-        self._rate = rate
+        self.rate = rate
         street = cv2.imread(str(ROOT / "samples" / "street.jpg"))
         assert street is not None
         self._street = cv2.resize(street, SIZE)
@@ -137,7 +138,7 @@ class NumberedCamera:
 
     def _run(self) -> None:
         begun_at, turn = time.monotonic(), 0
-        while not self._over.wait(max(0.0, begun_at + turn / self._rate - time.monotonic())):
+        while not self._over.wait(max(0.0, begun_at + turn / self.rate - time.monotonic())):
             turn += 1
             if self.trouble:
                 self.feed.idle(self._stats())
@@ -149,8 +150,8 @@ class NumberedCamera:
         image = self._picture(index)
         now = time.monotonic()
         scene = Scene(
-            Frame(index, index / self._rate, now - 0.01, image),
-            (pose_of(index),),
+            Frame(index, index / self.rate, now - 0.01, image),
+            self.poses_of(index),
             self._stats(),
             index,
             0.0,
@@ -158,8 +159,16 @@ class NumberedCamera:
             now,
         )
         self.written_at.append(time.time())
-        self.feed.write(scene, image)
+        self.show(scene, image)
         self.took.append(time.monotonic() - now)
+
+    def poses_of(self, index: int) -> tuple[Pose, ...]:
+        """Who is in a picture."""
+        return (pose_of(index),)
+
+    def show(self, scene: Scene, image: Image) -> None:
+        """Give a picture to the page."""
+        self.feed.write(scene, image)
 
     def _stats(self) -> Stats:
         return Stats(
@@ -277,9 +286,13 @@ def resident() -> int:
 
 
 @contextmanager
-def serving(*cameras: NumberedCamera, port: int = 0, **options: Any) -> Iterator[Page]:
-    """A page with these cameras."""
+def serving(
+    *cameras: NumberedCamera, port: int = 0, deliveries: Deliveries | None = None, **options: Any
+) -> Iterator[Page]:
+    """A page with these cameras, and with the events that are kept there."""
     page = Page([camera.feed for camera in cameras], port=port, **options)
+    if deliveries is not None:
+        page.show_events(deliveries)
     page.start()
     try:
         yield page

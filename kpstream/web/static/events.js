@@ -1,0 +1,291 @@
+// What happened: a list by time with filters, and of each event its clip, its picture, and what people say of it.
+
+import { icon, make, put } from "./dom.js";
+import { addressOf, mark, read } from "./service.js";
+import { texts } from "./texts.js";
+
+const PAGE = 60;
+const MARKS = ["seen", "false_alarm", "keep"];
+const FILTERS = ["camera", "rule", "severity", "seen"];
+
+export class EventsView {
+  #happenings;
+  #rows = new Map(); // by identity: {event, element}
+  #filters = new Map();
+  #next = null;
+  #loading = 0;
+  #chosen = "";
+  #shown = null; // the event beside the list
+  #player = null; // {key, element}: not made anew while its event goes on
+  #begin = () => this.#load();
+  #change = (change) => this.#take(change.detail);
+  #more = new IntersectionObserver((seen) => seen.some((one) => one.isIntersecting) && this.#load(true));
+
+  constructor(happenings, chosen) {
+    this.#happenings = happenings;
+    this.list = make("ol", { className: "list", "aria-label": texts.events });
+    this.earlier = make("button", { type: "button", className: "earlier", hidden: true, onclick: () => this.#load(true) }, texts.earlier);
+    this.state = make("p", { className: "empty", role: "status" }, texts.loading);
+    this.detail = make("article", { className: "happened", "aria-live": "off" }, make("p", { className: "empty" }, texts.pickEvent));
+    const side = make("div", { className: "side" }, this.#makeFilters(), make("div", { className: "rows" }, this.state, this.list, this.earlier));
+    this.element = make("section", { className: "events" }, side, this.detail);
+    this.#chosen = chosen;
+  }
+
+  start() {
+    this.#happenings.addEventListener("begin", this.#begin);
+    this.#happenings.addEventListener("change", this.#change);
+    this.#more.observe(this.earlier);
+    this.#load();
+    this.show(this.#chosen);
+  }
+
+  stop() {
+    this.#happenings.removeEventListener("begin", this.#begin);
+    this.#happenings.removeEventListener("change", this.#change);
+    this.#more.disconnect();
+    this.detail.replaceChildren(); // or its clip plays on
+  }
+
+  // Whether an event that has just opened can be seen in the list.
+  has(event) {
+    return this.#fits(event);
+  }
+
+  async show(id) {
+    this.#chosen = id;
+    for (const [each, { element }] of this.#rows) element.firstChild.setAttribute("aria-pressed", String(each === id));
+    this.element.classList.toggle("chosen", Boolean(id));
+    if (!id) return;
+    const answer = await read(`/api/events/${encodeURIComponent(id)}`);
+    if (this.#chosen !== id) return;
+    if (answer.ok) this.#showEvent(answer.body);
+    else this.detail.replaceChildren(make("p", { className: "empty" }, answer.why));
+    if (matchMedia("(max-width: 800px)").matches) this.detail.scrollIntoView({ block: "start" });
+  }
+
+  #makeFilters() {
+    const select = (name, ...options) => {
+      const made = make("select", { name, "aria-label": texts.filters[name], onchange: () => this.#load() }, ...options);
+      this.#filters.set(name, made);
+      return made;
+    };
+    const option = (value, text) => make("option", { value }, text);
+    return make(
+      "div",
+      { className: "filters", role: "group", "aria-label": texts.filter },
+      select("camera", option("", texts.allCameras)),
+      select("rule", option("", texts.allRules)),
+      select("severity", option("", texts.allSeverities), ...Object.entries(texts.severities).map(([value, text]) => option(value, text))),
+      select("seen", option("", texts.seenOrNot), option("false", texts.notSeen), option("true", texts.onlySeen)),
+    );
+  }
+
+  // The names that there are come with each list; what is chosen stays.
+  #showNames(name, names) {
+    const select = this.#filters.get(name);
+    const known = [...select.options].slice(1).map((one) => one.value);
+    const wanted = select.value && !names.includes(select.value) ? [...names, select.value] : names;
+    if (wanted.join("\n") === known.join("\n")) return;
+    const value = select.value;
+    select.replaceChildren(select.options[0], ...wanted.map((one) => make("option", { value: one }, one)));
+    select.value = value;
+  }
+
+  async #load(more = false) {
+    if (more && (this.#loading || this.#next === null)) return;
+    const turn = (this.#loading = performance.now());
+    const query = new URLSearchParams({ limit: PAGE });
+    for (const name of FILTERS) if (this.#filters.get(name).value) query.set(name, this.#filters.get(name).value);
+    if (more) query.set("before", this.#next);
+    const answer = await read(`/api/events?${query}`);
+    if (this.#loading !== turn) return; // another filter was chosen meanwhile
+    this.#loading = 0;
+    if (!answer.ok) {
+      put(this.state, answer.why);
+      this.state.hidden = false;
+      return;
+    }
+    const { events, next, cameras, rules } = answer.body;
+    if (!more) {
+      this.#rows.clear();
+      this.list.replaceChildren();
+    }
+    this.#showNames("camera", cameras);
+    this.#showNames("rule", rules);
+    for (const event of events) this.#put(event, { last: true });
+    this.#showDays();
+    this.#next = next;
+    this.earlier.hidden = next === null;
+    this.#tellEmpty();
+    // It is seen still where the list is short, and then nothing comes into sight.
+    this.#more.unobserve(this.earlier);
+    this.#more.observe(this.earlier);
+  }
+
+  #tellEmpty() {
+    const filtered = FILTERS.some((name) => this.#filters.get(name).value);
+    put(this.state, filtered ? texts.noSuchEvents : texts.noEvents);
+    this.state.hidden = this.#rows.size > 0;
+  }
+
+  #take(event) {
+    const known = this.#rows.get(event.event);
+    if (known) this.#put(event, {});
+    else if (this.#fits(event) && this.#isAmongShown(event)) this.#put(event, { fresh: true });
+    this.#showDays();
+    this.#tellEmpty();
+    if (event.event === this.#chosen) this.#showEvent(event);
+  }
+
+  #fits(event) {
+    return FILTERS.every((name) => {
+      const wanted = this.#filters.get(name).value;
+      return !wanted || wanted === String(event[name]);
+    });
+  }
+
+  #isAmongShown(event) {
+    const last = this.list.lastChild;
+    return this.#next === null || last === null || isBefore(this.#eventOf(last), event);
+  }
+
+  #put(event, { last = false, fresh = false }) {
+    const before = this.#rows.get(event.event);
+    const element = this.#makeRow(event);
+    if (fresh) element.classList.add("fresh");
+    if (before) before.element.replaceWith(element);
+    else if (last) this.list.append(element);
+    else this.list.insertBefore(element, [...this.list.children].find((row) => isBefore(this.#eventOf(row), event)) ?? null);
+    this.#rows.set(event.event, { event, element });
+  }
+
+  #eventOf(row) {
+    return this.#rows.get(row.dataset.event).event;
+  }
+
+  #makeRow(event) {
+    const picture = event.snapshot
+      ? make("img", { src: addressOf(`/api/events/${event.event}/snapshot.jpg`), alt: "", loading: "lazy", width: 96, height: 54 })
+      : make("span", { className: "nothing" });
+    picture.addEventListener("error", () => (picture.hidden = true));
+    const row = make(
+      "button",
+      { type: "button", onclick: () => (location.hash = `#/events/${event.event}`) },
+      picture,
+      make("span", { className: "rule" }, event.rule),
+      make("span", { className: "about" }, [clock(event), event.camera, lasted(event)].join("  ·  ")),
+      make("span", { className: "marks" }, ...this.#makeMarks(event)),
+    );
+    row.setAttribute("aria-pressed", String(event.event === this.#chosen));
+    const classes = ["event", event.severity, event.ended_pts === null && "open", event.seen && "seen", event.false_alarm && "false"];
+    return make("li", { className: classes.filter(Boolean).join(" "), "data-event": event.event, "data-at": event.began_at ?? "" }, row);
+  }
+
+  #makeMarks(event) {
+    const mark = (kind, text) => make("span", { className: kind, title: text, role: "img", "aria-label": text }, icon(kind));
+    return [
+      event.severity === "alert" ? mark("alert", texts.severities.alert) : null,
+      event.keep ? mark("keep", texts.marks.keep) : null,
+      event.false_alarm ? mark("false_alarm", texts.marks.false_alarm) : null,
+      event.seen ? mark("seen", texts.marks.seen) : null,
+    ];
+  }
+
+  // A heading above the first event of each day.
+  #showDays() {
+    let day = "";
+    for (const row of this.list.children) {
+      const own = row.dataset.at ? new Date(row.dataset.at).toLocaleDateString([], { weekday: "long", day: "numeric", month: "long" }) : "";
+      if (own && own !== day) row.dataset.day = own;
+      else delete row.dataset.day;
+      day = own;
+    }
+  }
+
+  #showEvent(event) {
+    this.#shown = event;
+    const facts = [
+      [texts.facts.camera, event.camera],
+      [texts.facts.severity, texts.severities[event.severity]],
+      [texts.facts.kind, event.kind.replaceAll("_", " ")],
+      [texts.facts.who, event.tracker_ids.length ? event.tracker_ids.map((id) => `#${id}`).join(" ") : texts.everybody],
+      event.zone === null ? null : [texts.facts.zone, event.zone],
+      event.value === null ? null : [texts.facts.value, String(event.value)],
+      [texts.facts.began, moment(event.began_at, event.began_pts)],
+      [texts.facts.lasted, lasted(event) + (event.cut ? ` (${texts.cut})` : "")],
+    ].filter(Boolean);
+    this.detail.replaceChildren(
+      make("a", { className: "back", href: "#/events" }, icon("back"), texts.allEvents),
+      this.#media(event),
+      make("div", { className: "title" }, make("h1", {}, event.rule), make("p", { className: `severity ${event.severity}` }, texts.severities[event.severity])),
+      make("div", { className: "says", role: "group", "aria-label": texts.sayOfIt }, ...MARKS.map((name) => this.#makeMark(event, name))),
+      make("dl", { className: "figures" }, ...facts.map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value)))),
+      make("p", { className: "caption" }, ...this.#links(event)),
+    );
+  }
+
+  // The same element as long as there is nothing new to show: a clip that plays goes on.
+  #media(event) {
+    const key = `${event.event} ${event.clip ?? event.snapshot ?? ""}`;
+    if (this.#player?.key === key && !this.#player.failed) return this.#player.element;
+    const why = make("p", { className: "hint", role: "status" });
+    const snapshot = addressOf(`/api/events/${event.event}/snapshot.jpg`);
+    const player = { key, failed: false, element: make("div", { className: "media" }) };
+    const failed = () => {
+      player.failed = true; // it is tried again with the event's next change
+      put(why, texts.noClipYet);
+    };
+    const shown = event.clip
+      ? make("video", { src: addressOf(`/api/events/${event.event}/clip.mp4`), poster: event.snapshot ? snapshot : "", controls: true, autoplay: true, playsInline: true, muted: true, "aria-label": texts.clipOf(event.rule), onerror: failed })
+      : event.snapshot
+        ? make("img", { src: snapshot, alt: texts.snapshotOf(event.rule) })
+        : make("p", { className: "empty" }, texts.noPicture);
+    if (!event.clip && event.ended_pts === null) put(why, texts.clipComes);
+    player.element.append(shown, why);
+    this.#player = player;
+    return player.element;
+  }
+
+  #links(event) {
+    const link = (kind, text, ending) => make("a", { href: addressOf(`/api/events/${event.event}/${kind}`), download: `${event.rule} ${event.event.slice(0, 8)}.${ending}` }, text);
+    return [event.clip ? link("clip.mp4", texts.downloadClip, "mp4") : null, event.snapshot ? link("snapshot.jpg", texts.downloadSnapshot, "jpg") : null];
+  }
+
+  #makeMark(event, name) {
+    const press = async () => {
+      made.disabled = true;
+      const answer = await mark(event.event, { [name]: !event[name] });
+      made.disabled = false;
+      if (!answer.ok) dispatchEvent(new CustomEvent("note", { detail: texts.failed(answer.why) }));
+      else if (this.#shown?.event === event.event) {
+        this.#take(answer.body);
+        this.detail.querySelector(`[data-mark=${name}]`)?.focus();
+      }
+    };
+    const made = make("button", { type: "button", "data-mark": name, title: texts.markHints[name], onclick: press }, icon(name), texts.marks[name]);
+    made.setAttribute("aria-pressed", String(event[name]));
+    return made;
+  }
+}
+
+// The order of the list, the newest first: by when they began, then by their identity.
+function isBefore(one, other) {
+  const [first, second] = [one.began_at ?? "", other.began_at ?? ""];
+  return first === second ? one.event < other.event : first < second;
+}
+
+function clock(event) {
+  if (event.began_at === null) return texts.atPts(event.began_pts);
+  return new Date(event.began_at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+}
+
+function moment(at, pts) {
+  return at === null ? texts.atPts(pts) : new Date(at).toLocaleString([], { dateStyle: "medium", timeStyle: "medium" });
+}
+
+function lasted(event) {
+  if (event.ended_pts === null) return texts.goesOn;
+  if (event.kind === "line_crossing" || event.kind === "repetitions") return texts.aMoment;
+  return texts.duration(event.ended_pts - event.began_pts);
+}

@@ -1,0 +1,79 @@
+// What becomes of events, as the server tells it: each change once, also after a break.
+
+import { addressOf, read } from "./service.js";
+
+const RETRY = 3000; // ms
+const COUNT_AFTER = 300;
+
+export class Happenings extends EventTarget {
+  unseen = 0;
+  #source = null;
+  #timer = 0;
+  #counting = 0;
+  #known = new Set();
+  #newest = "";
+  #visible = () => (document.visibilityState === "visible" ? this.#open() : this.#close());
+
+  // A browser gives one site six connections that last, in all its tabs together: one that nobody sees gives its own back.
+  start() {
+    document.addEventListener("visibilitychange", this.#visible);
+    this.#visible();
+  }
+
+  stop() {
+    document.removeEventListener("visibilitychange", this.#visible);
+    this.#close();
+  }
+
+  #open() {
+    clearTimeout(this.#timer);
+    if (this.#source !== null) return;
+    const source = new EventSource(addressOf("/api/events/stream"));
+    this.#source = source;
+    source.onopen = () => this.#begin();
+    source.onmessage = (message) => this.#take(JSON.parse(message.data));
+    source.onerror = () => {
+      if (source.readyState !== EventSource.CLOSED) return; // it comes back by itself
+      this.#close();
+      this.#timer = setTimeout(() => this.#visible(), RETRY);
+    };
+  }
+
+  #close() {
+    clearTimeout(this.#timer);
+    this.#source?.close();
+    this.#source = null;
+  }
+
+  async #begin() {
+    const answer = await read("/api/events?limit=50");
+    if (!answer.ok) return;
+    for (const event of answer.body.events) this.#isNew(event);
+    this.#count(answer.body.unseen);
+    this.dispatchEvent(new Event("begin"));
+  }
+
+  #take(event) {
+    if (this.#isNew(event)) this.dispatchEvent(new CustomEvent("opened", { detail: event }));
+    this.dispatchEvent(new CustomEvent("change", { detail: event }));
+    clearTimeout(this.#counting);
+    this.#counting = setTimeout(async () => {
+      const answer = await read("/api/events?limit=1");
+      if (answer.ok) this.#count(answer.body.unseen);
+    }, COUNT_AFTER);
+  }
+
+  // What somebody says of an old event is a change, and no news.
+  #isNew(event) {
+    const opened = event.opened_at ?? "";
+    const isNew = !this.#known.has(event.event) && (event.state === "opened" || opened > this.#newest);
+    this.#known.add(event.event);
+    if (opened > this.#newest) this.#newest = opened;
+    return isNew;
+  }
+
+  #count(unseen) {
+    this.unseen = unseen;
+    this.dispatchEvent(new Event("count"));
+  }
+}

@@ -1,0 +1,52 @@
+"""A camera before which something happens when a test says so, with real rules, a real store and real clips."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from kpstream.camera.events import CameraEvents
+from kpstream.entities import Image, Pose, Scene
+from kpstream.events import Count, Rule, RuleSet, Zone
+from kpstream.options import EventsOptions
+from kpstream.render import PoseAnnotator
+from tests.rig.parts.page import NumberedCamera, pose_of
+
+RULES = RuleSet(
+    (Rule("somebody is there", Count(min=1, zone="all"), for_seconds=0.2, clear=0.2),),
+    {"all": Zone("all", ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)))},
+)
+
+
+class WatchedCamera(NumberedCamera):
+    """Shows its pictures to rules, too, which see somebody while `somebody` is true.
+
+    Args:
+        title: The camera's.
+        store: The folder of its events.
+    """
+
+    def __init__(self, title: str, store: Path) -> None:
+        super().__init__(title, rate=15.0)
+        self.somebody = False
+        self.events = CameraEvents(EventsOptions(pre_roll=1.0, post_roll=0.5), store)
+        self.events.open()
+        watch = self.events.watch(RULES, self.feed.name, 0.3, PoseAnnotator())
+        assert watch.make_clips is not None
+        self._rules, self._clips = watch.rules, watch.make_clips(self.rate)
+
+    def poses_of(self, index: int) -> tuple[Pose, ...]:
+        return (pose_of(index),) if self.somebody else ()
+
+    def show(self, scene: Scene, image: Image) -> None:
+        scene = replace(scene, frame=replace(scene.frame, captured_wall=time.time()))
+        self._rules.observe(scene)
+        self._clips.write(scene, image)
+        super().show(scene, image)
+
+    def __exit__(self, *_: object) -> None:
+        super().__exit__()
+        self._rules.finish()
+        self._clips.close()
+        self.events.close()
