@@ -200,11 +200,16 @@ class Stats(Counts):
     """What is wrong with the endpoint right now, in words for the user; empty while it answers."""
     requests_left: int | None = None
     """What is left of the budget; None where there is none."""
+    asked_fps: float = nan
+    """Frames a second that a live source is to show: what it gives, at most what is wanted of it. `render_fps` are
+    shown."""
+    machine_trouble: str = ""
+    """What the machine cannot show, in words for the user; empty while it shows what is asked."""
 
     @property
     def trouble(self) -> str:
         """What is wrong right now, the source first; empty when all is well."""
-        return self.source_trouble or self.picture_trouble or self.endpoint_trouble
+        return self.source_trouble or self.picture_trouble or self.endpoint_trouble or self.machine_trouble
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,6 +115,8 @@ class Frame:
     picture that arrived whole."""
     undecoded: int
     """How many pictures between the frame before and this one could not be decoded at all."""
+    overrun: int
+    """How many pictures between the frame before and this one were wanted, and came too late to be given."""
 
     def __init__(  # noqa: PLR0917 - they are the fields, in the order in which they have always been given
         self,
@@ -130,6 +132,7 @@ class Frame:
         captured_wall: float = nan,
         is_damaged: bool = False,
         undecoded: int = 0,
+        overrun: int = 0,
         *,
         picture: Picture | None = None,
     ) -> None:
@@ -138,7 +141,7 @@ class Frame:
         if picture is None:
             raise TypeError("a frame is made of an image, or of a picture")
         times = index, pts, captured_at
-        rest = pixel_aspect, decoded_index, stamp, lap, sound, captured_wall, is_damaged, undecoded
+        rest = pixel_aspect, decoded_index, stamp, lap, sound, captured_wall, is_damaged, undecoded, overrun
         for own, value in zip(fields(Frame), (*times, picture, *rest), strict=True):
             object.__setattr__(self, own.name, value)
 

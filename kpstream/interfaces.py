@@ -61,6 +61,23 @@ class Reopenable(Source, Protocol):
         """Opens another one in the place of this one; None where that is not possible. Any thread; never waits."""
 
 
+@runtime_checkable
+class Decimating(Source, Protocol):
+    """A source that can give fewer pictures than come, and spares what the others would cost as far as it can."""
+
+    def decimate(self, max_fps: float) -> bool:
+        """Give at most so many pictures a second from now on, evenly spaced; the index counts the others, too.
+
+        For the thread that reads; never waits.
+
+        Args:
+            max_fps: Infinite gives all.
+
+        Returns:
+            False where it cannot.
+        """
+
+
 class Endpoint(Protocol):
     """What finds the poses in one image. Used by several threads at once."""
 

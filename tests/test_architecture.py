@@ -16,7 +16,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "kpstream"
 
-_GROUND = {"errors", "skeleton", "frame", "entities", "channel", "meters", "redact"}
+_GROUND = {"errors", "skeleton", "frame", "entities", "channel", "decimation", "meters", "redact"}
 
 PLAN: dict[str, set[str]] = {
     # ground: words and tools; frames carry their sound, poses their skeleton
@@ -26,6 +26,7 @@ PLAN: dict[str, set[str]] = {
     "frame": {"sound"},
     "entities": {"frame", "skeleton"},
     "channel": set(),
+    "decimation": set(),
     "meters": set(),
     "redact": set(),
     "sqlite_schema": {"errors"},
@@ -37,7 +38,7 @@ PLAN: dict[str, set[str]] = {
     "models": {"entities", "errors", "skeleton"},
     "wire": {"entities", "errors", "redact", "skeleton"},
     "endpoints": {"channel", "options", "entities", "errors", "interfaces", "skeleton", "redact", "models", "wire"},
-    "sources": {"entities", "errors", "frame", "interfaces", "redact", "sound"},
+    "sources": {"decimation", "entities", "errors", "frame", "interfaces", "redact", "sound"},
     "events": {"entities", "options", "skeleton"},
     "sinks": {"channel", "entities", "errors", "interfaces", "render", "skeleton", "sound", "wire"},
     "testing": {"entities", "errors", "interfaces", "skeleton"},
@@ -106,7 +107,8 @@ FLOORS: dict[str, str] = {
         "view"
     ),
     "pipeline": (
-        "arrivals background damage freeze memory renderer reorder splice wall_clock < capture pacing < pipeline"
+        "arrivals background damage freeze load_shedding memory renderer reorder splice wall_clock < capture pacing "
+        "< pipeline"
     ),
     "recorded": "locking < journal < inputs < plan redraw rule_check < rule_report < job < archive",
     "recorded/archive": (

@@ -197,6 +197,7 @@ class CameraAssembly:
             delay=spec.view.max_delay,
             max_in_flight=spec.requests.max_in_flight,
             max_requests=spec.requests.max_requests,
+            max_fps=inf if spec.source.max_fps is None else spec.source.max_fps,
             duration=inf if spec.view.duration is None else spec.view.duration,
             on_idle=on_idle,
             clock=self._clock,

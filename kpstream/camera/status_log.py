@@ -84,7 +84,7 @@ class StatusLine(NamedTuple):
 
 
 class CameraStatusLog:
-    """Which changes of a camera's figures are worth a line: of its source, its pictures and its endpoint.
+    """Which changes of a camera's figures are worth a line: of its source, its pictures, its endpoint and the machine.
 
     Args:
         pictures_come: Whether to assume at first that pictures come, so that no line says so.
@@ -94,6 +94,7 @@ class CameraStatusLog:
         self._source = AlertFilter("pictures come", starts_well=pictures_come)
         self._pictures = AlertFilter("the pictures are whole again", starts_well=True)
         self._endpoint = AlertFilter("the endpoint answers", starts_well=True)
+        self._machine = AlertFilter("the machine shows what is asked again", starts_well=True)
 
     def update(self, stats: Stats, now: float) -> list[StatusLine]:
         """The lines that are due now.
@@ -105,6 +106,7 @@ class CameraStatusLog:
         lines = [
             (self._endpoint.update(stats.endpoint_trouble, now), stats.endpoint_trouble),
             (self._pictures.update(stats.picture_trouble, now), stats.picture_trouble),
+            (self._machine.update(stats.machine_trouble, now), stats.machine_trouble),
         ]
         if stats.captured or stats.source_trouble:
             lines.append((self._source.update(stats.source_trouble, now), stats.source_trouble))
@@ -115,6 +117,7 @@ class CameraStatusLog:
         lines = (
             self._endpoint.flush(stats.endpoint_trouble),
             self._pictures.flush(stats.picture_trouble),
+            self._machine.flush(stats.machine_trouble),
             self._source.flush(stats.source_trouble),
         )
         return [StatusLine(text, is_trouble=True) for text in lines if text]

@@ -86,6 +86,16 @@ class SourceOptions:
             in_file="frames a second asked of a webcam, or of a snapshot address",
         ),
     ] = None
+    max_fps: Annotated[
+        float | None,
+        _source(
+            "Frames shown a second at most; what comes more often is not decoded where that can be.",
+            metavar="R",
+            min=1,
+            shown_default="what comes, and what the machine can show",
+            in_file="the most frames a second that are shown",
+        ),
+    ] = None
     rtsp_transport: Annotated[
         Literal["tcp", "udp"] | None,
         _source(

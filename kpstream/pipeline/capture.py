@@ -1,7 +1,8 @@
 """The threads that read the source.
 
 A recorded source is read as fast as frames are taken. From a live source the newest frame wins, and when it is
-lost it is opened again, for ever, at most a second apart.
+lost it is opened again, for ever, at most a second apart. It is asked for no more frames than are wanted, and than the
+machine can show.
 
 A read may never return: drivers hang, and a server may hold a connection open and say nothing. So a second thread
 watches a camera. One that has been silent for too long is left to the thread that is stuck in it, and another one is
@@ -20,11 +21,13 @@ from dataclasses import replace
 from math import inf
 
 from kpstream.channel import Channel, Closed, Deadline
+from kpstream.decimation import Decimation
 from kpstream.entities import Frame
 from kpstream.errors import SourceError, SourceReadError
-from kpstream.interfaces import Opener, Reopenable, Source
+from kpstream.interfaces import Decimating, Opener, Reopenable, Source
 from kpstream.pipeline.damage import DamageShield
 from kpstream.pipeline.freeze import FreezeDetector
+from kpstream.pipeline.load_shedding import LoadShedding
 from kpstream.pipeline.memory import trim_heaps
 from kpstream.pipeline.splice import Splice
 from kpstream.pipeline.wall_clock import WallClock
@@ -53,11 +56,19 @@ class _Turn:
         opener: Opens one; None where none can be opened.
         stall_timeout: Seconds without a picture after which the source is taken for lost, until it says so itself.
         now: Seconds.
+        max_fps: Frames a second that are wanted; infinite wants all.
         lost: Whether a source was lost before this turn.
     """
 
     def __init__(
-        self, source: Source | None, opener: Opener | None, stall_timeout: float, now: float, *, lost: bool
+        self,
+        source: Source | None,
+        opener: Opener | None,
+        stall_timeout: float,
+        now: float,
+        *,
+        max_fps: float,
+        lost: bool,
     ) -> None:
         self.source = source
         self.lost = lost
@@ -69,17 +80,22 @@ class _Turn:
         self.thread: threading.Thread | None = None
         self._opener = opener
         self._stall_timeout = stall_timeout
+        self._max_fps = max_fps
+        self._decimation = Decimation()  # where the source has none of its own
+        if source is not None and max_fps < inf:
+            self._decimate(source)
 
     @property
     def stall_timeout(self) -> float:
         """Seconds without a picture after which the source is taken for lost; a source may learn them."""
         source = self.source
-        return self._stall_timeout if source is None else source.stall_timeout
+        return (self._stall_timeout if source is None else source.stall_timeout) + 1 / self._max_fps
 
     @property
     def opener(self) -> Opener | None:
         """Opens another one in the place of the source."""
-        own = self.source.opener if isinstance(self.source, Reopenable) else None
+        source = self.source  # another thread may be losing it
+        own = source.opener if isinstance(source, Reopenable) else None
         return own or self._opener
 
     @property
@@ -92,11 +108,28 @@ class _Turn:
         if self.source is None:
             assert self._opener is not None
             self.source = self._opener.open()
-        return self.source.read()
+            if self._max_fps < inf:
+                self._decimate(self.source)
+        while (frame := self.source.read()) is not None and not self._decimation.wants(frame.captured_at):
+            pass
+        return frame
+
+    def decimate(self, max_fps: float) -> None:
+        """Take at most so many frames a second from now on, of this source and of those that come after it."""
+        if max_fps != self._max_fps:
+            self._max_fps = max_fps
+            if self.source is not None:
+                self._decimate(self.source)
+
+    def _decimate(self, source: Source) -> None:
+        by_itself = isinstance(source, Decimating) and source.decimate(self._max_fps)
+        self._decimation.max_fps = inf if by_itself else self._max_fps
 
     def lose(self) -> None:
         """Close the source; the next `read` opens another one."""
-        self._opener, self._stall_timeout = self.opener, self.stall_timeout
+        self._opener = self.opener
+        if self.source is not None:
+            self._stall_timeout = self.source.stall_timeout
         self.close()
         self.source, self.lost, self.is_new = None, True, True
 
@@ -113,6 +146,7 @@ class Capture:
         source: An open source; from `start` on only the threads touch it, and close it. Or what opens a live one: then
             the first one is opened by the thread, too. A lost source that is `Reopenable` tells itself how another
             one is opened.
+        max_fps: Frames a second that are wanted of a live source; infinite wants all.
         clock: Monotonic seconds.
         wall_clock: Seconds since the epoch; frames of a live source are dated by it.
     """
@@ -121,6 +155,7 @@ class Capture:
         self,
         source: Source | Opener,
         *,
+        max_fps: float = inf,
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
@@ -132,7 +167,9 @@ class Capture:
         self._clock = clock
         self._wall_clock = wall_clock
         self._lock = threading.Lock()
-        self._turn = _Turn(first, opener, _LONGEST_STALL_TIMEOUT, clock(), lost=False)
+        self._load = LoadShedding(max_fps)
+        self._wanted = self._overrun = 0
+        self._turn = _Turn(first, opener, _LONGEST_STALL_TIMEOUT, clock(), max_fps=self._accepted_fps, lost=False)
         self._left: list[_Turn] = []
         self._watcher = threading.Thread(target=self._watch, name="kpstream-watch", daemon=True)
         self._freeze = FreezeDetector()
@@ -163,6 +200,16 @@ class Capture:
     def picture_trouble(self) -> str:
         """What is wrong with the pictures that come, in words; empty while they are whole."""
         return self._shield.trouble
+
+    @property
+    def asked_fps(self) -> float:
+        """Frames a second that a live source is to show, of late; NaN where nobody knows yet."""
+        return self._load.asked_fps
+
+    @property
+    def machine_trouble(self) -> str:
+        """What the machine cannot show, in words; empty while it shows what is asked."""
+        return "" if self.trouble else self._load.trouble
 
     def start(self) -> None:
         """Begin to read."""
@@ -246,8 +293,23 @@ class Capture:
             self.damaged += frame.is_damaged + frame.undecoded
             if self.is_live:
                 frame = self._shield.shield(frame, self._picture_at)
+            frame = self._dated(self._splice.join(frame))
             # Of a live source it never waits; of a recorded one nobody else wants the lock.
-            self.frames.put(self._dated(self._splice.join(frame)))
+            self.frames.put(frame)
+            self._shed_load(turn, frame)
+
+    def _shed_load(self, turn: _Turn, frame: Frame) -> None:
+        """Take no more frames from a live source than the machine shows."""
+        self._wanted += 1 + frame.overrun
+        self._overrun += frame.overrun
+        if self.is_live:
+            dropped = self._overrun + self.frames.dropped
+            self._load.update(self._picture_at, frame.index + 1, self._wanted, dropped)
+            turn.decimate(self._accepted_fps)
+
+    @property
+    def _accepted_fps(self) -> float:
+        return self._load.max_fps if self.is_live else inf
 
     def _dated(self, frame: Frame) -> Frame:
         if not self.is_live:
@@ -279,7 +341,9 @@ class Capture:
             if self.frames.closed:
                 return
             self._left.append(silent)
-            self._turn = turn = _Turn(None, silent.opener, silent.stall_timeout, self._clock(), lost=True)
+            self._turn = turn = _Turn(
+                None, silent.opener, silent.stall_timeout, self._clock(), max_fps=self._accepted_fps, lost=True
+            )
             self._freeze.forget()
             self._begin(turn)
 

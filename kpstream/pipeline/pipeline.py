@@ -69,6 +69,8 @@ class Pipeline:
         gate_rules: More reasons to send no request for now: what others who share the endpoint leave.
         journal: Remembers the answers for recorded video.
         duration: Seconds after which a live source ends.
+        max_fps: Frames a second that are shown of a live source at most; what comes more often is not decoded where
+            that can be. Infinite shows all that the machine can.
         on_idle: Called some twenty times a second, with how it is doing, while the source gives nothing.
         clock: Monotonic seconds, the same clock that the source stamps its frames with.
     """
@@ -91,10 +93,11 @@ class Pipeline:
         gate_rules: Sequence[Rule] = (),
         journal: Journal | None = None,
         duration: float = inf,
+        max_fps: float = inf,
         on_idle: Callable[[Stats], None] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._capture = Capture(source, clock=clock)
+        self._capture = Capture(source, max_fps=max_fps, clock=clock)
         self._pacing: Pacing = Live() if self._capture.is_live else Recorded()
         if rate is None:
             rate = self._pacing.default_rate
@@ -161,6 +164,8 @@ class Pipeline:
             picture_trouble=capture.picture_trouble,
             endpoint_trouble=requester.trouble,
             requests_left=self._gate.requests_left,
+            asked_fps=capture.asked_fps,
+            machine_trouble=capture.machine_trouble,
         )
 
     @property

@@ -7,7 +7,7 @@ from functools import partial
 
 from kpstream.entities import Frame
 from kpstream.frame import Image, Luma, Once, Picture
-from kpstream.interfaces import Opener, Reopenable, Source
+from kpstream.interfaces import Decimating, Opener, Reopenable, Source
 
 
 class Altered:
@@ -56,6 +56,10 @@ class Altered:
         """
         frame = self._source.read()
         return None if frame is None else self._alter(frame)
+
+    def decimate(self, max_fps: float) -> bool:
+        """Let the source give fewer frames; False where it cannot."""
+        return isinstance(self._source, Decimating) and self._source.decimate(max_fps)
 
     def close(self) -> None:
         """Close the source. Idempotent."""

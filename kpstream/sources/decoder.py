@@ -16,6 +16,7 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from kpstream.decimation import Decimation
 from kpstream.errors import SourceReadError
 from kpstream.redact import redact
 from kpstream.sound import SoundBuffer
@@ -25,6 +26,8 @@ from kpstream.sources.numbering import Numbering
 from kpstream.sources.opening import NEARLY, explain, open_video, shown
 from kpstream.sources.survey import Place, holds_a_picture, place_of
 
+_UNWANTED_IN_FLIGHT = 64
+"""Pictures that a decoder may hold back, and more."""
 _MIN_ASPECT = Fraction(1, 10)
 """Pixels that are longer are a fault of the file."""
 
@@ -44,6 +47,8 @@ class Decoder:
         with_sound: Read the sound, too, and keep it for a while.
         deinterlace: Make interlaced pictures whole.
         numbering: Told of each packet that is decoded.
+        decimation: Says which pictures are wanted. The others are not given, and not decoded where no other picture
+            leans on them.
 
     Raises:
         SourceOpenError: It could not be opened, or holds no video.
@@ -59,11 +64,18 @@ class Decoder:
         with_sound: bool = False,
         deinterlace: bool = True,
         numbering: Numbering | None = None,
+        decimation: Decimation | None = None,
     ) -> None:
         self.place: Place | None = None
         """Of the first packet of pictures that was read since the opening, or the last `seek`."""
         self.refused = 0
         """How many packets could not be decoded."""
+        self.passed_over = 0
+        """How many pictures were not given, for nobody wants them."""
+        self.chooses = True
+        """Whether pictures are chosen by the times of their packets; where those say nothing all are given."""
+        self._decimation = decimation or Decimation()
+        self._unwanted: deque[int] = deque(maxlen=_UNWANTED_IN_FLIGHT)
         self._whole = Deinterlacer() if deinterlace else None
         self._numbering = numbering
         self._reference = reference
@@ -74,6 +86,8 @@ class Decoder:
         """Not to be touched after `close`: its memory is gone then."""
         self.container, self.stream = open_video(reference, options=options, timeout=timeout)
         self.stream.thread_type = ThreadType.SLICE if by_slices else ThreadType.NONE
+        self._stands_alone = self.stream.codec_context.codec.intra_only
+        self._may_skip = True
         self._hearing = hearing_of(self.container) if with_sound else None
         self._packets: Iterator[Packet[Any]] = self._demuxed()
         self._declared_aspect = self.stream.sample_aspect_ratio
@@ -126,16 +140,25 @@ class Decoder:
         return packet
 
     def decode(self, packet: Packet[VideoStream]) -> list[VideoFrame]:
-        """The pictures that are ready with this packet, as they are coded; none where it is broken."""
-        if self._numbering is not None and holds_a_picture(packet):
-            self._numbering.feed(packet.pts, packet.dts)
+        """The pictures that are ready with this packet, as they are coded; none where it is broken, or not wanted."""
+        is_wanted = True
+        if holds_a_picture(packet):
+            if self._numbering is not None:
+                self._numbering.feed(packet.pts, packet.dts)
+            is_wanted = self._is_wanted(packet)
+        if not is_wanted and self._stands_alone:
+            return []
+        self.stream.codec_context.skip_frame = "DEFAULT" if is_wanted or not self._may_skip else "NONREF"
         try:
-            return packet.decode()
+            pictures = packet.decode()
         except FFmpegError:
             self.refused += 1
             if self._numbering is not None:
                 self._numbering.refuse()
             return []
+        # One field alone of a picture must not be skipped.
+        self._may_skip = self._may_skip and not any(picture.interlaced_frame for picture in pictures)
+        return [picture for picture in pictures if picture.pts is None or picture.pts not in self._unwanted]
 
     @property
     def sound(self) -> SoundBuffer | None:
@@ -158,6 +181,7 @@ class Decoder:
     def seek(self, stamp: int) -> bool:
         """Go on from the last key picture at or before ``stamp``, in units of the stream; False where that fails."""
         self._ready.clear()
+        self._unwanted.clear()
         if self._whole is not None:
             self._whole.forget()
         try:
@@ -188,3 +212,15 @@ class Decoder:
         if self._whole is None:
             return pictures
         return [whole for picture in pictures for whole in self._whole.feed(picture)]
+
+    def _is_wanted(self, packet: Packet[VideoStream]) -> bool:
+        if packet.pts is None or packet.time_base is None:
+            self.chooses = False
+            return True
+        if not self.chooses or self._decimation.wants(float(packet.pts * packet.time_base)):
+            return True
+        self.passed_over += 1
+        self._unwanted.append(packet.pts)
+        if self._numbering is not None:
+            self._numbering.pass_over(packet.pts)
+        return False

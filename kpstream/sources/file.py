@@ -16,6 +16,7 @@ from av.error import FFmpegError
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from kpstream.decimation import Decimation
 from kpstream.entities import Frame, Taken
 from kpstream.errors import SourceOpenError, SourceReadError
 from kpstream.redact import redact
@@ -113,6 +114,7 @@ class VideoFile:
         self._timeline = Timeline()
         self._stamp, self._lap = nan, 0
         self._numbering = Numbering()
+        self._decimation = Decimation()
         self._given = 0
         self._pending: _Picture | None = None
         self._open_at(start)
@@ -161,6 +163,11 @@ class VideoFile:
             is_damaged=picture.decoded.is_corrupt,
         )
 
+    def decimate(self, max_fps: float) -> bool:
+        """Give at most so many frames a second from now on; those that nobody leans on are not decoded either."""
+        self._decimation.max_fps = max_fps
+        return True
+
     def close(self) -> None:
         """Close the file; nothing is read from it afterwards. Idempotent."""
         if self._decoder is not None:
@@ -191,6 +198,7 @@ class VideoFile:
             with_sound=self._with_sound,
             deinterlace=self._deinterlace,
             numbering=self._numbering,
+            decimation=self._decimation,
         )
         self._declare(decoder.container, decoder.stream)
         self._convert = Converter()
@@ -222,8 +230,11 @@ class VideoFile:
     def _next(self) -> _Picture | None:
         while self._decoder is not None and (decoded := self._decoder.next()) is not None:
             index = self._numbering.index_of(_stamp(decoded))
-            if index is not None:
-                return self._placed(decoded, index)
+            if index is None:
+                continue
+            picture = self._placed(decoded, index)
+            if self._decoder.chooses or self._decimation.wants(picture.pts):
+                return picture
         return None
 
     def _first(self, decoded: VideoFrame) -> _Picture:

@@ -14,6 +14,7 @@ from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 
+from kpstream.decimation import Decimation
 from kpstream.entities import Frame
 from kpstream.errors import SourceReadError
 from kpstream.interfaces import Opener, Source
@@ -94,6 +95,7 @@ class MjpegStream:
         self._splitter = JpegSplitter()
         self._ready = deque(self._splitter.feed(begins))
         self._decode = _PictureDecoder("mjpeg")
+        self._decimation = Decimation()
         self._is_closed = False
         self._index = 0
         self._first_at = self._last_pts = nan
@@ -112,6 +114,9 @@ class MjpegStream:
         undecoded = 0
         while not self._is_closed:
             jpeg = self._next()
+            if not self._decimation.wants(time.monotonic()):
+                self._index += 1
+                continue
             decoded = self._decode(jpeg)
             if decoded is None:
                 undecoded += 1
@@ -120,7 +125,7 @@ class MjpegStream:
             self._stall.came(captured_at)
             if isnan(self._first_at):
                 self._first_at = captured_at
-            least = self._last_pts + 1e-3 if self._index else 0.0
+            least = 0.0 if isnan(self._last_pts) else self._last_pts + 1e-3
             self._last_pts = max(least, captured_at - self._first_at)
             damaged = decoded.is_corrupt or not jpeg.endswith(b"\xff\xd9")
             frame = Frame(
@@ -134,6 +139,11 @@ class MjpegStream:
             self._index += 1
             return frame
         return None
+
+    def decimate(self, max_fps: float) -> bool:
+        """Decode at most so many pictures a second from now on."""
+        self._decimation.max_fps = max_fps
+        return True
 
     def close(self) -> None:
         """Hang up. Idempotent; for the thread that reads."""
@@ -178,6 +188,7 @@ class Snapshots:
         self.frame_rate = rate
         self._ask = ask
         self._decode = _PictureDecoder(codec)
+        self._decimation = Decimation()
         self._is_closed = False
         self._index = 0
         self._first_at = self._due_at = nan
@@ -190,10 +201,15 @@ class Snapshots:
         """
         if self._is_closed:
             return None
-        now = time.monotonic()
-        if now < self._due_at:
-            time.sleep(self._due_at - now)
-        self._due_at = max(time.monotonic(), self._due_at if self._index else -inf) + 1 / self.frame_rate
+        while True:
+            now = time.monotonic()
+            if now < self._due_at:
+                time.sleep(self._due_at - now)
+            due_at = max(time.monotonic(), self._due_at if self._index else -inf)
+            self._due_at = due_at + 1 / self.frame_rate
+            if self._decimation.wants(due_at):
+                break
+            self._index += 1
         decoded = self._decode(self._body())
         if decoded is None:
             raise SourceReadError(f"{self.name}: what came is no picture")
@@ -209,6 +225,11 @@ class Snapshots:
         )
         self._index += 1
         return frame
+
+    def decimate(self, max_fps: float) -> bool:
+        """Ask at most so often a second from now on."""
+        self._decimation.max_fps = max_fps
+        return True
 
     def close(self) -> None:
         """Ask no more. Idempotent; for the thread that reads."""

@@ -18,6 +18,7 @@ class Numbering:
         self.lost = 0
         """How many pictures were lost between those that came out."""
         self._refused = 0
+        self._unwanted: set[int] = set()
         self._has_stamps = True
         # The stamps that were fed and did not come out yet, apart for each recording that was joined.
         self._pending: deque[list[int]] = deque([[]])
@@ -41,6 +42,14 @@ class Numbering:
         elif self._has_stamps:
             self._pending[-1].append(stamp)
 
+    def pass_over(self, stamp: int) -> None:
+        """Note that a picture whose packet was fed will not come out, for nobody wants it.
+
+        Args:
+            stamp: Its own.
+        """
+        self._unwanted.add(stamp)
+
     def refuse(self) -> None:
         """Note that the decoder could make nothing of a packet."""
         self._refused += 1
@@ -48,6 +57,7 @@ class Numbering:
     def restart(self) -> None:
         """Forget the packets that were not shown yet: reading goes on elsewhere."""
         self._pending = deque([[]])
+        self._unwanted.clear()
         self._refused = 0
         self._last_dts = self._last_stamp = None
 
@@ -71,15 +81,15 @@ class Numbering:
             None where it came out behind later ones, and is to be left out.
         """
         if stamp is None or not self._has_stamps:
-            lost = self._refused
+            missing = lost = self._refused
         else:
             is_joined = self._enter_recording_of(stamp)
             if not is_joined and self._last_stamp is not None and stamp < self._last_stamp:
                 return None
-            lost = self._take(stamp)
-            lost = self._refused if is_joined else lost
+            missing, lost = self._take(stamp)
+            missing, lost = (self._refused, self._refused) if is_joined else (missing, lost)
         self.lost += lost
-        self._last_index += 1 + lost
+        self._last_index += 1 + missing
         self._last_stamp, self._refused = stamp, 0
         return self._last_index
 
@@ -90,10 +100,16 @@ class Numbering:
             self._pending.popleft()
         return number > 0
 
-    def _take(self, stamp: int | None) -> int:
-        """How many pictures of the same recording were lost before this one; their packets are forgotten."""
+    def _take(self, stamp: int | None) -> tuple[int, int]:
+        """How many pictures of the same recording are missing before this one, and how many of them were lost.
+
+        Their packets are forgotten.
+        """
         if stamp is None:
-            return 0
+            return 0, 0
         stamps = self._pending[0]
         self._pending[0] = [other for other in stamps if other > stamp]
-        return sum(other < stamp for other in stamps)
+        missing = [other for other in stamps if other < stamp]
+        lost = sum(other not in self._unwanted for other in missing)
+        self._unwanted.difference_update(missing)
+        return len(missing), lost

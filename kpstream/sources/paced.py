@@ -9,7 +9,7 @@ from math import inf, isnan, nan
 from typing import Protocol
 
 from kpstream.entities import Frame
-from kpstream.interfaces import Opener, Source
+from kpstream.interfaces import Decimating, Opener, Source
 
 _MAX_WAIT = 3.0
 """Seconds for which one picture may stand; then the next comes early, so that reading never blocks for long."""
@@ -67,11 +67,12 @@ class Paced:
         self._shift = 0, 0.0
         self._interval = _USUAL_INTERVAL if isnan(source.frame_rate) else 1 / source.frame_rate
         self._started_at = nan
+        self._max_fps = inf
 
     def read(self) -> Frame | None:
         """Block until the next frame is due, for at most three seconds; None at the end.
 
-        Frames whose successor is due already are left out, which the gap in the index shows.
+        Frames whose successor is due already are left out, which the gap in the index shows, and `Frame.overrun`.
 
         Raises:
             SourceReadError: The disk or the server failed.
@@ -88,6 +89,11 @@ class Paced:
             if -late > _MAX_WAIT:
                 self._is_due_now(frame)
         return replace(frame, captured_at=self._clock())
+
+    def decimate(self, max_fps: float) -> bool:
+        """Let the source give fewer frames; False where it cannot."""
+        self._max_fps = max_fps
+        return isinstance(self._source, Decimating) and self._source.decimate(max_fps)
 
     def close(self) -> None:
         """Close the source. Idempotent; for the thread that reads."""
@@ -106,6 +112,8 @@ class Paced:
         if frame is None and self._loop and not self._is_closed:
             self._source.close()
             self._source = self._source.again()
+            if self._max_fps < inf:
+                self.decimate(self._max_fps)
             frame = self._source.read()
             if frame is not None and self._last is not None:
                 self._shift = self._last.index + 1 - frame.index, self._last.pts + self._interval - frame.pts
@@ -128,16 +136,17 @@ class Paced:
 
     def _newest_due(self, frame: Frame) -> Frame:
         """The last frame that is due already; keeps the one after it for the next call."""
-        give_up_at = self._clock() + _MAX_CATCH_UP
+        give_up_at, overrun = self._clock() + _MAX_CATCH_UP, 0
         while (follower := self._take()) is not None:
             if self._late(follower) < 0:
                 self._ahead = follower
                 break
             frame = follower
+            overrun += 1
             if self._clock() > give_up_at:
                 self._is_due_now(frame)
                 break
-        return frame
+        return replace(frame, overrun=overrun)
 
     def __repr__(self) -> str:
         return f"<Paced {self._source!r}{', looped' if self._loop else ''}>"

@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image as Pillow
 from PIL import UnidentifiedImageError
 
+from kpstream.decimation import Decimation
 from kpstream.entities import Frame, Image, Taken
 from kpstream.errors import SourceOpenError
 from kpstream.sources.file import VideoFile
@@ -69,6 +70,7 @@ class PictureSequence:
         self._next = sum(entry.pts < start - _SAME_TIME for entry in entries)
         self._given = self._next
         self._broken = 0
+        self._decimation = Decimation()
         first = next((image for entry in entries if (image := _loaded(entry)) is not None), None)
         if first is None:
             raise SourceOpenError(f"cannot open {name}: no picture in it can be read")
@@ -81,6 +83,8 @@ class PictureSequence:
         while self._next < len(self._entries) and (entry := self._entries[self._next]).pts < self._end:
             index = self._next
             self._next += 1
+            if not self._decimation.wants(entry.pts):
+                continue
             image = _loaded(entry)
             if image is not None:
                 self._given += 1
@@ -97,6 +101,11 @@ class PictureSequence:
         """
         start = self._start if at is None else at
         return PictureSequence(self.name, self._entries, self.frame_rate, start, self._end)
+
+    def decimate(self, max_fps: float) -> bool:
+        """Read at most so many pictures a second from now on."""
+        self._decimation.max_fps = max_fps
+        return True
 
     def close(self) -> None:
         """Read no more. Idempotent."""

@@ -13,6 +13,7 @@ from typing import Literal
 import av
 from av.video.frame import VideoFrame
 
+from kpstream.decimation import Decimation
 from kpstream.entities import Frame
 from kpstream.errors import SourceReadError
 from kpstream.interfaces import Opener
@@ -104,19 +105,23 @@ class Stream:
         self._is_closed = False
         self._convert = Converter()
         self._index = self._refused = 0
+        self._decimation = Decimation()
         self._first_at = nan
         self._shown_from = nan
         limit = _limit_for(url, timeout)
         self._stall = StallTimeout(limit if parts_of(url).path.endswith(".m3u8") else timeout)
         if timeout is None:
             must_answer(url, _ANSWERS_WITHIN)
-        open_it = partial(Decoder, url, timeout=limit, by_slices=True, deinterlace=deinterlace)
+        open_it = partial(
+            Decoder, url, timeout=limit, by_slices=True, deinterlace=deinterlace, decimation=self._decimation
+        )
         self._decoder = self._connect(open_it, partial(_options, url, rtsp_transport, access), with_sound=with_sound)
         container, stream = self._decoder.container, self._decoder.stream
         rate = float(stream.average_rate or stream.guessed_rate or 0)
         self.frame_rate = rate if 0 < rate < _MAX_FRAME_RATE else nan
         self.duration = container.duration / av.time_base if container.duration else nan
         self._form = container.format.name
+        self._decoder.chooses = self._form not in _UNTIMED
         self._times = Timeline(max_jump=_MAX_JUMP) if self._form in IN_BURSTS else LiveClock()
 
     @property
@@ -132,20 +137,16 @@ class Stream:
         """
         if self._is_closed:
             return None
-        decoded = self._next()
-        captured_at = time.monotonic()
-        self._stall.came(captured_at)
-        if isnan(self._first_at):
-            self._first_at = captured_at
-        stamp = None if self._form in _UNTIMED else decoded.time
-        pts = self._times.pts(stamp, captured_at - self._first_at)
-        assert self._decoder is not None
+        decoded, captured_at, stamp, pts = self._timed()
+        while not self._decoder.chooses and not self._decimation.wants(pts):
+            self._index += 1
+            decoded, captured_at, stamp, pts = self._timed()
         picture = self._convert(decoded)
         if self._form in IN_BURSTS:
             captured_at = self._wait_for(pts)
         undecoded, self._refused = self._decoder.refused - self._refused, self._decoder.refused
         frame = Frame(
-            self._index,
+            self._index + self._decoder.passed_over,
             pts,
             captured_at,
             picture=picture,
@@ -157,6 +158,11 @@ class Stream:
         )
         self._index += 1
         return frame
+
+    def decimate(self, max_fps: float) -> bool:
+        """Give at most so many pictures a second from now on; those that nobody leans on are not decoded either."""
+        self._decimation.max_fps = max_fps
+        return True
 
     def close(self) -> None:
         """Hang up. Idempotent; for the thread that reads."""
@@ -179,6 +185,16 @@ class Stream:
         if decoded is None:  # FFmpeg takes a broken connection for the end
             raise SourceReadError(f"{self.name}: the stream ended; the camera or the way to it is gone")
         return decoded
+
+    def _timed(self) -> tuple[VideoFrame, float, float | None, float]:
+        """The next picture, when it came, its timestamp, and its pts."""
+        decoded = self._next()
+        captured_at = time.monotonic()
+        self._stall.came(captured_at)
+        if isnan(self._first_at):
+            self._first_at = captured_at
+        stamp = None if self._form in _UNTIMED else decoded.time
+        return decoded, captured_at, stamp, self._times.pts(stamp, captured_at - self._first_at)
 
     def _wait_for(self, pts: float) -> float:
         """Sleep until a picture that came ahead of its time is due; returns when that is."""

@@ -18,6 +18,7 @@ os.environ.setdefault("OPENCV_VIDEOIO_MSMF_ENABLE_HW_TRANSFORMS", "0")
 import cv2
 import numpy as np
 
+from kpstream.decimation import Decimation
 from kpstream.entities import Frame, Image
 from kpstream.errors import SourceOpenError, SourceReadError
 from kpstream.interfaces import Opener
@@ -66,6 +67,7 @@ class Webcam:
         self.stall_timeout = timeout
         """Seconds without a picture after which it is taken for lost."""
         self._times = LiveClock()
+        self._decimation = Decimation()
         self._index = 0
         self._first_at = nan
         self._capture: cv2.VideoCapture | None = _opened(device, size, frame_rate, timeout)
@@ -84,8 +86,9 @@ class Webcam:
         """
         if self._capture is None:
             return None
-        came, image = self._capture.read()
-        captured_at = time.monotonic()
+        while (came := self._capture.grab()) and not self._decimation.wants(captured_at := time.monotonic()):
+            self._index += 1
+        came, image = self._capture.retrieve() if came else (False, None)
         if not came:
             raise SourceReadError(f"camera {self.name} gives no picture; was it unplugged?")
         picture: Image = image  # type: ignore[assignment]
@@ -95,6 +98,11 @@ class Webcam:
         frame = Frame(self._index, pts, captured_at, picture)
         self._index += 1
         return frame
+
+    def decimate(self, max_fps: float) -> bool:
+        """Decode at most so many pictures a second from now on."""
+        self._decimation.max_fps = max_fps
+        return True
 
     def close(self) -> None:
         """Release the camera. Idempotent; for the thread that reads."""

@@ -51,6 +51,7 @@ def camera_document(feed: CameraFeed, viewers: int) -> dict[str, Any]:
         "source_trouble": in_file(redact(stats.source_trouble)),
         "picture_trouble": in_file(redact(stats.picture_trouble)),
         "endpoint_trouble": in_file(redact(stats.endpoint_trouble)),
+        "machine_trouble": stats.machine_trouble,
         "size": None if shown is None else list(shown.size),
         "frame_index": None if shown is None else shown.frame_index,
         "poses_in_view": 0 if shown is None else shown.poses_in_view,

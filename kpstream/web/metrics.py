@@ -35,6 +35,10 @@ def _answer_age(hub: Hub) -> float:
     return nan if hub.feed.shown is None else hub.feed.shown.answer_age
 
 
+def _full(hub: Hub) -> float:
+    return hub.feed.stats.machine_trouble != ""
+
+
 def _recording(hub: Hub) -> float:
     recording = None if hub.feed.controls is None else hub.feed.controls.recording
     return nan if recording is None else recording
@@ -42,6 +46,14 @@ def _recording(hub: Hub) -> float:
 
 _GAUGES: tuple[tuple[str, str, str, Callable[[Hub], float]], ...] = (
     ("camera_up", "", "1 while pictures come.", lambda hub: hub.feed.health.status == "live"),
+    ("frames_asked_per_second", "", "Frames that are to be shown.", lambda hub: hub.feed.stats.asked_fps),
+    ("frames_shown_per_second", "", "Frames that are shown.", lambda hub: hub.feed.stats.render_fps),
+    (
+        "machine_full",
+        "",
+        "1 while the machine cannot show what is asked.",
+        _full,
+    ),
     ("requests_in_flight", "", "Requests that wait for their answer.", lambda hub: hub.feed.stats.in_flight),
     ("requests_left", "", "What is left of the budget of requests.", lambda hub: _or_nan(hub.feed.stats.requests_left)),
     ("request_latency_seconds", "seconds", "Median time to an answer.", lambda hub: hub.feed.stats.latency),

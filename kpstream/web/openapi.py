@@ -42,6 +42,7 @@ def _camera() -> Schema:
             "source_trouble": TEXT,
             "picture_trouble": TEXT,
             "endpoint_trouble": TEXT,
+            "machine_trouble": {"type": "string", "description": "Which pictures the machine cannot show."},
             "size": {
                 "type": ["array", "null"],
                 "items": {"type": "integer"},

@@ -72,6 +72,14 @@ def test_at_the_end_is_told_what_was_too_young_for_a_line() -> None:
     assert not status.flush(Stats())
 
 
+def test_a_full_machine_is_told_once_and_when_it_is_over() -> None:
+    status = CameraStatusLog(pictures_come=True)
+    shown = [18, 17, 16, 17, 18, 20, 0, 0, 0, 0]
+    texts = [f"machine is full: 30 asked, {fps} shown" if fps else "" for fps in shown]
+    told = [news for now, text in enumerate(texts) for news in status.update(Stats(machine_trouble=text), now)]
+    assert told == [("machine is full: 30 asked, 16 shown", True), ("the machine shows what is asked again", False)]
+
+
 def test_source_and_endpoint_are_told_apart() -> None:
     status = CameraStatusLog(pictures_come=True)
     one = Stats(captured=1, endpoint_trouble="refused")

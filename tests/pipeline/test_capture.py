@@ -1,7 +1,8 @@
 from __future__ import annotations
 
+import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from math import inf
 from threading import Event
 
@@ -355,3 +356,95 @@ def test_a_live_source_that_cannot_be_opened_again_ends_with_its_error(started: 
     capture.frames.get()
     with pytest.raises(SourceReadError):
         capture.frames.get()
+
+
+class ThirtyASecond(SyntheticSource):
+    """A live source of thirty frames a second by the manual clock.
+
+    Args:
+        clock: Told how much time each frame takes.
+        frames: How many it gives.
+        before: Called before each frame, with its index.
+    """
+
+    def __init__(self, clock: ManualClock, frames: int, before: Callable[[int], object] = lambda _: None) -> None:
+        super().__init__(frames, is_live=True, clock=clock)
+        self._advance = clock.advance
+        self._before = before
+
+    def read(self) -> Frame | None:
+        self._before(self.reads)
+        self._advance(1 / 30)
+        return super().read()
+
+
+class Sparing(ThirtyASecond):
+    """It notes what it is asked for."""
+
+    def __init__(self, clock: ManualClock, frames: int, before: Callable[[int], object] = lambda _: None) -> None:
+        super().__init__(clock, frames, before)
+        self.asked: list[float] = []
+
+    def decimate(self, max_fps: float) -> bool:
+        self.asked.append(max_fps)
+        return True
+
+
+class TestFewerFrames:
+    @pytest.fixture
+    def run(self, started: list[Capture]) -> Callable[..., Capture]:
+        """Reads a source to its end, and takes no frame of it."""
+
+        def run(source: Source, clock: ManualClock, max_fps: float = inf) -> Capture:
+            capture = Capture(source, max_fps=max_fps, clock=clock)
+            started.append(capture)
+            capture.start()
+            assert capture.frames.wait_closed(20)
+            return capture
+
+        return run
+
+    def test_no_more_are_handed_on_than_are_wanted(self, run: Callable[..., Capture]) -> None:
+        clock = ManualClock()
+        assert run(ThirtyASecond(clock, 300), clock, 10).frames.dropped == 99
+
+    def test_a_source_that_can_give_fewer_is_asked_to(self, run: Callable[..., Capture]) -> None:
+        clock = ManualClock()
+        source = Sparing(clock, 60)
+        assert run(source, clock, 10).frames.dropped == 59
+        assert source.asked == [10]
+
+    def test_so_is_one_that_was_lost_and_came_back(self, run: Callable[..., Capture]) -> None:
+        clock = ManualClock()
+        raised: list[int] = []
+
+        def fail_once(index: int) -> None:
+            if index == 20 and not raised:
+                raised.append(index)
+                raise SourceReadError("lost")
+
+        source = Sparing(clock, 60, fail_once)
+        assert run(source, clock, 10).reconnects == 1
+        assert source.asked == [10, 10]
+
+    def test_a_recorded_source_gives_all(self, started: list[Capture]) -> None:
+        capture = Capture(SyntheticSource(50), max_fps=1, clock=ManualClock())
+        started.append(capture)
+        capture.start()
+        assert [frame.index for frame in capture.frames] == list(range(50))
+
+    def test_a_source_whose_frames_nobody_has_time_for_is_asked_for_fewer(self, started: list[Capture]) -> None:
+        clock, taken = ManualClock(), list[Frame]()
+
+        def take_every_third(index: int) -> None:
+            if index % 3 == 1:
+                taken.append(capture.frames.get(20))
+
+        source = Sparing(clock, 600, take_every_third)
+        capture = Capture(source, clock=clock)
+        started.append(capture)
+        capture.start()
+        assert capture.frames.wait_closed(20)
+        assert len(taken) == 200
+        assert min(source.asked) < 12
+        assert re.fullmatch("machine is full: 30 asked, 1[01] shown", capture.machine_trouble)

@@ -8,7 +8,7 @@ from fractions import Fraction
 from itertools import pairwise
 from math import inf, isnan
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import av
 import numpy as np
@@ -354,3 +354,46 @@ def test_of_several_tracks_the_default_one_is_given_and_told(
     assert [frame.index for frame in part] == [3, 4, 5]
     told = [record.getMessage() for record in caplog.records if "tracks of pictures" in record.getMessage()]
     assert len(told) == 1
+
+
+class TestDecimation:
+    """Fewer frames than there are; `Decimation` itself has tests of its own."""
+
+    @pytest.mark.parametrize(
+        ("suffix", "options"),
+        [
+            ("mp4", {"codec": "libx264", "options": {"x264-params": "bframes=3:b-adapt=0"}}),
+            ("mp4", {"codec": "libx264", "options": {"x264-params": "bframes=0"}}),
+            ("mkv", {"codec": "mjpeg", "pix_fmt": "yuvj420p"}),
+            ("avi", {"codec": "mpeg4", "options": {"bf": "2"}}),
+        ],
+        ids=[
+            "with pictures that nobody leans on",
+            "each leans on the one before",
+            "each stands alone",
+            "without times",
+        ],
+    )
+    def test_every_third_frame_is_the_same_as_in_the_whole(
+        self, suffix: str, options: dict[str, Any], tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        path = write_video(tmp_path / f"clip.{suffix}", [40 * number for number in range(120)], **options)
+        source = VideoFile(path)
+        assert source.decimate(25 / 3)
+        frames = list(iter(source.read, None))
+        assert {after.index - before.index for before, after in pairwise(frames[3:])} == {3}
+        assert len(frames) <= 42
+        assert [number_in(frame.image) for frame in frames] == [frame.index for frame in frames]
+        assert [frame.pts for frame in frames] == [pytest.approx(0.04 * frame.index) for frame in frames]
+        assert not caplog.messages
+
+    def test_all_frames_come_again_when_all_are_wanted(self, tmp_path: Path) -> None:
+        source = VideoFile(write_video(tmp_path / "clip.mp4", [40 * number for number in range(60)]))
+        source.decimate(5)
+        for _ in range(4):
+            last = source.read()
+        assert last is not None
+        source.decimate(inf)
+        rest = [frame.index for frame in iter(source.read, None)]
+        assert rest == list(range(rest[0], 60))
+        assert rest[0] <= last.index + 8

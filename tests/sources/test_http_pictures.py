@@ -274,3 +274,29 @@ def test_a_page_is_no_camera() -> None:
 
     with served(serve) as (url, _), pytest.raises(SourceOpenError):
         open_source(url)
+
+
+def test_a_snapshot_is_asked_for_less_often_where_fewer_are_wanted() -> None:
+    with served(snapshot()) as (url, requests):
+        source = open_source(url, frame_rate=200.0)
+        assert isinstance(source, Snapshots)
+        next_of(source)
+        before = len(requests)
+        source.decimate(20)
+        frames = [next_of(source) for _ in range(3)]
+        source.close()
+        assert len(requests) == before + 3
+    assert frames[-1].pts - frames[0].pts > 0.05
+
+
+def test_what_nobody_wants_of_an_endless_answer_is_passed_over_and_counted() -> None:
+    with served(stream_of(MULTIPART, PART, b"\r\n", count=20)) as (url, _):
+        source = open_source(url)
+        assert isinstance(source, MjpegStream)
+        source.decimate(0.01)
+        first = next_of(source)
+        assert (first.index, number_in(first.image)) == (0, 0)
+        with pytest.raises(SourceReadError, match="the stream ended"):
+            source.read()
+        assert "20 frames read" in repr(source)
+        source.close()

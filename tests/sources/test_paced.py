@@ -145,3 +145,26 @@ def test_a_loop_that_was_lost_behind_its_last_frame_begins_again(play: Callable[
     assert [next_of(source).index for _ in range(3)] == [0, 1, 2]
     source.close()
     assert [number_in(next_of(again).image) for again in [source.opener.open()] for _ in range(4)] == [0, 1, 2, 0]
+
+
+def test_fewer_frames_are_played_at_the_same_pace_in_every_round(
+    play: Callable[..., Paced], clock: ManualClock
+) -> None:
+    source = play([40 * number for number in range(100)], loop=True)
+    began = clock.now
+    assert source.decimate(5)
+    frames = [next_of(source) for _ in range(60)]
+    assert frames[-1].pts > 8  # in the third round; what is decoded to open one comes whole
+    assert all(after.index > before.index for before, after in pairwise(frames))
+    assert clock.now - began == pytest.approx(frames[-1].pts)
+
+
+def test_what_was_wanted_and_came_too_late_is_counted(play: Callable[..., Paced], clock: ManualClock) -> None:
+    source = play([40 * number for number in range(30)])
+    frames = [next_of(source)]
+    clock.advance(0.21)
+    frames += [next_of(source), next_of(source)]
+    assert [frame.overrun for frame in frames] == [0, 4, 0]
+    source.decimate(25 / 2)
+    clock.advance(0.4)
+    assert next_of(source).overrun == 5

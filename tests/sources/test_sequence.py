@@ -109,3 +109,9 @@ def test_what_holds_no_picture_is_told(tmp_path: Path) -> None:
         open_sequence(tmp_path / "empty")
     with pytest.raises(SourceOpenError, match="no pictures of that name"):
         open_sequence(tmp_path / "empty" / "shot%04d.png")
+
+
+def test_fewer_pictures_are_loaded_where_fewer_are_wanted(tmp_path: Path) -> None:
+    source = opened(write(tmp_path), frame_rate=10)
+    assert source.decimate(5)
+    assert [frame.index for frame in frames_of(source)] == [0, 2, 4, 6]

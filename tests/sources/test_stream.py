@@ -221,3 +221,25 @@ def test_pictures_that_cannot_be_decoded_are_passed_over() -> None:
     finally:
         camera.switch_off()
     assert [number_in(frame.image) for frame in frames] == list(range(0, 16, 2))
+
+
+def test_fewer_pictures_are_given_where_fewer_are_wanted(tmp_path: Path) -> None:
+    write_segments(tmp_path)
+    with files_served(tmp_path) as address:
+        source = Stream(f"{address}/live.m3u8")
+        first = number_in(next_of(source).image)
+        assert source.decimate(5)
+        frames = [next_of(source) for _ in range(6)][1:]
+        source.close()
+    assert [after.index - before.index for before, after in pairwise(frames)] == [5, 5, 5, 5]
+    assert [number_in(frame.image) for frame in frames] == [first + frame.index for frame in frames]
+
+
+def test_fewer_pictures_are_given_of_a_stream_without_timestamps(camera: MjpegCamera) -> None:
+    source = Stream(camera.url)
+    next_of(source)
+    assert source.decimate(10)
+    frames = [next_of(source) for _ in range(4)]
+    source.close()
+    assert all(after.index > before.index + 1 for before, after in pairwise(frames[1:]))
+    assert [number_in(frame.image) for frame in frames] == [frame.index for frame in frames]

@@ -65,3 +65,17 @@ def test_luma_is_turned_and_mirrored_with_the_picture(degrees: Degrees, tmp_path
     grey = frame.luma.to_grey[frame.luma.plane]
     assert grey.shape == frame.size[::-1]
     assert np.abs(grey.astype(int) - cv2.cvtColor(frame.image, cv2.COLOR_BGR2GRAY)).max() <= 2
+
+
+def test_fewer_frames_are_asked_of_a_source_that_can_give_fewer() -> None:
+    class Sparing(SyntheticSource):
+        asked = 0.0
+
+        def decimate(self, max_fps: float) -> bool:
+            self.asked = max_fps
+            return True
+
+    sparing = Sparing()
+    assert Turned(sparing).decimate(5)
+    assert sparing.asked == 5
+    assert not Turned(SyntheticSource()).decimate(5)

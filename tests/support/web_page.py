@@ -22,6 +22,7 @@ from tests.support.sink_contract import person, picture, scene
 STATS = Stats(
     capture_fps=30.0, render_fps=29.5, sample_fps=5.0, in_flight=2, captured=90, rendered=88, dropped=2, requests=15,
     answered=12, lost=1, stale=3, reconnects=4, latency=0.41, bytes_sent=12345, credits=0.25, requests_left=85,
+    asked_fps=30.0, machine_trouble="machine is full: 30 asked, 18 shown",
 )  # fmt: skip
 
 

@@ -54,6 +54,8 @@ def test_the_values_are_those_of_the_pipeline() -> None:
     first.controls.recording = True
     with served(first, second) as page:
         found = families(page)
+    assert found["kpstream_frames_asked_per_second"][2] == {"one": 30}
+    assert found["kpstream_machine_full"][2] == {"one": 1, "two": 0}
     assert found["kpstream_frames_captured"][2] == {"one": 90, "two": 7}
     assert found["kpstream_frames_dropped"][2]["one"] == STATS.dropped
     assert found["kpstream_request_bytes"][2]["one"] == 12345

@@ -139,7 +139,7 @@ export class CameraView extends EventTarget {
     put(this.rate, word === "live" && rate !== null ? texts.rate(rate) : "");
     put(this.age, word === "live" && camera.picture_age !== null ? `  ·  ${texts.old(camera.picture_age)}` : "");
     put(this.veil, this.#offline ? texts.lost : word === "live" ? "" : camera.text);
-    put(this.trouble, this.#offline ? "" : [camera.picture_trouble, camera.endpoint_trouble, camera.recording_trouble].filter(Boolean).join("  ·  "));
+    put(this.trouble, this.#offline ? "" : [camera.picture_trouble, camera.endpoint_trouble, camera.machine_trouble, camera.recording_trouble].filter(Boolean).join("  ·  "));
     this.element.classList.toggle("dimmed", word !== "live");
     const badges = [
       this.paused && ["paused", texts.paused],

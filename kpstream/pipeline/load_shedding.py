@@ -1,0 +1,114 @@
+"""How many frames a second of a live source the machine can show. No clock, no I/O.
+
+A camera that gives more than the machine can show must not cost what is thrown away afterwards: a frame that is
+dropped on its way to the screen was decoded for nothing, in the time in which another camera's frame would have been
+shown. So a camera that loses frames asks its source for fewer, and for more again once it loses none. Cameras know
+nothing of each other: each falls by a share of its own rate and rises by a share of what it is asked for, as the
+senders of a network do, and so those that are asked for as much come to about equal rates.
+"""
+
+from __future__ import annotations
+
+from math import inf, isnan, nan
+
+_WINDOW = 1.0
+"""Seconds over which frames are counted, at least."""
+_FEWEST = 8
+"""Frames that are counted, at least."""
+_SUSTAINED = 4
+"""Windows in a row with losses before anything is done: a start and a moment of other work are shorter."""
+_LOSSES = 0.08
+"""The share of frames that must be lost for that."""
+_TOLERATED = 0.05
+"""The share that may be lost all the time: on any machine some frames collide with other work."""
+_NONE = 0.02
+"""The share up to which nothing counts as lost."""
+_KEPT = 0.5
+"""The share of its rate that a camera keeps at least, in one window."""
+_FIRST_STEP, _LARGEST_STEP, _GROWTH = 0.02, 0.08, 2.0
+"""The share of what is asked by which a rate rises after a window without losses, and how that grows."""
+_FORGETS = 0.98
+"""The share of what a source gave in the window before that it is still taken to give."""
+_FULL = 0.9
+"""The share of what is asked that is shown at most where the machine is called full."""
+_LOWEST = 1.0
+"""Frames a second that are always asked for."""
+
+
+class LoadShedding:
+    """Finds the rate at which a live source loses no frames.
+
+    Args:
+        ceiling: Frames a second that are wanted at most; infinite wants what comes.
+    """
+
+    def __init__(self, ceiling: float = inf) -> None:
+        self.max_fps = ceiling
+        """Frames a second to take from the source, from now on."""
+        self.asked_fps = nan
+        """Frames a second that were to be shown, of late; NaN before the first second."""
+        self.shown_fps = nan
+        """Frames a second that were shown, of late; NaN before the first second."""
+        self._ceiling = ceiling
+        self._offered_fps = 0.0
+        self._since = nan
+        self._counted = 0, 0, 0
+        self._losing = 0
+        self._step = _FIRST_STEP
+
+    @property
+    def is_shedding(self) -> bool:
+        """Whether fewer frames are taken from the source than are asked for."""
+        return self.max_fps < self._ceiling
+
+    @property
+    def trouble(self) -> str:
+        """What the machine cannot show, in words; empty while it shows about what is asked."""
+        if not self.is_shedding or self.shown_fps > _FULL * self.asked_fps:
+            return ""
+        return f"machine is full: {self.asked_fps:.0f} asked, {self.shown_fps:.0f} shown"
+
+    def update(self, now: float, offered: int, wanted: int, dropped: int) -> None:
+        """Take in what was counted since the start; whenever a frame came.
+
+        Args:
+            now: Seconds.
+            offered: Frames that the source gave, whether anybody wanted them or not.
+            wanted: Frames that were to be shown, at the rate of the moment.
+            dropped: How many of these came too late to be shown.
+        """
+        before = self._counted
+        if isnan(self._since):
+            self._since, self._counted = now, (offered, wanted, dropped)
+            return
+        seconds, wanted_now, dropped_now = now - self._since, wanted - before[1], dropped - before[2]
+        if seconds < _WINDOW or wanted_now < _FEWEST or wanted_now <= dropped_now:
+            return  # where nothing at all is shown, somebody stands still: that is one loss, however long it lasts
+        self._since, self._counted = now, (offered, wanted, dropped)
+        offered_fps = (offered - before[0]) / seconds
+        # A file that is read late is played slowly: what it gave before it was too much is what is asked.
+        self._offered_fps = max(offered_fps, _FORGETS * self._offered_fps)
+        self.asked_fps = min(self._ceiling, self._offered_fps)
+        self.shown_fps = (wanted_now - dropped_now) / seconds
+        lost = dropped_now / wanted_now
+        if self.is_shedding:
+            self._follow(lost)
+        else:
+            self._losing = self._losing + 1 if lost > _LOSSES else 0
+            if self._losing >= _SUSTAINED:
+                self._fall(min(self.asked_fps, wanted_now / seconds), lost)
+
+    def _follow(self, lost: float) -> None:
+        if lost > _TOLERATED:
+            self._fall(self.max_fps, lost)
+        elif lost > _NONE:
+            self._step = _FIRST_STEP
+        else:
+            self.max_fps += self._step * self.asked_fps
+            self._step = min(_LARGEST_STEP, self._step * _GROWTH)
+        if self.max_fps >= self.asked_fps:
+            self.max_fps, self._losing = self._ceiling, 0
+
+    def _fall(self, rate: float, lost: float) -> None:
+        self.max_fps = max(_LOWEST, rate * max(_KEPT, 1 - lost))
+        self._step = _FIRST_STEP
