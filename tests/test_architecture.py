@@ -103,8 +103,8 @@ FLOORS: dict[str, str] = {
     ),
     "models": "runtime < movenet",
     "options": (
-        "declared naming units < archive delivery drawing events model outputs page recording requests rules source "
-        "view"
+        "declared file_faults naming units < archive delivery drawing events model outputs page recording requests "
+        "rules source view"
     ),
     "pipeline": (
         "arrivals background damage freeze load_shedding memory renderer reorder splice wall_clock < capture pacing "

@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, fields
 from datetime import time
-from difflib import get_close_matches
 from math import inf
 from typing import Annotated, Any, Literal, TypeVar, get_type_hints
 
@@ -29,6 +28,7 @@ from kpstream.events.rules import (
     Tilt,
     Zone,
 )
+from kpstream.options.file_faults import suggestion, wrong_value
 from kpstream.options.units import parse_duration
 
 Resolve = Callable[[str], Callable[..., bool | None]]
@@ -219,10 +219,8 @@ class _Reader:
         for place, table in self._tables(document, "rule"):
             kind = table.get("kind")
             if kind not in _RULE_TABLES:
-                near = get_close_matches(str(kind), _RULE_TABLES, n=1)
-                hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(_RULE_TABLES)}"
                 fault = "it has no kind" if kind is None else f"there is no kind {kind!r}"
-                self.faults.append(f"{place}: {fault}; {hint}")
+                self.faults.append(f"{place}: {fault}; {suggestion(str(kind), _RULE_TABLES)}")
                 continue
             read = self._read(_RULE_TABLES[kind], table, place)
             if read is not None:
@@ -299,24 +297,9 @@ def _there(names: Mapping[str, object]) -> str:
     return f"there are {', '.join(names)}" if names else "there is none"
 
 
-_WRONG = {
-    "missing": "it is required",
-    "bool_type": "it must be true or false",
-    "float_type": "it must be a number",
-    "list_type": "it must be a list",
-    "string_type": "it must be a text in quotes",
-    "string_pattern_mismatch": "it has another form",
-    "too_long": "there is something too many in it",
-    "too_short": "there is something missing in it",
-}
-
-
 def _fault(form: type[_Table], location: tuple[int | str, ...], kind: str, message: str) -> str:
     keys = [field.alias or name for name, field in form.model_fields.items()]
     place = "".join(f"[{part}]" if isinstance(part, int) else str(part) for part in location)
     if kind == "extra_forbidden":
-        near = get_close_matches(place, keys, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(keys)}"
-        return f"{place}: there is no such key; {hint}"
-    wrong = _WRONG.get(kind) or message.removeprefix("Value error, ").replace("Input should", "it must")
-    return f"{place}: {wrong}"
+        return f"{place}: there is no such key; {suggestion(place, keys)}"
+    return f"{place}: {wrong_value(kind, message)}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Collection, Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -29,6 +28,7 @@ from kpstream.options import (
     WebhookOptions,
     declared_options,
 )
+from kpstream.options.file_faults import suggestion, wrong_value
 from kpstream.redact import redact
 
 
@@ -236,33 +236,14 @@ _SECTIONS: dict[tuple[str, ...], type[_Section]] = {
 }
 
 
-_WRONG = {
-    "missing": "it is required",
-    "bool_type": "it must be true or false",
-    "float_type": "it must be a number",
-    "int_type": "it must be a whole number",
-    "list_type": "it must be a list",
-    "model_type": "it must be a section",
-    "string_type": "it must be a text in quotes",
-    "string_pattern_mismatch": "it has another form",
-    "too_long": "there is something too many in it",
-    "too_short": "there is something missing in it",
-}
-"""What pydantic's kinds of errors mean to somebody who writes a file; others say it well themselves."""
-
-
 def _fault(details: ErrorDetails, document: Mapping[str, Any]) -> str:
     """One line on what pydantic found: the place, what is wrong, and what the key means."""
     words = tuple(part for part in details["loc"] if isinstance(part, str))
     section, place = _SECTIONS[words[:-1]], _place(details["loc"], document)
     if details["type"] == "extra_forbidden":
-        near = get_close_matches(words[-1], section.model_fields, n=1)
-        known = f"did you mean {near[0]}?" if near else f"known are {', '.join(section.model_fields)}"
         secret = " - a key never stands in the file: api_key_env names its variable" if words[-1] == "api_key" else ""
-        return f"{place}: there is no such key; {known}{secret}"
-    wrong = _WRONG.get(details["type"]) or details["msg"].removeprefix("Value error, ").replace(
-        "Input should", "it must"
-    )
+        return f"{place}: there is no such key; {suggestion(words[-1], section.model_fields)}{secret}"
+    wrong = wrong_value(details["type"], details["msg"])
     return f"{place}: {wrong} ({section.model_fields[words[-1]].description})"
 
 
