@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
+import numpy as np
+
 from kpstream.entities import Answer, Event, Filters, Frame, Image, Pose, Result, Scene
 
 
@@ -184,7 +186,11 @@ class SceneRules(Protocol):
 
 
 class Sink(Protocol):
-    """Where scenes go. Used by one thread at a time."""
+    """Where scenes go. Used by one thread at a time.
+
+    Nothing is drawn for a sink with an attribute ``needs_canvas`` that is false: its canvas is an empty array. Where it
+    wants a drawn picture after all, it asks for `Scene.canvas`.
+    """
 
     def write(self, scene: Scene, canvas: Image) -> None:
         """Take one scene and its drawn image, which the caller does not change afterwards.
@@ -199,3 +205,20 @@ class Sink(Protocol):
         Raises:
             SinkError: What was held back could not be written.
         """
+
+
+_NO_CANVAS = np.zeros((0, 0, 3), np.uint8)
+
+
+def needs_canvas(sink: Sink) -> bool:
+    """Whether a sink is to be given a drawn picture with each scene."""
+    return bool(getattr(sink, "needs_canvas", True))
+
+
+def write_scene(sink: Sink, scene: Scene) -> None:
+    """Give a scene to a sink, drawn only where the sink needs that; blocks as the sink does.
+
+    Raises:
+        SinkError: The sink could not write it.
+    """
+    sink.write(scene, scene.canvas if needs_canvas(sink) else _NO_CANVAS)

@@ -160,6 +160,8 @@ class CameraSession:
 class _Showing:
     """A feed that does not end when its camera begins again: then the last picture stays."""
 
+    needs_canvas = False
+
     def __init__(self, feed: Feed) -> None:
         self._feed = feed
 

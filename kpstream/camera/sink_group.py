@@ -9,7 +9,7 @@ from typing import Protocol, runtime_checkable
 
 from kpstream.entities import Image, Scene, Stats
 from kpstream.errors import KpstreamError
-from kpstream.interfaces import Sink
+from kpstream.interfaces import Sink, needs_canvas, write_scene
 from kpstream.redact import redact
 
 RETRY_AFTER = 60.0
@@ -43,15 +43,20 @@ class SinkGroup:
         """Whether every sink is closed."""
 
     @property
+    def needs_canvas(self) -> bool:
+        """Whether one of them does."""
+        return any(map(needs_canvas, self._sinks))
+
+    @property
     def needs_restart(self) -> bool:
         """Whether a sink failed so long ago that all should be made anew, to try it again."""
         return self._clock() - self._failed_at > RETRY_AFTER
 
-    def write(self, scene: Scene, canvas: Image) -> None:
+    def write(self, scene: Scene, canvas: Image) -> None:  # noqa: ARG002 - each sink is given what it needs
         """Give the scene to every sink that works."""
         for sink in list(self._sinks):
             try:
-                sink.write(scene, canvas)
+                write_scene(sink, scene)
             except KpstreamError as error:
                 _log.warning("%s: %s - tried again in a minute", self._name, redact(error))
                 self._failed_at = min(self._failed_at, self._clock())

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from kpstream.channel import Channel, Closed
 from kpstream.entities import Image, Scene
 from kpstream.errors import SinkError
-from kpstream.interfaces import Sink
+from kpstream.interfaces import Sink, needs_canvas
 
 _log = logging.getLogger(__name__)
 
@@ -61,6 +61,11 @@ class Background:
     def name(self) -> str:
         """What it was called."""
         return self._name
+
+    @property
+    def needs_canvas(self) -> bool:
+        """Whether the sink does."""
+        return needs_canvas(self._sink)
 
     @property
     def dropped(self) -> int:

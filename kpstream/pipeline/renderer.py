@@ -8,7 +8,7 @@ from dataclasses import replace
 from math import nan
 
 from kpstream.entities import Annotator, Frame, Result, Scene, Stats
-from kpstream.interfaces import SceneRules, Sink, Tracker
+from kpstream.interfaces import SceneRules, Sink, Tracker, needs_canvas, write_scene
 from kpstream.meters import Rate
 
 STALE_AFTER = 2.0
@@ -20,7 +20,7 @@ class Renderer:
 
     Args:
         tracker: Knows the poses between the answers.
-        annotator: Draws what the sinks are given; None draws nothing.
+        annotator: Draws what the sinks are given, where one of them needs it; None draws nothing.
         sinks: Closed with this.
         rules: Say what happens; None for none.
         is_live: Whether the scenes are those of a live view.
@@ -79,10 +79,11 @@ class Renderer:
             scene = replace(scene, events=self._rules.observe(scene))
         if not self._sinks:
             return scene
-        canvas = frame.image if self._annotator is None else scene.draw()
-        scene = replace(scene, rendered_at=self._clock())
+        if any(map(needs_canvas, self._sinks)):
+            _ = scene.canvas  # drawn before it counts as rendered
+        scene = scene.rendered(self._clock())
         for sink in self._sinks:
-            sink.write(scene, canvas)
+            write_scene(sink, scene)
         return scene
 
     def _scene(self, frame: Frame, source: str, stats: Callable[[], Stats]) -> Scene:

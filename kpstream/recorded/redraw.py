@@ -10,7 +10,7 @@ from math import nan
 from pathlib import Path
 
 from kpstream.entities import Annotator, Scene
-from kpstream.interfaces import Sink, Source
+from kpstream.interfaces import Sink, Source, write_scene
 from kpstream.sinks.jsonl import RecordedPoses
 
 
@@ -62,7 +62,6 @@ def redraw(
                 source=source.name,
                 annotator=annotator,
             )
-            canvas = frame.image if annotator is None else scene.draw()
             for sink in sinks:
-                sink.write(scene, canvas)
+                write_scene(sink, scene)
             yield scene

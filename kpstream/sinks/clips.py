@@ -18,7 +18,7 @@ from av.video.stream import VideoStream
 from kpstream.channel import Channel
 from kpstream.entities import Image, Scene
 from kpstream.errors import SinkError
-from kpstream.interfaces import Sink
+from kpstream.interfaces import Sink, write_scene
 from kpstream.sinks.clip import ClipFile
 from kpstream.sinks.h264 import CodedPicture, PictureEncoder, PictureForm, Quality
 from kpstream.sinks.packet_ring import PacketRing
@@ -161,7 +161,7 @@ class ClipSink:
         """
         self._is_recorded = False
         if self._recording is not None:
-            self._recording.write(scene, canvas)
+            write_scene(self._recording, scene)
         if self._is_recorded:
             self._end_own()
         else:

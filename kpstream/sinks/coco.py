@@ -46,6 +46,8 @@ class CocoSink:
         keypoint_confidence: The threshold, 0 to 1.
     """
 
+    needs_canvas = False
+
     def __init__(self, path: str | Path, *, keypoint_confidence: float = 0.3) -> None:
         self._path = Path(path)
         self._threshold = keypoint_confidence

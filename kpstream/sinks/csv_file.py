@@ -48,6 +48,8 @@ class CsvSink:
         path: The file, created by the first scene; ``-`` is stdout.
     """
 
+    needs_canvas = False
+
     def __init__(self, path: str | Path) -> None:
         self._file = OutputFile(path)
 

@@ -38,6 +38,8 @@ class ParquetSink:
         path: The file, created by the first row group.
     """
 
+    needs_canvas = False
+
     def __init__(self, path: Path) -> None:
         self._path = path
         self._rows: list[tuple[object, ...]] = []

@@ -28,6 +28,8 @@ class PausingJsonLines:
         disk_usage: Bytes of the disk under a folder, in all and free.
     """
 
+    needs_canvas = False
+
     def __init__(self, path: str | Path, *, disk_usage: DiskUsage = shutil.disk_usage) -> None:
         self._path = Path(path)
         self._disk_usage = disk_usage

@@ -25,6 +25,8 @@ class PictureFolder:
         folder: Made with the first picture; the folder around it must exist. A file that is there is replaced.
     """
 
+    needs_canvas = False
+
     def __init__(self, folder: str | Path) -> None:
         self._folder = Path(folder)
         self._written = 0

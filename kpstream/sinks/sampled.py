@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kpstream.entities import Image, Scene
 from kpstream.errors import SinkError
-from kpstream.interfaces import Sink
+from kpstream.interfaces import Sink, write_scene
 
 
 class SampledOnly:
@@ -14,11 +14,13 @@ class SampledOnly:
         sink: Given those scenes.
     """
 
+    needs_canvas = False
+
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
         self._closed = False
 
-    def write(self, scene: Scene, canvas: Image) -> None:
+    def write(self, scene: Scene, canvas: Image) -> None:  # noqa: ARG002 - drawn only where it is handed on
         """Hand on one scene where its own frame was answered, also with no pose; blocks as the sink does.
 
         Raises:
@@ -27,7 +29,7 @@ class SampledOnly:
         if self._closed:
             raise SinkError(f"{self._sink!r}: nothing more can be written, it is closed")
         if scene.result_frame_index == scene.frame.index:
-            self._sink.write(scene, canvas)
+            write_scene(self._sink, scene)
 
     def close(self) -> None:
         """Close the sink. Idempotent.

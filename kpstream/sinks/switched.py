@@ -20,6 +20,9 @@ class SwitchedRecording:
         make: A recording that has written nothing yet; called in the thread that writes.
     """
 
+    needs_canvas = False
+    """While it records, it asks for the drawn picture itself, in the thread that writes."""
+
     def __init__(self, make: Callable[[], SegmentedVideo]) -> None:
         self._make = make
         self._lock = threading.Lock()
@@ -52,7 +55,7 @@ class SwitchedRecording:
         with self._lock:
             self._wanted = False
 
-    def write(self, scene: Scene, canvas: Image) -> None:
+    def write(self, scene: Scene, canvas: Image) -> None:  # noqa: ARG002 - drawn only while it records
         """Record one picture, where that is asked for; blocks as `SegmentedVideo.write` does.
 
         Raises:
@@ -69,7 +72,7 @@ class SwitchedRecording:
             return
         if self._sink is None:
             self._sink, self._sink_start = self._make(), wanted
-        self._sink.write(scene, canvas)
+        self._sink.write(scene, scene.canvas)
 
     def close(self) -> None:
         """Record no more, and make the last file whole; blocks. Idempotent."""

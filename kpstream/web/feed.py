@@ -66,6 +66,8 @@ class Feed:
         clock: Monotonic seconds.
     """
 
+    needs_canvas = False
+
     def __init__(
         self,
         title: str,
@@ -80,14 +82,14 @@ class Feed:
         self._clock = clock
         self._lock = threading.Lock()
         self._figures = Figures(clock())
-        self._newest: tuple[Scene, Image] | None = None
+        self._newest: Scene | None = None
         self._number = numbers_from
         self._closed = False
         self._recent: deque[_Line] = deque(maxlen=_LINES)
         self._classes = Classes(numbers_from)
         self._waiting: list[_Asked] = []
 
-    def write(self, scene: Scene, canvas: Image) -> None:
+    def write(self, scene: Scene, canvas: Image) -> None:  # noqa: ARG002 - drawn when a viewer asks
         """Show one scene; never waits for a viewer.
 
         Raises:
@@ -99,7 +101,7 @@ class Feed:
             if self._closed:
                 raise SinkError(f"{self.title}: nothing more can be shown, it is closed")
             self._number += 1
-            self._newest = scene, canvas
+            self._newest = scene
             self._recent.append(_Line(self._number, light))
             self._figures.take(scene.stats, Shown.of(scene, self._number, now), now)
             waiting, self._waiting = self._waiting, []
@@ -147,10 +149,10 @@ class Feed:
             if newest is None and not self._closed:
                 self._waiting.append(_Asked(form, after, reply))
                 return
-            picture = None if newest is None else self._picture(form, after, *newest)
+            picture = None if newest is None else self._picture(form, after, newest)
         reply(picture)
 
-    def _picture(self, form: Form, after: int, scene: Scene, canvas: Image) -> Encodable:
+    def _picture(self, form: Form, after: int, scene: Scene) -> Encodable:
         number = self._number
 
         def encode() -> Encoded:
@@ -159,7 +161,7 @@ class Feed:
             if form == "picture":
                 return Encoded(number, (_message(scene, numbers),), classes)
             as_jpeg = for_viewers if form == "drawn" else for_keeping
-            return Encoded(number, (as_jpeg(squared(scene.frame, canvas)),))
+            return Encoded(number, (as_jpeg(squared(scene.frame, scene.canvas)),))
 
         lines = [line for line in self._recent if line.number > after] if form == "lines" else []
         numbers = self._classes.numbers(scene.poses) if form == "picture" else {}

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from math import inf
 
@@ -10,6 +12,7 @@ import pytest
 from kpstream.dispatch.sampling import HEARTBEAT, Adaptive, EveryNth
 from kpstream.entities import Answer, Event, Frame, Image, Scene, Stats
 from kpstream.errors import BudgetSpent, EndpointRejected, EndpointUnavailable, SinkError, SourceReadError, ViewerQuit
+from kpstream.frame import Luma
 from kpstream.interfaces import SceneRules
 from kpstream.pipeline import Pipeline
 from kpstream.testing import FakeEndpoint, Gate, ListSink, ManualClock, SyntheticSource, index_of, truth, wait_until
@@ -472,3 +475,34 @@ def test_rules_that_are_undecided_want_answers_also_of_a_picture_at_rest() -> No
             return ()
 
     assert asked(Undecided()) > 2 * asked(None)
+
+
+class Converted:
+    """A picture of a decoder, which notes when it is converted."""
+
+    def __init__(self, image: Image, note: Callable[[], None]) -> None:
+        self.size, self.luma = (image.shape[1], image.shape[0]), Luma(np.ascontiguousarray(image[:, :, 1]))
+        self._image, self._note = image, note
+
+    @property
+    def image(self) -> Image:
+        self._note()
+        return self._image
+
+
+def test_only_what_is_asked_about_is_converted_where_nobody_draws() -> None:
+    converted: list[int] = []
+
+    class Decoded(SyntheticSource):
+        def read(self) -> Frame | None:
+            frame = super().read()
+            if frame is None:
+                return None
+            return replace(frame, picture=Converted(frame.image, partial(converted.append, frame.index)))
+
+    endpoint = FakeEndpoint()
+    with Pipeline(Decoded(31), endpoint, rate=5) as pipeline:
+        scenes = list(pipeline)
+    assert len(scenes) == 31
+    assert all(drawn_as_true(scene) for scene in scenes)
+    assert set(converted) == set(endpoint.asked) == {0, 6, 12, 18, 24, 30}

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
 import pytest
 
-from kpstream.interfaces import Sink
+from kpstream.entities import Image, Scene
+from kpstream.interfaces import Sink, write_scene
 from kpstream.sinks.segments import SegmentedVideo
 from kpstream.sinks.switched import SwitchedRecording
 from tests.sinks.videos import times_of
@@ -122,3 +124,24 @@ def test_it_may_be_switched_from_other_threads_while_pictures_come(tmp_path: Pat
     sink.close()
     assert all(length >= 1 for length in lengths_in(tmp_path))
     assert sum(lengths_in(tmp_path)) <= 200
+
+
+class Counting:
+    """An annotator that counts what it draws."""
+
+    def __init__(self) -> None:
+        self.drawn = 0
+
+    def annotate(self, canvas: Image, scene: Scene) -> None:
+        self.drawn += 1
+
+
+def test_nothing_is_drawn_while_nothing_is_recorded(tmp_path: Path) -> None:
+    sink, annotator = recording_in(tmp_path), Counting()
+    for index in range(12):
+        if index in {4, 8}:
+            (sink.start if index == 4 else sink.stop)()
+        write_scene(sink, replace(scene(index), annotator=annotator))
+    sink.close()
+    assert annotator.drawn == 4
+    assert lengths_in(tmp_path) == [4]

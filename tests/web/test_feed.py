@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import weakref
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from kpstream.entities import Stats
-from kpstream.interfaces import Sink
+from kpstream.entities import Image, Scene, Stats
+from kpstream.interfaces import Sink, write_scene
 from kpstream.testing import ManualClock
 from kpstream.web import Feed
-from kpstream.web.camera_feed import Encodable
+from kpstream.web.camera_feed import Encodable, Form
 from tests.support.sink_contract import SinkContract, person, picture, scene
 
 
@@ -139,3 +140,29 @@ def test_a_silent_camera_draws_no_rate() -> None:
         clock.advance(1)
         feed.idle(Stats(render_fps=30.0, capture_fps=30.0))
     assert [reading.render_fps for reading in feed.history[1:]] == [0, 0, 0]
+
+
+class Counting:
+    """An annotator that counts what it draws."""
+
+    def __init__(self) -> None:
+        self.drawn = 0
+
+    def annotate(self, canvas: Image, scene: Scene) -> None:
+        self.drawn += 1
+
+
+def test_a_picture_is_drawn_only_for_viewers_that_do_not_draw_themselves_and_once_for_all() -> None:
+    feed, annotator, asked = Feed("camera"), Counting(), list[Encodable | None]()
+    for index in range(5):
+        write_scene(feed, replace(scene(index), annotator=annotator))
+    forms: tuple[Form, ...] = ("lines", "picture")
+    for form in forms:
+        feed.request(form, 0, asked.append)
+    assert all(picture is not None and picture.encode().data for picture in asked)
+    assert annotator.drawn == 0
+    forms = ("drawn", "drawn", "snapshot")
+    for form in forms:
+        feed.request(form, 0, asked.append)
+    assert all(picture is not None and picture.encode().data for picture in asked)
+    assert annotator.drawn == 1
