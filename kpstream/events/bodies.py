@@ -28,7 +28,7 @@ class Body:
 
     id: int
     class_name: str
-    tracker_ids: list[int]
+    tracker_ids: tuple[int, ...]
     box: Array
     height: float
     height_at: float
@@ -54,7 +54,7 @@ class Bodies:
     def tracker_ids(self, body_id: int) -> tuple[int, ...]:
         """All numbers that the tracker gave an object, the first one first; none for one that is gone."""
         body = self._bodies.get(body_id)
-        return () if body is None else tuple(body.tracker_ids)
+        return () if body is None else body.tracker_ids
 
     def identify(self, poses: Sequence[Pose], *, is_all: bool) -> tuple[int, ...]:
         """Identities of poses, in their order; objects that are not known yet become known.
@@ -78,29 +78,25 @@ class Bodies:
         else:
             lost.remove(body)
         if tracker_id >= 0:
-            body.tracker_ids.append(tracker_id)
+            body.tracker_ids += (tracker_id,)
             self._by_tracker[tracker_id] = body.id
         return body
 
     def _new(self, pose: Pose) -> Body:
-        body = Body(self._next_id, pose.class_name, [], pose.xyxy.astype(float), 0.0, float("nan"))
+        body = Body(self._next_id, pose.class_name, (), pose.xyxy.astype(float), 0.0, float("nan"))
         self._bodies[body.id] = body
         self._next_id += 1
         return body
 
     def measure(self, moment: Moment) -> None:
         """Take in where the objects are, and fill in how tall they are."""
-        torso, boxes = moment.torso, moment.boxes
-        heights = np.empty(len(moment.ids))
-        for row, body_id in enumerate(moment.ids):
-            body, box = self._bodies[body_id], boxes[row]
-            height = float(box[3] - box[1])
+        boxes, heights = moment.boxes, np.empty(len(moment.ids))
+        rows = zip(moment.ids, boxes, boxes.tolist(), moment.torso.tolist(), strict=True)
+        for row, (body_id, box, (left, top, right, bottom), torso) in enumerate(rows):
+            body, height = self._bodies[body_id], bottom - top
             if not body.height:
-                body.height, body.height_at = (
-                    max(height, float(box[2] - box[0]) if torso[row] > UPRIGHT else 0.0),
-                    moment.pts,
-                )
-            elif not torso[row] > UPRIGHT:  # also where nothing is known of a torso
+                body.height, body.height_at = max(height, right - left if torso > UPRIGHT else 0.0), moment.pts
+            elif not torso > UPRIGHT:  # also where nothing is known of a torso
                 shrunk = body.height * (1 - _SHRINKS) ** max(0.0, moment.pts - body.height_at)
                 body.height, body.height_at = max(height, shrunk), moment.pts
             body.box = box
@@ -133,7 +129,7 @@ class Bodies:
             del self._bodies[body.id]
             for tracker_id in body.tracker_ids:
                 del self._by_tracker[tracker_id]
-        return [(body.id, tuple(body.tracker_ids)) for body in gone]
+        return [(body.id, body.tracker_ids) for body in gone]
 
 
 def _returned(pose: Pose, lost: Sequence[Body]) -> Body | None:

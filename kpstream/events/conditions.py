@@ -1,7 +1,8 @@
 """What each kind of rule says of the objects at one moment: true, false or unknown, and a value.
 
 Truth is an array of floats, shape ``(N,)``: 1 true, 0 false, NaN unknown. To stay open a bound is wider than to open:
-by a tenth, an angle by `ANGLE_SLACK` degrees, a zone by `ZONE_SLACK` of the picture's height.
+by a tenth, an angle by `ANGLE_SLACK` degrees, a zone by `ZONE_SLACK` of the picture's height. What is not known, NaN,
+compares as false; the engine keeps NumPy from warning of it.
 """
 
 from __future__ import annotations
@@ -16,11 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from kpstream.events.bodies import UPRIGHT
-from kpstream.events.moment import Array, Moment, angle_at, lean
+from kpstream.events.moment import Array, Moment, lean
 from kpstream.events.rules import (
-    ANKLES,
     HIPS,
-    KNEES,
     SHOULDERS,
     WRISTS,
     Anchor,
@@ -82,8 +81,7 @@ def _nothing(moment: Moment) -> Array:
 
 def in_bounds(values: Array, low: float, high: float, slack: Array) -> Array:
     """Truth of ``low <= value <= high``, each bound wider by the slack of the object."""
-    with np.errstate(invalid="ignore"):
-        holds = (values >= low - slack) & (values <= high + slack)
+    holds = (values >= low - slack) & (values <= high + slack)
     return truth_of(holds, values)
 
 
@@ -94,8 +92,7 @@ def tenth(bound: float) -> float:
 
 def relative_bounds(values: Array, low: float, high: float, is_open: Rows) -> Array:
     """Truth of ``low <= value <= high``, with bounds that are a tenth wider for those who are open."""
-    with np.errstate(invalid="ignore"):
-        holds = (values >= low - tenth(low) * is_open) & (values <= high + tenth(high) * is_open)
+    holds = (values >= low - tenth(low) * is_open) & (values <= high + tenth(high) * is_open)
     return truth_of(holds, values)
 
 
@@ -113,9 +110,9 @@ class ZoneArea:
         """How deep each anchor is within, in pixels; just beside counts as within for those who are open."""
         return moment.depth(self._zone, anchor) + ZONE_SLACK * moment.frame_size[1] * is_open
 
-    def keypoints(self, moment: Moment, name: str, is_open: Rows) -> Array:
-        """How deep a keypoint of each object is within, in pixels; NaN where it is not known."""
-        return moment.keypoint_depth(self._zone, name) + ZONE_SLACK * moment.frame_size[1] * is_open
+    def keypoints(self, moment: Moment, names: tuple[str, ...], is_open: Rows) -> Array:
+        """How deep keypoints of each object are within, in pixels, shape ``(K, N)``; NaN where it is not known."""
+        return moment.keypoint_depths(self._zone, names) + ZONE_SLACK * moment.frame_size[1] * is_open
 
 
 class InZoneCondition(_Stateless):
@@ -140,9 +137,8 @@ class KeypointInZoneCondition(_Stateless):
 
     def judge(self, moment: Moment, is_open: Rows) -> Judged:
         """True where any of them is in the zone, false where all are known and none is, else unknown."""
-        depths = np.stack([self._area.keypoints(moment, name, is_open) for name in self._names])
-        with np.errstate(invalid="ignore"):
-            some = (depths >= 0).any(axis=0)
+        depths = self._area.keypoints(moment, self._names, is_open)
+        some = (depths >= 0).any(axis=0)
         return np.where(some, 1.0, np.where(np.isnan(depths).any(axis=0), np.nan, 0.0)), _nothing(moment)
 
 
@@ -155,8 +151,7 @@ class LyingCondition(_Stateless):
     def judge(self, moment: Moment, is_open: Rows) -> Judged:
         """True where the torso leans by the angle and the legs do not stand under it."""
         torso = moment.torso
-        with np.errstate(invalid="ignore"):
-            lies = (torso >= self._angle - ANGLE_SLACK * is_open) & _is_low(moment)
+        lies = (torso >= self._angle - ANGLE_SLACK * is_open) & _is_low(moment)
         return truth_of(lies, torso), torso
 
 
@@ -164,21 +159,12 @@ _LOW_HIPS, _LOW_SHOULDERS = 0.35, 0.3
 """Body heights above the feet: standing hips are at 0.5 and shoulders at 0.8, crouching ones at 0.2 and 0.45."""
 
 
-def above_feet(moment: Moment, names: tuple[str, str]) -> Array:
-    """How high keypoints are above the lowest of the feet, else knees, in body heights; NaN where it is not known."""
-    feet = np.fmax.reduce([moment.keypoint(name)[:, 1] for name in ANKLES])
-    knees = np.fmax.reduce([moment.keypoint(name)[:, 1] for name in KNEES])
-    ground = np.where(np.isnan(feet), knees, feet)
-    return (ground - moment.middle(names)[:, 1]) / moment.heights
-
-
 def _is_low(moment: Moment) -> Rows:
     """Whether hips and shoulders are near the ground; where no leg is seen, whether the box is wider than tall."""
-    hips, shoulders = above_feet(moment, HIPS), above_feet(moment, SHOULDERS)
+    hips, shoulders = moment.above_feet(HIPS), moment.above_feet(SHOULDERS)
     boxes = moment.boxes
     wide = boxes[:, 2] - boxes[:, 0] > boxes[:, 3] - boxes[:, 1]
-    with np.errstate(invalid="ignore"):
-        low: Rows = np.where(np.isnan(hips), wide, (hips <= _LOW_HIPS) & (shoulders <= _LOW_SHOULDERS))
+    low: Rows = np.where(np.isnan(hips), wide, (hips <= _LOW_HIPS) & (shoulders <= _LOW_SHOULDERS))
     return low
 
 
@@ -199,10 +185,9 @@ class FallCondition:
     def judge(self, moment: Moment, is_open: Rows) -> Judged:
         """True where somebody is down, and was upright `within` seconds before going down."""
         torso = moment.torso
-        hips, shoulders = above_feet(moment, HIPS), above_feet(moment, SHOULDERS)
-        with np.errstate(invalid="ignore"):
-            leans = torso >= self._condition.angle - ANGLE_SLACK * is_open
-            down = leans & (hips <= _LOW_HIPS) & (shoulders <= _LOW_SHOULDERS)
+        hips, shoulders = moment.above_feet(HIPS), moment.above_feet(SHOULDERS)
+        leans = torso >= self._condition.angle - ANGLE_SLACK * is_open
+        down = leans & (hips <= _LOW_HIPS) & (shoulders <= _LOW_SHOULDERS)
         truth = truth_of(down, torso, hips, shoulders)
         truth[~np.isnan(torso) & ~leans] = 0.0  # an upright torso is not down, whatever its legs do
         for row, body_id in enumerate(moment.ids):
@@ -240,8 +225,7 @@ class HandsUpCondition(_Stateless):
         above = []
         for name in WRISTS:
             wrist = moment.keypoint(name)[:, 1]
-            with np.errstate(invalid="ignore"):
-                above.append(truth_of(wrist < nose, wrist, nose))
+            above.append(truth_of(wrist < nose, wrist, nose))
         left, right = above
         # unknown counts only where it could change the result
         truth = np.fmin(left, right) if self._both else np.fmax(left, right)
@@ -257,8 +241,7 @@ class AngleCondition(_Stateless):
 
     def judge(self, moment: Moment, is_open: Rows) -> Judged:
         """True where the angle is in the bounds."""
-        first, corner, last = (moment.keypoint(name) for name in self._condition.keypoints)
-        degrees = angle_at(first, corner, last)
+        degrees = moment.angle(self._condition.keypoints)
         return in_bounds(
             degrees, self._condition.min, self._condition.max, np.where(is_open, ANGLE_SLACK, 0.0)
         ), degrees
@@ -307,7 +290,7 @@ class StillCondition:
         """True where an object is no farther from its place than it may move."""
         moved, truth = np.zeros(len(moment.ids)), np.ones(len(moment.ids))
         heights = moment.heights.tolist()
-        for row, (body_id, center) in enumerate(zip(moment.ids, _centers(moment), strict=True)):
+        for row, (body_id, center) in enumerate(zip(moment.ids, moment.centers, strict=True)):
             trail, place = self._places.get(body_id) or (deque(maxlen=self._REMEMBERED), center)
             trail.append(center)
             center = tuple(sorted(along)[len(trail) // 2] for along in zip(*trail, strict=True))  # noqa: PLW2901
@@ -335,7 +318,7 @@ class SpeedCondition:
         """True where an object moves so fast; unknown while it has been seen for too short."""
         speed = np.full(len(moment.ids), np.nan)
         heights = moment.heights.tolist()
-        for row, (body_id, center) in enumerate(zip(moment.ids, _centers(moment), strict=True)):
+        for row, (body_id, center) in enumerate(zip(moment.ids, moment.centers, strict=True)):
             trail = self._trails.setdefault(body_id, deque())
             trail.append((moment.pts, center))
             while len(trail) > 2 and moment.pts - trail[1][0] >= self._WINDOW:
@@ -348,13 +331,6 @@ class SpeedCondition:
     def forget(self, body_id: int) -> None:
         """Drop what is remembered of an object."""
         self._trails.pop(body_id, None)
-
-
-def _centers(moment: Moment) -> list[Place]:
-    """The middle of each torso, of the box where none is known."""
-    torso = (moment.middle(SHOULDERS) + moment.middle(HIPS)) / 2
-    centers: list[Place] = np.where(np.isnan(torso), moment.anchors("center"), torso).tolist()
-    return centers
 
 
 class CustomCondition(_Stateless):

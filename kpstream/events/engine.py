@@ -146,7 +146,8 @@ class RuleEngine:
         changes: list[Event] = []
         if is_news:
             self._measured_pts = pts
-            changes = self._judge_all(observation, ids)
+            with np.errstate(invalid="ignore", divide="ignore"):  # what is not known is NaN
+                changes = self._judge_all(observation, ids)
         gone = self._bodies.watch(pts, frozenset(ids), answered=is_news and observation.is_answered)
         return changes + [event for body_id, numbers in gone for event in self._forget(body_id, numbers)]
 
@@ -172,31 +173,33 @@ class RuleEngine:
             if watch.rule.is_about_scene and not observation.is_answered:
                 continue
             here, drawn = _of_classes(watch.rule.classes, limited)
-            known = {subject: machine.is_open for subject, machine in watch.machines.items()}
-            for verdict in watch.judge.judge(here, drawn, known):
-                changes += self._step(watch, verdict, observation)
+            verdicts = watch.judge.judge(here, drawn, watch.machines, watch.events)
+            changes += self._step(watch, verdicts, observation)
         for rule, detector in self._detectors:
             for found in detector.detect(_of_classes(rule.classes, limited)[0]):
                 changes += self._happened(rule, found, observation)
         return changes
 
-    def _step(self, watch: _Watch, verdict: Verdict, observation: Observation) -> Iterator[Event]:
-        subject, truth, value = verdict
-        rule, pts = watch.rule, observation.pts
-        machine = watch.machines.get(subject)
-        if machine is None:
-            machine = watch.machines[subject] = Machine(rule.for_seconds, rule.clear, rule.cooldown)
-        watch.values[subject] = value
-        may_open = truth is True and not machine.is_open and self._may_open(rule, pts)
-        change = machine.step(pts, observation.frame_index, truth, may_open=may_open)
-        if change == "opened":
-            event = self._opened(rule, subject, value, machine.began_pts, observation)
-            watch.events[subject], watch.updated_pts[subject] = event, pts
-            yield event
-        elif change == "changed":
-            yield from self._updated(watch, subject, value, pts)
-        elif change == "ended":
-            yield self._ended(watch, subject, machine.last_true, machine.last_true_index)
+    def _step(self, watch: _Watch, verdicts: list[Verdict], observation: Observation) -> list[Event]:
+        changes: list[Event] = []
+        rule, machines, pts, index = watch.rule, watch.machines, observation.pts, observation.frame_index
+        may_open = bool(verdicts) and self._may_open(rule, pts)
+        for subject, truth, value in verdicts:
+            machine = machines.get(subject)
+            if machine is None:
+                machine = machines[subject] = Machine(rule.for_seconds, rule.clear, rule.cooldown)
+            watch.values[subject] = value
+            change = machine.step(pts, index, truth, may_open=may_open)
+            if change == "changed":
+                if pts - watch.updated_pts[subject] >= UPDATE_EVERY:
+                    changes += self._updated(watch, subject, value, pts)
+            elif change == "opened":
+                event = self._opened(rule, subject, value, machine.began_pts, observation)
+                watch.events[subject], watch.updated_pts[subject] = event, pts
+                changes.append(event)
+            elif change == "ended":
+                changes.append(self._ended(watch, subject, machine.last_true, machine.last_true_index))
+        return changes
 
     def _may_open(self, rule: Rule, pts: float) -> bool:
         if not self.armed.get(rule.name, rule.armed):
@@ -204,14 +207,13 @@ class RuleEngine:
         now = self._wall_clock(pts) if rule.schedule else None
         return now is None or any(part.covers(now) for part in rule.schedule)
 
-    def _updated(self, watch: _Watch, subject: Subject, value: float | None, pts: float) -> Iterator[Event]:
-        if pts - watch.updated_pts[subject] < UPDATE_EVERY:
-            return
+    def _updated(self, watch: _Watch, subject: Subject, value: float | None, pts: float) -> tuple[Event, ...]:
         event, ids = watch.events[subject], self._tracker_ids(subject)
-        if ids != event.tracker_ids or not _is_same(value, event.value):
-            event = replace(event, state="updated", tracker_ids=ids, value=value)
-            watch.events[subject], watch.updated_pts[subject] = event, pts
-            yield event
+        if ids == event.tracker_ids and _is_same(value, event.value):
+            return ()
+        event = replace(event, state="updated", tracker_ids=ids, value=value)
+        watch.events[subject], watch.updated_pts[subject] = event, pts
+        return (event,)
 
     def _ended(
         self,
@@ -258,6 +260,8 @@ class RuleEngine:
         )
 
     def _tracker_ids(self, subject: Subject) -> tuple[int, ...]:
+        if len(subject) == 1:
+            return self._bodies.tracker_ids(subject[0])
         return tuple(number for body_id in subject for number in self._bodies.tracker_ids(body_id))
 
     def _forget(self, body_id: int, numbers: tuple[int, ...]) -> Iterator[Event]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from math import dist, isnan, nan
 
-import numpy as np
-
-from kpstream.events.moment import Array, Moment, angle_at
-from kpstream.events.rules import Line, LineCrossing, Repetitions
+from kpstream.events.moment import Moment
+from kpstream.events.rules import Line, LineCrossing, Point, Repetitions
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +23,11 @@ class Happening:
 class _Side:
     side: int = 0
     """On which side of the line the object is known to be: -1 left, 1 right, 0 not known."""
-    place: Array = field(default_factory=lambda: np.zeros(2))
+    place: Point = (0.0, 0.0)
     """Where it was when it was last there for sure."""
-    other_since: float = np.nan
+    other_since: float = nan
     """Since when it has been on the other side; NaN while it is not."""
-    other_place: Array = field(default_factory=lambda: np.zeros(2))
+    other_place: Point = (0.0, 0.0)
 
 
 class CrossingDetector:
@@ -42,40 +41,40 @@ class CrossingDetector:
 
     def __init__(self, condition: LineCrossing, line: Line, for_seconds: float) -> None:
         self._condition = condition
-        self._ends = np.asarray([line.start, line.end], float)
+        self._ends = (line.start, line.end)
         self._for = for_seconds
         self._sides: dict[int, _Side] = {}
 
     def detect(self, moment: Moment) -> list[Happening]:
         """Who has crossed, as this moment confirms."""
-        start, end = self._ends * moment.frame_size
-        along = (end - start) / max(float(np.hypot(*(end - start))), 1e-9)
-        places = moment.anchors(self._condition.anchor)
-        across = along[0] * (places[:, 1] - start[1]) - along[1] * (places[:, 0] - start[0])
-        margins = self._condition.margin * moment.heights
+        start, end = ((x * moment.frame_size[0], y * moment.frame_size[1]) for x, y in self._ends)
+        length = max(dist(start, end), 1e-9)
+        right, down = (end[0] - start[0]) / length, (end[1] - start[1]) / length
+        places = moment.anchors(self._condition.anchor).tolist()
         found = []
-        for row, body_id in enumerate(moment.ids):
+        for body_id, (x, y), height in zip(moment.ids, places, moment.heights.tolist(), strict=True):
+            across = right * (y - start[1]) - down * (x - start[0])
+            side = 0 if abs(across) < self._condition.margin * height or not across else 1 if across > 0 else -1
             state = self._sides.setdefault(body_id, _Side())
-            side = 0 if abs(across[row]) < margins[row] else int(np.sign(across[row]))
-            began = self._step(state, side, places[row], moment.pts, (start, end))
+            began = self._step(state, side, (x, y), moment.pts, (start, end))
             if began is not None:
                 found.append(Happening(body_id, began))
         return found
 
-    def _step(self, state: _Side, side: int, place: Array, pts: float, ends: tuple[Array, Array]) -> float | None:
+    def _step(self, state: _Side, side: int, place: Point, pts: float, ends: tuple[Point, Point]) -> float | None:
         if side == 0:  # too near to the line to tell
-            state.other_since = np.nan
+            state.other_since = nan
             return None
         if state.side in {side, 0}:
-            state.side, state.place, state.other_since = side, place, np.nan
+            state.side, state.place, state.other_since = side, place, nan
             return None
-        if np.isnan(state.other_since):
+        if isnan(state.other_since):
             state.other_since, state.other_place = pts, place
         if pts - state.other_since < self._for - 1e-6:
             return None
         began, went_in = state.other_since, side > 0
         over = meets(state.place, state.other_place, *ends)
-        state.side, state.place, state.other_since = side, place, np.nan
+        state.side, state.place, state.other_since = side, place, nan
         wanted = self._condition.direction in {"both", "in" if went_in else "out"}
         return began if over and wanted else None
 
@@ -84,15 +83,14 @@ class CrossingDetector:
         self._sides.pop(body_id, None)
 
 
-def meets(one: Array, other: Array, start: Array, end: Array) -> bool:
+def meets(one: Point, other: Point, start: Point, end: Point) -> bool:
     """Whether the way from one point to another meets a line between its ends."""
-    way, line = other - one, end - start
+    way, line = (other[0] - one[0], other[1] - one[1]), (end[0] - start[0], end[1] - start[1])
     turn = way[0] * line[1] - way[1] * line[0]
     if abs(turn) < 1e-9:
         return False
-    to_start = start - one
-    along_line = (to_start[0] * way[1] - to_start[1] * way[0]) / turn
-    return bool(0 <= along_line <= 1)
+    along_line = ((start[0] - one[0]) * way[1] - (start[1] - one[1]) * way[0]) / turn
+    return 0 <= along_line <= 1
 
 
 @dataclass(slots=True)
@@ -115,14 +113,12 @@ class RepetitionCounter:
 
     def detect(self, moment: Moment) -> list[Happening]:
         """Who has finished a repetition with this moment; the value is the count so far."""
-        first, corner, last = (moment.keypoint(name) for name in self._condition.keypoints)
-        degrees = angle_at(first, corner, last)
         found = []
-        for row, body_id in enumerate(moment.ids):
+        for body_id, degrees in zip(moment.ids, moment.angle(self._condition.keypoints).tolist(), strict=True):
             exercise = self._exercises.setdefault(body_id, _Exercise())
-            if degrees[row] < self._condition.low:
+            if degrees < self._condition.low:
                 exercise.is_low = exercise.is_low or exercise.was_high
-            elif degrees[row] > self._condition.high:
+            elif degrees > self._condition.high:
                 exercise.was_high = True
                 if exercise.is_low:
                     exercise.is_low = False

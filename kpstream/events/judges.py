@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Sequence
 from itertools import combinations
 from math import isnan
 from typing import Protocol
@@ -34,18 +34,22 @@ Subject = tuple[int, ...]
 """Whom a rule is about: one identity, two, or none where it is about all together."""
 Verdict = tuple[Subject, Truth, float | None]
 """Whom, what, and the value behind it."""
+_TRUTHS = {1.0: True, 0.0: False}  # NaN is neither
 
 
 class Judge(Protocol):
     """Says for whom a rule holds."""
 
-    def judge(self, moment: Moment, others: Moment, known: Mapping[Subject, bool]) -> Iterator[Verdict]:
+    def judge(
+        self, moment: Moment, others: Moment, known: Collection[Subject], opened: Collection[Subject]
+    ) -> list[Verdict]:
         """The verdicts of one moment; who is not known and for whom it does not hold may be left out.
 
         Args:
             moment: The objects that were measured.
             others: The objects that are only drawn.
-            known: For whom there was a verdict before, and whether an event is open for them.
+            known: For whom there was a verdict before.
+            opened: For whom an event is open.
         """
 
     def forget(self, body_id: int) -> None:
@@ -58,17 +62,23 @@ class ObjectJudge:
     def __init__(self, condition: judged_by.ObjectCondition) -> None:
         self._condition = condition
 
-    def judge(self, moment: Moment, others: Moment, known: Mapping[Subject, bool]) -> Iterator[Verdict]:  # noqa: ARG002
+    def judge(
+        self,
+        moment: Moment,
+        others: Moment,  # noqa: ARG002
+        known: Collection[Subject],
+        opened: Collection[Subject],
+    ) -> list[Verdict]:
         """One verdict an object."""
-        if not moment.ids:
-            return
-        is_open = np.array([known.get((body_id,), False) for body_id in moment.ids])
-        truths, values = self._condition.judge(moment, is_open)
-        for body_id, truth, value in zip(moment.ids, truths.tolist(), values.tolist(), strict=True):
-            subject = (body_id,)
-            if truth == 0.0 and subject not in known:
-                continue
-            yield subject, _truth(truth), None if isnan(value) else value
+        subjects = moment.subjects
+        if not subjects:
+            return []
+        truths, values = self._condition.judge(moment, _rows_of(opened, subjects))
+        return [
+            (subject, _TRUTHS.get(truth), None if isnan(value) else value)
+            for subject, truth, value in zip(subjects, truths.tolist(), values.tolist(), strict=True)
+            if truth != 0.0 or subject in known
+        ]
 
     def forget(self, body_id: int) -> None:
         """Drop what is remembered of an object."""
@@ -80,21 +90,32 @@ class PairJudge:
 
     def __init__(self, condition: Distance) -> None:
         self._condition = condition
+        self._ids: Subject = ()
+        self._pairs: list[Subject] = []
 
-    def judge(self, moment: Moment, others: Moment, known: Mapping[Subject, bool]) -> Iterator[Verdict]:  # noqa: ARG002
+    def judge(
+        self,
+        moment: Moment,
+        others: Moment,  # noqa: ARG002
+        known: Collection[Subject],
+        opened: Collection[Subject],
+    ) -> list[Verdict]:
         """One verdict a pair."""
         condition, places, ids = self._condition, moment.anchors(self._condition.anchor), moment.ids
         if len(ids) < 2:
-            return
+            return []
         one, other = np.triu_indices(len(ids), 1)
         heights = (moment.heights[one] + moment.heights[other]) / 2
         apart = np.hypot(*(places[one] - places[other]).T) / heights
-        pairs = [(min(pair), max(pair)) for pair in combinations(ids, 2)]
-        is_open = np.array([known.get(pair, False) for pair in pairs])
-        truths = judged_by.relative_bounds(apart, condition.min, condition.max, is_open)
-        for pair, truth, value in zip(pairs, truths.tolist(), apart.tolist(), strict=True):
-            if truth or pair in known:
-                yield pair, _truth(truth), value
+        if ids != self._ids:
+            self._ids, self._pairs = ids, [(min(pair), max(pair)) for pair in combinations(ids, 2)]
+        pairs = self._pairs
+        truths = judged_by.relative_bounds(apart, condition.min, condition.max, _rows_of(opened, pairs))
+        return [
+            (pair, _TRUTHS.get(truth), value)
+            for pair, truth, value in zip(pairs, truths.tolist(), apart.tolist(), strict=True)
+            if truth or pair in known
+        ]
 
     def forget(self, body_id: int) -> None:
         """Nothing is remembered."""
@@ -108,13 +129,19 @@ class SceneJudge:
         self._counts = isinstance(condition, Count)
         self._low, self._high = (condition.min, condition.max) if isinstance(condition, Count) else (0.0, 0.0)
 
-    def judge(self, moment: Moment, others: Moment, known: Mapping[Subject, bool]) -> Iterator[Verdict]:
+    def judge(
+        self,
+        moment: Moment,
+        others: Moment,
+        known: Collection[Subject],  # noqa: ARG002
+        opened: Collection[Subject],
+    ) -> list[Verdict]:
         """One verdict: unknown where those who are only drawn would turn it."""
-        is_open = known.get((), False)
+        is_open = () in opened
         certain = self._count(moment, is_open=is_open)
         possible = certain + self._count(others, is_open=is_open)
         truths = [self._in_bounds(number, is_open=is_open) for number in (certain, possible)]
-        yield (), truths[0] if truths[0] == truths[1] else None, float(certain) if self._counts else None
+        return [((), truths[0] if truths[0] == truths[1] else None, float(certain) if self._counts else None)]
 
     def _in_bounds(self, number: int, *, is_open: bool) -> bool:
         low, high = self._low, self._high
@@ -161,5 +188,8 @@ def judge_of(rule: Rule, rules: RuleSet) -> Judge:
             return ObjectJudge(_CONDITIONS[type(condition)](condition))
 
 
-def _truth(truth: float) -> Truth:
-    return None if isnan(truth) else bool(truth)
+def _rows_of(opened: Collection[Subject], subjects: Sequence[Subject]) -> judged_by.Rows:
+    """Which of the subjects have an event open."""
+    if not opened:
+        return np.zeros(len(subjects), bool)
+    return np.array([subject in opened for subject in subjects])

@@ -69,27 +69,27 @@ class Machine:
             return None
         if truth:
             return self._true(pts, frame_index, may_open=may_open)
-        return self._false(pts)
+        if self.is_open:
+            return self._false(pts)
+        self.began_pts = nan
+        return None
 
     def _true(self, pts: float, frame_index: int, *, may_open: bool) -> Change | None:
-        follows = pts - self.last_true <= GAP
         self._false_since = nan
-        if not self.is_open and pts < self._closed_until:
+        if self.is_open:
+            self.last_true, self.last_true_index = pts, frame_index
+            return "changed"
+        if pts < self._closed_until:
             return None
-        if not self.is_open and not (self.is_pending and follows):
+        if not self.is_pending or pts - self.last_true > GAP:
             self.began_pts = pts
         self.last_true, self.last_true_index = pts, frame_index
-        if self.is_open:
-            return "changed"
         if not may_open or pts - self.began_pts < self.for_seconds - _EPSILON:
             return None
         self.is_open = True
         return "opened"
 
     def _false(self, pts: float) -> Change | None:
-        if not self.is_open:
-            self.began_pts = nan
-            return None
         if self._false_since != self._false_since:
             self._false_since = self.last_true if pts - self.last_true <= GAP else pts
         return self.end() if pts - self._false_since >= self.clear - _EPSILON else None

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
 from kpstream.entities import Pose
-from kpstream.events.rules import HIPS, SHOULDERS, Anchor, Zone
+from kpstream.events.rules import ANKLES, HIPS, KNEES, SHOULDERS, Anchor, Zone
 from kpstream.skeleton import Skeleton
 
 Array = npt.NDArray[np.float64]
@@ -41,8 +42,20 @@ class Moment:
     _boxes: Array | None = None
     _torso: Array | None = None
     _middles: dict[tuple[str, str], Array] = field(default_factory=dict, repr=False)
-    _depths: dict[tuple[str, str], Array] = field(default_factory=dict, repr=False)
+    _anchors: dict[Anchor, Array] = field(default_factory=dict, repr=False)
+    _depths: dict[tuple[Zone, Anchor | tuple[str, ...]], Array] = field(default_factory=dict, repr=False)
+    _angles: dict[tuple[str, str, str], Array] = field(default_factory=dict, repr=False)
+    _centers: list[Sequence[float]] | None = None
+    _above_feet: dict[tuple[str, str], Array] = field(default_factory=dict, repr=False)
+    _subjects: tuple[tuple[int], ...] | None = None
     _groups: list[tuple[Skeleton, list[int], Array]] | None = field(default=None, repr=False)
+
+    @property
+    def subjects(self) -> tuple[tuple[int], ...]:
+        """The identities one by one, as the rules name whom they are about."""
+        if self._subjects is None:
+            self._subjects = tuple((body_id,) for body_id in self.ids)
+        return self._subjects
 
     @property
     def boxes(self) -> Array:
@@ -54,25 +67,44 @@ class Moment:
 
     def anchors(self, anchor: Anchor) -> Array:
         """One point of each box, shape ``(N, 2)``."""
-        boxes = self.boxes
-        middle = (boxes[:, :2] + boxes[:, 2:]) / 2
-        if anchor == "center":
-            return middle
-        return np.column_stack([middle[:, 0], boxes[:, 3]])
+        known = self._anchors.get(anchor)
+        if known is None:
+            boxes = self.boxes
+            known = self._anchors[anchor] = (boxes[:, :2] + boxes[:, 2:]) / 2
+            if anchor == "bottom_center":
+                known[:, 1] = boxes[:, 3]
+        return known
+
+    @property
+    def centers(self) -> list[Sequence[float]]:
+        """The middle of each torso, of the box where none is known: x and y."""
+        if self._centers is None:
+            torso = (self.middle(SHOULDERS) + self.middle(HIPS)) / 2
+            self._centers = np.where(np.isnan(torso), self.anchors("center"), torso).tolist()
+        return self._centers
 
     def depth(self, zone: Zone, anchor: Anchor) -> Array:
         """How deep each anchor is in a zone, in pixels, shape ``(N,)``; negative beside it."""
-        return self._depth(zone, anchor, self.anchors(anchor))
+        known = self._depths.get((zone, anchor))
+        if known is None:
+            known = self._depths[zone, anchor] = _border(zone, self.frame_size).inside(self.anchors(anchor))
+        return known
 
-    def keypoint_depth(self, zone: Zone, name: str) -> Array:
-        """How deep a keypoint of each object is in a zone, in pixels, shape ``(N,)``; NaN where it is not known."""
-        return self._depth(zone, f"keypoint {name}", self.keypoint(name))
+    def keypoint_depths(self, zone: Zone, names: tuple[str, ...]) -> Array:
+        """How deep keypoints of each object are in a zone, in pixels, shape ``(K, N)``; NaN where it is not known."""
+        known = self._depths.get((zone, names))
+        if known is None:
+            points = np.concatenate([self.keypoint(name) for name in names])
+            depths = _border(zone, self.frame_size).inside(points).reshape(len(names), len(self.poses))
+            known = self._depths[zone, names] = depths
+        return known
 
-    def _depth(self, zone: Zone, of: str, points: Array) -> Array:
-        depth = self._depths.get((zone.name, of))
-        if depth is None:
-            depth = self._depths[zone.name, of] = inside(points, np.multiply(zone.polygon, self.frame_size))
-        return depth
+    def angle(self, names: tuple[str, str, str]) -> Array:
+        """Degrees at the second of three keypoints of each object, shape ``(N,)``; NaN where it is not known."""
+        known = self._angles.get(names)
+        if known is None:
+            known = self._angles[names] = angle_at(*(self.keypoint(name) for name in names))
+        return known
 
     def keypoint(self, name: str) -> Array:
         """Where each object has a keypoint, shape ``(N, 2)``; NaN where it is missing or doubtful."""
@@ -82,8 +114,14 @@ class Moment:
         return known
 
     def _gather(self, name: str) -> Array:
+        groups = self._by_skeleton()
+        if len(groups) == 1:  # the usual case, without a copy
+            skeleton, _, known = groups[0]
+            index = skeleton.index(name)
+            if index is not None and index < known.shape[1]:
+                return known[:, index]
         points = np.full((len(self.poses), 2), np.nan)
-        for skeleton, rows, known in self._by_skeleton():
+        for skeleton, rows, known in groups:
             index = skeleton.index(name)
             if index is not None and index < known.shape[1]:
                 points[rows] = known[:, index]
@@ -112,6 +150,20 @@ class Moment:
             middle = np.where(np.isnan(one), other, np.where(np.isnan(other), one, (one + other) / 2))
             self._middles[names] = middle
         return middle
+
+    def above_feet(self, names: tuple[str, str]) -> Array:
+        """How high the middle of two keypoints is above the lowest of the feet, else knees, shape ``(N,)``.
+
+        In body heights; NaN where it is not known.
+        """
+        above = self._above_feet.get(names)
+        if above is None:
+            feet, knees = (
+                np.fmax(self.keypoint(left)[:, 1], self.keypoint(right)[:, 1]) for left, right in (ANKLES, KNEES)
+            )
+            ground = np.where(np.isnan(feet), knees, feet)
+            above = self._above_feet[names] = (ground - self.middle(names)[:, 1]) / self.heights
+        return above
 
     @property
     def torso(self) -> Array:
@@ -157,30 +209,43 @@ def angle_at(first: Array, corner: Array, last: Array) -> Array:
     """
     one, other = first - corner, last - corner
     lengths = np.hypot(*one.T) * np.hypot(*other.T)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        cosine = (one * other).sum(axis=1) / lengths
+    cosine = (one * other).sum(axis=1) / lengths
     degrees: Array = np.degrees(np.arccos(np.clip(cosine, -1, 1)))
     return degrees
 
 
-def inside(points: Array, polygon: Array) -> Array:
-    """Signed distances of points from the border of a polygon, in pixels: positive within it.
+@lru_cache(maxsize=64)
+def _border(zone: Zone, frame_size: tuple[int, int]) -> Border:
+    return Border(np.multiply(zone.polygon, frame_size))
+
+
+class Border:
+    """The border of a polygon in the picture.
 
     Args:
-        points: Shape ``(N, 2)``; NaN gives NaN.
-        polygon: Shape ``(M, 2)``, not closed; M is at least 3.
+        polygon: Shape ``(M, 2)`` in pixels, not closed; M is at least 3.
     """
-    begin, end = polygon, np.roll(polygon, -1, axis=0)
-    edge = end - begin
-    to_point = points[:, None, :] - begin[None]
-    length = np.maximum((edge**2).sum(axis=1), 1e-12)
-    share = np.clip((to_point * edge).sum(axis=2) / length, 0, 1)
-    away = to_point - share[..., None] * edge
-    distance = np.sqrt((away**2).sum(axis=2)).min(axis=1)
-    above = points[:, None, 1] >= begin[None, :, 1]
-    crosses = above != (points[:, None, 1] >= end[None, :, 1])
-    with np.errstate(invalid="ignore"):
-        right = (edge[:, 0] * to_point[..., 1] - edge[:, 1] * to_point[..., 0]) * np.sign(edge[:, 1]) > 0
-    within = (crosses & right).sum(axis=1) % 2 == 1
-    signed: Array = np.where(within, distance, -distance)
-    return signed
+
+    def __init__(self, polygon: Array) -> None:
+        self._begin = polygon.T[:, None].astype(float)  # (2, 1, M)
+        self._edge = np.roll(polygon, -1, axis=0).T[:, None] - self._begin
+        self._length = np.maximum((self._edge**2).sum(axis=0), 1e-12)
+        self._rises = np.sign(self._edge[1])
+        self._ends_at = self._begin[1] + self._edge[1]
+
+    def inside(self, points: Array) -> Array:
+        """Signed distances of points from it, in pixels: positive within it, shape ``(N,)``.
+
+        Args:
+            points: Shape ``(N, 2)``; NaN gives NaN.
+        """
+        to_point = points.T[..., None] - self._begin
+        (x, y), (across, down) = to_point, self._edge
+        share = np.clip((x * across + y * down) / self._length, 0, 1)
+        distance = np.sqrt(((to_point - share * self._edge) ** 2).sum(axis=0).min(axis=1))
+        below = points[:, 1, None]
+        crosses = (below >= self._begin[1]) != (below >= self._ends_at)
+        right = (across * y - down * x) * self._rises > 0
+        within = (crosses & right).sum(axis=1) % 2 == 1
+        signed: Array = np.where(within, distance, -distance)
+        return signed

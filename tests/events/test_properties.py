@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kpstream.events import Fall, InZone, Observation, Rule, RuleEngine, RuleSet, Zone
-from kpstream.events.moment import inside
+from kpstream.events.moment import Border
 from tests.events.people import answer, drawn, lying, numbered, seen, standing
 
 Seen = Literal["in", "out", "guessed in", "guessed out", "gone", "answered in", "answered out", "lying"]
@@ -91,7 +91,7 @@ def test_a_point_is_within_a_polygon_where_counting_pixels_says_so(points: list[
     polygon = np.array([[5.0, 5.0], [35.0, 8.0], [30.0, 30.0], [20.0, 15.0], [8.0, 33.0]])
     import cv2
 
-    ours = inside(np.array(points, float), polygon)
+    ours = Border(polygon).inside(np.array(points, float))
 
     theirs = [
         cv2.pointPolygonTest(polygon.astype(np.float32), (float(x), float(y)), measureDist=True) for x, y in points
