@@ -82,7 +82,7 @@ FLOORS: dict[str, str] = {
         "sink_group spec status_log < endpoint_pool settings watching < events outputs < assembly < session < site"
     ),
     "cli": (
-        "archive_order checks cores options signals terminal < app archive_terminal page rules < annotate archive "
+        "checks cores options signals terminal < app archive_terminal page rules < archive_order < annotate archive "
         "archive_status doctor events image live serve site"
     ),
     "delivery": (

@@ -12,7 +12,7 @@ import typer
 
 from kpstream.cli.app import INTERRUPTED, app
 from kpstream.cli.options import takes
-from kpstream.cli.rules import watching
+from kpstream.cli.rules import are_events_written, watching
 from kpstream.cli.signals import Signals, signals_handled
 from kpstream.cli.terminal import estimate, say, summary, work_progress
 from kpstream.errors import BudgetSpent, UsageError
@@ -126,7 +126,7 @@ def _check_together(
     inputs: list[str], part: PartOptions, outputs: OutputOptions, requests: RequestOptions, ruling: RulesOptions
 ) -> None:
     if outputs.output is None and not (
-        outputs.jsonl or outputs.coco or outputs.csv or outputs.frames or ruling.is_written
+        outputs.jsonl or outputs.coco or outputs.csv or outputs.frames or are_events_written(ruling)
     ):
         raise UsageError("nothing would be written: add -o OUT.mp4, or `jsonl`, `coco`, `frames`, `csv` or `events`")
     if part.poses is not None and ruling.rules is not None:

@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kpstream.cli.rules import load_rules
 from kpstream.errors import UsageError
 from kpstream.options import ArchiveOptions, ArchiveRequestOptions, DrawOptions, ModelOptions, VideoOptions
 
@@ -72,10 +73,9 @@ def make_order(
     )
     if rules is None:
         return order
-    from kpstream.site_file.rules import RulesFile  # takes as long to load as all the rest
 
     digest = hashlib.sha256(rules.read_bytes()).hexdigest()[:16] if rules.is_file() else ""
-    return replace(order, rules=RulesFile.load(rules).rules, rules_digest=digest)
+    return replace(order, rules=load_rules(rules).rules, rules_digest=digest)
 
 
 def _check_sampled_only(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from kpstream.cli.app import app
+from kpstream.cli.rules import load_rules
 from kpstream.cli.terminal import say
 from kpstream.errors import UsageError
 
@@ -41,9 +42,8 @@ def check(
     from kpstream.recorded.rule_report import write_report
     from kpstream.sinks.events import EventLines
     from kpstream.sinks.output import STDOUT, OutputFile, check_writable
-    from kpstream.site_file.rules import Rules
 
-    loaded = Rules.load(rules)
+    loaded = load_rules(rules).rules
     for path in (jsonl, html):
         if path is not None:
             check_writable(path)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kpstream.cli.terminal import say
 from kpstream.errors import UsageError
 from kpstream.options import RulesOptions
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from kpstream.entities import Annotator
     from kpstream.events import Listener, RuleSet
     from kpstream.site_file.delivery import DeliveryPlan
+    from kpstream.site_file.rules import RulesFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,39 @@ class Watching:
         return self.events.watch(self.rules, name, keypoint_confidence, annotator)
 
 
+def load_rules(path: Path) -> RulesFile:
+    """Read a file of rules outside a site; says where it names cameras, which only a site has.
+
+    Raises:
+        UsageError: The file is faulty; the text has a line for each fault.
+    """
+    from kpstream.site_file.rules import RulesFile
+
+    file = RulesFile.load(path)
+    rules = file.rules
+    named = [f"zone {zone.name}" for zone in rules.zones.values() if zone.cameras]
+    named += [f"line {line.name}" for line in rules.lines.values() if line.cameras]
+    named += [f"rule {rule.name}" for rule in rules.rules if rule.cameras]
+    if named:
+        say(f"warning: {path}: only a site has cameras; its key cameras is ignored ({', '.join(named)})")
+    return file
+
+
+def are_events_written(options: RulesOptions) -> bool:
+    """Whether what happens is written anywhere, as the command line or the file of rules says.
+
+    Raises:
+        UsageError: The rules are faulty.
+    """
+    if options.events is not None or options.event_store is not None:
+        return True
+    if options.rules is None:
+        return False
+    from kpstream.site_file.rules import RulesFile
+
+    return RulesFile.load(options.rules).delivery.events.folder is not None
+
+
 @contextmanager
 def watching(options: RulesOptions) -> Iterator[Watching]:
     """Read the rules and open what events go to; what is made watches until the end of the block.
@@ -53,9 +88,7 @@ def watching(options: RulesOptions) -> Iterator[Watching]:
                 raise UsageError("are what rules say: add `rules` RULES.toml", option=name)
         yield Watching()
         return
-    from kpstream.site_file.rules import RulesFile
-
-    file = RulesFile.load(options.rules)
+    file = load_rules(options.rules)
     with ExitStack() as stack:
         listeners = [] if options.events is None else [_lines(options.events, stack)]
         kept = stack.enter_context(events_kept(file.delivery, options.event_store, listeners))

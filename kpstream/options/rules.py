@@ -26,8 +26,3 @@ class RulesOptions:
     events: Annotated[Path | None, _rules("Write what happens, a line an event; - is stdout.", metavar="OUT.jsonl")] = (
         None
     )
-
-    @property
-    def is_written(self) -> bool:
-        """Whether what happens is written anywhere."""
-        return self.events is not None or self.event_store is not None

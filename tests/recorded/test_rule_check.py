@@ -127,6 +127,16 @@ def test_without_a_file_the_events_are_a_table(tmp_path: Path, capsys: pytest.Ca
     assert "somebody fell" in fall
 
 
+def test_cameras_are_for_a_site_and_ignored_elsewhere(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    of_a_site = RULES.replace('name = "left"', 'name = "left"\ncameras = ["hall"]') + 'cameras = ["yard"]\n'
+
+    events = check(tmp_path, recorded(tmp_path / "poses.jsonl"), of_a_site)
+
+    assert len([event for event in events if event["state"] == "opened"]) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert said.count("only a site has cameras; its key cameras is ignored (zone left, rule somebody fell)") == 1
+
+
 def test_the_page_shows_every_rule_and_the_pose_of_every_event(tmp_path: Path) -> None:
     (tmp_path / "rules.toml").write_text(RULES)
     page = tmp_path / "report.html"
