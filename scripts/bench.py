@@ -14,6 +14,7 @@ Everybody talks to an endpoint on loopback that knows the answers, at 150, 400 a
   ablation  error of the overlay with parts of the tracker taken out
   journal   recorded jobs killed at random moments: the same poses, nothing asked about twice
   adaptive  requests while nothing moves, and how soon somebody who enters is answered
+  rules     processor time of twenty rules over ten people
 
 Peers are installed once, each into an environment of its own under ``.bench/``. A live run lasts ``--seconds`` on the
 sample and at most once through each other clip; a peer gets as long for a recorded one. Nothing else should run on the
@@ -29,7 +30,7 @@ from pathlib import Path
 
 from environment import ROOT, enter
 
-PARTS = ("live", "file", "cost", "ablation", "journal", "adaptive")
+PARTS = ("live", "file", "cost", "ablation", "journal", "adaptive", "rules")
 
 
 def options() -> argparse.Namespace:

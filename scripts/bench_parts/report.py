@@ -127,7 +127,7 @@ def _ours(results: Results) -> list[str]:
             f"{1000 * ablation.LATENCY:.0f} ms, {ablation.RATE:g} a second**"
         )
         parts.append(_ablation(results.ablation))
-    return [*parts, *_journal(results), *_adaptive(results)]
+    return [*parts, *_journal(results), *_adaptive(results), *_rules(results)]
 
 
 def _ablation(found: dict[str, dict[str, float]]) -> str:
@@ -159,3 +159,9 @@ def _adaptive(results: Results) -> list[str]:
     head += ["from entering to the first answer, ms", "beyond the latency, ms", "fault"]
     return ["**Adaptive sampling: nothing moves for ten seconds, then somebody enters**",
             table(head, rows)] if rows else []  # fmt: skip
+
+
+def _rules(results: Results) -> list[str]:
+    rows = [[number(one.every_frame, 2), number(one.live, 2)] for one in results.rules]
+    head = ["every frame measured, ms a frame", "live, five answers a second, ms a frame"]
+    return ["**Twenty rules over ten people**", table(head, rows)] if rows else []

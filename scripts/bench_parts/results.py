@@ -12,6 +12,7 @@ from bench_parts.journal import Journal
 from bench_parts.live import Row as LiveRow
 from bench_parts.recorded import Possible
 from bench_parts.recorded import Row as FileRow
+from bench_parts.rules import RulesCost
 
 
 @dataclass
@@ -27,6 +28,7 @@ class Results:
     """By clip: the overlay's error in shares of the held answer's, with parts of the tracker taken out."""
     journal: list[Journal] = field(default_factory=list)
     adaptive: list[Adaptive] = field(default_factory=list)
+    rules: list[RulesCost] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     """Parts that could not be measured, and why."""
 

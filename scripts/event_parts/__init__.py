@@ -1,0 +1,1 @@
+"""What rules tell of people whose poses are known, and how soon. For `event_score`."""
