@@ -51,8 +51,8 @@ PLAN: dict[str, set[str]] = {
         "sqlite_schema",
     },
     "web": {
-        "delivery", "entities", "errors", "interfaces", "options", "render", "redact", "serving", "sinks", "skeleton",
-        "wire",
+        "delivery", "entities", "errors", "events", "interfaces", "options", "render", "redact", "serving", "sinks",
+        "skeleton", "wire",
     },
     # beam: the loops
     "pipeline": {*_GROUND, "interfaces", "tracking", "render", "dispatch"},
@@ -99,7 +99,7 @@ FLOORS: dict[str, str] = {
         "< answer_reader < roboflow < opening"
     ),
     "events": (
-        "machine rules < moment tables < bodies happenings < conditions < judges < engine < observations < watch"
+        "machine rules < moment shapes tables < bodies happenings < conditions < judges < engine < observations < watch"
     ),
     "models": "runtime < movenet",
     "options": (
@@ -137,9 +137,10 @@ FLOORS: dict[str, str] = {
         "< association forward interpolation < tracker"
     ),
     "web": (
-        "addresses health jpeg names openapi_parts payloads square tls < access browser_camera event_payloads figures "
-        "recordings < camera_feed openapi_events < documents < answers event_stream hub openapi < cameras event_api "
-        "feed metrics streams < api device < app < serving < starter"
+        "addresses camera_rules health jpeg names openapi_parts payloads square tls < access browser_camera "
+        "event_payloads figures recordings rule_documents < camera_feed openapi_events < documents < answers "
+        "event_stream hub openapi < cameras event_api feed metrics streams < api device rule_api < app < serving "
+        "< starter"
     ),
     "wire": "drawing exact mend numbers read skeletons write < lines",
 }

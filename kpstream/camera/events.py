@@ -21,11 +21,14 @@ class WatchedCamera:
     """What the rules of one camera see, and which of them may open events. Any thread; nothing here waits.
 
     Args:
+        camera: Its name in events.
         rules: The camera's own.
         recorder: Stores its events, and what is armed; None where nothing is stored.
     """
 
-    def __init__(self, rules: RuleSet, recorder: EventRecorder | None) -> None:
+    def __init__(self, camera: str, rules: RuleSet, recorder: EventRecorder | None) -> None:
+        self.camera = camera
+        """Its name in events."""
         self.rules = rules
         self.recorder = recorder
         """Stores its events; None where nothing is stored."""
@@ -117,7 +120,7 @@ class CameraEvents:
         recorder = None
         if self.deliveries is not None:
             recorder = self.deliveries.recorder(rules, camera=camera, listeners=self._listeners)
-        watched = self.cameras[camera] = WatchedCamera(rules, recorder)
+        watched = self.cameras[camera] = WatchedCamera(camera, rules, recorder)
         return watched
 
     def watch(self, rules: RuleSet, camera: str, keypoint_confidence: float, annotator: Annotator) -> Watch:

@@ -123,13 +123,16 @@ class CameraSession:
     def _run_once(self) -> None:
         spec, surroundings = self.spec, self._surroundings
         endpoint = surroundings.pool.acquire(spec)
+        watch = surroundings.watch(spec)
+        if self.feed is not None:
+            self.feed.readings = tuple if watch is None else watch.readings
         try:
             assembly = self._assembly = CameraAssembly(
                 replace(spec, requests=replace(spec.requests, max_requests=None)),
                 endpoint,
                 opener=Opener(spec.name, lambda: surroundings.open_camera(spec)),
                 settings=self._settings,
-                watch=surroundings.watch(spec),
+                watch=watch,
                 gate_rules=(*endpoint.rules, *self._own_rules),
                 clock=surroundings.clock,
             )

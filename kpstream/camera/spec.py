@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kpstream.dispatch.dealer import Limits
-from kpstream.events import RuleSet
+from kpstream.events import Reading, RuleSet
 from kpstream.interfaces import SceneRules
 from kpstream.options import DrawOptions, LiveRequestOptions, ModelOptions, SourceOptions, ViewOptions
 from kpstream.sinks.clips import ClipSink
@@ -40,6 +40,8 @@ class Watch:
     """For one run of it."""
     make_clips: Callable[[float], ClipSink] | None = None
     """Makes what writes clips of it, given the declared frames per second; None writes none."""
+    readings: Callable[[], tuple[Reading, ...]] = tuple
+    """What each rule sees right now; any thread."""
 
 
 @dataclass(frozen=True)

@@ -51,9 +51,10 @@ class PictureWatch:
             keypoint_confidence=keypoint_confidence,
         )
         """What they see, and which of them may open events."""
-        self.watch = (
-            Watch(self.rule_watch) if media is None else Watch(media.counted(self.rule_watch), media.make_clips)
+        shown, make_clips = (
+            (self.rule_watch, None) if media is None else (media.counted(self.rule_watch), media.make_clips)
         )
+        self.watch = Watch(shown, make_clips, lambda: self.rule_watch.readings)
         """What a camera is assembled with."""
 
     @classmethod

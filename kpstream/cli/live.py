@@ -102,6 +102,7 @@ def live(
         viewers: list[Sink] = [*_window(view.window)]
         if page is not None:
             feed = Feed(Path(source).name if Path(source).is_file() else name, assembly.settings)
+            feed.readings = tuple if watched is None else watched.readings
             page.add(feed)
             viewers.append(feed)
         say(f"{name} with {endpoint.name}")

@@ -76,7 +76,11 @@ def served(page: Page | None, events: CameraEvents | None) -> Iterator[None]:
     if page is None:
         yield
         return
-    _show_events(page, events)
+    from kpstream.web import PageRules
+
+    if events is not None:
+        page.show_rules(PageRules(lambda _: next(iter(events.cameras.values()), None), events.options.timezone))
+        _show_events(page, events)
     try:
         page.start()
         _show_way(page)
@@ -91,8 +95,9 @@ def served_once_possible(page: Page | None, events: CameraEvents) -> Iterator[No
     if page is None:
         yield
         return
-    from kpstream.web import PageStarter
+    from kpstream.web import PageRules, PageStarter
 
+    page.show_rules(PageRules(events.cameras.get, events.options.timezone))
     _show_events(page, events)
     starter = PageStarter(page, lambda: _show_way(page))
     try:
@@ -102,8 +107,8 @@ def served_once_possible(page: Page | None, events: CameraEvents) -> Iterator[No
         starter.close()
 
 
-def _show_events(page: Page, events: CameraEvents | None) -> None:
-    if events is not None and events.deliveries is not None:
+def _show_events(page: Page, events: CameraEvents) -> None:
+    if events.deliveries is not None:
         page.show_events(events.deliveries)
 
 

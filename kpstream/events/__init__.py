@@ -34,6 +34,7 @@ from kpstream.events.rules import (
     bounds_of,
     model_faults,
 )
+from kpstream.events.shapes import point_text, polygon_text, shape_table
 from kpstream.events.tables import read_tables
 from kpstream.events.watch import Listener, RuleWatch
 
@@ -70,5 +71,8 @@ __all__ = [
     "bounds_of",
     "model_faults",
     "observations_of",
+    "point_text",
+    "polygon_text",
     "read_tables",
+    "shape_table",
 ]

@@ -46,6 +46,8 @@ class RuleWatch:
         self._faults: set[str] = set()
         self._timezone = timezone
         self._wall_offset = nan  # seconds since the epoch at pts 0
+        self._readings: tuple[Reading, ...] = ()
+        self._are_readings_wanted = False
         self._engine = RuleEngine(
             rules,
             camera=camera,
@@ -66,8 +68,12 @@ class RuleWatch:
 
     @property
     def readings(self) -> tuple[Reading, ...]:
-        """What each rule sees right now."""
-        return self._engine.readings
+        """What each rule saw with the newest scene, or one just before it; any thread.
+
+        They are gathered only while somebody asks for them, so what the first one gets is old.
+        """
+        self._are_readings_wanted = True
+        return self._readings
 
     def observe(self, scene: Scene) -> tuple[Event, ...]:
         """Take in a scene; scenes come in order.
@@ -91,10 +97,14 @@ class RuleWatch:
         for observation in observations:
             for event in self._engine.observe(observation):
                 self._tell(event, scene)
+        if self._are_readings_wanted:
+            self._are_readings_wanted = False
+            self._readings = self._engine.readings
         return self._engine.open_events
 
     def finish(self) -> None:
         """End what is still open: the input is over. Idempotent."""
+        self._readings = ()
         for event in self._engine.finish():
             self._tell(event, None)
 

@@ -44,6 +44,7 @@ class Api:
         recordings: The folder of videos and snapshots, or None.
         browser_camera: What a device's camera goes to, or None.
         deliveries: What keeps events and delivers them, or None.
+        has_rules: Whether anything says what happens.
     """
 
     def __init__(
@@ -52,11 +53,14 @@ class Api:
         recordings: Recordings | None,
         browser_camera: BrowserCamera | None,
         deliveries: Deliveries | None,
+        *,
+        has_rules: bool,
     ) -> None:
         self._cameras = cameras
         self._recordings = recordings
         self._browser_camera = browser_camera
         self._deliveries = deliveries
+        self._has_rules = has_rules
         self._metrics = Metrics(lambda: cameras, self._figures)
 
     async def site(self, _: Request) -> Response:
@@ -66,6 +70,7 @@ class Api:
                 "version": __version__,
                 "recordings": self._recordings is not None,
                 "events": self._deliveries is not None,
+                "rules": self._has_rules,
                 "browser_camera": self._browser_camera is not None,
                 "browser_camera_in_use": self._browser_camera is not None and self._browser_camera.in_use,
             }

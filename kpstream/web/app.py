@@ -15,11 +15,13 @@ from kpstream.delivery import Deliveries
 from kpstream.web import streams
 from kpstream.web.api import ERRORS, Api
 from kpstream.web.browser_camera import BrowserCamera
+from kpstream.web.camera_rules import PageRules
 from kpstream.web.cameras import Cameras
 from kpstream.web.device import take_pictures
 from kpstream.web.event_api import EventApi
 from kpstream.web.hub import Hub
 from kpstream.web.recordings import Recordings
+from kpstream.web.rule_api import RuleApi
 
 STATIC = Path(__file__).parent / "static"
 _TOO_MANY = 1013
@@ -33,6 +35,7 @@ def create_app(
     browser_camera: BrowserCamera | None,
     deliveries: Deliveries | None,
     events: EventApi,
+    rules: PageRules | None,
 ) -> Starlette:
     """The application behind `AuthMiddleware`.
 
@@ -42,8 +45,11 @@ def create_app(
         browser_camera: What a device's camera goes to, or None.
         deliveries: What keeps events and delivers them, or None.
         events: The routes of those events.
+        rules: Those of the cameras; None where nothing says what happens.
     """
-    api, sockets = Api(cameras, recordings, browser_camera, deliveries), _Sockets(cameras, browser_camera)
+    api = Api(cameras, recordings, browser_camera, deliveries, has_rules=rules is not None)
+    sockets = _Sockets(cameras, browser_camera)
+    rule_api = RuleApi(cameras, rules)
     routes: list[BaseRoute] = [
         Route("/", _page),
         Mount("/static", StaticFiles(directory=STATIC)),
@@ -57,6 +63,9 @@ def create_app(
         Route("/api/cameras/{name}/poses", api.poses, methods=["GET"]),
         Route("/api/cameras/{name}/events", api.events, methods=["GET"]),
         Route("/api/cameras/{name}/snapshot", api.keep_snapshot, methods=["POST"]),
+        Route("/api/cameras/{name}/rules", rule_api.rules, methods=["GET"]),
+        Route("/api/cameras/{name}/rules", rule_api.arm, methods=["PATCH"]),
+        Route("/api/cameras/{name}/shapes", rule_api.shape, methods=["PUT"]),
         Route("/api/events", events.events, methods=["GET"]),
         Route("/api/events/stream", events.stream, methods=["GET"]),
         Route("/api/events/{event}", events.event, methods=["GET"]),

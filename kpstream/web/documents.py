@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from kpstream.entities import Pose, Scene, Settings, Stats
+from kpstream.events import Reading as RuleReading
 from kpstream.options import in_file
 from kpstream.redact import redact
 from kpstream.sinks.jsonl import scene_object
@@ -124,12 +125,13 @@ def _class_document(number: int, pose: Pose) -> dict[str, Any]:
     }
 
 
-def frame_document(scene: Scene, numbers: Mapping[int, int]) -> dict[str, Any]:
+def frame_document(scene: Scene, numbers: Mapping[int, int], readings: tuple[RuleReading, ...] = ()) -> dict[str, Any]:
     """What goes with a picture to the page: pixels of the source, confidences, and the class by its number.
 
     Args:
         scene: What is shown.
         numbers: The class number of each pose, by its place in the scene.
+        readings: What each rule sees.
     """
     picture_age = scene.rendered_at - scene.frame.captured_at
     return {
@@ -139,6 +141,18 @@ def frame_document(scene: Scene, numbers: Mapping[int, int]) -> dict[str, Any]:
         "picture_age": decimals(picture_age),
         "answer_age": decimals(scene.result_age),
         "poses": [_pose_document(pose, numbers[place]) for place, pose in enumerate(scene.poses)],
+        "readings": [_rule_document(reading, scene.frame.pts) for reading in readings],
+    }
+
+
+def _rule_document(reading: RuleReading, pts: float) -> dict[str, Any]:
+    return {
+        "rule": reading.rule,
+        "ids": list(reading.tracker_ids),
+        "truth": reading.truth,
+        "for": decimals(max(0.0, pts - reading.since_pts)),
+        "open": reading.is_open,
+        "value": None if reading.value is None else decimals(reading.value),
     }
 
 

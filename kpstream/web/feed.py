@@ -17,6 +17,7 @@ import numpy as np
 
 from kpstream.entities import Image, Scene, Stats
 from kpstream.errors import SinkError
+from kpstream.events import Reading as RuleReading
 from kpstream.redact import redact
 from kpstream.render.pixels import squared
 from kpstream.web.camera_feed import Controls, Encodable, Encoded, Form, name_of
@@ -79,6 +80,8 @@ class Feed:
         self.title = redact(title)
         self.name = name_of(self.title)
         self.controls = controls
+        self.readings: Callable[[], tuple[RuleReading, ...]] = tuple
+        """What each rule of the camera sees right now."""
         self._clock = clock
         self._lock = threading.Lock()
         self._figures = Figures(clock())
@@ -159,12 +162,13 @@ class Feed:
             if form == "lines":
                 return Encoded(number, tuple(line.encoded() for line in lines))
             if form == "picture":
-                return Encoded(number, (_message(scene, numbers),), classes)
+                return Encoded(number, (_message(scene, numbers, readings),), classes)
             as_jpeg = for_viewers if form == "drawn" else for_keeping
             return Encoded(number, (as_jpeg(squared(scene.frame, scene.canvas)),))
 
         lines = [line for line in self._recent if line.number > after] if form == "lines" else []
         numbers = self._classes.numbers(scene.poses) if form == "picture" else {}
+        readings = self.readings() if form == "picture" else ()
         classes = tuple((each, self._classes.message(each)) for each in sorted(set(numbers.values())))
         return Encodable(number, encode)
 
@@ -172,11 +176,11 @@ class Feed:
         return f"<Feed {self.name} {'closed' if self._closed else 'open'}, {self._number} pictures>"
 
 
-def _message(scene: Scene, numbers: Mapping[int, int]) -> bytes:
-    """A picture without drawings and the poses of the same frame.
+def _message(scene: Scene, numbers: Mapping[int, int], readings: tuple[RuleReading, ...]) -> bytes:
+    """A picture without drawings, the poses of the same frame, and what rules see.
 
     Four bytes with the length of what follows (big endian), the frame's JSON, then the JPEG.
     """
     seen = as_seen(scene)
-    header = compact(frame_document(seen, numbers))
+    header = compact(frame_document(seen, numbers, readings))
     return b"".join((struct.pack(">I", len(header)), header, for_viewers(seen.frame.image)))

@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of events."""
+"""What the OpenAPI document says of events and rules."""
 
 from __future__ import annotations
 
@@ -23,6 +23,16 @@ _MOMENT: list[Schema] = [
 _PAGE: Schema = {"type": "string", "pattern": "^[0-9]{1,9}~[0-9a-f]{32}$", "description": "What next was before."}
 
 
+_SHARE: Schema = {"type": "number", "minimum": 0, "maximum": 1}
+_POINT: Schema = {"type": "array", "items": _SHARE, "minItems": 2, "maxItems": 2}
+_SHAPE_NAME: Schema = {"type": "string", "pattern": "^[A-Za-z0-9]([A-Za-z0-9 _.-]{0,62}[A-Za-z0-9_.-])?$"}
+_ZONE: Schema = {
+    **object_of({"name": _SHAPE_NAME, "polygon": {**list_of(_POINT), "minItems": 3}}),
+    "additionalProperties": False,
+}
+_LINE: Schema = {**object_of({"name": _SHAPE_NAME, "from": _POINT, "to": _POINT}), "additionalProperties": False}
+
+
 def _query(name: str, description: str, schema: Schema = TEXT) -> Schema:
     return {"name": name, "in": "query", "required": False, "schema": schema, "description": description}
 
@@ -37,6 +47,37 @@ _QUERY = (
     _query("limit", f"So many at most; {LIMIT} where it is left out.",
            {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT}),
 )  # fmt: skip
+
+
+def _rules() -> Schema:
+    rule = {
+        "name": TEXT,
+        "kind": TEXT,
+        "severity": {"enum": ["alert", "notice"]},
+        "armed": {**FLAG, "description": "By itself; it opens events where its camera is armed, too."},
+        "for": NUMBER,
+        "clear": NUMBER,
+        "classes": list_of(TEXT),
+        "zone": _NAME,
+        "line": _NAME,
+        "min": NUMBER,
+        "max": NUMBER,
+        "unit": TEXT,
+        "schedule": list_of(TEXT),
+        "scheduled": {**FLAG, "description": "Whether it holds now."},
+    }
+    cameras = {"cameras": list_of(TEXT)}
+    return object_of(
+        {
+            "camera": {**_NAME, "description": "Its name in events; null where it has no rules."},
+            "armed": FLAG,
+            "timezone": {**_NAME, "description": "In which schedules hold; null for the machine's own."},
+            "rules": list_of(object_of(rule)),
+            "zones": list_of(object_of({**_ZONE["properties"], **cameras})),
+            "lines": list_of(object_of({**_LINE["properties"], **cameras})),
+            "editable": {**FLAG, "description": "Whether the page writes zones and lines into the file."},
+        }
+    )
 
 
 def schemas() -> Schema:
@@ -61,6 +102,14 @@ def schemas() -> Schema:
     }
     marks = {"type": "object", "properties": dict.fromkeys(MARKS, FLAG)}
     return {
+        "Rules": _rules(),
+        "Arming": {**object_of({"rule": TEXT, "armed": FLAG}, optional=("rule",)), "additionalProperties": False},
+        "Shapes": {
+            "type": "object",
+            "properties": {"zones": list_of(_ZONE), "lines": list_of(_LINE)},
+            "minProperties": 1,
+            "additionalProperties": False,
+        },
         "Event": object_of(event, optional=("cut", "clip_cut")),
         "Marks": {**marks, "minProperties": 1, "additionalProperties": False},
     }
@@ -86,6 +135,7 @@ def paths() -> Schema:
         "description": "To go on there.",
     }
     return {
+        **_rule_paths(),
         "/api/events": {
             "get": operation(
                 "listEvents", "What happened, the newest first", {"200": answer("Done.", listed)},
@@ -109,6 +159,28 @@ def paths() -> Schema:
         "/api/events/{event}/clip.mp4": {"get": _media("clip", "Its pictures, and those around it", "video/mp4")},
         "/api/events/{event}/snapshot.jpg": {
             "get": _media("eventSnapshot", "Its strongest moment, drawn", "image/jpeg")
+        },
+    }  # fmt: skip
+
+
+def _rule_paths() -> Schema:
+    name = {"name": "name", "in": "path", "required": True, "schema": TEXT, "description": "A camera's name."}
+    rules = {"200": answer("The rules.", ref("Rules"))}
+    written = object_of({"written": {**FLAG, "description": "Whether the file has them now."}, "toml": TEXT})
+    errors = ("400", "404", "409", "413", "422")
+    return {
+        "/api/cameras/{name}/rules": {
+            "get": operation("rules", "Rules, zones and lines of a camera", rules, ("404",), parameters=(name,)),
+            "patch": operation(
+                "arm", "Arm or disarm a rule, or the camera; what is disarmed opens nothing", rules, errors,
+                parameters=(name,), body=ref("Arming"),
+            ),
+        },
+        "/api/cameras/{name}/shapes": {
+            "put": operation(
+                "shape", "Write zones and lines into the site's file, or get them as TOML",
+                {"200": answer("Done.", written)}, errors, parameters=(name,), body=ref("Shapes"),
+            )
         },
     }  # fmt: skip
 

@@ -26,6 +26,7 @@ from kpstream.web.addresses import outward
 from kpstream.web.app import create_app
 from kpstream.web.browser_camera import MAX_BYTES, BrowserCamera
 from kpstream.web.camera_feed import CameraFeed
+from kpstream.web.camera_rules import PageRules
 from kpstream.web.cameras import Cameras
 from kpstream.web.event_api import EventApi
 from kpstream.web.names import Network
@@ -97,6 +98,7 @@ class Page:
         self._encoder = ThreadPoolExecutor(_ENCODERS, "kpstream-web-jpeg")
         self._cameras = Cameras(self._encoder)
         self._deliveries: Deliveries | None = None
+        self._rules: PageRules | None = None
         self._thread: UvicornThread | None = None
         for feed in feeds:
             self._cameras.add(feed)
@@ -116,6 +118,10 @@ class Page:
     def show_events(self, deliveries: Deliveries) -> None:
         """Show the events that are kept there; before `start`."""
         self._deliveries = deliveries
+
+    def show_rules(self, rules: PageRules) -> None:
+        """Show what rules see, and let them be armed; before `start`."""
+        self._rules = rules
 
     @property
     def url(self) -> str:
@@ -192,6 +198,7 @@ class Page:
             browser_camera=self._browser_camera,
             deliveries=self._deliveries,
             events=events,
+            rules=self._rules,
         )
         rules = AccessRules(
             token=self._token,

@@ -10,6 +10,7 @@ import pytest
 
 from kpstream.camera.events import CameraEvents
 from kpstream.camera.spec import CameraSpec
+from kpstream.events import Count, Rule, RuleSet
 from kpstream.options import EventsOptions
 from tests.support.event_store import RULES, scene
 
@@ -43,3 +44,18 @@ def test_what_is_armed_outlives_the_program_where_events_are_stored(tmp_path: Pa
             events.watch_camera(HALL)
             assert events.cameras["hall"].armed["hand in press"] is armed
             events.cameras["hall"].arm("hand in press", False)
+
+
+def test_what_rules_see_is_gathered_while_somebody_asks() -> None:
+    events = CameraEvents(EventsOptions())
+    watch = events.watch_camera(replace(HALL, rules=RuleSet((Rule("nobody", Count(max=0)),))))
+    assert watch is not None
+    empty = replace(scene(), result_frame_index=0)
+    watch.rules.observe(empty)
+    assert watch.readings() == ()  # nobody has asked before
+    watch.rules.observe(replace(empty, frame=replace(empty.frame, index=1, pts=0.1)))
+    (reading,) = watch.readings()
+    assert (reading.rule, reading.truth, reading.since_pts, reading.value) == ("nobody", True, 0.0, 0.0)
+    assert events.cameras["hall"].readings == (reading,)
+    watch.rules.finish()
+    assert watch.readings() == ()

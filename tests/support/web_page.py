@@ -16,7 +16,7 @@ from kpstream.delivery import Deliveries
 from kpstream.entities import Pose, Scene, Settings, Stats
 from kpstream.errors import SinkError
 from kpstream.testing import ManualClock
-from kpstream.web import Feed, Page
+from kpstream.web import Feed, Page, PageRules
 from tests.support.sink_contract import person, picture, scene
 
 STATS = Stats(
@@ -70,11 +70,15 @@ class Camera:
 
 
 @contextmanager
-def served(*cameras: Camera, deliveries: Deliveries | None = None, **options: Any) -> Iterator[Page]:
-    """A running page with these cameras, and with the events that are kept there."""
+def served(
+    *cameras: Camera, deliveries: Deliveries | None = None, rules: PageRules | None = None, **options: Any
+) -> Iterator[Page]:
+    """A running page with these cameras, with the events that are kept there, and with these rules."""
     page = Page([camera.feed for camera in cameras], port=0, **options)
     if deliveries is not None:
         page.show_events(deliveries)
+    if rules is not None:
+        page.show_rules(rules)
     page.start()
     try:
         yield page
