@@ -80,6 +80,7 @@ class Part:
             self.close()
             raise RuntimeError(f"{module} said {word}")
         self.url: str = rest[0]
+        self.pid = self._process.pid
 
     def get(self, path: str) -> Any:
         """What it answers to a GET, as JSON."""
