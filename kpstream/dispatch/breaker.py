@@ -1,8 +1,7 @@
-"""A circuit breaker: an endpoint that answers nobody is only probed. Pure: told the time, never asking for it.
+"""A circuit breaker: while the endpoint answers no request, only probes are sent. Pure: the caller gives the time.
 
-While the endpoint answers, as many requests go out as are of use. After several in a row that failed, or are so late
-that they will, only a probe goes out now and then, whatever else is still out; the first answer ends that. So an
-endpoint that is back is noticed soon, and one that is not is not flooded.
+After several requests in a row that failed, or are so late that they probably fail, the breaker lets only a probe
+through now and then, whatever requests are still out. The first answer closes it again.
 """
 
 from __future__ import annotations
@@ -33,38 +32,38 @@ class CircuitBreaker(Rule):
         self._not_before = -inf
 
     def is_open(self, now: float) -> bool:
-        """Whether only probes go out."""
+        """Whether the breaker lets only probes through."""
         return self._out.failures(now) >= OUTAGE
 
     def trouble(self, now: float) -> str:
-        """For how long nothing has been heard, where nobody is answered and nothing is said."""
+        """For how long the endpoint has sent nothing at all, while the breaker is open; empty otherwise."""
         silence = self._out.silence(now)
         if self.is_open(now) and silence:
             return f"no answer from the endpoint for {silence:.0f} s, trying again"
         return ""
 
     def wait(self, now: float) -> float:
-        """Seconds for which the service itself asked to be left alone; 0 where it did not."""
+        """Seconds that the service asked to wait (Retry-After) while the breaker is open; 0 where it did not ask."""
         return max(0.0, self._not_before - now) if self.is_open(now) else 0.0
 
     def allows(self, now: float) -> bool:
-        """Whether the endpoint answers, or a probe is due."""
+        """Whether the breaker is closed, or a probe is due."""
         if not self.is_open(now):
             return True
         gap = min(self._max_gap, PROBE_GAP * 2.0 ** max(0, min(self._probes, 30) - 1))
         return now >= max(self._last_sent_at + gap, self._not_before)
 
     def sent(self, frame_index: int, now: float) -> None:  # noqa: ARG002
-        """Note that a request went out, which is a probe while the endpoint answers nobody."""
+        """Note that a request was sent; while the breaker is open it is a probe."""
         self._last_sent_at = now
         self._probes += self.is_open(now)
 
     def answered(self, frame_index: int, sent_at: float, now: float) -> None:  # noqa: ARG002
-        """All is well, whatever was before."""
+        """Forget the probes and the Retry-After: the endpoint answers."""
         self._probes, self._not_before = 0, -inf
 
     def failed(self, frame_index: int, sent_at: float, now: float, fault: Exception) -> None:  # noqa: ARG002
-        """Keep to the Retry-After that came with it."""
+        """Keep to the Retry-After of the answer, a minute at most."""
         retry_after = getattr(fault, "retry_after", None)
         if retry_after is not None:
             self._not_before = max(self._not_before, now + min(retry_after, _MAX_WAIT))

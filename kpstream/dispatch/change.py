@@ -1,7 +1,4 @@
-"""Whether anything happened in a picture: the change that people make, not the noise that cameras make.
-
-The rules that hold here: no clock, no I/O, and nothing is kept but two small grey pictures.
-"""
+"""Tells whether a picture has changed, apart from a camera's noise and the light. Pure: no clock, no I/O."""
 
 from __future__ import annotations
 
@@ -21,20 +18,20 @@ _Cells = npt.NDArray[np.float32]
 
 
 class ChangeDetector:
-    """Compares frames with one that was kept: whether something moved, came or went since."""
+    """Compares frames with one reference frame; keeps two small grey pictures."""
 
     def __init__(self) -> None:
         self._kept: _Cells | None = None
         self._newest: tuple[int, _Cells] | None = None
 
     def keep(self, frame: Frame) -> None:
-        """Compare with this frame from now on."""
+        """Make this frame the reference."""
         self._kept = self._cells(frame)
 
     def has_changed(self, frame: Frame) -> bool:
-        """Whether a frame differs from the one that was kept; True before the first.
+        """Whether a frame differs from the reference; True before there is one.
 
-        A change of the light all over the picture is none; what most cells do is taken for the noise.
+        An equal change of all cells counts as a change of the light, and the median of what is left as noise.
         """
         if self._kept is None:
             return True

@@ -1,8 +1,8 @@
 """Deals requests out to gates that share a rate, a budget and a number of requests at once.
 
-What is dealt is a grant: so many requests, valid for a while, booked at once. A gate spends its grants by itself and
-never waits for the dealer, which may therefore live in another process; one that dies with a grant in its hand can
-break no limit. Told the time, never asking for it.
+The dealer deals grants: so many requests, valid for some seconds, booked when they are dealt. A gate spends its grants
+without asking the dealer again and never waits for it, so the dealer may live in another process. A gate that dies
+with unspent grants breaks no limit. The caller gives the time.
 """
 
 from __future__ import annotations
@@ -17,63 +17,63 @@ from typing import Protocol
 GRANT_LASTS = 2.5
 """Seconds for which a grant is valid."""
 DEMAND_LASTS = 2.5
-"""Seconds for which a member that asked and was not heard of again keeps its place: cameras may be that slow."""
+"""Seconds for which a member that asked once keeps its place in the queue: a slow camera asks that rarely."""
 STUCK_AFTER = 3.0
-"""Seconds after which a request no longer counts as one of those at once: others need not wait for it as well."""
+"""Seconds after which a request no longer counts against `max_in_flight`: the endpoint may never answer it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What all who share may do together."""
+    """What all members of a dealer may do together."""
 
     rate: float = inf
     """Requests a second."""
     max_requests: int | None = None
     """Requests in all; None for no budget."""
     max_in_flight: int | None = None
-    """Requests at once; None for as many as each finds useful."""
+    """Requests at once; None leaves the number to each gate."""
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """Leave to send some requests; they are booked already."""
+    """Permission to send some requests, which are booked already."""
 
     number: int
     requests: int
     expires_at: float
-    """After that nothing more is sent on it."""
+    """Seconds of the monotonic clock; after that no request is sent on it."""
 
 
 class Grants(Protocol):
-    """Where a gate gets its grants: one member's side of a dealer. No call waits."""
+    """One member's side of a dealer, from which a gate gets its grants. No call waits."""
 
     @property
     def requests_left(self) -> int | None:
-        """What is left of the budget of all members; None where there is none."""
+        """Requests that are left of the common budget; None where there is no budget."""
 
     @property
     def requests_spent(self) -> int:
-        """What is booked for all members."""
+        """Requests that are booked for all members together."""
 
     def ask(self, want: int, now: float) -> Grant | None:
-        """Say that some requests are wanted, and take what was dealt for that; None where nothing was, yet.
+        """Ask for up to ``want`` requests; None where the dealer has none for this member yet.
 
-        A member that asks again and again is dealt to in its turn.
+        The member asks again until its turn comes.
         """
 
     def ended(self, grant: Grant) -> None:
-        """Note that one request of a grant is over, however it went."""
+        """Note that one request of a grant has ended, answered or not."""
 
     def release(self, grant: Grant, unused: int) -> None:
-        """Give back requests of a grant that were not sent and never will be."""
+        """Return requests of a grant that were never sent."""
 
 
 @dataclass(slots=True)
 class _Member:
     turn: int
-    """The number of its last grant: who has the lowest has waited longest."""
+    """The number of the member's last grant: the member with the lowest has waited longest."""
     asked_at: float = -inf
-    """When it last asked in vain."""
+    """When the member last asked and got nothing, in seconds."""
 
 
 @dataclass(slots=True)
@@ -81,14 +81,14 @@ class _Dealt:
     member: Hashable
     at: float
     open: int
-    """Requests that are neither over nor given back."""
+    """Requests of the grant that have neither ended nor been returned."""
 
 
 class Quota:
-    """What may be dealt under one set of limits, and whose turn it is. Pure; one thread at a time.
+    """Decides how many requests a member may have under one set of limits. Pure; one thread at a time.
 
-    Who has waited longest comes first, and what one does not want goes to the others. Over any time, requests stay
-    below the rate times that time plus one a member, plus one.
+    The member that has waited longest comes first. In any period of t seconds at most ``rate * t`` requests are booked,
+    plus one for each member, plus one.
 
     Args:
         limits: For all members together.
@@ -112,7 +112,7 @@ class Quota:
         return None if most is None else max(0, most - self.spent)
 
     def room(self, member: Hashable, want: int, now: float) -> int:
-        """How many requests this member may have now; where it is none, its demand is remembered for a while."""
+        """How many requests this member may have now; a member that gets none keeps its place for `DEMAND_LASTS`."""
         self._accrue(now)
         asking = self._members.setdefault(member, _Member(next(self._turns)))
         asking.asked_at = now
@@ -124,7 +124,7 @@ class Quota:
         return want if free == inf else min(want, max(1, int(free) // (len(waiting) - ahead)))
 
     def book(self, member: Hashable, number: int, requests: int, now: float) -> None:
-        """Deal a grant."""
+        """Book a grant for a member."""
         self._members[member] = _Member(next(self._turns))
         self._dealt[number] = _Dealt(member, now, requests)
         self.spent += requests
@@ -132,12 +132,12 @@ class Quota:
             self._tokens -= requests
 
     def ended(self, number: int) -> None:
-        """Note that one request of a grant is over."""
+        """Note that one request of a grant has ended."""
         if number in self._dealt:
             self._close(number, 1)
 
     def release(self, number: int, unused: int) -> None:
-        """Take requests off the books."""
+        """Cancel the booking of requests that were never sent."""
         if number in self._dealt:
             self.spent -= unused
             if self.limits.rate < inf:
@@ -145,12 +145,12 @@ class Quota:
             self._close(number, unused)
 
     def withdraw(self, member: Hashable) -> None:
-        """Forget that a member asked."""
+        """Forget that a member waits."""
         if member in self._members:
             self._members[member].asked_at = -inf
 
     def leave(self, member: Hashable) -> None:
-        """Forget a member. What it did not give back may have been sent, and stays spent."""
+        """Forget a member. The requests that it did not return may have been sent, and stay spent."""
         self._members.pop(member, None)
         for number in [number for number, dealt in self._dealt.items() if dealt.member == member]:
             del self._dealt[number]
@@ -161,13 +161,13 @@ class Quota:
             del self._dealt[number]
 
     def _accrue(self, now: float) -> None:
-        # Room for one a member: each may be a picture late to fetch its grant, and none is lost meanwhile.
+        # One token a member may be saved: each fetches its grant a picture late, and no request is lost meanwhile.
         passed, self._accrued_at = max(0.0, now - self._accrued_at), now
         if self.limits.rate < inf:
             self._tokens = min(len(self._members) + 1, self._tokens + passed * self.limits.rate)
 
     def _free(self, now: float) -> float:
-        """How many requests may be booked at this moment."""
+        """How many requests all limits allow now; infinite where nothing limits them."""
         free = inf if self.limits.rate == inf else int(self._tokens + 1e-9)
         if self.left is not None:
             free = min(free, self.left)
@@ -207,16 +207,16 @@ class Dealer:
         return self._all.spent
 
     def limit(self, limits: Limits) -> None:
-        """Hold to other limits from now on; what is spent stays spent."""
+        """Replace the common limits; what is spent stays spent."""
         with self._lock:
             self._all.limits = limits
 
     def join(self, service: Hashable = None, limits: Limits = Limits()) -> Member:
-        """A new member.
+        """Add a member.
 
         Args:
-            service: Those with equal ones ask the same server, and share what it can take.
-            limits: What it can take; those of its first member hold.
+            service: Members with equal values ask the same server, and share its limits.
+            limits: Those of the server; only those that its first member names count.
         """
         with self._lock:
             return Member(self, (self._services.setdefault(service, Quota(limits)), self._all))
@@ -236,13 +236,13 @@ class Dealer:
             return grant
 
     def ended(self, quotas: tuple[Quota, ...], grant: Grant) -> None:
-        """Note that one request of a grant is over."""
+        """Note that one request of a grant has ended."""
         with self._lock:
             for quota in quotas:
                 quota.ended(grant.number)
 
     def release(self, quotas: tuple[Quota, ...], grant: Grant, unused: int) -> None:
-        """Take requests of a grant off the books."""
+        """Cancel the booking of requests of a grant that were never sent."""
         with self._lock:
             for quota in quotas:
                 quota.release(grant.number, unused)
@@ -268,12 +268,12 @@ class Member:
 
     @property
     def requests_left(self) -> int | None:
-        """What is left of the budget of all members; None where there is none."""
+        """Requests that are left of the common budget; None where there is no budget."""
         return self._dealer.left
 
     @property
     def requests_spent(self) -> int:
-        """What is booked for all members."""
+        """Requests that are booked for all members together."""
         return self._dealer.spent
 
     def ask(self, want: int, now: float) -> Grant | None:
@@ -281,7 +281,7 @@ class Member:
         return self._dealer.deal(self, self._quotas, want, now)
 
     def ended(self, grant: Grant) -> None:
-        """Note that one request of a grant is over."""
+        """Note that one request of a grant has ended."""
         self._dealer.ended(self._quotas, grant)
 
     def release(self, grant: Grant, unused: int) -> None:

@@ -1,6 +1,6 @@
-"""Whether a request may be sent now: one gate, which asks its rules, each of which knows one reason.
+"""Decides whether a request may be sent now: a gate asks its rules, each of which knows one reason against it.
 
-Told the time, never asking for it; nothing here waits.
+The caller gives the time; nothing here waits.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from kpstream.errors import EndpointUnavailable
 
 
 class RequestGate:
-    """Hands out leases: one for each request, as long as every rule allows it. Any thread; never waits.
+    """Gives a lease for each request that every rule allows. Any thread; never waits.
 
     Args:
-        rules: Asked in this order; the first that says no is the last that is asked.
+        rules: Asked in this order, until one refuses.
     """
 
     def __init__(self, rules: Sequence[Rule]) -> None:
@@ -27,25 +27,25 @@ class RequestGate:
 
     @property
     def requests_left(self) -> int | None:
-        """What is left of the budget; None where there is none."""
+        """Requests that are left of the budget; None where there is no budget."""
         with self._lock:
             return min((left for rule in self._rules if (left := rule.requests_left) is not None), default=None)
 
     def trouble(self, now: float) -> str:
-        """Why no request is sent, in words for the user, where that is worth telling; empty otherwise."""
+        """Why no request is sent, in words for the user; empty where the user need not know."""
         with self._lock:
             return next((text for rule in self._rules if (text := rule.trouble(now))), "")
 
     def wait(self, now: float) -> float:
-        """Seconds for which the service asked to be left alone; 0 where it did not."""
+        """Seconds that the service asked to wait; 0 where it did not ask."""
         with self._lock:
             return max((rule.wait(now) for rule in self._rules), default=0.0)
 
     def try_acquire(self, frame_index: int, now: float) -> Lease | None:
-        """The lease of a request about a frame; None where none may be sent now.
+        """Take the lease of a request about a frame; None where no request may be sent now.
 
         Args:
-            frame_index: Which frame; no other lease is out for it.
+            frame_index: The frame's index; no other lease is out for it.
             now: Seconds.
         """
         with self._lock:
@@ -56,7 +56,7 @@ class RequestGate:
             return Lease(self._rules, self._lock, frame_index, now)
 
     def close(self) -> None:
-        """Give back what the rules hold for requests to come. Idempotent."""
+        """Have the rules return what they hold for later requests. Idempotent."""
         with self._lock:
             for rule in self._rules:
                 rule.close()
@@ -79,19 +79,19 @@ class Lease:
         self.sent_at = sent_at
 
     def answered(self, now: float) -> None:
-        """End it: the request was answered."""
+        """End the lease: the request was answered."""
         with self._lock:
             for rule in self._rules:
                 rule.answered(self.frame_index, self.sent_at, now)
 
     def failed(self, fault: Exception, now: float) -> None:
-        """End it: the request got no answer that is of use."""
+        """End the lease: the request got no answer that can be used."""
         with self._lock:
             for rule in self._rules:
                 rule.failed(self.frame_index, self.sent_at, now, fault)
 
     def unsent(self) -> None:
-        """End it: no request was sent."""
+        """End the lease: no request was sent."""
         with self._lock:
             for rule in self._rules:
                 rule.unsent(self.frame_index)
@@ -101,10 +101,11 @@ class Lease:
 
 
 class ConcurrencyLimit(Rule):
-    """As many requests at once as are of use, without anybody choosing a number.
+    """Limits the requests that are out at once to the number that the latency makes useful.
 
     To be answered ``rate`` times a second at a latency of L seconds, ``rate * L`` requests must be out (Little's law);
-    one more covers the jitter. What is late does not count, nor in an outage anything: none waits behind what is stuck.
+    one more covers the jitter. Late requests do not count, and during an outage no request counts, so that none waits
+    behind one that is stuck.
 
     Args:
         out: The account of the requests that are out.
@@ -114,7 +115,7 @@ class ConcurrencyLimit(Rule):
     """
 
     UNPACED_RATE = 60.0
-    """What 'as fast as possible' means on one machine: more pictures a second are hardly decoded and encoded."""
+    """Answers per second that an infinite `rate` stands for: one machine hardly decodes and encodes more pictures."""
 
     def __init__(self, out: RequestsOut, rate: float, most: int, fixed: int | None = None) -> None:
         self._out = out
@@ -133,33 +134,32 @@ class ConcurrencyLimit(Rule):
         return max(1, min(wanted, self._most))
 
     def allows(self, now: float) -> bool:
-        """Whether fewer are out than are of use."""
+        """Whether fewer requests are out than `limit`."""
         return self._out.expected(now) < self.limit
 
 
 class RateLimiter(Rule):
-    """So many requests a second and no more: what the endpoint's owner asks for, and less once it says "too much".
+    """Limits the requests a second, and lowers the limit while the service answers "too much" (429, 503).
 
-    After an answer of "too much" (429, 503) the rate falls by a fifth, from at most twice what was sent in the second
-    before, and grows from there by a sixth a second. Where nobody was answered since it last fell, the endpoint has an
-    outage, which fewer requests do not mend.
+    After such an answer the rate falls by a fifth, from at most twice what was sent in the second before, and grows
+    again by a sixth a second. If no request was answered since the rate last fell, it stays: the endpoint has an
+    outage, which fewer requests do not end.
 
     Args:
         max_rate: The most requests a second; infinite for no limit but what the service says.
-        burst: Requests that may follow each other at once after a pause, so that nobody need come on the dot; one
-            where the service said "too much".
+        burst: Requests that may be sent at once after a pause; 1 while the rate is lowered.
     """
 
     FALLS_TO = 0.8
     GROWS = 0.15
     """A second, as the logarithm of the rate."""
     LEAST = 0.5
-    """Requests a second that are sent whatever the service says."""
+    """Requests a second below which the rate never falls."""
 
     def __init__(self, max_rate: float = inf, *, burst: float = 2.0) -> None:
         self._max_rate = max_rate
         self.burst = burst
-        """Requests that may follow each other at once after a pause."""
+        """Requests that may be sent at once after a pause."""
         self._rate = max_rate
         self._tokens = burst
         self._now = -inf
@@ -169,21 +169,21 @@ class RateLimiter(Rule):
 
     @property
     def rate(self) -> float:
-        """Requests a second that may be sent; infinite where nothing limits them."""
+        """The present limit, in requests a second; infinite for none."""
         return self._rate
 
     @property
     def tokens(self) -> float:
-        """Requests that may be sent at once, as of the last call; infinite where nothing limits them."""
+        """Requests that may be sent at once, as of the last call; infinite for no limit."""
         return inf if self._rate == inf else self._tokens
 
     def due_in(self, now: float) -> float:
-        """Seconds until the next request keeps to the rate."""
+        """Seconds until the rate allows the next request."""
         self._advance(now)
         return 0.0 if self._rate == inf else max(0.0, (1 - self._tokens) / self._rate)
 
     def allows(self, now: float) -> bool:
-        """Whether the next request keeps to the rate."""
+        """Whether the rate allows a request now."""
         self._advance(now)
         return self._tokens >= 1 - 1e-9
 
@@ -200,7 +200,7 @@ class RateLimiter(Rule):
             self._tokens += 1
 
     def answered(self, frame_index: int, sent_at: float, now: float) -> None:  # noqa: ARG002
-        """Note that the service lets requests through."""
+        """Note that the service answered."""
         self._answered = True
 
     def failed(self, frame_index: int, sent_at: float, now: float, fault: Exception) -> None:  # noqa: ARG002
@@ -231,10 +231,10 @@ class RateLimiter(Rule):
 
 
 class RequestBudget(Rule):
-    """So many requests in all, and no more; one that failed counts.
+    """Limits the requests in all; a request that failed counts.
 
     Args:
-        max_requests: How many.
+        max_requests: The limit.
     """
 
     def __init__(self, max_requests: int) -> None:
@@ -243,21 +243,21 @@ class RequestBudget(Rule):
 
     @property
     def requests_left(self) -> int:
-        """How many may still be sent."""
+        """Requests that may still be sent."""
         return self._max_requests - self._spent
 
     def trouble(self, now: float) -> str:  # noqa: ARG002
-        """That none is left."""
+        """A line that says that no request is left; empty while one is."""
         return "" if self.requests_left else f"all {self._max_requests} requests are spent: no new answers"
 
     def allows(self, now: float) -> bool:  # noqa: ARG002
-        """Whether one is left."""
+        """Whether a request is left."""
         return self.requests_left > 0
 
     def sent(self, frame_index: int, now: float) -> None:  # noqa: ARG002
-        """Book it."""
+        """Book the request."""
         self._spent += 1
 
     def unsent(self, frame_index: int) -> None:  # noqa: ARG002
-        """Take it off the books."""
+        """Cancel the booking: the request was not sent."""
         self._spent -= 1

@@ -1,8 +1,8 @@
 """Deals requests of one rate and one budget to many workers, in the order in which they ask.
 
-Unlike `kpstream.dispatch.dealer.Dealer`, which many cameras ask again and again, it remembers who asked and deals as
-soon as it may, so that a thousand workers cost a message a grant. What is dealt is booked at once: whoever dies with a
-grant in its hand can break no limit.
+Unlike `kpstream.dispatch.dealer.Dealer`, which cameras ask again and again, the queue remembers who asked and deals as
+soon as the limits allow, so that a thousand workers cost one message a grant. A grant is booked when it is dealt: a
+worker that dies with unspent grants breaks no limit.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from kpstream.dispatch.gate import RateLimiter
 from kpstream.errors import EndpointUnavailable
 
 _BURST = 0.05
-"""Seconds of the rate that may be made up for at once: whoever deals, or asks, may be so late."""
+"""Seconds of the rate that may be dealt at once, because the dealer or a worker may be so late."""
 _LONGEST_HOLD = 60.0
 
 
@@ -28,21 +28,21 @@ class _Asked:
 
 
 class GrantQueue:
-    """Who asked first is dealt to first, and asks for its next grant behind all who wait. Pure; one thread at a time.
+    """Deals grants in the order in which members ask. Pure; one thread at a time.
 
-    Over any time, requests that are dealt stay below the rate times that time, plus one, plus a twentieth of the rate.
+    In any period of t seconds at most ``rate * t`` requests are dealt, plus one, plus a twentieth of the rate.
 
     Args:
         rate: Requests a second; infinite for none but what the service says.
-        max_requests: What may be booked in all; None for no budget.
-        spent: What is booked already.
+        max_requests: The budget, in requests; None for none.
+        spent: Requests that are booked already.
     """
 
     def __init__(self, rate: float = inf, max_requests: int | None = None, spent: int = 0) -> None:
         self.max_requests = max_requests
         self.spent = spent
         self.reserved: int | None = None
-        """Nothing is dealt above this, as long as it is set: so much is known to outlive the process."""
+        """Requests that may be booked in all, as long as it is set: the ledger on the disk has so many."""
         self._limiter = RateLimiter(rate, burst=1.0 if rate == inf else 1.0 + rate * _BURST)
         self._held_until = -inf
         self._waiting: dict[Hashable, _Asked] = {}
@@ -56,15 +56,15 @@ class GrantQueue:
 
     @property
     def rate(self) -> float:
-        """Requests a second that are dealt now: what was asked for, or less where the service said "too much"."""
+        """Requests a second that are dealt now; less than at first while the service answers "too much"."""
         return self._limiter.rate
 
     def ask(self, member: Hashable, want: int) -> None:
-        """Stand in the queue, behind all who stand there; who does already keeps its place."""
+        """Put a member at the end of the queue; a member that waits already keeps its place."""
         self._waiting.setdefault(member, _Asked(want)).want = want
 
     def deal(self, now: float) -> list[tuple[Hashable, Grant]]:
-        """What may be dealt at this moment, to whom; those are in the queue no more."""
+        """Deal what the limits allow now; returns the members, which leave the queue, with their grants."""
         dealt = []
         while self._waiting and (requests := self._portion(now)):
             member = next(iter(self._waiting))
@@ -78,7 +78,7 @@ class GrantQueue:
         return dealt
 
     def due_in(self, now: float) -> float:
-        """Seconds until something may be dealt; infinite where nobody waits, or nothing is left."""
+        """Seconds until a grant may be dealt; infinite where no member waits, or nothing is left."""
         if not self._waiting or self._room() < 1:
             return inf
         return max(0.0, self._held_until - now, self._limiter.due_in(now))
@@ -88,17 +88,17 @@ class GrantQueue:
         self._limiter.answered(0, sent_at, now)
 
     def failed(self, fault: EndpointUnavailable, sent_at: float, now: float) -> None:
-        """Note that a request failed: where the service said "too much", all ask less, and not before it allows."""
+        """Note that a request failed: after "too much" less is dealt, and nothing before the service's Retry-After."""
         self._limiter.failed(0, sent_at, now, fault)
         if fault.slow_down and fault.retry_after is not None:
             self._held_until = max(self._held_until, now + min(fault.retry_after, _LONGEST_HOLD))
 
     def ended(self, number: int) -> None:
-        """Note that one request of a grant is over."""
+        """Note that one request of a grant has ended."""
         self._close(number, 1)
 
     def release(self, number: int, unused: int) -> None:
-        """Take requests of a grant off the books: they were not sent and never will be."""
+        """Cancel the booking of requests of a grant that were never sent."""
         if number in self._open:
             unused = min(unused, self._open[number][1])
             self.spent -= unused
@@ -107,7 +107,7 @@ class GrantQueue:
             self._close(number, unused)
 
     def leave(self, member: Hashable) -> None:
-        """Forget a member. What it held may have been sent, and stays booked."""
+        """Forget a member. The requests that it held may have been sent, and stay booked."""
         self._waiting.pop(member, None)
         for number in [number for number, (owner, _) in self._open.items() if owner == member]:
             del self._open[number]
@@ -123,7 +123,7 @@ class GrantQueue:
         return max(0, min(limits, default=inf))
 
     def _portion(self, now: float) -> int:
-        """How many requests the next in the queue may have: its share of what there is, at least one if there is."""
+        """How many requests the first in the queue may have: its share of what the limits allow, at least 1 of any."""
         room = self._room()
         if now < self._held_until or room < 1 or not self._limiter.allows(now):
             return 0
@@ -138,7 +138,7 @@ class LocalGrants:
     """One member's side of a queue in the same process: satisfies `Grants`. Any thread; no call waits.
 
     Args:
-        queue: Deals to it alone.
+        queue: Used through this object alone.
     """
 
     def __init__(self, queue: GrantQueue) -> None:
@@ -147,36 +147,36 @@ class LocalGrants:
 
     @property
     def requests_left(self) -> int | None:
-        """What is left of the budget of all members; None where there is none."""
+        """Requests that are left of the common budget; None where there is no budget."""
         return self._queue.left
 
     @property
     def requests_spent(self) -> int:
-        """What is booked for all members."""
+        """Requests that are booked for all members together."""
         return self._queue.spent
 
     def ask(self, want: int, now: float) -> Grant | None:
-        """A grant of at most so many requests; None where none may be dealt now."""
+        """Ask for up to ``want`` requests; None where none may be dealt now."""
         with self._lock:
             self._queue.ask(self, want)
             return next((grant for _, grant in self._queue.deal(now)), None)
 
     def ended(self, grant: Grant) -> None:
-        """Note that one request of a grant is over."""
+        """Note that one request of a grant has ended."""
         with self._lock:
             self._queue.ended(grant.number)
 
     def release(self, grant: Grant, unused: int) -> None:
-        """Give back requests that were not sent."""
+        """Return requests that were never sent."""
         with self._lock:
             self._queue.release(grant.number, unused)
 
     def answered(self, sent_at: float, now: float) -> None:
-        """Tell that the service lets requests through."""
+        """Tell the queue that the service answered."""
         with self._lock:
             self._queue.answered(sent_at, now)
 
     def failed(self, fault: EndpointUnavailable, sent_at: float, now: float) -> None:
-        """Tell that a request failed."""
+        """Tell the queue that a request failed."""
         with self._lock:
             self._queue.failed(fault, sent_at, now)

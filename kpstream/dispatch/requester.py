@@ -1,7 +1,7 @@
-"""Asks the endpoint about frames: several at once, each settled once, and none held up by a frame that waits.
+"""Asks the endpoint about several frames at once, and settles each of them once.
 
-What may be sent is the gate's to say, and what becomes of a frame whose request failed the retry policy's. A frame
-that is to be asked again waits without a lease and without a thread, so that others are asked meanwhile.
+The gate decides whether a request may be sent, and the retry policy what becomes of a frame whose request failed. A
+frame that waits to be asked about again holds no lease and no thread, so that other frames are asked about meanwhile.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from kpstream.interfaces import Endpoint, Journal
 from kpstream.redact import redact
 
 _MAX_LINES = 5
-"""Frames that are given up, each of which gives a line; of more only the count is told."""
+"""Frames that are given up with a line each in the log; further ones are only counted."""
 _log = logging.getLogger("kpstream")
 
 
@@ -33,9 +33,9 @@ class _Sample:
 
     frame: Frame
     answered_before: int
-    """How many answers there were when it was last asked about, or came."""
+    """How many answers had come when the frame was last asked about, or was offered."""
     answered_at_first: int
-    """How many answers there were when it came."""
+    """How many answers had come when the frame was offered."""
     tries: int = 0
     own: int = 0
     ready_at: float = -inf
@@ -47,10 +47,10 @@ class Requester:
 
     Args:
         endpoint: Asked by several threads at once.
-        gate: Says when a request may be sent.
-        retry: Says what becomes of a frame whose request failed.
-        filters: Called in the thread of each request: which poses are wanted.
-        journal: What remembers the answers for recorded video; None where nothing is remembered.
+        gate: Decides when a request may be sent.
+        retry: Decides what becomes of a frame whose request failed.
+        filters: Called in the thread of each request; gives the filters of the poses.
+        journal: Remembers the answers for recorded video; None for no journal.
         clock: Monotonic seconds.
     """
 
@@ -77,12 +77,12 @@ class Requester:
         self._started_at = inf
         self._leases = 0  # that were taken so far
         self.recalled = 0
-        """Answers that the journal had."""
+        """Answers that came from the journal."""
         self.lost = 0
         self.given_up = 0
-        """Frames of recorded video that got no answer of use in any of their tries."""
+        """Frames of recorded video that got no answer that can be used in any of their tries."""
         self.short = False
-        """Whether a frame could not be asked again, for want of requests."""
+        """Whether the budget had no request left to ask about a frame again."""
 
     @property
     def in_flight(self) -> int:
@@ -91,7 +91,7 @@ class Requester:
 
     @property
     def pending(self) -> int:
-        """How much `wait` still has to tell: samples that are out, that wait or are settled, and an error."""
+        """How many outcomes `wait` still has to give: of samples that are out, wait or are settled, and an error."""
         return len(self._out) + len(self._waiting) + len(self._settled) + self.sender.ended.closed
 
     @property
@@ -140,11 +140,11 @@ class Requester:
         return reason is not None
 
     def budget_spent(self) -> BudgetSpent:
-        """The error that says so."""
+        """The error that says that the budget is spent."""
         return BudgetSpent(f"all {self._leases} requests of `max_requests` are spent before the end")
 
     def ready(self) -> list[Outcome]:
-        """The outcomes that are there, without waiting.
+        """Take the outcomes that are there; never waits.
 
         Raises:
             EndpointError: The endpoint refused for good, or never answered.
@@ -181,11 +181,11 @@ class Requester:
         return outcomes
 
     def stop_retrying(self) -> None:
-        """Ask nothing again: what fails from now on, or waits to be asked again, is lost. Any thread."""
+        """Retry no request any more: frames whose request fails, or that wait for a retry, are lost. Any thread."""
         self._no_retries.set()
 
     def close(self, deadline: Deadline) -> None:
-        """Give up what is out and end the threads, until the deadline. Idempotent."""
+        """Give up the requests that are out and end the threads; blocks until the deadline at most. Idempotent."""
         self._no_retries.set()
         self.sender.close(deadline)
         self._gate.close()
@@ -201,7 +201,7 @@ class Requester:
         return True
 
     def _ask_again(self, now: float) -> None:
-        """Send what is due of that which waits, the earliest frame first."""
+        """Send the retries that are due, the earliest frame first."""
         if not self._waiting:
             return
         if self._no_retries.is_set() or self._gate.requests_left == 0:
@@ -242,7 +242,7 @@ class Requester:
             self._lose(sample)
 
     def _give_up(self, sample: _Sample) -> None:
-        """Note for good that a frame gets no answer."""
+        """Note in the journal that a frame gets no answer."""
         self.given_up += 1
         if self._journal:
             self._journal.give_up(sample.frame.index, sample.reason)

@@ -1,4 +1,4 @@
-"""What becomes of a frame whose request failed: live a newer one is better, recorded it is asked again. Pure."""
+"""Decides what becomes of a frame whose request failed: a live view drops it, recorded video retries it. Pure."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ Fault = EndpointUnavailable | ResponseFormatError
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A request that failed, and what was before it."""
+    """A request that failed, with the history of its frame."""
 
     fault: Fault
     tries: int
-    """How often the frame was asked about, this time included."""
+    """How often the frame was asked about, this request included."""
     own: int
-    """How many of these tries failed through the frame itself, and not with all others."""
+    """How many of these tries failed because of the frame itself, while others were answered."""
     others_answered: bool
-    """Whether another frame was answered since this one was last asked about, or is asked about at all."""
+    """Whether another frame was answered since this frame was last asked about, or first offered."""
     ever_answered: bool
     """Whether the endpoint has answered anything at all."""
     is_alone: bool
-    """Whether the endpoint answers but for this frame: another was answered since this one was first asked about, or
-    none waits for an answer beside it."""
+    """Whether the endpoint fails at this frame only: it answered another one since this one was first asked about, or
+    no other one waits for an answer."""
     asking_for: float
     """Seconds since the first request of all."""
 
 
 @dataclass(frozen=True, slots=True)
 class AskAgain:
-    """Send another request for the frame, after so many seconds."""
+    """Send another request for the frame, ``after`` so many seconds."""
 
     after: float
 
@@ -45,7 +45,7 @@ class GiveUp:
 
 @dataclass(frozen=True, slots=True)
 class EndWork:
-    """Raise the fault: nothing more comes of this endpoint."""
+    """Raise the fault: more requests to this endpoint are useless."""
 
 
 Verdict = AskAgain | GiveUp | EndWork
@@ -56,39 +56,39 @@ class RetryPolicy(Protocol):
 
     @property
     def needs_every_answer(self) -> bool:
-        """Whether the work is short of something where a frame that was to be asked about is not."""
+        """Whether the work is incomplete where a sampled frame gets no answer."""
 
     def after(self, failure: Failure) -> Verdict:
-        """What to do now."""
+        """Decide what to do after a failure."""
 
 
 @dataclass(frozen=True, slots=True)
 class LiveRetry:
-    """Give up: a newer frame is better than the same one again, and the breaker probes."""
+    """Gives up at once: a newer frame is of more use, and the breaker probes."""
 
     needs_every_answer: bool = False
 
     def after(self, failure: Failure) -> Verdict:  # noqa: ARG002 - the Protocol's words
-        """Always the same."""
+        """Give up."""
         return GiveUp()
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedRetry:
-    """Ask again, later and later. An outage of the whole endpoint is waited out; who fails alone is given up."""
+    """Retries with growing pauses: waits out an outage of the endpoint, gives up a frame that fails alone."""
 
     attempts: int = 10
-    """How often one frame may fail through itself."""
+    """How often one frame may fail because of itself."""
     first_answer_within: float = 30.0
     """Seconds in which the endpoint must give its first answer at all."""
     longest_pause: float = 8.0
-    """Seconds before a frame is asked about again, at most, while nobody is answered."""
+    """The longest pause before a retry, in seconds, while the endpoint answers no frame."""
     longest_alone: float = 2.0
-    """The same while others are answered: what fails by chance need not hold up the frames behind it."""
+    """The longest pause, in seconds, while the endpoint answers other frames: these wait for this one."""
     needs_every_answer: bool = True
 
     def after(self, failure: Failure) -> Verdict:
-        """Ask again, unless the frame failed too often or nobody ever answers."""
+        """Retry, unless the frame failed too often or the endpoint never answers."""
         if not failure.ever_answered and failure.asking_for > self.first_answer_within:
             return EndWork()
         if failure.own >= self.attempts:
@@ -99,10 +99,10 @@ class RecordedRetry:
 
 
 def is_own(fault: Exception, *, others_answered: bool) -> bool:
-    """Whether a request failed through its frame, and not with all others.
+    """Whether a request failed because of its frame, not because of an outage.
 
-    An endpoint that answers nobody has an outage, which no single frame can be blamed for; but where it says itself
-    that this request failed, or answers nonsense, asking for ever would only cost.
+    While the endpoint answers no request it has an outage, and no frame is at fault. A status of 500, or an answer that
+    cannot be read, counts as the frame's fault all the same: retries for ever would only cost.
 
     Args:
         fault: What came instead of an answer.
@@ -113,9 +113,9 @@ def is_own(fault: Exception, *, others_answered: bool) -> bool:
 
 
 def backoff(attempt: int, retry_after: float | None = None, *, longest: float) -> float:
-    """Seconds to wait before asking again.
+    """Seconds to wait before a retry.
 
-    Doubles from half a second, with jitter on the upper half so that many requests do not come back at once.
+    The pause doubles from half a second, with jitter on its upper half, so that many retries do not come at once.
 
     Args:
         attempt: How many times it failed so far, from 1.

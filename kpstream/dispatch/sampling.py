@@ -1,7 +1,4 @@
-"""Which frames are worth a request.
-
-Pure: it is told the time and never asks for it.
-"""
+"""Decides which frames are worth a request. Pure: the time is the frames' pts."""
 
 from __future__ import annotations
 
@@ -13,28 +10,33 @@ from kpstream.entities import Frame
 from kpstream.options import RequestOptions
 
 LIVE_RATE = 5.0
-"""Samples per second of video that `live` asks for unless told otherwise."""
+"""Samples per second of video of a live view, where the user names no rate."""
 
 HEARTBEAT = 5.0
-"""Seconds of video after which a picture at rest is asked about again."""
+"""Seconds of video after which `Adaptive` samples a picture that has not changed."""
 
 
 class Sampling(Protocol):
-    """Which frames are worth a request."""
+    """Decides which frames are worth a request."""
 
     def due(self, frame: Frame, *, unsure: bool) -> bool:
         """Whether this frame should be sampled now; changes nothing.
 
         Args:
             frame: The newest one.
-            unsure: Whether somebody is drawn whom the last answer did not confirm.
+            unsure: Whether a pose is drawn that the last answer did not confirm.
         """
 
     def taken(self, frame: Frame) -> None:
-        """Note that a request went out for this frame."""
+        """Note that a request was sent for this frame."""
 
     def expected(self, duration: float, frame_rate: float) -> float:
-        """How many samples a recorded video will take at most, about; NaN where its length is not known."""
+        """About how many samples a recorded video takes at most; NaN where its length is not known.
+
+        Args:
+            duration: Seconds; NaN where it is not known.
+            frame_rate: Frames per second; NaN where it is not known.
+        """
 
 
 class FixedRate:
@@ -70,10 +72,10 @@ def _slot(pts: float, rate: float) -> int:
 
 
 class Adaptive:
-    """At most ``rate`` samples per second of video, and none while the picture stays as it was when last asked about.
+    """At most ``rate`` samples per second of video, and none while the picture stays as it was at the last sample.
 
-    A picture at rest is asked about once a `HEARTBEAT`. What comes, moves or leaves is asked about at once, and
-    once more when it came to rest, for then the picture still differs from the last one that was asked about.
+    A picture that does not change is sampled once a `HEARTBEAT`. A change is sampled at once, and once more when it has
+    ended, for then the picture still differs from the last sample.
 
     Args:
         rate: The most samples per second of video; infinite allows every frame.
@@ -100,7 +102,7 @@ class Adaptive:
         return unsure or frame.pts - self._last_pts >= HEARTBEAT or self._change.has_changed(frame)
 
     def taken(self, frame: Frame) -> None:
-        """Note what the picture looked like."""
+        """Make this frame the one that later frames are compared with."""
         self._grid.taken(frame)
         self._last_pts = frame.pts
         self._change.keep(frame)

@@ -1,4 +1,4 @@
-"""Sends requests, each on a thread of its own, and counts what they took."""
+"""Sends requests, each on a thread of its own, and counts them, their bytes and their credits."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from kpstream.interfaces import Endpoint, Journal
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A request that is over."""
+    """A request that has ended."""
 
     frame: Frame
     outcome: Result | Fault
     others_answered: bool
-    """Whether another was answered while it was out."""
+    """Whether another request was answered while this one was out."""
 
 
 class RequestSender:
-    """Sends one request for each lease. What has ended is in `ended`, which an error for good closes.
+    """Sends one request for each lease. Puts the requests that have ended into `ended`; a fatal error closes that.
 
     `send` and `close` belong to one thread; the figures may be read by any.
 
     Args:
         endpoint: Asked by several threads at once; closed with this.
-        filters: Called in the thread of each request: which poses are wanted.
-        journal: Told of each answer before anybody else is; None where nothing is remembered.
+        filters: Called in the thread of each request; gives the filters of the poses.
+        journal: Notes each answer before it is in `ended`; None for no journal.
         clock: Monotonic seconds.
     """
 
@@ -51,7 +51,7 @@ class RequestSender:
         self.fault = ""
         """What the endpoint last said instead of an answer, in words; empty once it answers."""
         self.requests = 0
-        """Requests sent, tries again included."""
+        """Requests sent, retries included."""
         self.answered = 0
         self.bytes_sent = 0
         self.billed = 0.0
@@ -59,11 +59,11 @@ class RequestSender:
         self.credits = 0.0
 
     def send(self, frame: Frame, lease: Lease) -> None:
-        """Have a request sent about a frame; never waits. The lease ends with it."""
+        """Send a request about a frame on another thread; never waits. The lease ends with the request."""
         self._workers.submit((frame, lease))
 
     def close(self, deadline: Deadline) -> None:
-        """Give up what is out and end the threads, until the deadline. Idempotent."""
+        """Give up the requests that are out and end the threads; blocks until the deadline at most. Idempotent."""
         self.ended.close()
         for _, lease in self._workers.stop():
             lease.unsent()

@@ -1,4 +1,4 @@
-"""Asks about a picture the way it is meant to be seen, where its pixels are not square."""
+"""Asks an endpoint about a frame in square pixels, where those of the picture are not square."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kpstream.render.pixels import moved, squared
 
 
 def ask(endpoint: Endpoint, frame: Frame, filters: Filters) -> Answer:
-    """The endpoint's answer about a frame, in pixels of the frame's picture; blocks until it is there.
+    """Ask the endpoint about a frame; blocks until it answers. The poses are in pixels of the frame's picture.
 
     Raises:
         EndpointError: As `Endpoint.infer`.

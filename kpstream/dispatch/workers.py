@@ -1,4 +1,4 @@
-"""Threads that do one job after the other: as many as there are jobs at once, and no more for long."""
+"""A pool of threads that grows to the number of jobs at once, and shrinks again."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ J = TypeVar("J")
 
 
 class Workers(Generic[J]):
-    """Does jobs on threads of its own; a thread that had none for a while ends.
+    """Does jobs on threads of its own; a thread that had no job for a while ends.
 
     Args:
         work: Does one job; called in any of the threads.
-        on_error: Told what ``work`` raised; its thread ends.
+        on_error: Given what ``work`` raised, in the thread that raised it, which ends.
         name: The threads are called ``NAME-0`` and so on.
         idle_timeout: Seconds after which a thread without a job ends.
     """
@@ -41,7 +41,7 @@ class Workers(Generic[J]):
         self._numbers = count()
 
     def submit(self, job: J) -> None:
-        """Have a job done; waits only where a thousand jobs wait already.
+        """Have a job done; blocks only while a thousand jobs wait already.
 
         Raises:
             Closed: `close` was called.
@@ -56,12 +56,12 @@ class Workers(Generic[J]):
                 thread.start()
 
     def stop(self) -> list[J]:
-        """Begin no further job; gives those that were not begun. Idempotent; any thread."""
+        """Begin no further job; returns the jobs that were not begun. Idempotent; any thread."""
         self._jobs.close()
         return self._jobs.drain()
 
     def join(self, deadline: Deadline) -> None:
-        """Wait for the threads to end after `stop`, until the deadline."""
+        """Wait for the threads to end after `stop`; blocks until the deadline at most."""
         with self._lock:
             threads = list(self._threads)
         for thread in threads:
