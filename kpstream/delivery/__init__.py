@@ -1,4 +1,4 @@
-"""What becomes of events: a store for them, and the ways on which they are delivered."""
+"""Stores events with their snapshots and clips, and delivers them to brokers, addresses, people and programs."""
 
 from kpstream.delivery.database import EventDatabase, EventQuery, StoredEvent
 from kpstream.delivery.recorder import EventRecorder

@@ -1,4 +1,4 @@
-"""Which rules may open events, as people said: a camera as a whole, and each of its rules."""
+"""Which rules may open events: people arm and disarm a camera as a whole, and each of its rules. Pure."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from kpstream.events import RuleSet
 
 @dataclass(slots=True)
 class Arming:
-    """What is armed of one camera. A rule is where both it and its camera are.
+    """What is armed of one camera. A rule may open events where both the rule and the camera are armed.
 
     Args:
-        rules: The camera's own; what they say of themselves holds until somebody says something else.
-        choices: What was said until now, by rule; empty for the camera as a whole.
+        rules: The camera's own; each holds its own `armed` until somebody arms or disarms it.
+        choices: What people chose, by the name of the rule; an empty name is the camera as a whole.
     """
 
     rules: RuleSet
@@ -26,7 +26,7 @@ class Arming:
         return self.choices.get("", True)
 
     def of(self, rule: str) -> bool:
-        """Whether a rule is armed, if its camera is."""
+        """Whether a rule is armed by itself."""
         own = {each.name: each.armed for each in self.rules.rules}
         return self.choices.get(rule, own.get(rule, False))
 

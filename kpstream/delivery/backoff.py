@@ -1,4 +1,4 @@
-"""How long to wait before a destination is tried again. Pure."""
+"""How long to wait before a delivery is tried again. Pure."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ _SPREAD = 0.2
 
 
 class Backoff:
-    """Twice as long each time, up to a limit, and spread a little so that many do not come at once.
+    """Waits that double with each failure, up to a limit, with some jitter so that many do not end at once.
 
     Args:
         first: Seconds after the first failure.
         most: Seconds at most.
-        spread: Draws from 0 to 1.
+        spread: Gives the jitter, 0 to 1.
     """
 
     def __init__(self, first: float, most: float, spread: Callable[[], float] = random.random) -> None:
@@ -23,7 +23,7 @@ class Backoff:
 
     @property
     def failures(self) -> int:
-        """How often it has failed since it succeeded."""
+        """Failures since the last success."""
         return self._failures
 
     def failed(self, retry_after: float | None = None) -> float:
@@ -41,5 +41,5 @@ class Backoff:
         return seconds if retry_after is None else max(seconds, min(retry_after, self._most))
 
     def succeeded(self) -> None:
-        """Begin with the shortest wait again."""
+        """Start again with the shortest wait."""
         self._failures = 0

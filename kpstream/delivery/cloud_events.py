@@ -20,13 +20,13 @@ _PREFIX = "whsec_"
 
 
 def message_id(delivery: Delivery) -> str:
-    """The same whenever this delivery is tried: the event and its state, with a number for one that changes again."""
+    """The message's identity, the same at each attempt: event and state, with a number where an event changes again."""
     again = f".{delivery.id}" if delivery.state == "updated" else ""
     return f"{delivery.event_id}.{delivery.state}{again}"
 
 
 def cloud_event(delivery: Delivery) -> bytes:
-    """The body of a message."""
+    """A delivery as the body of a request, UTF-8 JSON."""
     document = delivery.document
     times = {"opened": document["opened_at"], "ended": document["ended_at"]}
     event = {
@@ -44,10 +44,10 @@ def cloud_event(delivery: Delivery) -> bytes:
 
 
 def secret_of(text: str) -> bytes:
-    """The secret that a text in Base64 stands for, with ``whsec_`` before it or without.
+    """Decode a secret from Base64, with ``whsec_`` before it or without.
 
     Raises:
-        ValueError: It is none; the text of the error does not repeat it.
+        ValueError: The text is no secret; the error does not repeat it.
     """
     try:
         secret = base64.b64decode(text.strip().removeprefix(_PREFIX), validate=True)
@@ -63,9 +63,9 @@ def signature_of(secret: bytes, name: str, timestamp: int, body: bytes) -> str:
 
     Args:
         secret: From `secret_of`.
-        name: Of the message, from `message_id`.
-        timestamp: Of this very attempt, in whole seconds since the epoch.
-        body: What is signed.
+        name: The message's identity, from `message_id`.
+        timestamp: When this attempt is made, in whole seconds since the epoch.
+        body: The request's body.
     """
     signed = f"{name}.{timestamp}.".encode() + body
     return f"v1,{base64.b64encode(hmac.new(secret, signed, hashlib.sha256).digest()).decode()}"

@@ -1,4 +1,4 @@
-"""What is asked of ``events.db``, and written into it. For one thread, that of its connection."""
+"""Reads and writes ``events.db``. For the thread of the connection."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ MARKS = ("seen", "false_alarm", "keep")
 
 @dataclass(frozen=True, slots=True)
 class StoredEvent:
-    """An event, and what people said of it."""
+    """An event, and how people marked it."""
 
     document: Document
     at: float
-    """When it began, in seconds since the epoch; when it was stored where no wall clock is known."""
+    """When the event began, in seconds since the epoch; when it was stored where it has no wall clock."""
     seen: bool = False
     false_alarm: bool = False
     keep: bool = False
-    """Whether it stays, whatever the retention says."""
+    """Whether the retention never removes it."""
     bytes: int = 0
-    """Of its snapshot and its clip."""
+    """Bytes of its snapshot and its clip."""
     changed: int = 0
-    """The number of its last change; grows with every change of any event."""
+    """The number of its last change; every change of any event gets the next number."""
 
     @property
     def id(self) -> str:
@@ -39,7 +39,7 @@ class StoredEvent:
 
 @dataclass(frozen=True, slots=True)
 class EventQuery:
-    """Which events are wanted. Times are seconds since the epoch."""
+    """Which events to read; None matches all. Times are seconds since the epoch."""
 
     since: float = -inf
     before: float = inf
@@ -47,23 +47,23 @@ class EventQuery:
     rule: str | None = None
     severity: str | None = None
     limit: int | None = None
-    """The newest so many; None for all."""
+    """The newest ``limit`` of them; None for all."""
     seen: bool | None = None
     before_id: str = ""
-    """Of those that began right at `before`, those whose identity is smaller, too: the next page of a list."""
+    """Also the events that began exactly at `before` and whose identity is smaller: the next page of a list."""
 
 
 class EventDatabase:
-    """Events, and which rules are armed.
+    """The events, and which rules are armed. A ``with`` block is one transaction.
 
     Args:
-        connection: Open, of the present form; closed with this.
+        connection: From `kpstream.delivery.schema.SCHEMA`; closed with this.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self.outbox = Outbox(connection)
-        """What is not delivered yet."""
+        """The queues of what is not delivered yet."""
 
     def __enter__(self) -> EventDatabase:
         self._connection.execute("BEGIN IMMEDIATE")
@@ -76,11 +76,11 @@ class EventDatabase:
             self._connection.execute("ROLLBACK")
 
     def put(self, document: Document, at: float, size: int = 0) -> None:
-        """Add an event, or what has become of it.
+        """Add an event, or replace it by its new state.
 
         Args:
             document: The event as of now.
-            at: When it was stored, which counts where the event has no wall clock.
+            at: When it was stored, in seconds since the epoch; used where the event has no wall clock.
             size: Bytes that were added beside the database.
         """
         began = document["began_at"]
@@ -108,7 +108,7 @@ class EventDatabase:
         return found[0] if found else None
 
     def events(self, query: EventQuery = EventQuery()) -> list[StoredEvent]:
-        """Those that are wanted, the oldest first."""
+        """The events that a query matches, the oldest first."""
         wanted = {"camera": query.camera, "rule": query.rule, "severity": query.severity, "seen": query.seen}
         named = {name: value for name, value in wanted.items() if value is not None}
         conditions = ["at >= ?", "(at, id) < (?, ?)", *(f"{name} = ?" for name in named)]
@@ -117,11 +117,11 @@ class EventDatabase:
         return self._select(f"WHERE {' AND '.join(conditions)} ORDER BY at DESC, id DESC{limit}", values)[::-1]
 
     def open_events(self) -> list[StoredEvent]:
-        """Those that have not ended."""
+        """The events that have not ended."""
         return self._select("WHERE state != 'ended' ORDER BY at, id", [])
 
     def changes_after(self, number: int, limit: int) -> list[StoredEvent]:
-        """The events that have changed after the change of that number, in order, the first so many."""
+        """The events that changed after change ``number``, in the order of their changes, ``limit`` at most."""
         return self._select(f"WHERE changed > ? ORDER BY changed LIMIT {int(limit)}", [number])
 
     def last_change(self) -> int:
@@ -135,47 +135,47 @@ class EventDatabase:
         return [name for (name,) in cameras], [name for (name,) in rules]
 
     def unseen(self) -> int:
-        """How many events nobody has seen."""
+        """How many events are not marked as seen."""
         return int(self._connection.execute("SELECT count(*) FROM event WHERE NOT seen").fetchone()[0])
 
     def grow(self, event_id: str, size: int) -> None:
-        """Note that an event has taken so many bytes more beside the database."""
+        """Add to the bytes that an event takes beside the database."""
         self._connection.execute("UPDATE event SET bytes = bytes + ? WHERE id = ?", [size, event_id])
         self._number(event_id)
 
     def mark(self, event_id: str, **marks: bool) -> None:
-        """Note what somebody said of an event: ``seen``, ``false_alarm``, ``keep``."""
+        """Mark an event as ``seen``, ``false_alarm`` or ``keep``."""
         assert marks.keys() <= set(MARKS)
         for name, value in marks.items():
             self._connection.execute(f"UPDATE event SET {name} = ? WHERE id = ?", [value, event_id])  # noqa: S608
         self._number(event_id)
 
     def ended(self) -> Iterable[tuple[str, float, int]]:
-        """Events that have ended and need not be kept, the oldest first: identity, time and bytes."""
+        """The events that the retention may remove, the oldest first: identity, time and bytes."""
         return self._connection.execute(
             "SELECT id, at, bytes FROM event WHERE state = 'ended' AND NOT keep ORDER BY at, id"
         )
 
     def bytes_of_others(self) -> int:
-        """Bytes beside the database of the events that `ended` does not list."""
+        """Bytes beside the database of the events that the retention must keep."""
         row = self._connection.execute("SELECT total(bytes) FROM event WHERE state != 'ended' OR keep").fetchone()
         return int(row[0])
 
     def remove(self, event_ids: Sequence[str]) -> None:
-        """Drop events."""
+        """Remove events."""
         self._connection.executemany("DELETE FROM event WHERE id = ?", [(event_id,) for event_id in event_ids])
 
     def armed(self) -> dict[tuple[str, str], bool]:
-        """What was said about arming, by camera and rule; the rule is empty for a camera as a whole."""
+        """What people armed and disarmed, by camera and rule; an empty rule is the camera as a whole."""
         rows = self._connection.execute("SELECT camera, rule, armed FROM arming")
         return {(camera, rule): bool(armed) for camera, rule, armed in rows}
 
     def arm(self, camera: str, rule: str, armed: bool) -> None:
-        """Keep whether a rule of a camera, or the camera as a whole, is armed."""
+        """Store whether a rule of a camera is armed; an empty rule is the camera as a whole."""
         self._connection.execute("INSERT OR REPLACE INTO arming VALUES (?, ?, ?)", [camera, rule, armed])
 
     def count(self) -> tuple[int, int]:
-        """How many events there are, and how many of them go on."""
+        """How many events there are, and how many of them are open."""
         row = self._connection.execute(
             "SELECT (SELECT count(*) FROM event), (SELECT count(*) FROM event WHERE state != 'ended')"
         ).fetchone()
@@ -186,7 +186,7 @@ class EventDatabase:
         self._connection.close()
 
     def _number(self, event_id: str) -> None:
-        """Give an event the number of a change that was just made."""
+        """Number the change of an event that was just made."""
         self._connection.execute("UPDATE change SET number = number + 1")
         self._connection.execute("UPDATE event SET changed = (SELECT number FROM change) WHERE id = ?", [event_id])
 

@@ -1,4 +1,4 @@
-"""What events are delivered to: the face that all destinations have."""
+"""The interface of all that events are delivered to, and the errors that end an attempt."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from kpstream.events import Listener, RuleSet
 
 
 class DeliveryError(Exception):
-    """It was not delivered; the text is for the user and holds no secret."""
+    """A message was not delivered; the text is for the user and holds no secret."""
 
 
 class Unavailable(DeliveryError):
-    """It may be delivered later.
+    """The destination may take the message later.
 
     Args:
-        message: One line.
-        retry_after: Seconds that the destination asked to wait, where it did.
+        message: One line for the user.
+        retry_after: Seconds that the destination asked to wait; None where it did not ask.
     """
 
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:
@@ -29,69 +29,69 @@ class Unavailable(DeliveryError):
 
 
 class Refused(DeliveryError):
-    """This very message is not taken; others may be."""
+    """The destination never takes this message, but may take others."""
 
 
 class Gone(DeliveryError):
-    """The destination wants nothing more, for ever."""
+    """The destination takes no message any more."""
 
 
 @runtime_checkable
 class Follower(Protocol):
-    """A destination that also shows how it is with a camera right now. Any thread; nothing here waits."""
+    """A destination that also shows the present state of each camera. Any thread; no method waits."""
 
     def follow(self, camera: str, rules: RuleSet, arm: Callable[[bool], None], *, armed: bool) -> Listener:
-        """Begin with a camera.
+        """Show a camera from now on.
 
         Args:
-            camera: Its name.
-            rules: Its own.
-            arm: Arms and disarms it.
-            armed: Whether it is.
+            camera: The camera's name.
+            rules: The camera's own.
+            arm: Arms and disarms the camera.
+            armed: Whether the camera is armed.
 
         Returns:
-            What is to be told its events.
+            The listener that the camera's events are given to.
         """
 
     def leave(self, camera: str) -> None:
         """Show a camera no more, until it is followed again."""
 
     def show_armed(self, camera: str, armed: bool) -> None:
-        """Take in whether a camera is armed."""
+        """Show whether a camera is armed."""
 
     def count(self, camera: str, zone: str, number: int) -> None:
-        """Take in how many are in a zone."""
+        """Show how many people are in a zone."""
 
 
 class Destination(Protocol):
-    """Where events go. Its methods but `wants` are called by one thread, its own."""
+    """Takes events. One thread, the destination's own, calls its methods; any thread may call `wants`."""
 
     @property
     def name(self) -> str:
-        """What its queue is called in the database: the same after a restart, and without any secret."""
+        """The name of the queue in the database: the same after a restart, and without any secret."""
 
     @property
     def policy(self) -> Policy:
-        """Says what is sent next."""
+        """Decides what is sent next."""
 
     @property
     def backoff(self) -> Backoff:
-        """Says when it is tried again."""
+        """Decides when a failed attempt is repeated."""
 
     def wants(self, document: Document) -> bool:
-        """Whether an event in its present state goes there; never waits. Any thread."""
+        """Whether the destination takes an event in its present state; never waits. Any thread."""
 
     def open(self) -> None:
-        """Begin, before anything is sent: connect, where a connection is kept; never waits."""
+        """Prepare for sending, as by starting to connect; never waits."""
 
     def send(self, deliveries: Sequence[Delivery]) -> None:
-        """Deliver in one message; blocks, for seconds at most.
+        """Deliver some events in one message; blocks for some seconds at most.
 
         Raises:
-            Unavailable: Worth trying again.
-            Refused: This message never will be taken.
-            Gone: The destination wants nothing more.
+            Unavailable: The destination may take the message later.
+            Refused: The destination never takes this message.
+            Gone: The destination takes no message any more.
         """
 
     def close(self) -> None:
-        """Give up connections. Idempotent."""
+        """Close the connections. Idempotent."""

@@ -1,4 +1,4 @@
-"""Topics of a camera, and how Home Assistant is told of it. Pure.
+"""The MQTT topics of a camera, and its device in Home Assistant. Pure.
 
 Source: https://www.home-assistant.io/integrations/mqtt/#device-discovery-payload
 """
@@ -20,7 +20,7 @@ _NO_IDENTITY = re.compile(r"[^A-Za-z0-9_-]")
 
 
 def level(name: str) -> str:
-    """A name as one level of a topic."""
+    """Make a name one level of a topic: what separates levels or is a wild card becomes ``_``."""
     return _WILD.sub("_", name)
 
 
@@ -34,11 +34,11 @@ def identity(*names: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Topics:
-    """Where everything about one camera is published.
+    """The topics of one camera.
 
     Args:
-        prefix: What all topics begin with.
-        camera: Its name.
+        prefix: The first levels of all topics.
+        camera: The camera's name.
     """
 
     prefix: str
@@ -46,7 +46,7 @@ class Topics:
 
     @property
     def status(self) -> str:
-        """Whether kpstream is there: online, offline."""
+        """Whether kpstream runs: online, offline."""
         return f"{self.prefix}/status"
 
     @property
@@ -66,15 +66,15 @@ class Topics:
 
     @property
     def set_armed(self) -> str:
-        """Arms and disarms it: ON, OFF."""
+        """Commands that arm and disarm the camera: ON, OFF."""
         return self._of("armed/set")
 
     def state(self, rule: str) -> str:
-        """Whether an event of a rule goes on: ON, OFF."""
+        """Whether an event of a rule is open: ON, OFF."""
         return self._of(f"{level(rule)}/state")
 
     def count(self, zone: str) -> str:
-        """How many are in a zone."""
+        """How many people are in a zone."""
         return self._of(f"{level(zone)}/count")
 
     def _of(self, rest: str) -> str:
@@ -82,7 +82,7 @@ class Topics:
 
 
 def device(topics: Topics, rules: RuleSet) -> tuple[str, dict[str, Any]]:
-    """What Home Assistant is told of a camera.
+    """Describe a camera as a device of Home Assistant.
 
     Args:
         topics: The camera's.

@@ -1,4 +1,4 @@
-"""Stored events as people and programs read them: a table, JSON lines, CSV. Pure."""
+"""Writes stored events as a table, JSON lines or CSV. Pure."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ _COLUMNS = (
 
 
 def with_marks(event: StoredEvent) -> dict[str, Any]:
-    """The event's object, with what people said of it."""
+    """The event's JSON object, with how people marked it."""
     return {**event.document, **{mark: getattr(event, mark) for mark in MARKS}}
 
 
 def json_lines(events: Iterable[StoredEvent]) -> Iterator[str]:
-    """A line an event."""
+    """One JSON object a line for each event."""
     for event in events:
         yield f"{json.dumps(with_marks(event), separators=(',', ':'), ensure_ascii=False)}\n"
 
 
 def csv_lines(events: Iterable[StoredEvent]) -> Iterator[str]:
-    """A header, and a line an event."""
+    """A header line, and a line for each event."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_COLUMNS)
@@ -45,7 +45,7 @@ def csv_lines(events: Iterable[StoredEvent]) -> Iterator[str]:
 
 
 def table_lines(events: Iterable[StoredEvent]) -> Iterator[str]:
-    """A table for a terminal; times are those of this machine."""
+    """A table for a terminal; times are in the time zone of this machine."""
     rows = [("began", "lasted", "camera", "rule", "kind", "severity", "who", "value", ""), *map(_row, events)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:

@@ -1,4 +1,4 @@
-"""Where snapshots and clips lie beside the database, and which moment of an event is shown. Pure."""
+"""Where snapshots and clips lie beside the database, and which scene of an event becomes its snapshot. Pure."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ def media_path(kind: str, event: Event, now: float) -> str:
 
     Args:
         kind: ``snapshot`` or ``clip``.
-        event: Whose.
-        now: Seconds since the epoch; counts where the event has no wall clock.
+        event: The event that the file belongs to.
+        now: Seconds since the epoch; used where the event has no wall clock.
     """
     began = event.began_at or datetime.fromtimestamp(now, UTC)
     suffix = {"snapshot": "jpg", "clip": "mp4"}[kind]
@@ -24,18 +24,18 @@ def media_path(kind: str, event: Event, now: float) -> str:
 
 
 def media_paths(event_id: str, paths: Iterable[object]) -> list[str]:
-    """Those of the paths that a document names and that are an event's own, so that nothing else is ever removed."""
+    """The paths of a document that belong to an event, so that no other file is ever removed."""
     return [path for path in paths if isinstance(path, str) and path.split("/")[-1].startswith(f"{event_id}.")]
 
 
 class StrongestMoment:
-    """Says which scene of each event is worth a snapshot: its first one, and each that is stronger than all before.
+    """Decides which scenes of an event are worth a snapshot: the first, and each that is stronger than all before.
 
-    An event whose value is compared with bounds is the stronger, the farther its value lies beyond them; one that has
-    no value was never stronger than when it opened.
+    An event is the stronger, the farther its value lies beyond the bounds of its rule; an event without a value is
+    strongest when it opens.
 
     Args:
-        rules: Of the camera.
+        rules: The camera's own.
     """
 
     def __init__(self, rules: RuleSet) -> None:

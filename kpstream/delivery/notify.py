@@ -18,7 +18,7 @@ from kpstream.errors import UsageError
 from kpstream.events import INSTANT_KINDS
 
 Send = Callable[[str, str, Path | None], bool]
-"""Given title, text and a picture; whether it was delivered."""
+"""Sends a message with a title, a text and a picture; returns whether it was delivered."""
 
 _FIRST_BACKOFF, _LONGEST_BACKOFF = 5.0, 3600.0
 _LISTED = 10
@@ -26,7 +26,7 @@ _LISTED = 10
 
 
 def apprise_send(url: str) -> Send:
-    """What sends to an address of Apprise.
+    """Make the function that sends to an address of Apprise.
 
     Raises:
         UsageError: Apprise is not installed, or knows no such address.
@@ -49,13 +49,13 @@ def apprise_send(url: str) -> Send:
 
 
 class Notify:
-    """Messages to people: one for an event as it opens, one for all that gathered meanwhile. Satisfies `Destination`.
+    """Sends messages to people: one about an event that opens, or about all that gathered. Satisfies `Destination`.
 
     Args:
         send: Sends a message; blocks.
-        address: What `send` sends to, to tell this one from others; never shown.
+        address: The address that `send` sends to, to tell this destination from others; never shown.
         store: The folder of the store, where the pictures are.
-        severity: Only events that are so severe; None for all.
+        severity: Only events of this severity; None for all.
         quiet: Hours without a message; None for none.
     """
 
@@ -77,15 +77,15 @@ class Notify:
         self.backoff = Backoff(_FIRST_BACKOFF, _LONGEST_BACKOFF)
 
     def wants(self, document: Document) -> bool:
-        """What opens, or is a moment, and is so severe."""
+        """Whether an event of the severity opens, or begins and ends at once."""
         begins = document["state"] == "opened" or (document["state"] == "ended" and document["kind"] in INSTANT_KINDS)
         return begins and self._severity in {None, document["severity"]}
 
     def send(self, deliveries: Sequence[Delivery]) -> None:
-        """Send one message about all of them; blocks.
+        """Send one message about all the events; blocks.
 
         Raises:
-            Unavailable: It was not delivered.
+            Unavailable: The message was not delivered.
         """
         documents = [delivery.document for delivery in deliveries]
         title, text = message(documents)
@@ -105,7 +105,7 @@ class Notify:
 
 
 def message(documents: Sequence[Document]) -> tuple[str, str]:
-    """Title and text of a message about events, the oldest first. Times are those of this machine."""
+    """Title and text of a message about events, the oldest first; times are in the time zone of this machine."""
     if len(documents) == 1:
         (document,) = documents
         who = ", ".join(f"#{number}" for number in document["tracker_ids"])

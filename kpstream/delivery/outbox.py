@@ -1,4 +1,4 @@
-"""What is not delivered yet, for each destination a queue of its own, in the database of the events."""
+"""The queues of what is not delivered yet, one for each destination, in the database of the events."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Document = Mapping[str, Any]
 """An event as `Event.to_json` gives it."""
 
 _FORGET_AFTER = 7 * 86400.0
-"""Seconds for which the queue of a destination that nobody names any more is kept."""
+"""Seconds for which the queue of a destination that the configuration no longer names is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,33 +20,33 @@ class Delivery:
     """An event in one of its states, for one destination."""
 
     id: int
-    """Grows; unique for ever."""
+    """A number that grows and is never used again."""
     document: Document
     at: float
     """When it was stored, in seconds since the epoch."""
 
     @property
     def event_id(self) -> str:
-        """The identity of its event."""
+        """The event's identity."""
         return str(self.document["event"])
 
     @property
     def state(self) -> str:
-        """That of its event: opened, updated or ended."""
+        """The event's state: opened, updated or ended."""
         return str(self.document["state"])
 
 
 @dataclass(frozen=True, slots=True)
 class Depth:
-    """How much waits for one destination."""
+    """How many deliveries wait for one destination."""
 
     count: int = 0
     oldest_at: float | None = None
-    """When the oldest was stored, in seconds since the epoch; None where nothing waits."""
+    """When the oldest delivery was stored, in seconds since the epoch; None where none waits."""
 
 
 class Outbox:
-    """Queues of deliveries. For one thread, that of its connection.
+    """The queues of all destinations. For the thread of its connection.
 
     Args:
         connection: Of the events' database.
@@ -56,7 +56,7 @@ class Outbox:
         self._connection = connection
 
     def add(self, destination: str, document: Document, at: float) -> None:
-        """Put an event into a queue. An older change of the same event that still waits there is worth nothing more."""
+        """Put an event at the end of a queue, and drop an older change of the same event that waits there."""
         event, state = document["event"], document["state"]
         if state != "opened":
             self._connection.execute(
@@ -69,32 +69,32 @@ class Outbox:
         )
 
     def waiting(self, destination: str, limit: int) -> list[Delivery]:
-        """The first in a queue."""
+        """The first deliveries of a queue, ``limit`` at most."""
         rows = self._connection.execute(
             "SELECT id, document, at FROM delivery WHERE destination = ? ORDER BY id LIMIT ?", [destination, limit]
         )
         return [Delivery(number, json.loads(document), at) for number, document, at in rows]
 
     def take_out(self, numbers: Iterable[int]) -> None:
-        """Drop what is delivered, or needs not be."""
+        """Drop deliveries that are delivered or superseded."""
         self._connection.executemany("DELETE FROM delivery WHERE id = ?", [(number,) for number in numbers])
 
     def depths(self) -> dict[str, Depth]:
-        """How much waits, by destination; those for which nothing does are left out."""
+        """How many deliveries wait, by destination; empty queues are left out."""
         rows = self._connection.execute("SELECT destination, count(*), min(at) FROM delivery GROUP BY destination")
         return {name: Depth(count, oldest) for name, count, oldest in rows}
 
     def give_up(self, destination: str, reason: str) -> None:
-        """Note that a destination wants nothing more, and empty its queue."""
+        """Note that a destination takes no message any more, and why; empty its queue."""
         self._connection.execute("INSERT OR REPLACE INTO destination VALUES (?, ?)", [destination, reason])
         self._connection.execute("DELETE FROM delivery WHERE destination = ?", [destination])
 
     def gone(self) -> dict[str, str]:
-        """The destinations that want nothing more, and why."""
+        """The destinations that take no message any more, and why."""
         return dict(self._connection.execute("SELECT name, gone FROM destination"))
 
     def forget_others(self, destinations: Sequence[str], now: float) -> None:
-        """Drop what has waited for a week for destinations that nobody names any more."""
+        """Drop deliveries that have waited for a week for destinations other than these."""
         names = ", ".join("?" * len(destinations))
         self._connection.execute(
             f"DELETE FROM delivery WHERE destination NOT IN ({names}) AND at < ?",  # noqa: S608 - marks alone

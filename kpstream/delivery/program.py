@@ -1,4 +1,4 @@
-"""Events for a program, each on the standard input of a run of its own."""
+"""Gives events to a program, each on the standard input of a run of its own."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from kpstream.delivery.outbox import Delivery, Document
 from kpstream.delivery.selection import InOrder
 
 STORE_VARIABLE = "KPSTREAM_EVENT_STORE"
-"""Tells the program where the store is, to which snapshot and clip are relative."""
+"""The environment variable with the store's folder, to which snapshot and clip are relative."""
 _FIRST_BACKOFF, _LONGEST_BACKOFF = 5.0, 3600.0
 
 
 class Program:
-    """A program that is started whenever an event opens or ends. Satisfies `Destination`.
+    """Starts a program whenever an event opens or ends. Satisfies `Destination`.
 
-    Exit 0 says that it has the event; anything else, or no end in time, that it shall be tried again.
+    The program takes the event by ending with 0 in time; otherwise it is started again later.
 
     Args:
-        command: The program and its arguments; no shell takes part.
+        command: The program and its arguments; no shell is used.
         store: The folder of the store.
-        timeout: Seconds after which it is ended, with all that it started.
+        timeout: Seconds after which the program is killed, with all that it started.
     """
 
     def __init__(self, command: Sequence[str], *, store: Path, timeout: float = 10.0) -> None:
@@ -42,15 +42,15 @@ class Program:
         self.backoff = Backoff(_FIRST_BACKOFF, _LONGEST_BACKOFF)
 
     def wants(self, document: Document) -> bool:
-        """What opens and ends."""
+        """Whether the event opens or ends."""
         return bool(document["state"] != "updated")
 
     def send(self, deliveries: Sequence[Delivery]) -> None:
-        """Run it for each; blocks, for `timeout` at most each.
+        """Run the program for each event; blocks for the timeout at most each.
 
         Raises:
-            Unavailable: It cannot be started.
-            Refused: It failed, or did not end in time.
+            Unavailable: The program cannot be started.
+            Refused: The program failed, or did not end in time.
         """
         for delivery in deliveries:
             self._run(json.dumps(delivery.document, ensure_ascii=False).encode() + b"\n")
@@ -87,7 +87,7 @@ class Program:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End it, and all that it started."""
+    """Kill the program, and all that it started."""
     with suppress(OSError):
         if hasattr(os, "killpg"):
             os.killpg(process.pid, signal.SIGKILL)

@@ -17,9 +17,9 @@ class EventRecorder:
     """Stores the events of one camera; satisfies `kpstream.delivery.event_media.Records`.
 
     Args:
-        store: Where to; open.
+        store: The open store that is written to.
         rules: The camera's own.
-        camera: Its name in the events.
+        camera: The camera's name in the events.
         listeners: Told after the store.
     """
 
@@ -34,7 +34,7 @@ class EventRecorder:
         self._lock = threading.Lock()  # over what is armed
 
     def add(self, follower: Follower) -> None:
-        """Let a destination show the present state of the camera; call this before any event is told."""
+        """Have a destination show the state of the camera; call this before the first `tell`."""
         self._followers.append(follower)
         self._listeners.append(
             follower.follow(self._camera, self._rules, lambda armed: self.arm("", armed), armed=self._arming.camera)
@@ -87,11 +87,11 @@ class EventRecorder:
 
     @property
     def armed(self) -> dict[str, bool]:
-        """Whether each rule is armed by itself, by name, and with an empty name the camera; any thread."""
+        """Whether each rule is armed by itself, by name; an empty name is the camera. Any thread."""
         return self._arming.states
 
     def arm(self, rule: str, armed: bool) -> None:
-        """Arm or disarm a rule, or with an empty name the camera as a whole; holds over restarts. Any thread."""
+        """Arm or disarm a rule, or with an empty name the camera; kept over restarts. Never waits. Any thread."""
         with self._lock:
             self._arming.set_armed(rule, armed)
             self._apply(self._arming.armed_rules)

@@ -1,4 +1,4 @@
-"""What of a queue is sent next: one after the other to programs, gathered for people. Pure."""
+"""Decides which deliveries of a queue are sent next: one at a time to programs, gathered for people. Pure."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from typing import Protocol
 from kpstream.delivery.outbox import Delivery
 
 LONG_OUTAGE = 3600.0
-"""Seconds after which what waits is no news: of each event only the last state is delivered then."""
+"""Seconds of waiting after which only the last state of each event is delivered."""
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What to do with a queue."""
+    """What to send of a queue, and what to drop."""
 
     send: tuple[Delivery, ...] = ()
-    """In one message."""
+    """Sent in one message."""
     superseded: tuple[int, ...] = ()
-    """What needs not be delivered any more."""
+    """Numbers of deliveries that are dropped."""
     wait: float = inf
-    """Seconds until it may be asked again, where nothing is to be sent."""
+    """Seconds until something may be sent, where nothing may be sent now."""
 
 
 class Policy(Protocol):
-    """Says what is sent next."""
+    """Decides what is sent next."""
 
     def select(self, waiting: Sequence[Delivery], now: float) -> Selection:
-        """What to do now.
+        """Decide what is sent now.
 
         Args:
-            waiting: The first in the queue, in order.
+            waiting: The first deliveries of the queue, in order.
             now: Seconds since the epoch.
         """
 
@@ -42,10 +42,10 @@ class Policy(Protocol):
 
 
 class InOrder:
-    """One after the other. After a long outage the last state of each event says it all."""
+    """Sends one delivery after the other; after a long outage only the last state of each event."""
 
     def select(self, waiting: Sequence[Delivery], now: float) -> Selection:
-        """The oldest."""
+        """Select the oldest delivery."""
         if not waiting:
             return Selection()
         if now - waiting[0].at > LONG_OUTAGE:
@@ -56,21 +56,21 @@ class InOrder:
         return Selection((waiting[0],))
 
     def sent(self, now: float) -> None:
-        """Nothing: the next may follow at once."""
+        """Do nothing: the next delivery may follow at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class QuietHours:
-    """A part of each day."""
+    """A part of each day in which people get no message."""
 
     begin: time
     end: time
-    """At or before `begin` it is on the next day."""
+    """Exclusive. At or before `begin`: on the next day."""
     timezone: tzinfo | None = None
-    """None for the machine's own."""
+    """None for the time zone of this machine."""
 
     def left(self, now: float) -> float:
-        """Seconds until they are over; 0 where it is none of them.
+        """Seconds until the quiet hours end; 0 outside them.
 
         Args:
             now: Seconds since the epoch.
@@ -89,16 +89,16 @@ class QuietHours:
 
 @dataclass(slots=True)
 class ForPeople:
-    """At once, but never two messages within a while; what gathers meanwhile comes in one message."""
+    """Sends at once, but no two messages within an interval; gathers what comes meanwhile into one message."""
 
     interval: float = 60.0
     """Seconds between two messages."""
     quiet: QuietHours | None = None
-    """When nothing is sent."""
+    """When nothing is sent; None for no such hours."""
     _sent_at: float = -inf
 
     def select(self, waiting: Sequence[Delivery], now: float) -> Selection:
-        """All that waits, when it may be sent."""
+        """Select all that waits, unless the interval or the quiet hours forbid it."""
         if not waiting:
             return Selection()
         quiet = 0.0 if self.quiet is None else self.quiet.left(now)
@@ -108,5 +108,5 @@ class ForPeople:
         return Selection(wait=wait) if wait else Selection(tuple(waiting))
 
     def sent(self, now: float) -> None:
-        """Count from now."""
+        """Start the interval."""
         self._sent_at = now

@@ -1,4 +1,4 @@
-"""Scenes, drawn, as JPEG files."""
+"""Writes drawn scenes as JPEG files."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The event store: a folder with ``events.db``, snapshots and clips, written by one thread.
 
-Whoever tells it something never waits. What is told is in the database milliseconds later, and outlives a kill or a
-power cut from then on. A disk that is full or gone is waited for: what is told meanwhile waits in memory.
+A caller that stores an event never waits. The event is in the database milliseconds later, and outlives a kill or a
+power cut from then on. While the disk is full or gone, the store waits for it, and new events wait in memory.
 """
 
 from __future__ import annotations
@@ -46,14 +46,14 @@ _log = logging.getLogger("kpstream")
 
 
 class EventStore:
-    """Keeps events, their snapshots and what people say of them. Any thread.
+    """Stores events, their snapshots and how people mark them. Any thread.
 
     Args:
-        folder: Made where it is missing.
+        folder: The store's folder; made where it is missing.
         keep: Seconds for which an event is kept; None for ever.
         keep_size: Bytes that snapshots and clips may take together; None for no limit.
         wall_clock: Seconds since the epoch.
-        destinations: Those to which events are delivered, by name; each says which events it wants.
+        destinations: By name, which events each destination takes.
         clock: Monotonic seconds.
         disk_usage: Bytes of the disk under a folder, in all and free.
     """
@@ -87,7 +87,7 @@ class EventStore:
 
     @property
     def trouble(self) -> str:
-        """Why nothing is stored right now, in words for the user; empty while all is."""
+        """Why events wait to be stored, in words for the user; empty while none does."""
         return self._writer.trouble
 
     @property
@@ -123,7 +123,7 @@ class EventStore:
         self._writer.start(database)
 
     def reader(self) -> EventDatabase:
-        """A connection of one's own to read from; for the thread that makes it, which closes it.
+        """Open a connection to read from; for the calling thread, which closes it.
 
         Raises:
             SourceOpenError: The database cannot be read.
@@ -131,7 +131,7 @@ class EventStore:
         return open_to_read(self.folder)
 
     def read(self, ask: Callable[[EventDatabase], T]) -> T:
-        """Ask the database something, on a connection for this alone; blocks for as long as it takes.
+        """Run a query on a connection of its own; blocks for as long as the query takes.
 
         Raises:
             SourceOpenError: The database cannot be read.
@@ -160,7 +160,7 @@ class EventStore:
         self._writer.offer(write, self._pictures.release if snapshot is not None else lambda: None)
 
     def write(self, write: Write, timeout: float | None = None) -> bool:
-        """Write something else; blocks until it is written, for ``timeout`` seconds at most.
+        """Have ``write`` write something else; blocks until it is written, for ``timeout`` seconds at most.
 
         Returns:
             Whether it is written.
@@ -168,11 +168,11 @@ class EventStore:
         return self._writer.write(write, timeout)
 
     def when_stored(self, call: Callable[[], None]) -> None:
-        """Call this, too, in the store's thread whenever something was written; it must not wait."""
+        """Have ``call`` called in the store's thread whenever something was written; it must not wait."""
         self._when_stored = (*self._when_stored, call)
 
     def gone(self) -> Mapping[str, str]:
-        """The destinations that want nothing more, and why; blocks.
+        """The destinations that take no message any more, and why; blocks.
 
         Raises:
             SourceOpenError: The database cannot be read.
@@ -188,30 +188,30 @@ class EventStore:
         return self._pictures.acquire(blocking=False)
 
     def mark(self, event_id: str, **marks: bool) -> None:
-        """Note what somebody says of an event: ``seen``, ``false_alarm``, ``keep``; never waits."""
+        """Mark an event as ``seen``, ``false_alarm`` or ``keep``; never waits."""
         self._writer.offer(lambda database: database.mark(event_id, **marks))
 
     def grow(self, event_id: str, size: int) -> None:
-        """Note how many bytes more an event takes beside the database; never waits."""
+        """Add to the bytes that an event takes beside the database; never waits."""
         self._writer.offer(lambda database: database.grow(event_id, size))
 
     def arm(self, camera: str, rule: str, armed: bool) -> None:
-        """Keep over restarts whether a rule of a camera is armed, or with an empty rule the camera; never waits."""
+        """Store whether a rule of a camera is armed, or with an empty rule the camera; never waits."""
         self._armed[camera, rule] = armed
         self._writer.offer(lambda database: database.arm(camera, rule, armed))
 
     def armed(self, camera: str) -> Mapping[str, bool]:
-        """What was said about a camera's arming, by rule; empty for the camera as a whole. Never waits."""
+        """Which rules of a camera people armed and disarmed, by name; an empty name is the camera. Never waits."""
         return {rule: armed for (name, rule), armed in list(self._armed.items()) if name == camera}
 
     def close(self) -> None:
-        """Store what was told, as far as the disk takes it within five seconds, and release the files. Idempotent."""
+        """Store what waits, for five seconds at most, and release the files; blocks. Idempotent."""
         self._writer.close(_CLOSES_WITHIN)
         if self._lock is not None:
             self._lock.close()
 
     def _begin(self, database: EventDatabase) -> None:
-        """Go on where an earlier run was when it ended, in whatever way."""
+        """End the events that an earlier run left open, and drop old queues."""
         now = self._wall_clock()
         self._armed = database.armed()
         database.outbox.forget_others(list(self._destinations), now)
@@ -268,10 +268,10 @@ class EventStore:
 
 
 def open_to_read(folder: Path) -> EventDatabase:
-    """The database of a store that is there, also while another program writes to it; closed by the caller.
+    """Open the database of a store to read, also while another program writes to it; the caller closes it.
 
     Raises:
-        SourceOpenError: There is none, or it cannot be read.
+        SourceOpenError: There is no store, or it cannot be read.
     """
     path = folder / FILE_NAME
     if not path.is_file():
@@ -283,7 +283,7 @@ def open_to_read(folder: Path) -> EventDatabase:
 
 
 def _locked(path: Path) -> sqlite3.Connection:
-    """Hold a file that only one program can hold, on every system, until it ends in whatever way."""
+    """Lock a file against other programs, on every system, until this program ends in whatever way."""
     lock = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=0.5)
     try:
         lock.execute("PRAGMA journal_mode = MEMORY")
@@ -297,7 +297,7 @@ def _locked(path: Path) -> sqlite3.Connection:
 
 
 def _cut(document: Document) -> Document:
-    """An event of which nobody knows more than that it opened: it is ended there."""
+    """End an event that an earlier run left open, at the moment at which it opened."""
     return {
         **document,
         "state": "ended",

@@ -1,4 +1,4 @@
-"""Carries what waits in the outbox to its destinations: a thread for each, so that none delays another."""
+"""Delivers what waits in the outbox, on a thread for each destination, so that none delays another."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from kpstream.events import Listener, RuleSet
 from kpstream.redact import redact
 
 _AT_ONCE = 500
-"""Deliveries that are looked at together."""
+"""Deliveries that are read from the queue at once."""
 _LONGEST_WAIT = 60.0
-"""Seconds after which a queue is looked at again, also where the wall clock was set."""
+"""Seconds after which a queue is read again at the latest; also ends a wait whose wall clock was set back."""
 _CLOSES_WITHIN = 3.0
 _REFUSALS = 8
-"""How often a message is refused before the next one is tried: over twenty minutes, where it begins with 5 s."""
+"""Refusals after which a message is dropped: with a back-off from 5 s that takes over twenty minutes."""
 _log = logging.getLogger("kpstream")
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class QueueFigures:
-    """How one destination is doing, since the start."""
+    """The figures of one destination since the start."""
 
     destination: str
     delivered: int
@@ -41,21 +41,21 @@ class QueueFigures:
     """Attempts that failed."""
     depth: Depth
     trouble: str
-    """Why nothing is delivered right now; empty while all is."""
+    """Why nothing is delivered right now; empty while deliveries succeed."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryFigures:
-    """How the store and all destinations are doing."""
+    """The figures of the store and of all destinations."""
 
     events: int = 0
     open: int = 0
     opened: Mapping[tuple[str, str], int] = field(default_factory=dict)
     """How many events have opened since the start, by camera and rule."""
     lost: int = 0
-    """Changes that were not stored, for too many waited for the disk."""
+    """Changes that were not stored because too many waited for the disk."""
     trouble: str = ""
-    """Why nothing is stored right now; empty while all is."""
+    """Why events wait to be stored; empty while none does."""
     queues: tuple[QueueFigures, ...] = field(default=())
 
     @property
@@ -65,7 +65,7 @@ class DeliveryFigures:
         return [self.trouble, *queues] if self.trouble else queues
 
     def oldest_undelivered(self, now: float) -> float:
-        """Seconds for which the oldest delivery waits; 0 where none does."""
+        """Seconds for which the oldest delivery has waited; 0 where none waits."""
         return max((now - queue.depth.oldest_at for queue in self.queues if queue.depth.oldest_at), default=0.0)
 
 
@@ -73,8 +73,8 @@ class DeliveryWorker:
     """Delivers one queue, on the thread ``kpstream-deliver-NAME``.
 
     Args:
-        store: Whose outbox; open.
-        destination: Where to; closed with this.
+        store: The open store whose outbox is delivered.
+        destination: Takes the deliveries; closed with this.
         wall_clock: Seconds since the epoch.
     """
 
@@ -92,20 +92,20 @@ class DeliveryWorker:
         self._thread = threading.Thread(target=self._run, name=f"kpstream-deliver-{destination.name}", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
     def wake(self) -> None:
-        """Something new may wait; never waits. Any thread."""
+        """Have the queue read soon; never waits. Any thread."""
         self._wakeup.offer(None)
 
     def close(self, deadline: Deadline) -> None:
-        """Deliver what waits, as far as that goes within the deadline, unless the destination is in trouble."""
+        """Have the thread deliver what waits until the deadline, unless the last attempt failed; never waits."""
         self._deadline = deadline
         self._wakeup.close()
 
     def join(self, deadline: Deadline) -> None:
-        """Wait for the end, until the deadline; what hangs is left, and delivered by the next run."""
+        """Wait for the thread to end; blocks until the deadline at most. The next run delivers what is left."""
         self._thread.join(deadline.remaining())
 
     def figures(self, depth: Depth) -> QueueFigures:

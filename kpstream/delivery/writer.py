@@ -1,4 +1,4 @@
-"""The thread that writes to the database of events, and waits for a disk that does not take it."""
+"""The thread that writes to the database of events, and waits while the disk is full or gone."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from kpstream.sinks.output import sink_error
 from kpstream.sinks.room import LOOK_EVERY, DiskUsage, check_room
 
 Write = Callable[[EventDatabase], None]
-"""Writes something; may be called again where the disk did not take it."""
+"""Writes something; called again where the disk did not take it."""
 
 _CAPACITY = 10_000
-"""What waits in memory for a disk."""
+"""Jobs that may wait in memory for the disk."""
 _TICK = 1.0
 _DAMAGE = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.InterfaceError, sqlite3.DataError)
 _log = logging.getLogger("kpstream")
@@ -31,14 +31,14 @@ class _Job:
     write: Write
     then: Callable[[], None]
     done: Channel[None] | None = None
-    """Given None once it is written, closed where it is not."""
+    """Gets an item once the job is written, and is closed when it is written or given up."""
 
 
 class DatabaseWriter:
-    """Writes what it is given, in order, on the thread ``kpstream-event-store``.
+    """Does the writes that it is given, in order, on the thread ``kpstream-event-store``.
 
     Args:
-        folder: Where the database lies; on its disk there must be room.
+        folder: The folder of the database; its disk must have room.
         on_written: Called in that thread whenever something was written; it must not wait.
         on_tick: Called in that thread about once a second.
         disk_usage: Bytes of the disk under a folder, in all and free.
@@ -62,24 +62,24 @@ class DatabaseWriter:
 
     @property
     def trouble(self) -> str:
-        """Why nothing is written right now, in words for the user; empty while all is."""
+        """Why writes wait, in words for the user; empty while none does."""
         return self._trouble
 
     @property
     def lost(self) -> int:
-        """How much was not written, for too much waited for the disk."""
+        """Writes that were dropped because too many waited for the disk."""
         return self._lost
 
     def start(self, database: EventDatabase) -> None:
-        """Begin to write into a database, which is closed at the end."""
+        """Start the thread, which closes the database at its end."""
         self._thread = threading.Thread(target=self._run, args=(database,), name="kpstream-event-store", daemon=True)
         self._thread.start()
 
     def offer(self, write: Write, then: Callable[[], None] = lambda: None) -> None:
-        """Write something soon; never waits. Any thread.
+        """Have something written soon; never waits. Any thread.
 
         Args:
-            write: Does it.
+            write: Writes it.
             then: Called once, when it is written or given up.
         """
         if self._jobs.offer(_Job(write, then)):
@@ -90,10 +90,10 @@ class DatabaseWriter:
             _log.warning("%s: too many events wait for the disk: more are not stored, and only counted", self._folder)
 
     def write(self, write: Write, timeout: float | None = None) -> bool:
-        """Write something; blocks until it is written. Any other thread.
+        """Have something written; blocks until it is. Any thread but the writer's own.
 
         Args:
-            write: Does it.
+            write: Writes it.
             timeout: Seconds to wait at most; None waits for as long as the disk takes.
 
         Returns:
@@ -112,7 +112,7 @@ class DatabaseWriter:
         return True
 
     def close(self, timeout: float) -> None:
-        """Write what is there, as far as the disk takes it in so many seconds. Idempotent."""
+        """Write what waits and end the thread; blocks for ``timeout`` seconds at most. Idempotent."""
         self._jobs.close()
         if self._thread is not None:
             self._thread.join(timeout)
@@ -131,7 +131,7 @@ class DatabaseWriter:
             database.close()
 
     def _commit(self, database: EventDatabase, jobs: list[_Job]) -> None:
-        """Write all of it, however long the disk takes; after `close` it is tried once more."""
+        """Do all of the jobs, however long the disk takes; after `close` try once more and give up."""
         while not self._written(database, jobs):
             if self._jobs.wait_closed(LOOK_EVERY):
                 if not self._written(database, jobs):
@@ -174,7 +174,7 @@ class DatabaseWriter:
 
 
 def _finish(jobs: list[_Job], *, written: bool) -> None:
-    """Tell those who wait for what they asked for."""
+    """Call and wake those who wait for the jobs."""
     for job in jobs:
         job.then()
         if job.done is not None:

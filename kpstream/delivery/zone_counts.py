@@ -1,4 +1,4 @@
-"""How many are in each zone, beside what the rules say."""
+"""Counts the people in each zone, beside the rules."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _EVERY = 1.0
 
 
 class ZoneCounts:
-    """Rules that also count who stands in each zone; satisfies `kpstream.interfaces.SceneRules`.
+    """Wraps rules, and counts the people whose feet are in each zone; satisfies `kpstream.interfaces.SceneRules`.
 
     Args:
-        rules: Say what happens.
-        zones: Of the camera.
-        on_count: Given a zone's name and how many are in it whenever that has changed; must not wait.
+        rules: Given every scene.
+        zones: The camera's zones, by name.
+        on_count: Called with a zone's name and its count whenever the count has changed; must not wait.
         on_finish: Called when the rules are finished.
     """
 
@@ -46,7 +46,7 @@ class ZoneCounts:
         return self._rules.is_undecided
 
     def observe(self, scene: Scene) -> tuple[Event, ...]:
-        """Take in a scene, and count at most once a second."""
+        """Give a scene to the rules, and count the people in it at most once a second of pts."""
         pts = scene.frame.pts
         if not scene.stale and scene.result_frame_index is not None and not 0 <= pts - self._counted_pts < _EVERY:
             self._counted_pts = pts
@@ -54,7 +54,7 @@ class ZoneCounts:
         return self._rules.observe(scene)
 
     def finish(self) -> None:
-        """End what is still open."""
+        """Finish the rules, and call `on_finish`."""
         self._rules.finish()
         self._on_finish()
 

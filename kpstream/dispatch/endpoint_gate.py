@@ -1,4 +1,4 @@
-"""The gate of one pipeline before its endpoint: which rules hold there."""
+"""The gate between one pipeline and its endpoint, with the rules that hold there."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class EndpointGate(RequestGate):
         rate: Answers per second that are wanted; infinite wants as many as are of use.
         max_in_flight: Requests at once; None follows the measured latency.
         max_requests: Requests in all, those that fail included; None is without limit.
-        more_rules: Asked last: what others who share the endpoint leave.
-        loading: Seconds after which a request is late before any was answered; infinite where none is ever late.
-        max_probe_gap: Seconds between two probes of an endpoint that answers nobody, at most.
+        more_rules: Asked last; they leave others who share the endpoint their part.
+        loading: Seconds after which a request is late before the first answer; infinite where no request is ever late.
+        max_probe_gap: Seconds between two probes at most, while the endpoint answers no request.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The rule by which a gate keeps to what it shares with others: it spends what a dealer granted, and no more. Pure."""
+"""The rule by which a gate shares limits with others: it spends the grants of a dealer, and no more. Pure."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from kpstream.dispatch.rule import Rule
 
 
 class FairShare(Rule):
-    """Lets a request through where a grant covers it. Asks for the next grant when there is none; never waits for it.
+    """Allows a request that a grant covers. Asks for the next grant when the last one is spent; never waits for it.
 
     Args:
-        grants: Where they come from.
-        batch: How many requests it asks for at once: more where each call takes a while.
+        grants: Gives the grants.
+        batch: Requests to ask for at once: more than 1 where each call takes a while.
     """
 
     def __init__(self, grants: Grants, batch: int = 1) -> None:
@@ -23,12 +23,12 @@ class FairShare(Rule):
 
     @property
     def requests_left(self) -> int | None:
-        """What is left of the budget of all who share it."""
+        """Requests that are left of the common budget; None where there is no budget."""
         left = self._grants.requests_left
         return None if left is None else left + self._unused
 
     def trouble(self, now: float) -> str:  # noqa: ARG002
-        """That nothing is left of the budget."""
+        """A line that says that the budget is spent; empty while it is not."""
         if self.requests_left == 0:
             return f"all {self._grants.requests_spent} requests are spent: no new answers"
         return ""
@@ -51,19 +51,19 @@ class FairShare(Rule):
             self._held = None
 
     def answered(self, frame_index: int, sent_at: float, now: float) -> None:  # noqa: ARG002
-        """Tell that it is over."""
+        """Tell the dealer that a request of the grant has ended."""
         self._grants.ended(self._out.pop(frame_index))
 
     def failed(self, frame_index: int, sent_at: float, now: float, fault: Exception) -> None:  # noqa: ARG002
-        """Tell that it is over."""
+        """Tell the dealer that a request of the grant has ended."""
         self._grants.ended(self._out.pop(frame_index))
 
     def unsent(self, frame_index: int) -> None:
-        """Give it back."""
+        """Return the request to the dealer."""
         self._grants.release(self._out.pop(frame_index), 1)
 
     def close(self) -> None:
-        """Give back what is left of the grant."""
+        """Return what is left of the grant. Idempotent."""
         if self._held is not None:
             self._grants.release(self._held, self._unused)
         self._held, self._unused = None, 0

@@ -1,4 +1,4 @@
-"""What a rule of the gate is, and the account of the requests that are out, on which some rules rest. Pure."""
+"""The base of the gate's rules, and the account of the requests that are out, which some rules read. Pure."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from kpstream.dispatch.retry import is_own
 from kpstream.meters import Percentiles
 
 MAX_OUT = 64
-"""Requests that are out at once, whatever else allows more: each has a thread and a connection of its own."""
+"""Requests that may be out at once at the most: each has a thread and a connection of its own."""
 OUTAGE = 5
-"""Failures in a row: of an endpoint that fails every third request, one run of five in 240 fails as a whole."""
+"""Failures in a row that make an outage. If every third request fails by chance, one run of five in 240 does."""
 LOADING = 3.0
-"""Seconds that a model may take to be loaded, before it first answers."""
+"""Seconds that the endpoint may take to load its model, before it first answers."""
 _SOON = 1.0
 
 
@@ -29,11 +29,11 @@ class Rule:
         return None
 
     def trouble(self, now: float) -> str:  # noqa: ARG002 - for those that override it
-        """Why no request may be sent, in words for the user, where that is worth telling; empty otherwise."""
+        """Why no request may be sent, in words for the user; empty where the user need not know."""
         return ""
 
     def wait(self, now: float) -> float:  # noqa: ARG002
-        """Seconds for which the service asked to be left alone; 0 where it did not."""
+        """Seconds that the service asked to wait; 0 where it did not ask."""
         return 0.0
 
     def allows(self, now: float) -> bool:  # noqa: ARG002
@@ -41,7 +41,7 @@ class Rule:
         return True
 
     def sent(self, frame_index: int, now: float) -> None:
-        """Note that a request about a frame goes out."""
+        """Note that a request about a frame is sent."""
 
     def answered(self, frame_index: int, sent_at: float, now: float) -> None:
         """Note that the request was answered."""
@@ -53,14 +53,14 @@ class Rule:
         """Note that the request was not sent after all."""
 
     def close(self) -> None:
-        """Give back what is held for requests to come."""
+        """Return what the rule holds for later requests."""
 
 
 class RequestsOut(Rule):
     """The account of the requests: which are out, since when, which are late, and how many failed in a row.
 
-    A request is late that takes twice as long as nine in ten do, and more than a second; it counts as failed. At most
-    `MAX_OUT` are out.
+    A request is late when it takes twice as long as nine in ten do, and more than a second; it counts as failed. At
+    most `MAX_OUT` are out.
 
     Args:
         loading: Seconds after which a request is late as long as none was answered; infinite where none is ever late.
@@ -76,11 +76,11 @@ class RequestsOut(Rule):
         self._latencies = Percentiles(50)
 
     def latency(self, share: float = 0.5) -> float:
-        """The seconds to an answer that ``share`` (0 to 1) of the last requests kept to; NaN before the first."""
+        """The seconds within which ``share`` (0 to 1) of the last requests were answered; NaN before the first."""
         return self._latencies.at(share)
 
     def failures(self, now: float) -> int:
-        """How many requests failed, or are late, since one was answered."""
+        """How many requests failed, or are late, since the last answer."""
         self._find_late(now)
         return self._failures
 
@@ -102,11 +102,11 @@ class RequestsOut(Rule):
         return len(self._sent_at) < MAX_OUT
 
     def sent(self, frame_index: int, now: float) -> None:
-        """Open its account."""
+        """Note when the request was sent."""
         self._sent_at[frame_index] = now
 
     def answered(self, frame_index: int, sent_at: float, now: float) -> None:
-        """Take in its latency: all is well, whatever was before."""
+        """Take in the latency, and end a row of failures."""
         self._latencies.add(now - sent_at)
         self._failures = 0
         self._failed_before |= self._failed
@@ -115,9 +115,9 @@ class RequestsOut(Rule):
         self.unsent(frame_index)
 
     def failed(self, frame_index: int, sent_at: float, now: float, fault: Exception) -> None:  # noqa: ARG002
-        """Count it, unless it was counted when it was late.
+        """Count the failure, unless it was counted when the request was late.
 
-        A frame that the endpoint fails at again and again, while it answers about others, is no sign of an outage.
+        Repeated failures of one frame, while the endpoint answers about others, are no sign of an outage.
         """
         alone = frame_index in self._failed_before and is_own(fault, others_answered=False)
         self._failures += frame_index not in self._late and not alone
@@ -125,7 +125,7 @@ class RequestsOut(Rule):
         self.unsent(frame_index)
 
     def unsent(self, frame_index: int) -> None:
-        """Close its account."""
+        """Forget the request."""
         del self._sent_at[frame_index]
         self._late.discard(frame_index)
 
