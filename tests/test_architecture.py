@@ -103,8 +103,8 @@ FLOORS: dict[str, str] = {
     ),
     "models": "runtime < movenet",
     "options": (
-        "declared file_faults naming units < archive delivery drawing events model outputs page recording requests "
-        "rules source view"
+        "declared file_faults naming units < decoding < archive delivery drawing events model outputs page recording "
+        "requests rules source view"
     ),
     "pipeline": (
         "arrivals background damage freeze load_shedding memory renderer reorder splice wall_clock < capture pacing "
@@ -127,9 +127,9 @@ FLOORS: dict[str, str] = {
     ),
     "site_file": "environment functions sections < delivery < reading rules",
     "sources": (
-        "altered deinterlace diagnosis hearing http jpegs live_clock numbering paced stall survey taken timeline "
-        "tone_map < masked opening picture spacing turned webcam < decoder < file stream < http_pictures sampled "
-        "sequence"
+        "altered deinterlace diagnosis hearing http hwaccel jpegs live_clock numbering paced stall survey taken "
+        "timeline tone_map < masked opening picture spacing turned webcam < decoder < file stream "
+        "< http_pictures sampled sequence"
     ),
     "testing": "fakes scripted_server",
     "tracking": (

@@ -48,6 +48,7 @@ def open_camera(spec: CameraSpec) -> Source:
         with_sound=spec.recording is not None and not options.no_audio,
         access=HttpAccess(options.headers, verify=options.source_verify),
         deinterlace=not options.no_deinterlace,
+        hwaccel=options.hwaccel,
     )
 
 

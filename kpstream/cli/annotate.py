@@ -119,6 +119,7 @@ def _plan(
         reads=reads,
         deinterlace=not video.no_deinterlace,
         frame_rate=part.frame_rate,
+        hwaccel=part.hwaccel,
     )
 
 

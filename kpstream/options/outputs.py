@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from kpstream.options.declared import Option
+from kpstream.options.decoding import HwAccel
 
 _export = partial(Option, panel="Exports")
 
@@ -63,6 +64,8 @@ class PartOptions:
         float | None,
         Option("Pictures per second of a sequence of pictures.", metavar="R", min=0.01, shown_default="25"),
     ] = None
+
+    hwaccel: HwAccel = "none"
 
     @property
     def last(self) -> float:

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from kpstream.errors import UsageError
 from kpstream.options.declared import Option
+from kpstream.options.decoding import HwAccel
 from kpstream.redact import remember
 
 _source = partial(Option, panel="Source")
@@ -135,6 +136,7 @@ class SourceOptions:
             in_file="whether interlaced pictures are left as they are",
         ),
     ] = False
+    hwaccel: HwAccel = "none"
     source_header: Annotated[
         tuple[Header, ...],
         _source(

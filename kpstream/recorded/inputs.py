@@ -64,6 +64,7 @@ def open_input(
     end: float = inf,
     *,
     deinterlace: bool = True,
+    hwaccel: str = "none",
     with_sound: bool = False,
     frame_rate: float | None = None,
 ) -> Recording:
@@ -74,6 +75,7 @@ def open_input(
         start: The first frame at or after this pts is the first to be given.
         end: The first frame at or after this pts is not given any more.
         deinterlace: Whether interlaced pictures are made whole.
+        hwaccel: The kind of device that decodes where it is there, ``auto`` for any, ``none`` for none.
         with_sound: Give the sound beside the pictures.
         frame_rate: Pictures per second of a sequence of pictures; None for 25.
 
@@ -84,4 +86,4 @@ def open_input(
         pictures = open_sequence(given, frame_rate=frame_rate, start=start, end=end)
         if pictures is not None:
             return pictures
-    return VideoFile(given, start=start, end=end, deinterlace=deinterlace, with_sound=with_sound)
+    return VideoFile(given, start=start, end=end, deinterlace=deinterlace, hwaccel=hwaccel, with_sound=with_sound)

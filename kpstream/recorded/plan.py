@@ -76,6 +76,8 @@ class Job:
     """Whether interlaced pictures are made whole."""
     frame_rate: float | None = None
     """Pictures per second, where they are single pictures that do not say it; None for 25."""
+    hwaccel: str = "none"
+    """The kind of device that decodes where it is there, ``auto`` for any, ``none`` for none."""
     spacing: Spacing | None = None
     """Of a file: how far apart the frames are that are read at all, of which those that were answered are written; None
     for every frame."""
@@ -125,6 +127,7 @@ class Job:
             start,
             end,
             deinterlace=self.deinterlace,
+            hwaccel=self.hwaccel,
             with_sound=self.encoding.audio and is_read_once(self.path),
             frame_rate=self.frame_rate,
         )
@@ -173,6 +176,7 @@ def plan_jobs(
     reads: Iterable[Path] = (),
     deinterlace: bool = True,
     frame_rate: float | None = None,
+    hwaccel: str = "none",
 ) -> list[Job]:
     """What is made of each input, checked as a whole.
 
@@ -186,6 +190,7 @@ def plan_jobs(
         reads: Other files that are read.
         deinterlace: Whether interlaced pictures are made whole.
         frame_rate: Pictures per second of inputs that are single pictures; None for 25.
+        hwaccel: As of `Job`.
 
     Raises:
         UsageError: Two outputs would be one file, an output is an input, or it is there already.
@@ -195,7 +200,7 @@ def plan_jobs(
     several = len(inputs) > 1
     names = _names([name_of(given) for given in inputs])
     jobs = [
-        Job(given, _for_one(name, wanted, folders=several), encoding, deinterlace, frame_rate)
+        Job(given, _for_one(name, wanted, folders=several), encoding, deinterlace, frame_rate, hwaccel)
         for given, name in zip(inputs, names, strict=True)
     ]
     writes = [path for job in jobs for path in job.outputs.places()]

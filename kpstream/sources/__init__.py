@@ -15,6 +15,7 @@ from kpstream.interfaces import Source
 from kpstream.sources.file import VideoFile
 from kpstream.sources.http import USUAL_ACCESS, HttpAccess
 from kpstream.sources.http_pictures import open_pictures
+from kpstream.sources.hwaccel import NO_DEVICE
 from kpstream.sources.opening import in_small_letters, is_address, understood
 from kpstream.sources.paced import Paced
 from kpstream.sources.sequence import PictureSequence, open_sequence
@@ -39,6 +40,7 @@ def open_source(
     with_sound: bool = False,
     access: HttpAccess = USUAL_ACCESS,
     deinterlace: bool = True,
+    hwaccel: str = NO_DEVICE,
 ) -> Source:
     """Open a camera, a stream or a video file; blocks until it is open, or cannot be.
 
@@ -56,6 +58,8 @@ def open_source(
         with_sound: Let the frames of what is live, or played as if it were, have its sound, for who records it.
         access: How web servers are asked.
         deinterlace: Make interlaced pictures whole.
+        hwaccel: The kind of device that decodes where it is there (``vaapi``, ``cuda``, …), ``auto`` for any; ``none``
+            decodes on the processor.
 
     Raises:
         SourceOpenError: It cannot be opened; the text says why, and what to do.
@@ -65,7 +69,7 @@ def open_source(
         return Webcam(int(text), size=size, frame_rate=frame_rate, timeout=timeout or _WEBCAM_TIMEOUT)
     if text.startswith("/dev/"):
         return Webcam(text, size=size, frame_rate=frame_rate, timeout=timeout or _WEBCAM_TIMEOUT)
-    open_file = partial(VideoFile, with_sound=with_sound and paced, deinterlace=deinterlace)
+    open_file = partial(VideoFile, with_sound=with_sound and paced, deinterlace=deinterlace, hwaccel=hwaccel)
     if is_address(text):
         source = _open_address(
             in_small_letters(text),
@@ -77,6 +81,7 @@ def open_source(
                 with_sound=with_sound,
                 access=access,
                 deinterlace=deinterlace,
+                hwaccel=hwaccel,
             ),
             open_file,
         )

@@ -22,6 +22,7 @@ from kpstream.redact import redact
 from kpstream.sound import SoundBuffer
 from kpstream.sources.deinterlace import Deinterlacer
 from kpstream.sources.hearing import hearing_of
+from kpstream.sources.hwaccel import NO_DEVICE, device_for
 from kpstream.sources.numbering import Numbering
 from kpstream.sources.opening import NEARLY, explain, open_video, shown
 from kpstream.sources.survey import Place, holds_a_picture, place_of
@@ -47,6 +48,7 @@ class Decoder:
         with_sound: Read the sound, too, and keep it for a while.
         deinterlace: Make interlaced pictures whole.
         numbering: Told of each packet that is decoded.
+        hwaccel: The kind of device that decodes where it is there, ``auto`` for any, ``none`` for none.
         decimation: Says which pictures are wanted. The others are not given, and not decoded where no other picture
             leans on them.
 
@@ -64,6 +66,7 @@ class Decoder:
         with_sound: bool = False,
         deinterlace: bool = True,
         numbering: Numbering | None = None,
+        hwaccel: str = NO_DEVICE,
         decimation: Decimation | None = None,
     ) -> None:
         self.place: Place | None = None
@@ -84,7 +87,9 @@ class Decoder:
         self.container: InputContainer
         self.stream: VideoStream
         """Not to be touched after `close`: its memory is gone then."""
-        self.container, self.stream = open_video(reference, options=options, timeout=timeout)
+        self.container, self.stream = open_video(
+            reference, options=options, timeout=timeout, device=device_for(hwaccel)
+        )
         self.stream.thread_type = ThreadType.SLICE if by_slices else ThreadType.NONE
         self._stands_alone = self.stream.codec_context.codec.intra_only
         self._may_skip = True

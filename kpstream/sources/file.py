@@ -22,6 +22,7 @@ from kpstream.errors import SourceOpenError, SourceReadError
 from kpstream.redact import redact
 from kpstream.sources.decoder import Decoder
 from kpstream.sources.diagnosis import fault_of
+from kpstream.sources.hwaccel import NO_DEVICE
 from kpstream.sources.numbering import Numbering
 from kpstream.sources.opening import is_address, open_video
 from kpstream.sources.picture import Converter
@@ -70,6 +71,7 @@ class VideoFile:
         end: The first frame at or after this pts is not given any more.
         with_sound: Let frames have the sound, as those of a live source; who works on the whole reads it from the file.
         deinterlace: Make interlaced pictures whole.
+        hwaccel: The kind of device that decodes where it is there, ``auto`` for any, ``none`` for none.
 
     Raises:
         SourceOpenError: No such file, no permission, no video.
@@ -86,6 +88,7 @@ class VideoFile:
         end: float = inf,
         with_sound: bool = False,
         deinterlace: bool = True,
+        hwaccel: str = NO_DEVICE,
     ) -> None:
         self.name = "standard input" if path == "-" else redact(path)
         """The path as given, without any password."""
@@ -107,7 +110,7 @@ class VideoFile:
         self._is_pipe = is_pipe(path)
         self._options = {"reconnect": "1"} if remote else {}
         self._timeout = _TIMEOUT if remote else None
-        self._deinterlace = deinterlace
+        self._deinterlace, self._hwaccel = deinterlace, hwaccel
         self._path, self._start, self._end, self._with_sound = path, start, end, with_sound
         self._decoder: Decoder | None = None
         self._convert = Converter()
@@ -134,6 +137,7 @@ class VideoFile:
             end=self._end,
             with_sound=self._with_sound,
             deinterlace=self._deinterlace,
+            hwaccel=self._hwaccel,
         )
         if at is not None:
             other._open_at(at)
@@ -197,6 +201,7 @@ class VideoFile:
             timeout=self._timeout,
             with_sound=self._with_sound,
             deinterlace=self._deinterlace,
+            hwaccel=self._hwaccel,
             numbering=self._numbering,
             decimation=self._decimation,
         )

@@ -28,6 +28,7 @@ from kpstream.errors import SourceOpenError
 from kpstream.redact import may_hide_a_login, redact, remember_secrets, with_login_quoted
 from kpstream.sources.diagnosis import fault_of
 from kpstream.sources.http import HttpAccess, answers
+from kpstream.sources.hwaccel import accelerator, is_usable
 
 NEARLY = 0.95
 """The share of a timeout after which it is to blame: FFmpeg reports some timeouts as bad data, or not at all."""
@@ -81,7 +82,11 @@ def in_small_letters(reference: str) -> str:
 
 
 def open_video(
-    reference: str, *, options: Mapping[str, str] | None = None, timeout: float | None = None
+    reference: str,
+    *,
+    options: Mapping[str, str] | None = None,
+    timeout: float | None = None,
+    device: str | None = None,
 ) -> tuple[InputContainer, VideoStream]:
     """Open a container and find its pictures. Blocks, for ``timeout`` seconds a step at most.
 
@@ -91,6 +96,7 @@ def open_video(
         reference: An address, or a path as FFmpeg takes it.
         options: FFmpeg's, for the protocol and the container.
         timeout: Seconds to connect, to find the streams, and for each packet later; None waits for ever.
+        device: The kind of device that decodes, as `device_for` gives it; None for the processor.
 
     Raises:
         Refused: The server does not serve it like this; who may ask, and for which stream, is not the matter.
@@ -102,13 +108,21 @@ def open_video(
     fault, kind = "", SourceOpenError
     try:
         container = av.open(
-            reference, "r", options=dict(options or {}), timeout=(timeout, timeout), metadata_errors="replace"
+            reference,
+            "r",
+            options=dict(options or {}),
+            timeout=(timeout, timeout),
+            metadata_errors="replace",
+            hwaccel=None if device is None else accelerator(device),
         )
     except (FFmpegError, OSError, ValueError) as error:
         gave_up = timeout is not None and time.monotonic() - asked_at >= NEARLY * timeout
         fault = _no_answer(timeout) if gave_up else explain(error, reference, timeout)
         if isinstance(error, av.error.HTTPServerError | av.error.HTTPOtherClientError | av.error.HTTPBadRequestError):
             kind = Refused
+    if fault and device is not None and not is_usable(device):
+        _log.warning("the %s device for decoding is gone: the processor decodes", device)
+        return open_video(reference, options=options, timeout=timeout)
     if fault:
         raise kind(f"cannot open {redact(shown(reference))}: {fault}")
     stream = _pictures_of(container, redact(shown(reference)))
@@ -116,6 +130,8 @@ def open_video(
         container.close()
         fault = fault_of(shown(reference)) or "there is no video in it"
         raise SourceOpenError(f"cannot open {redact(shown(reference))}: {fault}")
+    if device is not None and not stream.codec_context.is_hwaccel:
+        _warn_about_codec(device, stream.codec_context.name)
     if container.format.name in _WITHOUT_PTS:
         container.flags &= ~cast(int, Flags.gen_pts.value)
     return container, stream
@@ -206,6 +222,11 @@ def _holds_pictures(stream: VideoStream) -> bool:
     codec = stream.codec_context
     not_shown = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.dependent
     return codec is not None and codec.name not in _DRAWN_TEXT and not stream.disposition & not_shown
+
+
+@cache
+def _warn_about_codec(device: str, codec: str) -> None:
+    _log.warning("%s does not decode %s: the processor does", device, codec)
 
 
 @cache

@@ -21,6 +21,7 @@ from kpstream.redact import redact, remember_secrets
 from kpstream.sources.decoder import Decoder
 from kpstream.sources.hearing import IN_BURSTS
 from kpstream.sources.http import USUAL_ACCESS, HttpAccess
+from kpstream.sources.hwaccel import NO_DEVICE
 from kpstream.sources.live_clock import LiveClock
 from kpstream.sources.opening import Refused, must_answer, options_of, parts_of
 from kpstream.sources.picture import Converter
@@ -64,6 +65,7 @@ class Stream:
         with_sound: Give the sound beside the pictures, too.
         access: How web servers are asked.
         deinterlace: Make interlaced pictures whole, which takes one more picture of time.
+        hwaccel: The kind of device that decodes where it is there, ``auto`` for any, ``none`` for none.
 
     Raises:
         SourceOpenError: No answer, no such stream, no access.
@@ -80,6 +82,7 @@ class Stream:
         with_sound: bool = False,
         access: HttpAccess = USUAL_ACCESS,
         deinterlace: bool = True,
+        hwaccel: str = NO_DEVICE,
     ) -> None:
         remember_secrets(url)
         self.name = redact(url)
@@ -98,6 +101,7 @@ class Stream:
                 with_sound=with_sound,
                 access=access,
                 deinterlace=deinterlace,
+                hwaccel=hwaccel,
             ),
         )
         """Connects to the same stream anew."""
@@ -113,7 +117,13 @@ class Stream:
         if timeout is None:
             must_answer(url, _ANSWERS_WITHIN)
         open_it = partial(
-            Decoder, url, timeout=limit, by_slices=True, deinterlace=deinterlace, decimation=self._decimation
+            Decoder,
+            url,
+            timeout=limit,
+            by_slices=True,
+            deinterlace=deinterlace,
+            hwaccel=hwaccel,
+            decimation=self._decimation,
         )
         self._decoder = self._connect(open_it, partial(_options, url, rtsp_transport, access), with_sound=with_sound)
         container, stream = self._decoder.container, self._decoder.stream
