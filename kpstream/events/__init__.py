@@ -1,7 +1,7 @@
-"""What happens, told from poses: zones, lines and rules, and the events that they open and end.
+"""Makes events from poses: zones, lines and rules, and the events that rules open and end.
 
-Pure without exception: no clock, no file, no thread. A `RuleEngine` is given observations in the order of their
-arrival and returns events; time is the source's pts, in seconds.
+Pure without exception: no clock, no file, no thread. A `RuleEngine` takes observations in the order of their arrival
+and returns events; time is the source's pts, in seconds.
 """
 
 from kpstream.entities import Event

@@ -1,4 +1,4 @@
-"""Who is who for the rules: identities that outlive a change of `tracker_id`, and how tall each object is."""
+"""The objects of one camera: identities that outlive a change of `tracker_id`, and body heights. Pure."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from kpstream.entities import Pose
 from kpstream.events.moment import Array, Moment
 
 RETURNS_WITHIN = 2.0
-"""Seconds in which who was lost and comes back nearby is the same."""
+"""Seconds within which an object that was lost and returns nearby keeps its identity."""
 UPRIGHT = 30.0
-"""Degrees of the torso up to which somebody stands upright."""
+"""Degrees of the torso up to which a person counts as upright."""
 _NEAR = 1.0
-"""Body heights between the places where somebody was lost and found."""
+"""Body heights between the places where an object is lost and returns, at the most."""
 _SHRINKS = 0.1
-"""Share of its height that a body may lose a second without being known as smaller: people walk away."""
+"""Share of its height that a body loses a second at the most, because a person walks away."""
 _LONGEST_STEP = 1.0
-"""Seconds between two pictures that count as watched; what a frozen camera skips does not."""
+"""Seconds between two pictures that count as seen; longer gaps, as of a frozen camera, count as so long."""
 
 
 @dataclass(slots=True)
 class Body:
-    """One object, as long as it is followed."""
+    """One object, until it is gone."""
 
     id: int
     class_name: str
@@ -33,14 +33,14 @@ class Body:
     height: float
     height_at: float
     missing: float = 0.0
-    """Seconds for which pictures and answers came without it."""
+    """Seconds of pictures and answers without the object."""
     missed: bool = False
-    """Whether an answer came without it since it was last drawn."""
+    """Whether an answer came without the object since it was last drawn."""
 
 
 @dataclass(slots=True)
 class Bodies:
-    """All objects of one camera that were seen of late."""
+    """All objects of one camera that are not gone."""
 
     _bodies: dict[int, Body] = field(default_factory=dict)
     _by_tracker: dict[int, int] = field(default_factory=dict)
@@ -48,16 +48,16 @@ class Bodies:
     _at: float = float("nan")
 
     def class_of(self, body_id: int) -> str:
-        """The class of an object that is followed."""
+        """The class of an object that is not gone."""
         return self._bodies[body_id].class_name
 
     def tracker_ids(self, body_id: int) -> tuple[int, ...]:
-        """All numbers that the tracker gave an object, the first one first; none for one that is gone."""
+        """All tracker ids of an object, the first one first; empty for an object that is gone."""
         body = self._bodies.get(body_id)
         return () if body is None else body.tracker_ids
 
     def identify(self, poses: Sequence[Pose], *, is_all: bool) -> tuple[int, ...]:
-        """Identities of poses, in their order; objects that are not known yet become known.
+        """The identities of poses, in their order; a pose of no known object makes a new one.
 
         Args:
             poses: Those of one moment.
@@ -89,7 +89,7 @@ class Bodies:
         return body
 
     def measure(self, moment: Moment) -> None:
-        """Take in where the objects are, and fill in how tall they are."""
+        """Take in the boxes of the objects, and fill in `Moment.heights`."""
         boxes, heights = moment.boxes, np.empty(len(moment.ids))
         rows = zip(moment.ids, boxes, boxes.tolist(), moment.torso.tolist(), strict=True)
         for row, (body_id, box, (left, top, right, bottom), torso) in enumerate(rows):
@@ -104,7 +104,7 @@ class Bodies:
         moment.heights = heights
 
     def watch(self, pts: float, present: frozenset[int], *, answered: bool) -> list[tuple[int, tuple[int, ...]]]:
-        """Let time pass for those who are not there.
+        """Let time pass for the objects that are not present.
 
         Args:
             pts: Of a picture or an answer.
@@ -112,7 +112,7 @@ class Bodies:
             answered: Whether an answer came, too.
 
         Returns:
-            Who is gone for good and forgotten from now on: identities, each with its tracker ids.
+            The objects that are gone and forgotten: identities, each with its tracker ids.
         """
         step = pts - self._at
         step = min(step, _LONGEST_STEP) if step > 0 else 0.0
@@ -133,7 +133,7 @@ class Bodies:
 
 
 def _returned(pose: Pose, lost: Sequence[Body]) -> Body | None:
-    """Who of those that were lost has come back as this pose: the nearest of its class, if near enough."""
+    """The lost object that has returned as this pose: the nearest of its class, if near enough."""
     middle = (pose.xyxy[:2] + pose.xyxy[2:]) / 2
     best, nearest = None, _NEAR
     for body in lost:

@@ -1,4 +1,4 @@
-"""What each kind of rule says of the objects at one moment: true, false or unknown, and a value.
+"""Judges each kind of condition for all objects at one moment: truth and value. Pure.
 
 Truth is an array of floats, shape ``(N,)``: 1 true, 0 false, NaN unknown. To stay open a bound is wider than to open:
 by a tenth, an angle by `ANGLE_SLACK` degrees, a zone by `ZONE_SLACK` of the picture's height. What is not known, NaN,
@@ -59,7 +59,7 @@ class ObjectCondition(Protocol):
         """
 
     def forget(self, body_id: int) -> None:
-        """Drop what is remembered of an object."""
+        """Forget an object."""
 
 
 class _Stateless:
@@ -86,12 +86,12 @@ def in_bounds(values: Array, low: float, high: float, slack: Array) -> Array:
 
 
 def tenth(bound: float) -> float:
-    """How much wider a bound is to stay open."""
+    """How much wider a bound is for an object with an open event."""
     return BOUND_SLACK * abs(bound) if isfinite(bound) else 0.0
 
 
 def relative_bounds(values: Array, low: float, high: float, is_open: Rows) -> Array:
-    """Truth of ``low <= value <= high``, with bounds that are a tenth wider for those who are open."""
+    """Truth of ``low <= value <= high``, with bounds that are a tenth wider for objects with an open event."""
     holds = (values >= low - tenth(low) * is_open) & (values <= high + tenth(high) * is_open)
     return truth_of(holds, values)
 
@@ -107,7 +107,7 @@ class ZoneArea:
         self._zone = zone
 
     def anchors(self, moment: Moment, anchor: Anchor, is_open: Rows) -> Array:
-        """How deep each anchor is within, in pixels; just beside counts as within for those who are open."""
+        """How deep each anchor lies in the zone, in pixels; deeper by the slack for objects with an open event."""
         return moment.depth(self._zone, anchor) + ZONE_SLACK * moment.frame_size[1] * is_open
 
     def keypoints(self, moment: Moment, names: tuple[str, ...], is_open: Rows) -> Array:
@@ -143,7 +143,7 @@ class KeypointInZoneCondition(_Stateless):
 
 
 class LyingCondition(_Stateless):
-    """Judges torsos. Who bends over upright legs does not lie."""
+    """Judges torsos; a person who bends over upright legs does not lie."""
 
     def __init__(self, condition: Lying) -> None:
         self._angle = condition.angle
@@ -176,14 +176,14 @@ class _Stance:
 
 
 class FallCondition:
-    """Judges how somebody came down: who was upright shortly before fell, who went down slowly lies."""
+    """Judges how fast a person goes down: a person who was upright shortly before has fallen."""
 
     def __init__(self, condition: Fall) -> None:
         self._condition = condition
         self._stances: dict[int, _Stance] = {}
 
     def judge(self, moment: Moment, is_open: Rows) -> Judged:
-        """True where somebody is down, and was upright `within` seconds before going down."""
+        """True where a person is down, and was upright at most `Fall.within` seconds before going down."""
         torso = moment.torso
         hips, shoulders = moment.above_feet(HIPS), moment.above_feet(SHOULDERS)
         leans = torso >= self._condition.angle - ANGLE_SLACK * is_open
@@ -209,7 +209,7 @@ class FallCondition:
         return float(stance.fell)
 
     def forget(self, body_id: int) -> None:
-        """Drop what is remembered of an object."""
+        """Forget an object."""
         self._stances.pop(body_id, None)
 
 
@@ -254,7 +254,7 @@ class TiltCondition(_Stateless):
         self._condition = condition
 
     def judge(self, moment: Moment, is_open: Rows) -> Judged:
-        """True where it leans by so much."""
+        """True where the lean is in the bounds."""
         lower, upper = (moment.keypoint(name) for name in self._condition.keypoints)
         degrees = lean(lower, upper)
         return in_bounds(
@@ -271,14 +271,14 @@ class KeypointDistanceCondition(_Stateless):
         self._condition = condition
 
     def judge(self, moment: Moment, is_open: Rows) -> Judged:
-        """True where they are so far apart."""
+        """True where the distance, in body heights, is in the bounds."""
         one, other = (moment.keypoint(name) for name in self._names)
         heights = np.hypot(*(one - other).T) / moment.heights
         return relative_bounds(heights, self._condition.min, self._condition.max, is_open), heights
 
 
 class StillCondition:
-    """Judges whether objects stay where they are; the middle of the last moments counts, so that shaking does not."""
+    """Judges whether objects stay where they are, by the median of their last places, which ignores shaking."""
 
     _REMEMBERED = 5
 
@@ -287,7 +287,7 @@ class StillCondition:
         self._places: dict[int, tuple[deque[Place], Place]] = {}
 
     def judge(self, moment: Moment, is_open: Rows) -> Judged:
-        """True where an object is no farther from its place than it may move."""
+        """True where an object is no farther from its place than `Still.move`, in body heights."""
         moved, truth = np.zeros(len(moment.ids)), np.ones(len(moment.ids))
         heights = moment.heights.tolist()
         for row, (body_id, center) in enumerate(zip(moment.ids, moment.centers, strict=True)):
@@ -301,7 +301,7 @@ class StillCondition:
         return truth, moved
 
     def forget(self, body_id: int) -> None:
-        """Drop what is remembered of an object."""
+        """Forget an object."""
         self._places.pop(body_id, None)
 
 
@@ -315,7 +315,7 @@ class SpeedCondition:
         self._trails: dict[int, deque[tuple[float, Place]]] = {}
 
     def judge(self, moment: Moment, is_open: Rows) -> Judged:
-        """True where an object moves so fast; unknown while it has been seen for too short."""
+        """True where an object is as fast, in body heights a second; unknown while it was seen too briefly."""
         speed = np.full(len(moment.ids), np.nan)
         heights = moment.heights.tolist()
         for row, (body_id, center) in enumerate(zip(moment.ids, moment.centers, strict=True)):
@@ -329,17 +329,17 @@ class SpeedCondition:
         return relative_bounds(speed, self._min, np.inf, is_open), speed
 
     def forget(self, body_id: int) -> None:
-        """Drop what is remembered of an object."""
+        """Forget an object."""
         self._trails.pop(body_id, None)
 
 
 class CustomCondition(_Stateless):
-    """Judges by a function of the user's."""
+    """Judges by a function that the user gave."""
 
     def __init__(self, condition: Custom) -> None:
         self._function = condition.function
 
     def judge(self, moment: Moment, is_open: Rows) -> Judged:  # noqa: ARG002 - the function has one bound of its own
-        """What the function says."""
+        """The truth that the function gives for each pose."""
         truths = [self._function(pose) for pose in moment.poses]
         return np.array([np.nan if truth is None else float(bool(truth)) for truth in truths]), _nothing(moment)

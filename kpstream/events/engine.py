@@ -1,8 +1,8 @@
-"""The rules of one camera at work: observations in, events out.
+"""Applies the rules of one camera: takes observations, returns events. Pure.
 
-What was measured, or lies between two measurements, may open an event; what is only predicted keeps its object alive.
-In a live view the answers are what was measured, each at its own pts. They arrive after later pictures were drawn; what
-was measured before something that is known already changes nothing.
+A pose that was measured, or interpolated between two measurements, may open an event; a predicted pose only keeps its
+object alive. In a live view the answers are the measurements, each at its own pts, and arrive after later pictures were
+drawn; a measurement that is older than the newest one changes nothing.
 """
 
 from __future__ import annotations
@@ -24,45 +24,45 @@ from kpstream.events.moment import Moment
 from kpstream.events.rules import LineCrossing, Repetitions, Rule, RuleSet
 
 UPDATE_EVERY = 1.0
-"""Seconds of pts between two updates of one event at least."""
+"""The least seconds of pts between two updates of one event."""
 
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What is known of one moment."""
+    """The poses of one moment."""
 
     pts: float
     frame_index: int
     frame_size: tuple[int, int]
     """(width, height) in pixels."""
     measured: tuple[Pose, ...] = ()
-    """Poses that were measured or interpolated for this very moment."""
+    """Poses that were measured or interpolated for this moment."""
     drawn: tuple[Pose, ...] = ()
-    """Poses that are only predicted, or stale: they keep what is open, and open nothing."""
+    """Poses that are predicted or stale: they keep events open, and open none."""
     is_answered: bool = True
-    """Whether the measured poses are all that an answer, or the answers on both sides, found."""
+    """Whether the measured poses are all that an answer, or the answers before and after, found."""
     is_all: bool = True
-    """Whether nobody else is drawn at that moment."""
+    """Whether no other pose is drawn at that moment."""
 
 
 class Reading(NamedTuple):
-    """What a rule sees right now of those whom it is about."""
+    """The present truth of a rule for one subject."""
 
     rule: str
     subject: Subject
-    """Whom it is about: numbers that stay the same when a `tracker_id` changes."""
+    """The identities of the objects, which stay the same when a `tracker_id` changes."""
     tracker_ids: tuple[int, ...]
     truth: Truth
     since_pts: float
-    """Since when it has been so."""
+    """The pts since which the truth has been the same."""
     is_open: bool
     value: float | None
-    """What the rule compares with its bounds; None where it compares nothing."""
+    """The value that the rule compares with its bounds; None where it compares none."""
 
 
 @dataclass(slots=True)
 class _Watch:
-    """One rule about something that lasts, and what it knows of each subject."""
+    """One rule whose events last, with the state for each subject."""
 
     rule: Rule
     judge: Judge
@@ -73,15 +73,15 @@ class _Watch:
 
 
 class RuleEngine:
-    """Tells events from the poses of one camera. For one thread.
+    """Makes events from the poses of one camera. For one thread.
 
     Args:
         rules: The camera's own.
-        camera: Its name in the events.
-        new_id: Makes an identity for an event, unique for ever.
-        wall_clock: The wall clock of a pts, in the time zone of the schedules; None where none is known: then a
-            schedule always holds.
-        keypoint_confidence: Keypoints below it are not known.
+        camera: The camera's name in the events.
+        new_id: Makes a new identity for an event, which no other event ever has.
+        wall_clock: Gives the wall-clock time of a pts, in the time zone of the schedules; None where it is unknown:
+            then every schedule holds.
+        keypoint_confidence: Keypoints below it are unknown.
     """
 
     def __init__(
@@ -107,18 +107,18 @@ class RuleEngine:
 
     @property
     def is_undecided(self) -> bool:
-        """Whether more answers are wanted soon: something may open, or end."""
+        """Whether more answers are wanted soon: an event may open, or end."""
         machines = (machine for watch in self._watches for machine in watch.machines.values())
         return any(machine.is_pending or machine.is_clearing for machine in machines)
 
     @property
     def open_events(self) -> tuple[Event, ...]:
-        """The events that go on, in the order of the rules."""
+        """The open events, in the order of the rules."""
         return tuple(event for watch in self._watches for event in watch.events.values())
 
     @property
     def readings(self) -> tuple[Reading, ...]:
-        """What each rule sees right now, of everybody for whom it has seen anything."""
+        """The present truth of each rule, for every subject that it has judged."""
         return tuple(
             Reading(
                 rule=watch.rule.name,
@@ -134,10 +134,10 @@ class RuleEngine:
         )
 
     def observe(self, observation: Observation) -> list[Event]:
-        """Take in a moment.
+        """Take in an observation.
 
         Returns:
-            What opened, changed or ended with it.
+            The events that opened, changed or ended with it.
         """
         pts = observation.pts
         ids = self._bodies.identify((*observation.measured, *observation.drawn), is_all=observation.is_all)
@@ -152,7 +152,7 @@ class RuleEngine:
         return changes + [event for body_id, numbers in gone for event in self._forget(body_id, numbers)]
 
     def finish(self) -> list[Event]:
-        """End what is still open, for the input is over; the events say that they were cut."""
+        """End the open events at the end of the input; they are marked as cut."""
         pts, index = self._newest
         ended = [
             self._ended(watch, subject, pts, index, cut=True) for watch in self._watches for subject in [*watch.events]
@@ -265,7 +265,7 @@ class RuleEngine:
         return tuple(number for body_id in subject for number in self._bodies.tracker_ids(body_id))
 
     def _forget(self, body_id: int, numbers: tuple[int, ...]) -> Iterator[Event]:
-        """Drop an object that is gone; its events end at their last true moment."""
+        """Forget an object that is gone; its events end at their last true moment."""
         for watch in self._watches:
             for subject in [subject for subject in watch.machines if body_id in subject]:
                 machine = watch.machines.pop(subject)
@@ -289,7 +289,7 @@ def _detector(rule: Rule, rules: RuleSet) -> CrossingDetector | RepetitionCounte
 def _of_classes(
     classes: tuple[str, ...], limited: dict[tuple[str, ...], tuple[Moment, Moment]]
 ) -> tuple[Moment, Moment]:
-    """What was measured and what is drawn of some classes; kept in ``limited`` for the next rule."""
+    """The measured and the drawn poses of some classes; kept in ``limited`` for the next rule."""
     if classes not in limited:
         moments = limited[()]
         rows = [np.array([pose.class_name in classes for pose in moment.poses], bool) for moment in moments]

@@ -1,4 +1,4 @@
-"""Moments: what has happened once it is seen, a line crossed or a movement repeated."""
+"""Detects what begins and ends at once: a line is crossed, a movement is repeated. Pure."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ class Happening:
 
     body_id: int
     began_pts: float
-    """The first moment at which it had been done."""
+    """The pts of the first moment after it."""
     value: float | None = None
 
 
 @dataclass(slots=True)
 class _Side:
     side: int = 0
-    """On which side of the line the object is known to be: -1 left, 1 right, 0 not known."""
+    """The side of the line on which the object is: -1 left, 1 right, 0 unknown."""
     place: Point = (0.0, 0.0)
-    """Where it was when it was last there for sure."""
+    """Where the object last was clearly on that side, in pixels."""
     other_since: float = nan
-    """Since when it has been on the other side; NaN while it is not."""
+    """The pts since which the object is on the other side; NaN while it is not."""
     other_place: Point = (0.0, 0.0)
 
 
 class CrossingDetector:
-    """Finds who went over a line and stays there. Who sways on the line never does.
+    """Detects objects that cross a line and stay beyond it; swaying on the line is no crossing.
 
     Args:
-        condition: How far beyond it, and in which direction.
+        condition: How far beyond the line an object must be, and in which direction it must go.
         line: In fractions of the picture.
-        for_seconds: How long to stay.
+        for_seconds: How long the object must stay beyond the line, in seconds.
     """
 
     def __init__(self, condition: LineCrossing, line: Line, for_seconds: float) -> None:
@@ -46,7 +46,7 @@ class CrossingDetector:
         self._sides: dict[int, _Side] = {}
 
     def detect(self, moment: Moment) -> list[Happening]:
-        """Who has crossed, as this moment confirms."""
+        """The crossings that this moment confirms."""
         start, end = ((x * moment.frame_size[0], y * moment.frame_size[1]) for x, y in self._ends)
         length = max(dist(start, end), 1e-9)
         right, down = (end[0] - start[0]) / length, (end[1] - start[1]) / length
@@ -79,7 +79,7 @@ class CrossingDetector:
         return began if over and wanted else None
 
     def forget(self, body_id: int) -> None:
-        """Drop what is remembered of an object."""
+        """Forget an object."""
         self._sides.pop(body_id, None)
 
 
@@ -112,7 +112,7 @@ class RepetitionCounter:
         self._exercises: dict[int, _Exercise] = {}
 
     def detect(self, moment: Moment) -> list[Happening]:
-        """Who has finished a repetition with this moment; the value is the count so far."""
+        """The repetitions that end with this moment; the value is the count so far."""
         found = []
         for body_id, degrees in zip(moment.ids, moment.angle(self._condition.keypoints).tolist(), strict=True):
             exercise = self._exercises.setdefault(body_id, _Exercise())
@@ -127,5 +127,5 @@ class RepetitionCounter:
         return found
 
     def forget(self, body_id: int) -> None:
-        """Drop what is remembered of an object."""
+        """Forget an object."""
         self._exercises.pop(body_id, None)

@@ -1,4 +1,4 @@
-"""Whom a rule is about, and what its condition says of each at one moment."""
+"""Finds the subjects of a rule, and judges the rule's condition for each of them at one moment. Pure."""
 
 from __future__ import annotations
 
@@ -31,29 +31,29 @@ from kpstream.events.rules import (
 )
 
 Subject = tuple[int, ...]
-"""Whom a rule is about: one identity, two, or none where it is about all together."""
+"""The objects that a rule is about: one identity, two, or none where it is about all objects together."""
 Verdict = tuple[Subject, Truth, float | None]
-"""Whom, what, and the value behind it."""
+"""The subject, the truth of the condition, and the value that was compared."""
 _TRUTHS = {1.0: True, 0.0: False}  # NaN is neither
 
 
 class Judge(Protocol):
-    """Says for whom a rule holds."""
+    """Judges for which subjects a rule holds."""
 
     def judge(
         self, moment: Moment, others: Moment, known: Collection[Subject], opened: Collection[Subject]
     ) -> list[Verdict]:
-        """The verdicts of one moment; who is not known and for whom it does not hold may be left out.
+        """The verdicts of one moment; may leave out a new subject for which the rule does not hold.
 
         Args:
             moment: The objects that were measured.
-            others: The objects that are only drawn.
+            others: The objects that are drawn and were not measured.
             known: For whom there was a verdict before.
             opened: For whom an event is open.
         """
 
     def forget(self, body_id: int) -> None:
-        """Drop what is remembered of an object."""
+        """Forget an object."""
 
 
 class ObjectJudge:
@@ -69,7 +69,7 @@ class ObjectJudge:
         known: Collection[Subject],
         opened: Collection[Subject],
     ) -> list[Verdict]:
-        """One verdict an object."""
+        """One verdict for each object."""
         subjects = moment.subjects
         if not subjects:
             return []
@@ -81,7 +81,7 @@ class ObjectJudge:
         ]
 
     def forget(self, body_id: int) -> None:
-        """Drop what is remembered of an object."""
+        """Forget an object."""
         self._condition.forget(body_id)
 
 
@@ -100,7 +100,7 @@ class PairJudge:
         known: Collection[Subject],
         opened: Collection[Subject],
     ) -> list[Verdict]:
-        """One verdict a pair."""
+        """One verdict for each pair."""
         condition, places, ids = self._condition, moment.anchors(self._condition.anchor), moment.ids
         if len(ids) < 2:
             return []
@@ -136,7 +136,7 @@ class SceneJudge:
         known: Collection[Subject],  # noqa: ARG002
         opened: Collection[Subject],
     ) -> list[Verdict]:
-        """One verdict: unknown where those who are only drawn would turn it."""
+        """One verdict: unknown where the objects that were not measured could turn it."""
         is_open = () in opened
         certain = self._count(moment, is_open=is_open)
         possible = certain + self._count(others, is_open=is_open)
@@ -173,7 +173,7 @@ _CONDITIONS: dict[type, Callable[..., judged_by.ObjectCondition]] = {
 
 
 def judge_of(rule: Rule, rules: RuleSet) -> Judge:
-    """Who judges by a rule that is about something that lasts."""
+    """Make the judge of a rule whose events last."""
     condition = rule.condition
     match condition:
         case Count() | Absence():

@@ -1,6 +1,6 @@
-"""From true, false and unknown to events: one state machine for each rule and whom it is about.
+"""Turns true, false and unknown into events: one state machine for each rule and subject. Pure.
 
-It counts seconds of pts, never frames. Unknown neither opens nor ends; it stops the clock.
+The machine counts seconds of pts, never frames. While the condition is unknown, no event opens or ends.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Literal
 
 Truth = bool | None
 GAP = 2.0
-"""Seconds between two true moments that still count as true all the time; after a longer gap, time counts anew."""
+"""Seconds between two true moments within which the condition counts as true; a longer gap starts the count anew."""
 _EPSILON = 1e-6
 
 Change = Literal["opened", "changed", "ended"]
@@ -19,23 +19,23 @@ Change = Literal["opened", "changed", "ended"]
 
 @dataclass(slots=True)
 class Machine:
-    """What one rule knows of one object.
+    """The state of one rule for one subject: an event that is pending, open or neither.
 
     Args:
-        for_seconds: It opens when the condition was true for so long.
-        clear: It ends when the condition was false for so long.
-        cooldown: Seconds after its end in which it does not open again.
+        for_seconds: An event opens when the condition was true for so many seconds.
+        clear: An event ends when the condition was false for so many seconds.
+        cooldown: Seconds after the end of an event in which no event opens.
     """
 
     for_seconds: float
     clear: float
     cooldown: float
     truth: Truth = None
-    """What the condition said last."""
+    """The last truth of the condition."""
     truth_since: float = nan
-    """Since when it has said so."""
+    """The pts since which the condition has had this truth; NaN before the first moment."""
     began_pts: float = nan
-    """The first true moment; NaN while nothing is pending or open."""
+    """The pts of the first true moment; NaN while no event is pending or open."""
     last_true: float = -inf
     last_true_index: int = 0
     is_open: bool = False
@@ -44,21 +44,21 @@ class Machine:
 
     @property
     def is_pending(self) -> bool:
-        """Whether it may open soon."""
+        """Whether an event may open soon."""
         return not self.is_open and self.began_pts == self.began_pts
 
     @property
     def is_clearing(self) -> bool:
-        """Whether it may end soon."""
+        """Whether the open event may end soon."""
         return self.is_open and self._false_since == self._false_since
 
     def step(self, pts: float, frame_index: int, truth: Truth, *, may_open: bool) -> Change | None:
-        """Take in what the condition says at a moment; moments come in order.
+        """Take in the truth of the condition at a moment; moments come in order.
 
         Args:
             pts: Seconds.
             frame_index: The moment's frame.
-            truth: What the condition says; None where it cannot tell.
+            truth: Of the condition; None where it is unknown.
             may_open: Whether an event may open now.
         """
         if truth is not self.truth:
@@ -95,7 +95,7 @@ class Machine:
         return self.end() if pts - self._false_since >= self.clear - _EPSILON else None
 
     def end(self) -> Change | None:
-        """End what is open or pending, at its last true moment."""
+        """End the event that is open or pending, at its last true moment."""
         was_open = self.is_open
         self.is_open, self.began_pts, self._false_since = False, nan, nan
         if not was_open:

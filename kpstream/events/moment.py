@@ -1,6 +1,6 @@
-"""What the rules can see at one moment: all objects at once, as arrays.
+"""What the rules read at one moment: all objects at once, as arrays.
 
-N objects, in pixels of the source picture, x to the right and y down. What is not known is NaN.
+N objects, in pixels of the source picture, x to the right and y down. Unknown numbers are NaN.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ class Moment:
     """The objects that were measured at one moment.
 
     Args:
-        pts: Seconds.
+        pts: Of the moment, in seconds.
         frame_size: (width, height) in pixels.
-        poses: N of them.
-        ids: Their identities, which outlive a change of `tracker_id`.
-        keypoint_confidence: Keypoints below it are not known.
+        poses: N poses.
+        ids: The identities of the N objects, which outlive a change of `tracker_id`.
+        keypoint_confidence: Keypoints below it are unknown.
     """
 
     pts: float
@@ -37,7 +37,7 @@ class Moment:
     ids: tuple[int, ...]
     keypoint_confidence: float
     heights: Array = field(default_factory=lambda: np.empty(0))
-    """Body heights in pixels, shape ``(N,)``; filled in by whoever follows the bodies."""
+    """Body heights in pixels, shape ``(N,)``; filled in by `Bodies.measure`."""
     _keypoints: dict[str, Array] = field(default_factory=dict, repr=False)
     _boxes: Array | None = None
     _torso: Array | None = None
@@ -84,7 +84,7 @@ class Moment:
         return self._centers
 
     def depth(self, zone: Zone, anchor: Anchor) -> Array:
-        """How deep each anchor is in a zone, in pixels, shape ``(N,)``; negative beside it."""
+        """How deep each anchor lies in a zone, in pixels, shape ``(N,)``; negative outside."""
         known = self._depths.get((zone, anchor))
         if known is None:
             known = self._depths[zone, anchor] = _border(zone, self.frame_size).inside(self.anchors(anchor))
@@ -107,7 +107,7 @@ class Moment:
         return known
 
     def keypoint(self, name: str) -> Array:
-        """Where each object has a keypoint, shape ``(N, 2)``; NaN where it is missing or doubtful."""
+        """A keypoint of each object, shape ``(N, 2)``; NaN where it is missing or below the confidence."""
         known = self._keypoints.get(name)
         if known is None:
             known = self._keypoints[name] = self._gather(name)

@@ -1,4 +1,4 @@
-"""What a scene or a recorded line shows to the rules."""
+"""Makes the observations of the rules from a scene or a recorded line. Pure."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def observations_of(
         pts: Of the picture, in seconds.
         frame_index: The picture's own.
         frame_size: (width, height) in pixels.
-        poses: Those that are drawn on it.
-        stale: Whether they are too old to be trusted.
-        answers: Of a live view those that were used since the picture before; None of recorded video.
-        is_answered: Whether there was an answer at all so far.
+        poses: Those that are drawn on the picture.
+        stale: Whether the poses are too old to be trusted.
+        answers: In a live view, those that the tracker took in since the picture before; None for recorded video.
+        is_answered: Whether the endpoint has answered at all so far.
     """
     for answer in answers or ():
         yield Observation(answer.pts, answer.frame_index, frame_size, measured=answer.poses, is_all=False)

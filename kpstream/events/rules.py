@@ -1,4 +1,4 @@
-"""Zones, lines and rules as plain values: what is watched for, and for how long it must hold.
+"""Zones, lines, conditions and rules as plain values.
 
 Coordinates of zones and lines are fractions of the picture's width and height, origin top left. Durations are
 seconds of the source's pts, angles are degrees, distances are body heights.
@@ -33,12 +33,12 @@ class Zone:
     polygon: tuple[Point, ...]
     """Three corners or more."""
     cameras: tuple[str, ...] = ()
-    """The cameras of a site that have it; empty for all."""
+    """The cameras of a site that have the zone; empty for all."""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """An arrow in the picture. Who crosses from its left hand to its right hand goes in."""
+    """An arrow in the picture; an object that crosses it from its left to its right goes in."""
 
     name: str
     start: Point
@@ -99,7 +99,7 @@ class Lying:
 
 @dataclass(frozen=True, slots=True)
 class Fall:
-    """Who was upright goes down, the whole body, and stays down."""
+    """A person who was upright goes down with the whole body, and stays down."""
 
     within: float = 1.5
     """Seconds from the last upright moment to the first one beyond `angle`."""
@@ -169,7 +169,7 @@ class Speed:
 
 @dataclass(frozen=True, slots=True)
 class Custom:
-    """A function says whether it holds for a pose: True, False, or None where it cannot tell."""
+    """A function judges each pose: True, False, or None for unknown."""
 
     function: Callable[[Pose], bool | None]
 
@@ -236,22 +236,22 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What is watched for, and for how long it must hold before an event opens and ends."""
+    """A condition, and for how long it must be true or false before an event opens or ends."""
 
     name: str
     condition: Condition
     for_seconds: float = 0.5
-    """It opens when the condition was true for so long."""
+    """An event opens when the condition was true for so many seconds."""
     clear: float = 2.0
-    """It ends when the condition was false for so long."""
+    """An event ends when the condition was false for so many seconds."""
     cooldown: float = 0.0
-    """Seconds after its end before the same rule may open again for the same object."""
+    """Seconds after the end of an event in which the rule opens no other one for the same object."""
     severity: Severity = "alert"
     classes: tuple[str, ...] = ()
     """Classes of objects; empty for all."""
     armed: bool = True
     schedule: tuple[Schedule, ...] = ()
-    """When it may open an event; empty for always."""
+    """When the rule may open an event; empty for always."""
     cameras: tuple[str, ...] = ()
 
     @property
@@ -266,7 +266,7 @@ class Rule:
 
     @property
     def is_about_scene(self) -> bool:
-        """Whether it is about all objects together."""
+        """Whether the rule is about all objects together."""
         return isinstance(self.condition, Count | Absence)
 
 
@@ -280,11 +280,11 @@ class RuleSet:
 
     @property
     def needs_frame_size(self) -> bool:
-        """Whether it matters how large the picture is."""
+        """Whether the rules depend on the size of the picture."""
         return bool(self.zones or self.lines)
 
     def of_camera(self, camera: str) -> RuleSet:
-        """What of it one camera of a site has."""
+        """The rules, zones and lines that one camera of a site has."""
         return RuleSet(
             tuple(rule for rule in self.rules if not rule.cameras or camera in rule.cameras),
             {name: zone for name, zone in self.zones.items() if not zone.cameras or camera in zone.cameras},
@@ -327,7 +327,7 @@ def keypoints_of(condition: Condition) -> Iterator[tuple[str, ...]]:
 
 
 def model_faults(rules: RuleSet, classes: Mapping[str, Skeleton]) -> list[str]:
-    """What rules ask for and the model does not have, a line each, with what there is.
+    """One line for each class or keypoint that a rule needs and the model does not have.
 
     Args:
         rules: Of one camera.

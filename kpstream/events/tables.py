@@ -1,4 +1,4 @@
-"""Zones, lines and rules as tables of a TOML document, and a line for everything that is wrong with them."""
+"""Reads zones, lines and rules from the tables of a TOML document, with one line for each fault. Pure."""
 
 from __future__ import annotations
 
@@ -176,14 +176,14 @@ _RULE_TABLES = {kind: _table_of(condition) for kind, condition in _CONDITIONS.it
 
 
 def read_tables(document: Mapping[str, Any], resolve: Resolve) -> tuple[RuleSet, list[str]]:
-    """The zones, lines and rules of a document.
+    """Read the zones, lines and rules of a document.
 
     Args:
-        document: TOML, as it was parsed; other tables are left alone.
-        resolve: Finds functions of the user's.
+        document: Parsed TOML; other tables are ignored.
+        resolve: Finds the functions that the user named.
 
     Returns:
-        What could be understood, and a line for each fault.
+        The rules without faults, and a line for each fault.
     """
     reader = _Reader(resolve)
     zones = {zone.name: zone for zone in reader.zones(document)}

@@ -1,1 +1,1 @@
-"""Many recorded videos, all of them done, once, within one budget; what is done is known by a ledger."""
+"""Annotates many recorded videos, each content once, within one budget; a ledger keeps what is done."""

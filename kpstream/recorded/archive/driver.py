@@ -1,4 +1,4 @@
-"""Drives an archive: gives files to the workers, and writes into the ledger what became of them."""
+"""Drives an archive: gives files to the pool, and writes their results into the ledger."""
 
 from __future__ import annotations
 
@@ -34,30 +34,30 @@ _log = logging.getLogger("kpstream")
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """When an archive takes no more files."""
+    """When the driver starts no more files."""
 
     max_requests: int | None = None
-    """In all runs together; None for no budget."""
+    """The budget of all runs together, in requests; None for none."""
     max_failures: float = inf
-    """Files that failed."""
+    """Files that may fail."""
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """How an archive is doing."""
+    """The figures of an archive."""
 
     files: int
     done: int
     failed: int
     running: tuple[str, ...]
     seconds: float
-    """Of video in all files, as far as it is known."""
+    """Seconds of video in all files whose length is known."""
     seconds_done: float
     requests: int
     """In all runs together."""
     credits: float
     trouble: str = ""
-    """What is waited for, in words."""
+    """Why the work waits, in words for the user; empty while it does not."""
 
 
 class Driver:
@@ -135,7 +135,7 @@ class Driver:
         self._pool.stop()
 
     def figures(self) -> Figures:
-        """How it is doing."""
+        """The present figures."""
         records = self._records.values()
         progress = self._pool.progress()
         under_way = [(self._running[name], each) for name, each in progress.items() if name in self._running]

@@ -1,4 +1,4 @@
-"""What an archive will take: hours, frames, requests, credits, time and disk, as far as files declare it. Pure."""
+"""Estimates what an archive takes: hours, frames, requests, credits, time and disk. Pure."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from math import inf, isfinite
 from kpstream.recorded.archive.ledger import FileRecord
 
 _BYTES_A_FRAME = {"jsonl": 3800, "csv": 5500, "coco": 1560, "parquet": 590}
-"""With some three people in view, until an archive knows better by what it has done. Source: measured on
-walkers.mp4."""
+"""With some three people in view; replaced by the measured sizes once the archive has done a file. Source: measured
+on walkers.mp4."""
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What is left to do, and what it will take."""
+    """The files that are left, and what they take."""
 
     files: int
     seconds: float
@@ -26,9 +26,9 @@ class Estimate:
     requests: int
     credits: float
     work_seconds: float
-    """At the least: at the rate that is kept to. 0 where nothing limits it."""
+    """The least seconds of work, at the limit of requests a second; 0 where nothing limits them."""
     bytes: int
-    """Of the outputs, about."""
+    """About how many bytes the outputs take."""
 
 
 def estimate(
@@ -41,16 +41,16 @@ def estimate(
     requests_per_second: float,
     credits_per_request: float,
 ) -> Estimate:
-    """What the files that are left will take.
+    """Estimate what the files that are left take.
 
     Args:
         todo: The files.
-        done: What is done of the same archive: it tells how large outputs are.
-        samples: How many frames of a file are asked about at most; NaN where nobody knows.
+        done: The files that the same archive has done, whose outputs are measured.
+        samples: Gives the most samples of a file; NaN where its length is unknown.
         written: How many are written; NaN where nobody knows.
         kinds: Which outputs are made.
-        requests_per_second: All workers together; infinite where nothing limits it.
-        credits_per_request: The least that one costs.
+        requests_per_second: The limit of all workers together; infinite for none.
+        credits_per_request: The least that a request costs.
     """
     files = list(todo)
     lasting = [file for file in files if isfinite(file.duration)]

@@ -1,4 +1,4 @@
-"""The ledger of an archive: what is done, what failed and why, in a database with one writer, the driver."""
+"""The ledger of an archive: a SQLite file with the state of each video, written by one driver."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ FILE_NAME = "archive.db"
 
 @dataclass(frozen=True, slots=True)
 class FileRecord:
-    """What the ledger says of one file."""
+    """The state of one file in the ledger."""
 
     name: str
-    """Below the place of the outputs."""
+    """The file's name, relative to the folder of the outputs."""
     path: str
-    """As text that can be printed; of an address without its query."""
+    """The path as printable text; of an address without its query."""
     stamp: str = ""
     content: str = ""
     same_as: str = ""
-    """The name of the file with the same content that is worked on; empty where it is this one."""
+    """The name of the file with the same content that is worked on in its place; empty where it is this one."""
     bytes: int = 0
     duration: float = nan
     frame_rate: float = nan
@@ -48,7 +48,7 @@ class FileRecord:
     frames: int = 0
     requests: int = 0
     answers: int = 0
-    """How many are in its journal, or were used."""
+    """Answers that are in the journal, or were used."""
     credits: float = 0.0
     seconds: float = 0.0
     """Of work."""
@@ -56,12 +56,12 @@ class FileRecord:
     fault: str = ""
     remedy: str = ""
     outputs: Mapping[str, int] = field(default_factory=dict)
-    """The bytes of each, by kind."""
+    """The bytes of the outputs, by kind."""
     curve: tuple[float, ...] = ()
-    """Poses in a frame over the time of the video, on average."""
+    """Average poses in a frame, for even parts of the video's time."""
     events: int = 0
     updated_at: str = ""
-    """UTC; when it was last written."""
+    """When the record was last written, UTC."""
 
 
 _COLUMNS = [each.name for each in fields(FileRecord)]
@@ -69,10 +69,10 @@ _JSON = {"outputs", "curve"}
 
 
 class Ledger:
-    """The ledger, open to write; for one thread. `open` it first.
+    """The ledger for its driver, which reads and writes it. For one thread; `open` it first.
 
     Args:
-        path: The database; made where there is none.
+        path: The file; made where there is none.
     """
 
     def __init__(self, path: Path) -> None:
@@ -81,11 +81,11 @@ class Ledger:
         self._connection: sqlite3.Connection | None = None
 
     def open(self) -> None:
-        """Hold it alone, and bring it to the present form; blocks.
+        """Lock the ledger against other drivers, and give it the present schema; blocks.
 
         Raises:
-            UsageError: Another driver holds it.
-            SinkError: It cannot be written, or a newer kpstream wrote it.
+            UsageError: Another driver has locked it.
+            SinkError: The file cannot be written, or a newer kpstream wrote it.
         """
         try:
             self._lock = os.open(self.path.with_name(self.path.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o644)
@@ -97,7 +97,7 @@ class Ledger:
         self._connection = SCHEMA.connect(self.path)
 
     def close(self) -> None:
-        """Let go of it. Idempotent."""
+        """Close the file and release the lock. Idempotent."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -115,14 +115,14 @@ class Ledger:
         self.close()
 
     def records(self) -> dict[str, FileRecord]:
-        """All files, by name."""
+        """The records of all files, by name."""
         return _records(self._open_connection)
 
     def put(self, records: Iterable[FileRecord]) -> None:
-        """Write files; once it returns, that outlives the process and a power cut.
+        """Write records; blocks until they would outlive the process and a power cut.
 
         Raises:
-            SinkError: It could not be written.
+            SinkError: The file could not be written.
         """
         now = datetime.now(UTC).isoformat(timespec="seconds")
         rows = [_row(record, now) for record in records]
@@ -131,23 +131,23 @@ class Ledger:
         self._write(f"INSERT OR REPLACE INTO file ({', '.join(_COLUMNS)}) VALUES ({marks})", rows)  # noqa: S608
 
     def fact(self, name: str) -> str | None:
-        """One fact about the whole archive; None where it was never noted."""
+        """A fact about the whole archive; None where it was never written."""
         return _fact(self._open_connection, name)
 
     def note(self, **facts: str) -> None:
-        """Keep facts about the whole archive.
+        """Write facts about the whole archive; blocks as `put` does.
 
         Raises:
-            SinkError: They could not be written.
+            SinkError: The file could not be written.
         """
         rows = [{"name": name, "value": value} for name, value in facts.items()]
         self._write("INSERT OR REPLACE INTO fact (name, value) VALUES (:name, :value)", rows)
 
     def forget_everything(self) -> None:
-        """Begin anew: no file is known any more.
+        """Remove all records and facts.
 
         Raises:
-            SinkError: It could not be written.
+            SinkError: The file could not be written.
         """
         self._write("DELETE FROM file", [{}])
         self._write("DELETE FROM fact", [{}])
@@ -171,17 +171,17 @@ class Ledger:
 
 @dataclass(frozen=True, slots=True)
 class LedgerContents:
-    """What stands in one ledger, or in several together."""
+    """The records and facts of a ledger."""
 
     records: Mapping[str, FileRecord]
     facts: Mapping[str, str]
 
 
 def read_ledger(path: Path) -> LedgerContents:
-    """Read a ledger, also while its driver writes.
+    """Read a whole ledger, also while its driver writes.
 
     Raises:
-        SinkError: It cannot be read.
+        SinkError: The ledger cannot be read.
     """
     connection = SCHEMA.connect_to_read(path)
     try:

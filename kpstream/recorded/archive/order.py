@@ -1,4 +1,4 @@
-"""What is to be made of every file of an archive: the same for all, and known by its settings."""
+"""What an archive makes of every file: the settings that all files share."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from kpstream.recorded.plan import Encoding, Outputs
 from kpstream.sources.spacing import Spacing
 
 FORMAT = 1
-"""Goes up when the same answers are written in another way, so that what is done is made anew."""
+"""The version of the outputs: raised when the same answers are written in another way, so that all are made anew."""
 
 SUFFIXES = {
     "jsonl": ".jsonl",
@@ -27,18 +27,18 @@ SUFFIXES = {
     "mp4": OUTPUT_SUFFIX,
     "events": ".events.jsonl",
 }
-"""What is put behind the name of a video, by kind of output."""
+"""The suffixes that follow the name of a video, by kind of output."""
 KINDS = tuple(kind for kind in SUFFIXES if kind != "events")
-"""What can be asked for; events are written where there are rules."""
+"""The kinds that the user can choose; events are written wherever there are rules."""
 
 
 @dataclass(frozen=True)
 class ArchiveOrder:
-    """What is to be made of every file. Without any secret: it travels to other processes and machines."""
+    """What is made of every file. Holds no secret, because it travels to other processes and machines."""
 
     model: ModelOptions
     requests: RequestOptions
-    """Its budget does not count: the archive has one of its own."""
+    """Its budget is ignored: the archive has one of its own."""
     every: int | None = None
     kinds: tuple[str, ...] = ("jsonl",)
     drawing: DrawOptions = field(default_factory=DrawOptions)
@@ -49,7 +49,7 @@ class ArchiveOrder:
     """Whether only the frames that are asked about are read, and written."""
     rules: RuleSet | None = None
     rules_digest: str = ""
-    """Of the file of rules."""
+    """Identifies the content of the file of rules."""
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -58,12 +58,12 @@ class ArchiveOrder:
 
     @property
     def is_hosted(self) -> bool:
-        """Whether the hosted service answers, which has a price and a rate."""
+        """Whether the hosted service answers the requests, which has a price and a rate."""
         return not self.model.embedded and is_hosted(self.model.endpoint)
 
     @property
     def usual_rate(self) -> float:
-        """Requests a second for all workers together, unless told otherwise."""
+        """Requests a second for all workers together, where the user names no rate."""
         return MAX_RATE if self.is_hosted else inf
 
     @property
@@ -90,7 +90,7 @@ class ArchiveOrder:
         return EveryNth(self.every) if self.every else make_sampling(self.requests)
 
     def identity(self) -> dict[str, str]:
-        """The settings on which the outputs depend, by name."""
+        """The settings that the outputs depend on, as text by name."""
         settings = answer_identity(self.model)
         settings["asked"] = f"every {self.every}" if self.every else _asked(self.requests)
         if self.sampled_only:
@@ -112,7 +112,7 @@ def _asked(requests: RequestOptions) -> str:
 
 
 def job_outputs(folder: Path, kinds: tuple[str, ...]) -> Outputs:
-    """Where one file's outputs are made before they are put in their places."""
+    """The paths at which the outputs of one file are made before they are published."""
     paths = output_paths(folder, kinds)
     return Outputs(
         video=paths.get("mp4"),
@@ -124,5 +124,5 @@ def job_outputs(folder: Path, kinds: tuple[str, ...]) -> Outputs:
 
 
 def output_paths(folder: Path, kinds: tuple[str, ...]) -> Mapping[str, Path]:
-    """The same by kind, the events included."""
+    """The same paths by kind, those of the events included."""
     return {kind: folder / f"made{SUFFIXES[kind]}" for kind in kinds}

@@ -1,4 +1,4 @@
-"""Where an archive keeps its outputs, its ledger and its journals, and whether what lies there is its own."""
+"""The folders of an archive, and whether the files that lie in them are its own."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class ArchivePlace:
     """The folders of an archive."""
 
     into: Path
-    """Outputs."""
+    """The outputs."""
     folder: Path
     """The ledger, the journals and the reports."""
     shard: Shard = field(default_factory=Shard)
@@ -38,7 +38,7 @@ class ArchivePlace:
 
     @property
     def scratch(self) -> Path:
-        """Where outputs are made, with their journals; of no other shard."""
+        """Where this shard makes its outputs, beside their journals."""
         return self.folder / _JOURNALS / f"shard{self.shard.label}" if self.shard.label else self.folder / _JOURNALS
 
     def report(self, kind: str) -> Path:
@@ -49,7 +49,7 @@ class ArchivePlace:
         """Make the folders.
 
         Raises:
-            SinkError: They cannot be made.
+            SinkError: A folder cannot be made.
         """
         for folder in (self.into, self.folder):
             try:
@@ -63,7 +63,7 @@ class ArchivePlace:
         return OutputFolder(self.into)
 
     def clear(self) -> None:
-        """Remove what is under way."""
+        """Remove unfinished outputs and all journals."""
         shutil.rmtree(self.scratch, ignore_errors=True)
 
 
@@ -80,10 +80,10 @@ def ledgers_in(folder: Path) -> list[Path]:
 
 
 def check_settings(order: ArchiveOrder, facts: Mapping[str, str], folder: Path) -> None:
-    """See that an archive was made with these settings, if it was begun at all.
+    """Check that an archive, if it was begun, was begun with these settings.
 
     Raises:
-        UsageError: It was made with others; the text names both.
+        UsageError: The archive was begun with other settings; the text names both.
     """
     before: dict[str, str] = json.loads(facts.get("settings", "{}"))
     now = order.identity()
@@ -95,10 +95,10 @@ def check_settings(order: ArchiveOrder, facts: Mapping[str, str], folder: Path) 
 
 
 def check_targets(place: ArchivePlace, order: ArchiveOrder, inventory: Inventory, *, is_new: bool) -> None:
-    """See that nothing is written over what is read, or over what this archive has not written.
+    """Check that no output replaces an input, or a file that this archive has not written.
 
     Raises:
-        UsageError: It would be.
+        UsageError: An output would.
     """
     outputs = place.outputs
     outputs.check_apart(inventory.paths.values(), inventory.records, order.outputs)
@@ -108,12 +108,12 @@ def check_targets(place: ArchivePlace, order: ArchiveOrder, inventory: Inventory
 
 
 def read_known(place: ArchivePlace) -> LedgerContents:
-    """What the ledger says, without writing it; nothing where there is none."""
+    """Read the ledger without writing to it; empty where there is none."""
     return read_ledger(place.ledger) if place.ledger.exists() else LedgerContents({}, {})
 
 
 def done_elsewhere(place: ArchivePlace, order: ArchiveOrder) -> dict[str, FileRecord]:
-    """What the other shards have done with the same settings, by name; an unreadable ledger counts as empty."""
+    """The files that other shards have done with the same settings, by name; an unreadable ledger counts as empty."""
     found: dict[str, FileRecord] = {}
     for path in {*place.folder.glob("archive-*-of-*.db"), *place.folder.glob(FILE_NAME)} - {place.ledger}:
         try:
@@ -133,14 +133,14 @@ def survey(
     retry: bool,
     on_probed: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> Inventory:
-    """Probe what is new and hold the ledger against it; blocks, asks nothing, writes nothing.
+    """Probe the new files and compare all files with the ledger; blocks, sends no request, writes nothing.
 
     Args:
         place: Where the outputs lie.
         inputs: All files.
-        known: What the ledgers say, by name.
-        retry: Whether what failed is tried again.
-        on_probed: Told after each file how many of how many are probed.
+        known: The records of the ledgers, by name.
+        retry: Whether files that failed are tried again.
+        on_probed: Called after each file with how many files are probed, and how many there are.
     """
     inputs = list(inputs)
     new = to_probe(inputs, known, stamp_of, retry=retry)
@@ -152,7 +152,7 @@ def survey(
 
 
 def begin(ledger: Ledger, place: ArchivePlace, order: ArchiveOrder, *, again: bool) -> bool:
-    """Note the settings in the ledger, or see that they are those that it was begun with.
+    """Write the settings into the ledger, or check that the archive was begun with them.
 
     Returns:
         Whether the archive is new.

@@ -1,4 +1,4 @@
-"""Where files are worked on: what every pool of workers does, and the one that works in this process."""
+"""The interface of a pool of workers, and the pool that works in this process."""
 
 from __future__ import annotations
 
@@ -15,67 +15,67 @@ from kpstream.recorded.archive.order import ArchiveOrder
 from kpstream.recorded.archive.work import FileResult, FileTask, FileWork, Progress
 
 BATCH = 8
-"""Requests that a worker asks for at once, where nothing limits them."""
+"""Requests that a worker asks the dealer for at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerDied:
-    """A file whose process ended before it was done; its journal has what was answered."""
+    """A file whose process ended before the file was done; its journal has the answers so far."""
 
     name: str
 
 
 class FilePool(Protocol):
-    """Works on several files at once. Used by one thread, the driver's, but for `stop`."""
+    """Works on several files at once. For the driver's thread; any thread may call `stop`."""
 
     @property
     def size(self) -> int:
-        """How many files it works on at once."""
+        """How many files the pool works on at once."""
 
     @property
     def room(self) -> int:
-        """How many more files may be given to it now."""
+        """How many more files `submit` takes now."""
 
     @property
     def requests_spent(self) -> int:
-        """Requests that are booked, with those of earlier runs."""
+        """Requests that are booked, those of earlier runs included."""
 
     def reserve(self, requests: int) -> None:
-        """Let requests be booked up to this number in all: it is in the ledger."""
+        """Allow requests to be booked up to this number in all, which the ledger has on the disk."""
 
     def submit(self, task: FileTask) -> None:
-        """Begin a file."""
+        """Start to work on a file."""
 
     def wait(self, within: float, tick: Callable[[], None]) -> list[FileResult | WorkerDied]:
-        """Wait for files that end.
+        """Wait for files that end; returns their results.
 
         Args:
-            within: Seconds to wait at most, where files are worked on elsewhere.
+            within: Seconds to wait at most; a pool in this process blocks until its file ends.
             tick: Called several times a second meanwhile.
         """
 
     def progress(self) -> Mapping[str, Progress]:
-        """How far the files are that are worked on, by name."""
+        """The progress of the files that are worked on, by name."""
 
     def stop(self) -> None:
-        """End what is under way, whole to its last answer; `wait` tells of it. Any thread, signal handlers."""
+        """End the work, whole to the last answer; `wait` gives the results. Any thread, signal handlers."""
 
     def close(self) -> None:
         """End all workers. Idempotent."""
 
 
 class ServiceGrants(Grants, Protocol):
-    """One member's side of a `GrantQueue`: it hears how the service answers, too."""
+    """One member's side of a `GrantQueue`, which also tells the queue how the service answers."""
 
     def answered(self, sent_at: float, now: float) -> None:
-        """Tell that the service lets requests through."""
+        """Tell the queue that the service answered."""
 
     def failed(self, fault: EndpointUnavailable, sent_at: float, now: float) -> None:
-        """Tell that a request failed."""
+        """Tell the queue that a request failed."""
 
 
 class ArchiveShare(FairShare):
-    """Spends what the archive's queue dealt, and tells it how the service answers, for all to slow down together.
+    """Spends the grants of the archive's queue, and tells it how the service answers, so that all workers slow down.
 
     Args:
         grants: This worker's side of the queue.
@@ -86,12 +86,12 @@ class ArchiveShare(FairShare):
         self._service = grants
 
     def answered(self, frame_index: int, sent_at: float, now: float) -> None:
-        """Tell that it is over, and well."""
+        """Tell the queue that the request was answered."""
         super().answered(frame_index, sent_at, now)
         self._service.answered(sent_at, now)
 
     def failed(self, frame_index: int, sent_at: float, now: float, fault: Exception) -> None:
-        """Tell that it is over, and how it failed."""
+        """Tell the queue that the request failed, and how."""
         super().failed(frame_index, sent_at, now, fault)
         if isinstance(fault, EndpointUnavailable):
             self._service.failed(fault, sent_at, now)
@@ -102,7 +102,7 @@ class LocalPool:
 
     Args:
         order: What is made of each file.
-        queue: Deals its requests.
+        queue: Deals the requests.
     """
 
     size = 1
@@ -117,7 +117,7 @@ class LocalPool:
 
     @property
     def room(self) -> int:
-        """One file, if none is under way."""
+        """1 while no file is worked on, otherwise 0."""
         return int(self._task is None)
 
     @property
@@ -126,16 +126,16 @@ class LocalPool:
         return self._queue.spent
 
     def reserve(self, requests: int) -> None:
-        """Let requests be booked up to this number in all."""
+        """Allow requests to be booked up to this number in all."""
         self._queue.reserved = requests
 
     def submit(self, task: FileTask) -> None:
-        """Take a file; `wait` works on it."""
+        """Take a file, which the next `wait` works on."""
         self._task = task
         self._progress = {task.name: Progress()}
 
     def wait(self, within: float, tick: Callable[[], None]) -> list[FileResult | WorkerDied]:  # noqa: ARG002
-        """Work on the file to its end."""
+        """Work on the file to its end; blocks."""
         task = self._task
         if task is None:
             return []
@@ -153,13 +153,13 @@ class LocalPool:
             gc.collect()  # what held a file's pictures points to itself: 36 small files took 3.5 GB, now 0.4 GB
 
     def progress(self) -> Mapping[str, Progress]:
-        """How far the file is."""
+        """The progress of the file."""
         return self._progress
 
     def stop(self) -> None:
-        """End it whole."""
+        """End the work on the file, whole to the last answer."""
         if self._work is not None:
             self._work.stop()
 
     def close(self) -> None:
-        """Nothing is left to end."""
+        """Do nothing: no worker is left."""

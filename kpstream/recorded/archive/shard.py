@@ -1,4 +1,4 @@
-"""One of several equal parts of an archive, for job arrays that share nothing but a folder. Pure."""
+"""A shard: one of N equal parts of an archive, for job arrays that share only a folder. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _Item = TypeVar("_Item")
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """The part with this number."""
+    """Shard ``number`` of ``of``."""
 
     number: int = 1
     """From 1."""
@@ -22,34 +22,34 @@ class Shard:
 
     @property
     def is_whole(self) -> bool:
-        """Whether there is no other."""
+        """Whether there is only one shard."""
         return self.of == 1
 
     @property
     def label(self) -> str:
-        """What is put into the names of its ledger and its reports; empty for the whole."""
+        """The part of the names of its ledger and its reports; empty for a single shard."""
         return "" if self.is_whole else f"-{self.number}-of-{self.of}"
 
     def part(self, items: Sequence[_Item]) -> list[_Item]:
-        """Its items, every N-th: each item is in one part, and parts differ by one item at most."""
+        """The shard's items, every N-th; each item is in one shard, and the sizes of shards differ by at most one."""
         return list(items[self.number - 1 :: self.of])
 
     def budget(self, max_requests: int | None) -> int | None:
-        """Its part of a budget; the parts add up to it."""
+        """The shard's part of a budget, in requests; the parts add up to the budget."""
         if max_requests is None:
             return None
         return max_requests // self.of + (self.number <= max_requests % self.of)
 
     def rate(self, requests_per_second: float) -> float:
-        """Its part of a rate."""
+        """The shard's part of a rate, in requests a second."""
         return inf if requests_per_second == inf else requests_per_second / self.of
 
 
 def parse_shard(text: str | None, environment: Mapping[str, str]) -> Shard:
-    """The part that ``I/N`` names, or with ``auto`` the variables of SLURM or of an indexed job.
+    """Read a shard from ``I/N``, or with ``auto`` from the variables of SLURM or of an indexed job.
 
     Raises:
-        UsageError: It names none.
+        UsageError: The text names no shard.
     """
     if text is None:
         return Shard()

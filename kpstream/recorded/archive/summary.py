@@ -1,4 +1,4 @@
-"""What a ledger, or several of one archive together, say as figures: for the terminal, as JSON and for the report."""
+"""The figures of one or several ledgers of an archive, for the terminal, JSON and the report. Pure."""
 
 from __future__ import annotations
 
@@ -35,29 +35,29 @@ def totals(ledgers: Iterable[LedgerContents]) -> dict[str, Any]:
 
 
 def spent_of(ledger: LedgerContents) -> int:
-    """The requests that are booked, in all runs together."""
+    """The requests that a ledger has booked, in all runs together."""
     return max(int(ledger.facts.get("booked", "0")), sum(record.requests for record in ledger.records.values()))
 
 
 def causes(records: Iterable[FileRecord]) -> dict[str, int]:
-    """How many files failed, by cause: what their faults say once the name of the file is taken out."""
+    """How many files failed, by cause, as `cause_of` gives it."""
     counted = Counter(cause_of(record) for record in records if record.state == "failed")
     return dict(counted.most_common())
 
 
 def cause_of(record: FileRecord) -> str:
-    """What is wrong with a file, without its name."""
+    """The text of a file's fault without the file's name, so that equal faults are equal."""
     return record.fault.removeprefix("cannot open ").replace(record.path, "").removeprefix(": ").strip() or "unknown"
 
 
 def file_object(record: FileRecord) -> dict[str, Any]:
-    """One file, ready for JSON: what is not known is null."""
+    """The record of one file, ready for JSON; unknown numbers are None."""
     item = asdict(record)
     return {name: None if isinstance(value, float) and not isfinite(value) else value for name, value in item.items()}
 
 
 def document(ledgers: Mapping[str, LedgerContents], *, failed_only: bool = False) -> dict[str, Any]:
-    """All that is known of an archive, ready for JSON.
+    """The whole content of the ledgers of an archive, ready for JSON.
 
     Args:
         ledgers: By the name of the file.

@@ -1,4 +1,4 @@
-"""One file of an archive, from its first frame to its outputs in their places; in any process, on any machine."""
+"""Works on one file of an archive, from its first frame to its published outputs; in any process, on any machine."""
 
 from __future__ import annotations
 
@@ -32,36 +32,36 @@ _GONE = "gone"
 
 @dataclass(frozen=True, slots=True)
 class FileTask:
-    """One file that is to be worked on."""
+    """A file to work on."""
 
     name: str
     path: str
     stamp: str
-    """Of the file when it was probed."""
+    """The file's stamp when it was probed."""
     content: str
     into: str
     folder: str
-    """Where its outputs are made, with its journal."""
+    """The folder in which its outputs are made, with its journal."""
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far the work on a file is, in this attempt."""
+    """The progress of one attempt at a file."""
 
     position: float = 0.0
     """Seconds of video that are done."""
     frames: int = 0
     requests: int = 0
     answers: int = 0
-    """With those of earlier attempts."""
+    """Answers, those of earlier attempts included."""
     credits: float = 0.0
     trouble: str = ""
-    """What is waited for, in words."""
+    """Why the work waits, in words for the user; empty while it does not."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileResult:
-    """What became of one attempt at a file: a few hundred bytes."""
+    """The result of one attempt at a file; a few hundred bytes."""
 
     name: str
     progress: Progress
@@ -71,16 +71,16 @@ class FileResult:
     changed_to: str = ""
     """The stamp of the file now, where it changed while it was worked on."""
     interrupted: bool = False
-    """Whether it was stopped before its end; all that was answered is in its journal."""
+    """Whether the work was stopped before the end of the file; its journal has the answers so far."""
     outputs: tuple[tuple[str, int], ...] = ()
-    """The bytes of each, by kind; they lie in their places."""
+    """The bytes of the published outputs, by kind."""
     curve: tuple[float, ...] = ()
-    """Poses in a frame over the time of the video, on average."""
+    """Average poses in a frame, for even parts of the video's time."""
     events: int = 0
 
 
 class PoseCurve:
-    """How many poses there are over the time of a video, in few points however long it is. For one thread."""
+    """Averages the poses in a frame over the time of a video, in few points however long the video is."""
 
     def __init__(self, points: int = _CURVE_POINTS) -> None:
         self._points = points
@@ -100,7 +100,7 @@ class PoseCurve:
 
     @property
     def averages(self) -> tuple[float, ...]:
-        """Poses in a frame, for even parts of the time."""
+        """Average poses in a frame, for even parts of the time."""
         return tuple(round(poses / frames, 2) if frames else 0.0 for poses, frames in self._sums)
 
 
@@ -108,10 +108,10 @@ class FileWork:
     """Works on one file. `run` it in one thread; `stop` it from any.
 
     Args:
-        order: What is made of it.
+        order: What is made of the file.
         task: The file.
-        gate_rules: What others who share the endpoint leave.
-        on_progress: Told some twenty times a second or with every frame how far it is.
+        gate_rules: Leave others who share the endpoint their part.
+        on_progress: Called with every frame, and some twenty times a second while there is none.
         clock: Monotonic seconds.
     """
 
@@ -137,13 +137,13 @@ class FileWork:
         self._changed_to = ""
 
     def stop(self) -> None:
-        """End early; what is answered is kept. Any thread, signal handlers."""
+        """End early, whole to the last answer. Any thread, signal handlers."""
         self._stopped = True
         if self._job is not None:
             self._job.stop()
 
     def run(self) -> FileResult:
-        """Work to the end of the file, and put its outputs in their places; blocks. No fault is raised."""
+        """Work to the end of the file, and publish its outputs; blocks. Faults are returned, never raised."""
         started_at = self._clock()
         fault: Fault | None = None
         outputs: dict[str, int] = {}
