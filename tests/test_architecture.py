@@ -205,10 +205,11 @@ LIBRARIES: dict[str, set[str]] = {
     "ctypes": {"pipeline"},
 }
 DIALECT = {
-    "all_well", "around", "be_polite", "beginning", "blame", "but", "cord", "desk", "draws", "everybody", "give_back",
-    "go_on", "gone_again", "guest", "guests", "hurry", "in_turn", "look", "nowhere", "outlets", "patience", "prospect",
-    "redone", "said", "said_something", "set_aside", "standstill", "stock", "successor", "teach", "tidings", "told",
-    "twin", "twins", "until_it_works", "untold", "veil", "veiled", "vocabulary", "wish", "wishes", "worth_a_word",
+    "all_well", "around", "be_polite", "beginning", "bell", "blame", "but", "cord", "desk", "draws", "everybody",
+    "give_back", "go_on", "gone_again", "guest", "guests", "hurry", "in_turn", "let_go", "look", "nowhere", "outlets",
+    "patience", "prospect", "redone", "said", "said_something", "seat", "set_aside", "standstill", "stock", "successor",
+    "teach", "tidings", "told", "twin", "twins", "until_it_works", "untold", "veil", "veiled", "vocabulary", "wish",
+    "wishes", "worth_a_word",
 }  # fmt: skip
 """Names that the house had for what the field calls otherwise; the field's words are used."""
 STARTS_THREADS = {"recorded", "delivery", "pipeline", "dispatch", "server", "serving", "camera", "web", "testing"}

@@ -115,11 +115,11 @@ class Api:
 
     async def events(self, request: Request) -> Response:
         """The JSON lines as server-sent events."""
-        return StreamingResponse(streams.events(self._seat(request)), media_type="text/event-stream")
+        return StreamingResponse(streams.events(self._hub_for_viewer(request)), media_type="text/event-stream")
 
     async def mjpeg(self, request: Request) -> Response:
         """The drawn pictures, one after the other, without end."""
-        return StreamingResponse(streams.mjpeg(self._seat(request)), media_type=streams.MJPEG)
+        return StreamingResponse(streams.mjpeg(self._hub_for_viewer(request)), media_type=streams.MJPEG)
 
     async def snapshot(self, request: Request) -> Response:
         """The newest drawn picture."""
@@ -182,7 +182,7 @@ class Api:
             raise ApiError(404, "there is no such camera")
         return hub
 
-    def _seat(self, request: Request) -> Hub:
+    def _hub_for_viewer(self, request: Request) -> Hub:
         hub = self._hub(request)
         if self._cameras.full:
             raise ApiError(503, "too many viewers")

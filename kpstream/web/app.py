@@ -94,12 +94,12 @@ class _Sockets:
         self._browser_camera = browser_camera
 
     async def camera(self, websocket: WebSocket) -> None:
-        hub = await self._seat(websocket)
+        hub = await self._hub_for_viewer(websocket)
         if hub is not None:
             await streams.show_camera(websocket, hub)
 
     async def lines(self, websocket: WebSocket) -> None:
-        hub = await self._seat(websocket)
+        hub = await self._hub_for_viewer(websocket)
         if hub is not None:
             await streams.show_lines(websocket, hub)
 
@@ -109,7 +109,7 @@ class _Sockets:
         else:
             await take_pictures(websocket, self._browser_camera)
 
-    async def _seat(self, websocket: WebSocket) -> Hub | None:
+    async def _hub_for_viewer(self, websocket: WebSocket) -> Hub | None:
         hub = self._cameras.find(websocket.path_params["name"])
         if hub is None:
             await _deny(websocket, 404, "there is no such camera")

@@ -50,7 +50,7 @@ class Cameras:
         """The camera of a name."""
         return self._hubs.get(name)
 
-    def let_go(self) -> None:
+    def close(self) -> None:
         """Disconnect all viewers."""
         for hub in self:
             hub.close()

@@ -31,7 +31,7 @@ class EventStream:
     def __init__(self, store: EventStore, *, keep_alive: float = _KEEP_ALIVE) -> None:
         self._store = store
         self._keep_alive = keep_alive
-        self._bells: set[asyncio.Event] = set()
+        self._wakeups: set[asyncio.Event] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
         store.when_stored(self._wake)
@@ -39,7 +39,7 @@ class EventStream:
     @property
     def full(self) -> bool:
         """Whether nobody more may listen."""
-        return len(self._bells) >= MAX_LISTENERS
+        return len(self._wakeups) >= MAX_LISTENERS
 
     async def changes(self, last: int | None) -> AsyncIterator[bytes]:
         """Every change from now on, or from the change of a number on; ends when the page is closed.
@@ -47,24 +47,24 @@ class EventStream:
         Args:
             last: The number of the last change that the listener knows; None, or one that was never given, for now.
         """
-        self._loop, bell = asyncio.get_running_loop(), asyncio.Event()
-        self._bells.add(bell)
+        self._loop, wakeup = asyncio.get_running_loop(), asyncio.Event()
+        self._wakeups.add(wakeup)
         try:
             newest = await self._newest()
             seen = newest if last is None or last > newest else last
             yield _RETRY
             while not self._closed:
-                bell.clear()
+                wakeup.clear()
                 found = await run_in_threadpool(self._changes, seen)
                 if found:
                     seen = found[-1].changed
                     yield b"".join(map(_message, found))
-                elif not await self._rings(bell):
+                elif not await self._wait_for_change(wakeup):
                     yield b": still here\n\n"
         except SourceOpenError:  # the listener comes back, and then is told why it cannot be served
             return
         finally:
-            self._bells.discard(bell)
+            self._wakeups.discard(wakeup)
 
     def close(self) -> None:
         """Let all listeners go. Any thread."""
@@ -77,11 +77,11 @@ class EventStream:
     def _changes(self, seen: int) -> list[StoredEvent]:
         return self._store.read(lambda database: database.changes_after(seen, _AT_ONCE))
 
-    async def _rings(self, bell: asyncio.Event) -> bool:
+    async def _wait_for_change(self, wakeup: asyncio.Event) -> bool:
         """Wait until something was stored; False where nothing is for a while."""
         try:
             async with asyncio.timeout(self._keep_alive):
-                await bell.wait()
+                await wakeup.wait()
         except TimeoutError:
             return False
         return True
@@ -89,14 +89,14 @@ class EventStream:
     def _wake(self) -> None:
         if self._loop is not None:
             with contextlib.suppress(RuntimeError):  # the page is closed; the store goes on
-                self._loop.call_soon_threadsafe(self._ring)
+                self._loop.call_soon_threadsafe(self._wake_all)
 
-    def _ring(self) -> None:
-        for bell in self._bells:
-            bell.set()
+    def _wake_all(self) -> None:
+        for wakeup in self._wakeups:
+            wakeup.set()
 
     def __repr__(self) -> str:
-        return f"<EventStream of {self._store!r}, {len(self._bells)} listeners>"
+        return f"<EventStream of {self._store!r}, {len(self._wakeups)} listeners>"
 
 
 def _message(event: StoredEvent) -> bytes:

@@ -44,7 +44,7 @@ class Hub:
         """Disconnect all viewers. Any thread."""
         self.closed = True
         if self._loop is not None:
-            _soon(self._loop, self._let_go)
+            _soon(self._loop, self._answer_all)
 
     async def _newer(self, form: Form, after: int) -> Encodable | None:
         asked = self._asked.get((form, after))
@@ -59,7 +59,7 @@ class Hub:
         if asked is not None and not asked.done():
             asked.set_result(picture)
 
-    def _let_go(self) -> None:
+    def _answer_all(self) -> None:
         for form, after in list(self._asked):
             self._answer(form, after, None)
 

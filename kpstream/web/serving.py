@@ -243,7 +243,7 @@ class _PageServer(QuietServer):
         self._events = events
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._cameras.let_go()
+        self._cameras.close()
         self._events.close()
         asyncio.get_running_loop().call_later(_GRACE / 2, self._hang_up)
         await super().shutdown(sockets)

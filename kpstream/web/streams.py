@@ -64,12 +64,12 @@ async def show_camera(websocket: WebSocket, hub: Hub) -> None:
     await websocket.accept()
     wanted = _Wanted()
 
-    def heard(text: str) -> None:
+    def on_text(text: str) -> None:
         if text == WANT:
             wanted.more()
 
     with looking(hub):
-        await _while_connected(websocket, heard, _send_pictures(websocket, hub, wanted), _send_status(websocket, hub))
+        await _while_connected(websocket, on_text, _send_pictures(websocket, hub, wanted), _send_status(websocket, hub))
 
 
 async def show_lines(websocket: WebSocket, hub: Hub) -> None:
@@ -153,11 +153,11 @@ async def _lines(hub: Hub, *, beat: bool = False) -> AsyncIterator[Sequence[byte
 
 
 async def _while_connected(
-    websocket: WebSocket, heard: Callable[[str], None], *sends: Coroutine[Any, Any, None]
+    websocket: WebSocket, on_text: Callable[[str], None], *sends: Coroutine[Any, Any, None]
 ) -> None:
     """Send until the viewer leaves, or nothing is left to be sent."""
     tasks = [asyncio.ensure_future(send) for send in sends]
-    listening = asyncio.ensure_future(_listen(websocket, heard))
+    listening = asyncio.ensure_future(_listen(websocket, on_text))
     try:
         await asyncio.wait([listening, *tasks], return_when=asyncio.FIRST_COMPLETED)
     finally:
@@ -168,12 +168,12 @@ async def _while_connected(
             await websocket.close(GONE)
 
 
-async def _listen(websocket: WebSocket, heard: Callable[[str], None]) -> None:
+async def _listen(websocket: WebSocket, on_text: Callable[[str], None]) -> None:
     while True:
         message = await websocket.receive()
         if message["type"] == "websocket.disconnect":
             return
-        heard(message.get("text") or "")
+        on_text(message.get("text") or "")
 
 
 async def _ended(*tasks: asyncio.Future[None]) -> None:

@@ -180,7 +180,7 @@ def test_the_end_of_a_camera_is_seen_and_its_last_picture_stays() -> None:
         assert viewer.told("status")["camera"]["state"] == "ended"
 
 
-def test_whoever_looks_at_a_camera_that_is_taken_off_the_page_is_let_go() -> None:
+def test_the_viewers_of_a_camera_that_is_taken_off_the_page_are_disconnected() -> None:
     camera, other = Camera(), Camera("other")
     with served(camera, other) as page, Viewer(page) as viewer, client_of(page) as client:
         camera.show()
