@@ -9,19 +9,20 @@ import { Happenings } from "./happenings.js";
 import { Notices } from "./notices.js";
 import { Panel } from "./panel.js";
 import { RecordingsView } from "./recordings.js";
+import { RulesPanel } from "./rules.js";
 import { addressOf, read } from "./service.js";
 import { texts } from "./texts.js";
 
 const REFRESH = 3000; // ms between looks at which cameras there are
 const NOTE = 4000;
-const PART_KEYS = { b: "boxes", k: "keypoints", e: "edges", l: "labels", i: "ids" };
+const PART_KEYS = { b: "boxes", k: "keypoints", e: "edges", l: "labels", i: "ids", z: "zones", w: "rules" };
 
 const main = document.getElementById("main");
 const note = document.getElementById("note");
 const device = new Device();
 const happenings = new Happenings();
 const notices = new Notices();
-let site = { recordings: false, events: false, browser_camera: false };
+let site = { recordings: false, events: false, rules: false, browser_camera: false };
 let cameras = null;
 let shown = { key: "", views: [], parts: [] };
 let place = "";
@@ -95,7 +96,9 @@ function render() {
   } else if (kind === "camera") {
     const view = new CameraView(camera, { large: true });
     const panel = new Panel(view);
-    shown = { key, views: [view], parts: [view, panel] };
+    const rules = site.rules ? new RulesPanel(view) : null;
+    if (rules) panel.element.prepend(rules.element);
+    shown = { key, views: [view], parts: [view, panel, rules].filter(Boolean) };
     main.replaceChildren(make("div", { className: "one" }, view.element, panel.element));
   } else if (!cameras.length) {
     main.replaceChildren(make("p", { className: "empty" }, texts.noCameras));
@@ -177,7 +180,7 @@ function say(text) {
 function onKey(event) {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   const target = event.target;
-  if (target instanceof HTMLElement && (target.matches("input[type=range], textarea, select, video") || target.isContentEditable)) return;
+  if (target instanceof HTMLElement && (target.matches("input[type=range], input[type=text], textarea, select, video") || target.isContentEditable)) return;
   if (document.getElementById("help").open && event.key !== "?") return;
   if (event.key === " " && target instanceof HTMLElement && target.matches("button, a, input")) return;
   if (act(event.key)) event.preventDefault();

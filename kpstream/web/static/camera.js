@@ -3,6 +3,7 @@
 import { choices } from "./choices.js";
 import { Connection } from "./connection.js";
 import { drawPoses, prepared } from "./drawing.js";
+import { drawReadings, drawShapes } from "./rule_drawing.js";
 import { button, make, put, relabel } from "./dom.js";
 import { addressOf, change, keepSnapshot, read } from "./service.js";
 import { texts } from "./texts.js";
@@ -16,6 +17,8 @@ export class CameraView extends EventTarget {
   element;
   readings = [];
   paused = false;
+  rules = null; // of the camera, where it has any
+  editing = false;
   drawnRate = NaN;
   #connection;
   #classes = new Map();
@@ -262,7 +265,28 @@ export class CameraView extends EventTarget {
     const size = this.#drawn.size;
     const scale = Math.min(width / size[0], height / size[1]);
     const place = { x: (width - size[0] * scale) / 2, y: (height - size[1] * scale) / 2, scale, ratio };
+    const { rules } = this;
+    if (rules && choices.get("zones") && !this.editing) drawShapes(context, rules, this.#drawn.readings, place, size);
     drawPoses(context, this.#drawn, this.#classes, place, (part) => choices.get(part));
+    if (rules && choices.get("rules") && !this.editing) drawReadings(context, this.#drawn, rules, place);
+  }
+
+  // The frame that is shown, with what rules see on it; null before the first.
+  get frame() {
+    return this.#drawn;
+  }
+
+  showRules(rules) {
+    this.rules = rules;
+    this.#drawOverlay();
+  }
+
+  // Where the picture lies on the stage, in CSS pixels.
+  place() {
+    const { clientWidth, clientHeight } = this.stage;
+    const [width, height] = this.#drawn?.size ?? this.camera.size ?? [16, 9];
+    const scale = Math.min(clientWidth / width, clientHeight / height);
+    return { x: (clientWidth - width * scale) / 2, y: (clientHeight - height * scale) / 2, width: width * scale, height: height * scale };
   }
 
   #showChoices() {

@@ -2,7 +2,7 @@
 
 const KEY = "kpstream.choices";
 export const PARTS = ["boxes", "keypoints", "edges", "labels", "ids"];
-const usual = { boxes: true, keypoints: true, edges: true, labels: true, ids: true, server: false };
+const usual = { boxes: true, keypoints: true, edges: true, labels: true, ids: true, zones: true, rules: true, server: false };
 
 function stored() {
   try {

@@ -24,4 +24,6 @@ const send = (method, path, body) =>
 
 export const change = (name, settings) => send("PATCH", `/api/cameras/${name}`, settings);
 export const keepSnapshot = (name) => send("POST", `/api/cameras/${name}/snapshot`, {});
+export const arm = (name, change) => send("PATCH", `/api/cameras/${name}/rules`, change);
+export const writeShapes = (name, shapes) => send("PUT", `/api/cameras/${name}/shapes`, shapes);
 export const mark = (id, marks) => send("PATCH", `/api/events/${id}`, marks);

@@ -21,7 +21,7 @@ from playwright.sync_api import Page as Tab
 from kpstream.delivery import Deliveries
 from kpstream.entities import Frame, Image, Pose, Scene, Stats
 from kpstream.skeleton import Skeleton
-from kpstream.web import Feed, Page
+from kpstream.web import Feed, Page, PageRules
 from tests.support.web_page import FakeControls
 
 ROOT = Path(__file__).parents[3]
@@ -287,12 +287,18 @@ def resident() -> int:
 
 @contextmanager
 def serving(
-    *cameras: NumberedCamera, port: int = 0, deliveries: Deliveries | None = None, **options: Any
+    *cameras: NumberedCamera,
+    port: int = 0,
+    deliveries: Deliveries | None = None,
+    rules: PageRules | None = None,
+    **options: Any,
 ) -> Iterator[Page]:
-    """A page with these cameras, and with the events that are kept there."""
+    """A page with these cameras, with the events that are kept there, and with these rules."""
     page = Page([camera.feed for camera in cameras], port=port, **options)
     if deliveries is not None:
         page.show_events(deliveries)
+    if rules is not None:
+        page.show_rules(rules)
     page.start()
     try:
         yield page

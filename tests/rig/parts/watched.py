@@ -8,14 +8,19 @@ from pathlib import Path
 
 from kpstream.camera.events import CameraEvents
 from kpstream.entities import Image, Pose, Scene
-from kpstream.events import Count, Rule, RuleSet, Zone
+from kpstream.events import Count, InZone, Rule, RuleSet, Zone
 from kpstream.options import EventsOptions
 from kpstream.render import PoseAnnotator
+from kpstream.web import PageRules
+from kpstream.web.camera_rules import Edit
 from tests.rig.parts.page import NumberedCamera, pose_of
 
 RULES = RuleSet(
-    (Rule("somebody is there", Count(min=1, zone="all"), for_seconds=0.2, clear=0.2),),
-    {"all": Zone("all", ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)))},
+    (
+        Rule("somebody is there", Count(min=1, zone="all"), for_seconds=0.2, clear=0.2),
+        Rule("one of them", InZone("all"), for_seconds=0.2, clear=0.2, armed=False),
+    ),
+    {"all": Zone("all", ((0.1, 0.1), (0.9, 0.1), (0.9, 0.99), (0.1, 0.99)))},
 )
 
 
@@ -35,6 +40,11 @@ class WatchedCamera(NumberedCamera):
         watch = self.events.watch(RULES, self.feed.name, 0.3, PoseAnnotator())
         assert watch.make_clips is not None
         self._rules, self._clips = watch.rules, watch.make_clips(self.rate)
+        self.feed.readings = watch.readings
+
+    def page_rules(self, edit: Edit | None = None) -> PageRules:
+        """Its rules, as a page is given them."""
+        return PageRules(lambda _: self.events.cameras[self.feed.name], edit=edit)
 
     def poses_of(self, index: int) -> tuple[Pose, ...]:
         return (pose_of(index),) if self.somebody else ()
