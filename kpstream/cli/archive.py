@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import replace
 from math import inf
 from pathlib import Path
@@ -139,7 +141,7 @@ def _run(
     ledger.note(max_requests="" if limits.max_requests is None else str(limits.max_requests))
     draw_on_one_core()
     pool = _pool(order, place, archiving, has_work=bool(inventory.todo), spent=int(ledger.fact("booked") or 0))
-    with archive_progress() as progress, signals_handled() as signals:
+    with archive_progress() as progress, signals_handled() as signals, _quiet_stdout():
         driver = Driver(
             ledger,
             inventory,
@@ -153,6 +155,13 @@ def _run(
         signals.stop = driver.stop
         driver.run()
     _finish(place, ledger, inventory, driver)
+
+
+@contextmanager
+def _quiet_stdout() -> Iterator[None]:
+    """Keep from stdout what Ray prints there of each death, page by page; the driver says it in a line."""
+    with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
+        yield
 
 
 def _pool(

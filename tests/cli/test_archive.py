@@ -6,6 +6,7 @@ import gc
 import json
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from kpstream import cli
 from kpstream.pipeline import Pipeline
 from kpstream.recorded.archive.ledger import Ledger
 from kpstream.sources import VideoFile
-from kpstream.testing import Reply, ScriptedServer
+from kpstream.testing import Recorded, Reply, ScriptedServer, canned_answer
 from tests.support.source_clips import write_video
 
 FRAMES = 10
@@ -170,6 +171,29 @@ def test_a_file_that_came_since_is_done_and_one_that_was_renamed_is_not_done_aga
     assert run("archive", folder, "--into", out, *at) == 0
     assert asked(server) == before
     assert (out / "renamed.mp4.jsonl").read_bytes() == (out / "b c.mp4.jsonl").read_bytes()
+
+
+def test_a_file_that_changes_meanwhile_fails_alone_until_it_is_to_be_tried_again(
+    tree: Path, at: list[str], server: ScriptedServer, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    file, twin, out = tree / "a.mp4", tree / "한국 어" / "copy of a.mp4", tmp_path / "out"
+    whole = file.read_bytes()
+
+    def change(request: Recorded) -> Mapping[str, Any]:
+        file.write_bytes(whole + b"more")
+        server.answer = lambda _: canned_answer()
+        return canned_answer()
+
+    server.answer = change
+    assert run("archive", file, twin, "--into", out, *at) == 7
+    [failed] = [each for each in status(out, capfd)["files"] if each["state"] == "failed"]
+    assert (failed["name"], failed["fault"]) == ("a.mp4", "it changed while it was worked on")
+    assert (out / "copy of a.mp4.jsonl").exists()
+    before = asked(server)
+    assert run("archive", file, twin, "--into", out, *at) == 7
+    assert asked(server) == before
+    assert run("archive", file, twin, "--into", out, "--retry-failed", *at) == 0
+    assert asked(server) == before + FRAMES
 
 
 def test_shards_do_each_their_part_and_status_reads_them_together(

@@ -8,6 +8,7 @@ import random
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -113,22 +114,44 @@ def test_several_workers_one_of_which_is_killed_end_as_one_does_within_the_budge
     process = archive(endpoint, clips, tmp_path / "out", *words)
     while process.poll() is None and asked(endpoint) < 4:
         time.sleep(0.05)
-    os.kill(_worker_of(process.pid), signal.SIGKILL)
+    os.kill(_process_of(process.pid, b"ray::annotate_file"), signal.SIGKILL)
     assert "its process died" in finish(process)
     assert poses(tmp_path / "out") == poses(undisturbed[0])
     assert undisturbed[1] <= asked(endpoint) <= undisturbed[1] + 20
 
 
-def _worker_of(driver: int) -> int:
-    """A process of this driver that works on a file."""
+def test_ray_that_is_killed_is_started_again_and_leaves_nothing(
+    endpoint: str, clips: Path, undisturbed: tuple[Path, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with tempfile.TemporaryDirectory(dir="/tmp") as place:  # Ray wants short names
+        monkeypatch.setenv("TMPDIR", place)
+        get(f"{endpoint}/_reset")
+        process = archive(endpoint, clips, tmp_path / "out", "--rate", "5", "--workers", "2")
+        while process.poll() is None and asked(endpoint) < 4:
+            time.sleep(0.05)
+        os.kill(_process_of(process.pid, b"raylet/raylet"), signal.SIGKILL)
+        assert "Ray has died; it is started again" in finish(process)
+        assert not list(Path(place).iterdir())
+    assert poses(tmp_path / "out") == poses(undisturbed[0])
+    assert undisturbed[1] <= asked(endpoint) <= undisturbed[1] + 2 * 3
+
+
+def test_the_cluster_file_is_one_that_ray_takes() -> None:
+    yaml, ray = pytest.importorskip("yaml"), pytest.importorskip("ray.autoscaler._private.util")
+    config = yaml.safe_load((ROOT / "samples" / "deploy" / "archive-cluster.yaml").read_text())
+    ray.validate_config(ray.prepare_config(config))
+
+
+def _process_of(driver: int, name: bytes) -> int:
+    """A process of this driver with this in its command line."""
     for folder in Path("/proc").iterdir():
         try:
             words = (folder / "cmdline").read_bytes()
         except OSError:
             continue
-        if b"ray::annotate_file" in words and _descends(int(folder.name), driver):
+        if name in words and _descends(int(folder.name), driver):
             return int(folder.name)
-    raise AssertionError("no worker is at work")
+    raise AssertionError(f"no {name!r} is at work")
 
 
 def _descends(process: int, from_: int) -> bool:

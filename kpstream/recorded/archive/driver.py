@@ -124,7 +124,7 @@ class Driver:
                 for result in self._pool.wait(_WAIT, self._tick):
                     self._settle(result)
         finally:
-            self._ledger.note(booked=str(self._pool.requests_spent))
+            self._ledger.note(booked=str(self._spent))
             self._pool.close()
         self._on_figures(self.figures())
 
@@ -147,7 +147,7 @@ class Driver:
             seconds=sum(record.duration for record in records if isfinite(record.duration)),
             seconds_done=sum(record.duration for record in records if record.state == "done" and record.duration > 0)
             + sum(each.position for _, each in under_way),
-            requests=self._pool.requests_spent,
+            requests=self._spent,
             credits=sum(record.credits for record in records) + sum(each.credits for _, each in under_way),
             trouble=next((each.trouble for _, each in under_way if each.trouble), ""),
         )
@@ -199,7 +199,7 @@ class Driver:
     def _settle(self, result: FileResult | WorkerDied) -> None:
         begun = self._running.pop(result.name)
         if isinstance(result, WorkerDied):
-            self._settle_dead(begun)
+            self._settle_dead(begun if result.alone else replace(begun, attempts=begun.attempts - 1))
             return
         progress = result.progress
         record = replace(
@@ -336,7 +336,12 @@ class Driver:
         if under_way:
             self._ledger.put(under_way)
         if self._limits.max_requests is None:
-            self._ledger.note(booked=str(self._pool.requests_spent))
+            self._ledger.note(booked=str(self._spent))
+
+    @property
+    def _spent(self) -> int:
+        """Requests in all runs together: what a pool that was killed had not told stands in the journals."""
+        return max(self._pool.requests_spent, sum(record.requests for record in self._records.values()))
 
 
 def _attempts(begun: FileRecord, answers: int) -> int:

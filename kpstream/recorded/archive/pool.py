@@ -23,6 +23,8 @@ class WorkerDied:
     """A file whose process ended before the file was done; its journal has the answers so far."""
 
     name: str
+    alone: bool = True
+    """Whether nothing else died: else it was not for the file's sake."""
 
 
 class FilePool(Protocol):

@@ -10,11 +10,14 @@ import logging
 import os
 import platform
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from kpstream import __version__
 from kpstream.errors import KpstreamError, UsageError
+from kpstream.options import ModelOptions
 from kpstream.recorded.archive.order import ArchiveOrder
 from kpstream.recorded.archive.pool import WorkerDied
 from kpstream.recorded.archive.session_folder import SessionFolder, session_place
@@ -25,14 +28,21 @@ os.environ.setdefault("RAY_DEDUP_LOGS", "0")
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 
 import ray
-from ray.exceptions import RayActorError, RayError, RayTaskError
+from ray._private import worker as ray_worker
+from ray.exceptions import GetTimeoutError, RayActorError, RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from kpstream.recorded.archive.remote import RequestDealer, annotate_file
 
+_log = logging.getLogger("kpstream")
 _remote: Any = ray.remote  # declared too narrowly for what it takes
 _nodes: Any = ray.nodes
 _resources: Any = ray.cluster_resources
+_worker: Any = ray_worker
+_SERVERS = ("raylet", "gcs_server")
+_ANSWERS_WITHIN = 2.0
+_MOST_DEATHS = 10
+"""Of Ray, without any file that ends in between."""
 _OBJECT_STORE = 80 * 2**20
 """Bytes: Ray takes no less than 75 MiB."""
 _LOGS_OF = 50
@@ -66,23 +76,29 @@ class RayPool:
         workers: int | None = None,
         address: str | None = None,
     ) -> None:
-        self._session = SessionFolder(session_place()) if address is None else None
-        self._ended = 0
-        if self._session is not None:
-            self._session.open()
-        _start(workers, address, self._session)
-        self.size = workers or int(_resources().get("CPU", 1))
-        """How many files it works on at once."""
+        self._order = replace(order, model=_for_anywhere(order.model))
+        self._workers, self._address = workers, address
         self._rate, self._max_requests = rate, max_requests
         self._reserved: int | None = None if max_requests is None else spent
         self._spent = spent
-        self._order = ray.put(order)
+        self._session = SessionFolder(session_place()) if address is None else None
+        self._under_way: dict[Any, str] = {}
+        self._progress: Mapping[str, Progress] = {}
+        self._ended = 0
+        self._deaths = 0  # of Ray, since a file last ended
+        self._to_stop = self._is_stopped = False
+        self._open()
+
+    def _open(self) -> None:
+        if self._session is not None:
+            self._session.open()
+        _start(self._workers, self._address, self._session)
+        self.size = self._workers or int(_resources().get("CPU", 1))
+        """How many files it works on at once."""
+        self._order_sent = ray.put(self._order)
         self._dealer = self._make_dealer()
         # a process that has had a file ends with it, so that nothing that leaks can pile up
         self._annotate = _remote(max_calls=1, max_retries=0, num_cpus=1)(annotate_file)
-        self._under_way: dict[Any, str] = {}
-        self._progress: Mapping[str, Progress] = {}
-        self._to_stop = self._is_stopped = False
 
     @property
     def room(self) -> int:
@@ -101,21 +117,27 @@ class RayPool:
 
     def submit(self, task: FileTask) -> None:
         """Begin a file."""
-        self._under_way[self._annotate.remote(self._order, task, self._dealer)] = task.name
+        there = replace(task, path=_absolute(task.path), into=_absolute(task.into), folder=_absolute(task.folder))
+        self._under_way[self._annotate.remote(self._order_sent, there, self._dealer)] = task.name
 
     def wait(self, within: float, tick: Callable[[], None]) -> list[FileResult | WorkerDied]:
         """Wait for files that end; blocks for so many seconds at most.
 
         Raises:
-            KpstreamError: A worker cannot run at all.
+            KpstreamError: Ray dies again and again, or a worker cannot run at all.
+            UsageError: Ray has died, and does not start again.
         """
+        if _has_died():
+            return self._begin_anew()
         if self._to_stop and not self._is_stopped:
             self._is_stopped = True
             self._dealer.stop.remote()
         ended, _ = ray.wait(list(self._under_way), timeout=within) if self._under_way else ([], [])
+        if _has_died():  # what has ended now has ended with it
+            return self._begin_anew()
         results = [self._result(reply) for reply in ended]
         self._ask_how_far()
-        self._remove_logs(len(results))
+        self._count(len(results))
         tick()
         return results
 
@@ -133,8 +155,26 @@ class RayPool:
         if self._session is not None:
             self._session.close()
 
-    def _remove_logs(self, ended: int) -> None:
+    def _begin_anew(self) -> list[FileResult | WorkerDied]:
+        """Start Ray again: what was under way has died with it, and all that may have been dealt stays booked."""
+        _log.warning("Ray has died; it is started again")
+        died = [WorkerDied(name, alone=False) for name in self._under_way.values()]
+        self.close()
+        self._deaths += 1
+        if self._deaths > _MOST_DEATHS:
+            raise KpstreamError(
+                "Ray dies again and again: look for too little memory, take fewer `workers`; the same command goes on"
+            )
+        self._under_way, self._progress = {}, {}
+        self._spent = max(self._spent, self._reserved or 0)
+        if not self._to_stop:
+            self._open()
+        return [*died]
+
+    def _count(self, ended: int) -> None:
+        """Take note of files that ended, and remove the logs of their workers now and then."""
         before, self._ended = self._ended, self._ended + ended
+        self._deaths = 0 if ended else self._deaths
         if self._session is not None and before // _LOGS_OF != self._ended // _LOGS_OF:
             self._session.remove_logs()
 
@@ -157,15 +197,42 @@ class RayPool:
 
     def _ask_how_far(self) -> None:
         try:
-            self._spent, self._progress = ray.get(self._dealer.state.remote())
+            self._spent, self._progress = ray.get(self._dealer.state.remote(), timeout=_ANSWERS_WITHIN)
         except RayActorError:  # it was killed: another takes its place, and all that may have been dealt stays booked
-            self._spent = max(self._spent, self._reserved or 0)
-            self._dealer = self._make_dealer()
+            if not _has_died():
+                self._spent = max(self._spent, self._reserved or 0)
+                self._dealer = self._make_dealer()
+        except GetTimeoutError:  # the machine is busy, or Ray is dying
+            _log.debug("the process that deals the requests does not answer")
+
+
+def _absolute(place: str) -> str:
+    """A place for processes that were started in other folders; an address stays what it is."""
+    return place if "://" in place else str(Path(place).absolute())
+
+
+def _for_anywhere(model: ModelOptions) -> ModelOptions:
+    """The same for the files that the options name."""
+    key, skeleton = model.api_key_file, model.skeleton
+    return replace(
+        model,
+        api_key_file=None if key is None else key.absolute(),
+        skeleton=None if skeleton is None else skeleton.absolute(),
+    )
+
+
+def _has_died() -> bool:
+    """Whether one of Ray's servers that this process has started is dead.
+
+    Without them all calls of Ray wait for a minute, and then it ends this process.
+    """
+    node = _worker._global_node  # there is no public way to ask
+    dead = [] if node is None else node.dead_processes()
+    return any(kind in _SERVERS for kind, _ in dead)
 
 
 def _start(workers: int | None, address: str | None, session: SessionFolder | None) -> None:
     """Start Ray here, or join a cluster whose versions are these."""
-    os.environ.setdefault("OPENCV_FOR_THREADS_NUM", "1")  # every core has a file of its own
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     try:
         if session is not None:

@@ -7,11 +7,14 @@ environment or its key file, never with a task.
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Mapping
 from contextlib import suppress
 from math import inf
 from typing import Any
+
+os.environ.setdefault("OPENCV_FOR_THREADS_NUM", "1")  # before it is loaded: every core has a file of its own
 
 import ray
 from ray.exceptions import RayError

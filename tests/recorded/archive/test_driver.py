@@ -188,7 +188,7 @@ def test_too_many_failures_end_it_and_the_rest_waits(run: Run) -> None:
 def test_the_budget_is_booked_in_the_ledger_before_it_is_dealt(run: Run) -> None:
     run("a", limits=Limits(max_requests=1000))
     assert run.pool.reserved == 50
-    assert run.facts["booked"] == "0"  # at the end what was really spent
+    assert run.facts["booked"] == "5"  # at the end what was really spent
 
 
 def test_what_is_interrupted_waits(run: Run) -> None:
@@ -226,6 +226,11 @@ def test_a_file_that_comes_further_each_time_its_process_dies_is_begun_again_and
     assert run.states == "a:done"
     run("b", b=[answers_and_dies, dies, dies])
     assert (run.records["b"].state, run.pool.begun) == ("failed", ["b"] * 3)
+
+
+def test_a_file_whose_process_did_not_die_alone_is_begun_again_and_again(run: Run) -> None:
+    run("a", a=[lambda task: WorkerDied(task.name, alone=False)] * 5)
+    assert (run.states, run.records["a"].attempts) == ("a:done", 1)
 
 
 def test_an_endpoint_that_answers_in_between_ends_nothing_however_often_it_fails(run: Run) -> None:
