@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -82,3 +84,24 @@ def test_several_sinks_are_written_at_once(clip: Path, tmp_path: Path) -> None:
 def test_supervision_draws_what_kpstream_found(clip: Path, tmp_path: Path) -> None:
     run("supervision_interop.py", clip, tmp_path / "trace.jpg")
     assert (tmp_path / "trace.jpg").stat().st_size > 10_000
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="where job arrays run")
+def test_a_task_of_a_job_array_ends_whole_before_its_time_is_over(tmp_path: Path) -> None:
+    program = tmp_path / "kpstream"
+    program.write_text(
+        f"#!{sys.executable}\nimport pathlib, signal, sys\n"
+        "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])\n"
+        "pathlib.Path('words').write_text(' '.join(sys.argv[1:]))\nprint('ready', flush=True)\n"
+        "signal.sigwait([signal.SIGTERM])\npathlib.Path('whole').touch()\n"
+    )
+    program.chmod(0o755)
+    command = ["bash", str(SAMPLES / "deploy" / "archive.slurm"), "videos", "poses"]
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "HOME": str(tmp_path)}
+    with subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE) as task:
+        assert task.stdout is not None
+        task.stdout.readline()
+        task.terminate()
+        assert task.wait() == 128 + signal.SIGTERM
+    assert (tmp_path / "whole").exists()
+    assert (tmp_path / "words").read_text().startswith("archive videos --into poses --shard auto ")
