@@ -1,0 +1,95 @@
+"""A Ray cluster of three nodes on this machine, one of which is killed; and one that runs another kpstream."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from archive_parts.rig import ROOT, below, cut, last_line, poses, replaying, start, words
+
+PORT = 46379
+_COMMON = ["--num-cpus=1", "--num-gpus=0", "--object-store-memory=80000000", "--disable-usage-stats", "--block"]
+
+
+@contextmanager
+def node(place: Path, *, head: bool, python_path: Path = ROOT) -> Iterator[subprocess.Popen[bytes]]:
+    """A node of the cluster for as long as the block runs, in a process of its own."""
+    where = ["--head", f"--port={PORT}", "--include-dashboard=false", f"--temp-dir={place}"]
+    member = [f"--address=127.0.0.1:{PORT}"]
+    ray = Path(sys.executable).with_name("ray")
+    command = [str(ray), "start", "--node-ip-address=127.0.0.1", *_COMMON, *(where if head else member)]
+    environment = {
+        **os.environ, "PYTHONPATH": str(python_path), "RAY_USAGE_STATS_ENABLED": "0", "OPENCV_FOR_THREADS_NUM": "1",
+    }  # fmt: skip
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        yield process
+    finally:
+        kill(process)
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """Kill a node with all that runs on it."""
+    for each in [*below(process.pid), process.pid]:
+        try:
+            os.kill(each, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+    process.wait()
+
+
+def prove(folder: Path) -> bool:
+    """Work on the cluster while a node dies, and be refused by one with another version; whether both went well."""
+    for number in range(9):
+        cut(folder / "clips" / f"clip {number}.mp4", 4.0, title=str(number))
+    sessions, log = Path("/tmp") / f"kpstream-cluster-{os.getpid()}", folder / "log.txt"
+    other = folder / "another version" / "kpstream"
+    other.mkdir(parents=True)
+    (other / "__init__.py").write_text("__version__ = '0.0.1'\n")
+    with replaying(0.4) as endpoint, node(sessions, head=True):
+        alone = start(words(endpoint, folder / "clips", folder / "alone", "--rate", 5), log).wait()
+        requests = endpoint.asked
+        command = words(endpoint, Path("clips"), Path("out"), "--rate", 5, "--on", f"127.0.0.1:{PORT}")
+        with node(sessions, head=False), node(sessions, head=False) as victim:
+            _wait_for_nodes(3)
+            process = start(command, log, folder)
+            while len(_busy(victim)) == 0 or endpoint.asked < requests + 15:
+                time.sleep(0.1)
+                assert process.poll() is None, last_line(log)
+            kill(victim)
+            print(f"a node was killed after {endpoint.asked - requests} requests")
+            code = process.wait(timeout=300)
+        more = endpoint.asked - 2 * requests
+        equal = poses(folder / "out") == poses(folder / "alone")
+        print(f"exit {code}; outputs {'equal' if equal else 'DIFFER'}; {more} more requests than the {requests} of one")
+        with node(sessions, head=False, python_path=other.parent):
+            _wait_for_nodes(2)
+            refused = start([*command, "--again"], log, folder).wait()
+            print(f"exit {refused}: {last_line(log)}")
+            asked = endpoint.asked
+    subprocess.run(["rm", "-rf", str(sessions)], check=True)
+    return (alone, code, refused) == (0, 0, 2) and equal and more <= 16 and asked == 2 * requests + more
+
+
+def _busy(process: subprocess.Popen[bytes]) -> list[int]:
+    """Processes on a node that work on a file."""
+    return [each for each, name in below(process.pid).items() if "annotate_file" in name]
+
+
+def _wait_for_nodes(count: int) -> None:
+    """Wait until so many nodes have joined."""
+    code = (
+        "import ray, time\n"
+        f"ray.init('127.0.0.1:{PORT}', log_to_driver=False, logging_level=40)\n"
+        f"while sum(n['Alive'] for n in ray.nodes()) != {count}: time.sleep(0.2)\n"
+    )
+    until = time.monotonic() + 90
+    while subprocess.run([sys.executable, "-c", code], stderr=subprocess.DEVNULL, check=False, timeout=120).returncode:
+        assert time.monotonic() < until, "the nodes do not come up"
+        time.sleep(1)
