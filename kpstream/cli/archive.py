@@ -160,7 +160,7 @@ def _run(
 @contextmanager
 def _quiet_stdout() -> Iterator[None]:
     """Keep from stdout what Ray prints there of each death, page by page; the driver says it in a line."""
-    with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
+    with Path(os.devnull).open("w") as discarded, redirect_stdout(discarded):
         yield
 
 
