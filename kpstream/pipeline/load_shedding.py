@@ -9,7 +9,9 @@ senders of a network do, and so those that are asked for as much come to about e
 
 from __future__ import annotations
 
-from math import inf, isnan, nan
+from collections import deque
+from math import inf, nan
+from typing import NamedTuple
 
 _WINDOW = 1.0
 """Seconds over which frames are counted, at least."""
@@ -19,20 +21,44 @@ _SUSTAINED = 4
 """Windows in a row with losses before anything is done: a start and a moment of other work are shorter."""
 _LOSSES = 0.08
 """The share of frames that must be lost for that."""
-_TOLERATED = 0.05
-"""The share that may be lost all the time: on any machine some frames collide with other work."""
+_TOLERATED = 0.08
+"""The share that may be lost of late: on any machine some frames collide with other work."""
 _NONE = 0.02
 """The share up to which nothing counts as lost."""
+_NEWEST = 0.5
+"""What the newest window counts of what was lost of late."""
+_HEAVY = 0.25
+"""The share of one window that says enough by itself."""
 _KEPT = 0.5
 """The share of its rate that a camera keeps at least, in one window."""
 _FIRST_STEP, _LARGEST_STEP, _GROWTH = 0.02, 0.08, 2.0
 """The share of what is asked by which a rate rises after a window without losses, and how that grows."""
+_AVERAGED = 5
+"""Windows over which it is said what is asked and what is shown."""
 _FORGETS = 0.98
 """The share of what a source gave in the window before that it is still taken to give."""
 _FULL = 0.9
 """The share of what is asked that is shown at most where the machine is called full."""
 _LOWEST = 1.0
 """Frames a second that are always asked for."""
+
+
+class _Count(NamedTuple):
+    """What was counted up to a time, or within one."""
+
+    at: float
+    offered: int
+    wanted: int
+    dropped: int
+
+    def since(self, before: _Count) -> _Count:
+        """What came behind an earlier count."""
+        return _Count(
+            self.at - before.at,
+            self.offered - before.offered,
+            self.wanted - before.wanted,
+            self.dropped - before.dropped,
+        )
 
 
 class LoadShedding:
@@ -51,9 +77,9 @@ class LoadShedding:
         """Frames a second that were shown, of late; NaN before the first second."""
         self._ceiling = ceiling
         self._offered_fps = 0.0
-        self._since = nan
-        self._counted = 0, 0, 0
+        self._counts: deque[_Count] = deque(maxlen=_AVERAGED + 1)
         self._losing = 0
+        self._lost = 0.0
         self._step = _FIRST_STEP
 
     @property
@@ -77,30 +103,33 @@ class LoadShedding:
             wanted: Frames that were to be shown, at the rate of the moment.
             dropped: How many of these came too late to be shown.
         """
-        before = self._counted
-        if isnan(self._since):
-            self._since, self._counted = now, (offered, wanted, dropped)
+        count = _Count(now, offered, wanted, dropped)
+        if not self._counts:
+            self._counts.append(count)
             return
-        seconds, wanted_now, dropped_now = now - self._since, wanted - before[1], dropped - before[2]
-        if seconds < _WINDOW or wanted_now < _FEWEST or wanted_now <= dropped_now:
+        window = count.since(self._counts[-1])
+        if window.at < _WINDOW or window.wanted < _FEWEST or window.wanted <= window.dropped:
             return  # where nothing at all is shown, somebody stands still: that is one loss, however long it lasts
-        self._since, self._counted = now, (offered, wanted, dropped)
-        offered_fps = (offered - before[0]) / seconds
-        # A file that is read late is played slowly: what it gave before it was too much is what is asked.
-        self._offered_fps = max(offered_fps, _FORGETS * self._offered_fps)
-        self.asked_fps = min(self._ceiling, self._offered_fps)
-        self.shown_fps = (wanted_now - dropped_now) / seconds
-        lost = dropped_now / wanted_now
+        self._counts.append(count)
+        self._average(count.since(self._counts[0]))
+        lost = window.dropped / window.wanted
         if self.is_shedding:
             self._follow(lost)
         else:
             self._losing = self._losing + 1 if lost > _LOSSES else 0
             if self._losing >= _SUSTAINED:
-                self._fall(min(self.asked_fps, wanted_now / seconds), lost)
+                self._fall(window.wanted / window.at, lost)
+
+    def _average(self, lately: _Count) -> None:
+        # A file that is read late is played slowly: what it gave before it was too much is what is asked.
+        self._offered_fps = max(lately.offered / lately.at, _FORGETS * self._offered_fps)
+        self.asked_fps = min(self._ceiling, self._offered_fps)
+        self.shown_fps = (lately.wanted - lately.dropped) / lately.at
 
     def _follow(self, lost: float) -> None:
-        if lost > _TOLERATED:
-            self._fall(self.max_fps, lost)
+        self._lost = lost if lost > _HEAVY else (1 - _NEWEST) * self._lost + _NEWEST * lost
+        if self._lost > _TOLERATED:
+            self._fall(self.max_fps, self._lost)
         elif lost > _NONE:
             self._step = _FIRST_STEP
         else:
@@ -111,4 +140,4 @@ class LoadShedding:
 
     def _fall(self, rate: float, lost: float) -> None:
         self.max_fps = max(_LOWEST, rate * max(_KEPT, 1 - lost))
-        self._step = _FIRST_STEP
+        self._step, self._lost = _FIRST_STEP, 0.0
