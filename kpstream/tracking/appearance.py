@@ -54,7 +54,7 @@ class Appearance:
         if self.answered_edges is None or self.answered_edges.shape != edges.shape:
             return
         squares = (edges - self.answered_edges) ** 2
-        differs = (squares / (squares + settings.grey_outlier**2)).mean(1)
+        differs = (squares / (squares + settings.grey_outlier**2)).sum(1) / squares.shape[1]
         known = ~np.isnan(differs + lengths)
         if known.any():
             self.misfit = max(self.misfit, float(np.average(differs[known], weights=lengths[known] + 1e-6)))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from kpstream.tracking.flow import Grey, lucas_kanade
-from kpstream.tracking.geometry import Points
+from kpstream.tracking.geometry import Points, middles
 from kpstream.tracking.settings import TrackerSettings
 
 _COLUMNS, _ROWS = 12, 8
@@ -30,8 +31,10 @@ class CameraMotion(NamedTuple):
     def displacement(self, points: Points) -> Points:
         """How far points of the background move, shape ``(..., 2)``."""
         x, y = points[..., 0], points[..., 1]
-        moved = np.stack([self.a * x - self.b * y + self.right, self.b * x + self.a * y + self.down], axis=-1)
-        return np.asarray(moved, np.float32)
+        moved = np.empty_like(points, np.float32)
+        moved[..., 0] = self.a * x - self.b * y + self.right
+        moved[..., 1] = self.b * x + self.a * y + self.down
+        return moved
 
     def inverse(self) -> CameraMotion:
         """The motion from the second picture back to the first."""
@@ -63,14 +66,12 @@ def camera_motion(before: Grey, after: Grey, settings: TrackerSettings) -> Camer
         after: The next one, of the same size.
         settings: How far flow looks, and what is an outlier.
     """
-    height, width = before.shape
-    columns, rows = (np.arange(_COLUMNS) + 0.5) * width / _COLUMNS, (np.arange(_ROWS) + 0.5) * height / _ROWS
-    grid = np.stack(np.meshgrid(columns, rows), axis=-1).reshape(-1, 2).astype(np.float32)
+    grid = _grid(before.shape)
     moved, sound = lucas_kanade(before, after, grid, settings, settings.camera_flow)
     places, ways = _complex(grid[sound]), _complex(moved[sound])
     if len(places) < settings.min_camera_points:
         return CameraMotion()
-    turn, shift = 0j, complex(*np.median(moved[sound], axis=0).tolist())
+    turn, shift = 0j, complex(*middles(moved[sound][None])[0].tolist())
     within = settings.camera_outlier
     for _ in range(_ROUNDS):
         off = np.abs(turn * places + shift - ways)
@@ -78,6 +79,14 @@ def camera_motion(before: Grey, after: Grey, settings: TrackerSettings) -> Camer
         turn, shift = _fitted(places, ways, weights)
         within = max(0.5, within * _NARROWS)
     return CameraMotion(turn.real, turn.imag, shift.real, shift.imag)
+
+
+@lru_cache(maxsize=8)
+def _grid(shape: tuple[int, ...]) -> Points:
+    """Points all over a picture of ``(height, width)``, shape ``(P, 2)``."""
+    height, width = shape
+    columns, rows = (np.arange(_COLUMNS) + 0.5) * width / _COLUMNS, (np.arange(_ROWS) + 0.5) * height / _ROWS
+    return np.stack(np.meshgrid(columns, rows), axis=-1).reshape(-1, 2).astype(np.float32)
 
 
 def _complex(points: Points) -> _Complex:

@@ -21,33 +21,38 @@ from kpstream.tracking.settings import TrackerSettings
 
 
 class Pyramid:
-    """The grey picture at full size, or a half or quarter of it where that is too large, and its halves."""
+    """A picture's luma at full size, or a half or quarter of it where that is too large, and its halves."""
 
     def __init__(self, picture: Picture, settings: TrackerSettings) -> None:
         self._first = max(0, ceil(log2(max(picture.size) / settings.detail_side)))
-        self._planes: list[Grey] = [_grey(picture, self._first)]
+        self._planes: list[Grey] = [_copied(picture, self._first)]
+        self.to_grey = None if picture.luma is None else picture.luma.to_grey
+        """Grey values by those of the planes, shape ``(256,)``; None where these are grey."""
 
     def plane(self, level: int) -> tuple[int, Grey]:
         """The picture halved ``level`` times, or the finest that there is; and how often it was halved."""
         level = max(level, self._first)
         while len(self._planes) <= level - self._first:
-            height, width = self._planes[-1].shape
-            even = self._planes[-1][: height & ~1, : width & ~1]
-            half = cv2.resize(even, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
-            self._planes.append(np.asarray(half, np.uint8))
+            self._planes.append(halved(self._planes[-1]))
         return level, self._planes[level - self._first]
 
 
-def _grey(picture: Picture, halvings: int) -> Grey:
-    """A grey copy of a picture, which does not keep it."""
-    luma = picture.luma
-    image = picture.image if luma is None else luma.plane
+def halved(image: Grey) -> Grey:
+    """Half a picture, shape ``(height, width, ...)``: each pixel is the mean of four. What is odd is cut off."""
+    height, width = image.shape[:2]
+    half = cv2.resize(image[: height & ~1, : width & ~1], (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+    return np.asarray(half, np.uint8)
+
+
+def _copied(picture: Picture, halvings: int) -> Grey:
+    """A copy of a picture's luma, or its grey where it has none, which does not keep the picture."""
+    image = picture.image if picture.luma is None else picture.luma.plane
     if halvings:
         size = (picture.size[0] >> halvings, picture.size[1] >> halvings)
         image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_NEAREST), np.uint8)
-    if luma is None:
+    if picture.luma is None:
         return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
-    return image.copy() if luma.to_grey is None else np.asarray(cv2.LUT(image, luma.to_grey), np.uint8)
+    return image.copy()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,14 +123,19 @@ def make_atlas(
         place, corner, size = slice(rows[number], rows[number + 1]), corners[number], sizes[number]
         before[place] = _cut(plane, corner, size)
         after[place] = _cut(pyramids[1].plane(level)[1], corner + shifts[number], size)
-    origins = np.stack([np.zeros(len(corners), int), rows[:-1]], axis=1) - corners
+    origins = -corners
+    origins[:, 1] += rows[:-1]
     return Atlas(
-        before,
-        after,
+        _as_grey(before, pyramids[0]),
+        _as_grey(after, pyramids[1]),
         scales[:, None],
         origins.astype(np.float32)[:, None],
         shifts.astype(np.float32)[:, None],
     )
+
+
+def _as_grey(plane: Grey, pyramid: Pyramid) -> Grey:
+    return plane if pyramid.to_grey is None else np.asarray(cv2.LUT(plane, pyramid.to_grey), np.uint8)
 
 
 def _cut(plane: Grey, corner: npt.NDArray[np.int_], size: npt.NDArray[np.int_]) -> Grey:

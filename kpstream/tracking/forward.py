@@ -83,7 +83,7 @@ class Forward:
                 seen = self._memory.frames.sample_edges(mesh, trajectory.first, answered)
                 track.appearance.answered_edges = seen[0]
         for mesh, members in by_mesh.items():
-            points = np.stack([xy for _, xy in members])
+            points = np.array([xy for _, xy in members])
             seen = self._memory.frames.sample_edges(mesh, number, points)
             for (track, xy), edges in zip(members, seen, strict=True):
                 track.appearance.compare(edges, mesh.lengths(xy), self._settings)
@@ -125,21 +125,21 @@ class Forward:
         seconds = frames.seconds(number) + (frames.seconds(number - 1) if stride == 2 else 0)
         for (mesh, is_known), members in self._by_mesh(batch, number, stride).items():
             tracks, trajectories, drawn = zip(*members, strict=True)
-            points = np.stack([trajectory.states[-1].xy for trajectory in trajectories])
+            points = np.array([trajectory.states[-1].xy for trajectory in trajectories])
             hidden = self._hidden(mesh, tracks, points, last)
-            steady = stride * np.stack([trajectory.velocity(last) for trajectory in trajectories])
+            steady = stride * np.array([trajectory.velocity(last) for trajectory in trajectories])
             for row in np.flatnonzero(hidden.all(1) & bool(len(mesh.edges))):
                 steady[row] = stride * trajectories[row].drift(
                     round(stride * self._settings.hidden_drift / max(seconds, 1e-3))
                 )
-            answered = np.stack([track.answered_motion(points.shape[1], seconds) for track in tracks])
+            answered = np.array([track.answered_motion(points.shape[1], seconds) for track in tracks])
             ways, disputed = frames.move(
                 mesh,
                 last,
                 number,
                 points=points,
                 steady=steady,
-                guesses=[np.stack(drawn), answered] if is_known else [answered],
+                guesses=[np.array(drawn), answered] if is_known else [answered],
                 hidden=hidden,
                 rounds=self._settings.rounds_retracked if is_known else self._settings.rounds,
             )

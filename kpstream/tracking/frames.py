@@ -14,12 +14,15 @@ import numpy.typing as npt
 from kpstream.entities import Frame
 from kpstream.frame import Picture as FullPicture
 from kpstream.tracking.camera import CameraMotion, camera_motion
-from kpstream.tracking.detail import Pyramid, levels_of, make_atlas
+from kpstream.tracking.detail import Pyramid, halved, levels_of, make_atlas
 from kpstream.tracking.flow import Grey, Mesh, Moved
 from kpstream.tracking.geometry import Mask, Points, Weights, middles, zeroed
 from kpstream.tracking.settings import DEFAULT, TrackerSettings
 
 _THUMB, _FLAT = (32, 18), 4.0
+_LEVELS = np.arange(256)
+
+Thumbnail = npt.NDArray[np.float64]
 
 
 def shrink(picture: FullPicture, side: int = DEFAULT.small_side) -> Grey:
@@ -36,23 +39,24 @@ def _shrunk(image: npt.NDArray[np.uint8], side: int) -> Grey:
     height, width = image.shape[:2]
     share = min(1.0, side / max(height, width))
     size = (max(1, round(width * share)), max(1, round(height * share)))
-    if share <= 0.5:  # four pixels of the image for each are enough, and reading them all is most of the work
-        double = (2 * size[0], 2 * size[1])
-        image = np.asarray(cv2.resize(image, double, interpolation=cv2.INTER_NEAREST_EXACT), np.uint8)
+    while min(image.shape[0] - 2 * size[1], image.shape[1] - 2 * size[0]) >= 0:
+        image = halved(image)
     grey = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
     return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
-def correlation(before: Grey, after: Grey) -> float:
+def thumbnail(picture: Grey) -> Thumbnail:
+    """What a picture is at first sight: how light each part is, compared with the whole."""
+    small = cv2.resize(picture, _THUMB, interpolation=cv2.INTER_AREA).astype(float)
+    return np.asarray(small - small.mean())
+
+
+def correlation(before: Thumbnail, after: Thumbnail) -> float:
     """How much two pictures have in common at first sight: 1 for the same scene, about 0 across a cut."""
-    one, other = (
-        cv2.resize(picture, _THUMB, interpolation=cv2.INTER_AREA).astype(float) for picture in (before, after)
-    )
-    one, other = one - one.mean(), other - other.mean()
-    spread = float(np.sqrt((one**2).mean() * (other**2).mean()))
-    if spread < _FLAT**2:
+    spread = float(np.sqrt(np.vdot(before, before) * np.vdot(after, after)))
+    if spread < _FLAT**2 * before.size:
         return 1.0
-    return float((one * other).mean()) / spread
+    return float(np.vdot(before, after)) / spread
 
 
 @dataclass(slots=True, eq=False)
@@ -62,6 +66,7 @@ class Picture:
     frame_index: int
     pts: float
     grey: Grey
+    thumbnail: Thumbnail
     scale: tuple[float, float]
     """Small pixels per source pixel, to the right and downwards."""
     is_scene_cut: bool
@@ -99,13 +104,16 @@ class FrameHistory:
         grey = shrink(frame.picture, self._settings.small_side)
         width, height = frame.size
         last = self._kept[-1] if self._kept else None
+        thumb = thumbnail(grey)
         is_scene_cut = (
-            last is None or last.grey.shape != grey.shape or correlation(last.grey, grey) < self._settings.same_scene
+            last is None
+            or last.grey.shape != grey.shape
+            or correlation(last.thumbnail, thumb) < self._settings.same_scene
         )
         if len(self._kept) == self._settings.max_frames:
             del self._numbers[self._kept[0].frame_index]
         scale = (grey.shape[1] / width, grey.shape[0] / height)
-        self._kept.append(Picture(frame.index, frame.pts, grey, scale, is_scene_cut, frame.picture))
+        self._kept.append(Picture(frame.index, frame.pts, grey, thumb, scale, is_scene_cut, frame.picture))
         self._numbers[frame.index] = self._next
         self._next += 1
         return self._next - 1
@@ -150,11 +158,12 @@ class FrameHistory:
         for row, level in enumerate(levels_of(points, self._settings)):
             rows.setdefault(level if self._shows_more(picture, picture, level) else None, []).append(row)
         for wanted, some in rows.items():
-            plane, scale = picture.grey, np.array(picture.scale, np.float32)
+            plane, scale, to_grey = picture.grey, np.array(picture.scale, np.float32), None
             if wanted is not None and (pyramid := picture.detail(self._settings)) is not None:
                 level, plane = pyramid.plane(wanted)
-                scale = np.full(2, 0.5**level, np.float32)
-            seen[some] = mesh.sample_edges(plane, (points[some] + np.float32(0.5)) * scale - np.float32(0.5))
+                scale, to_grey = np.full(2, 0.5**level, np.float32), pyramid.to_grey
+            values = mesh.sample_edges(plane, (points[some] + np.float32(0.5)) * scale - np.float32(0.5))
+            seen[some] = values if to_grey is None else np.interp(values, _LEVELS, to_grey)
         return seen
 
     def move(

@@ -37,7 +37,7 @@ def contested(points: Points, mesh: Mesh, others: Sequence[Points]) -> Mask:
     if not others:
         return np.zeros(len(mesh.edges), bool)
     start, end = points[mesh.edges].transpose(1, 0, 2)
-    middle, boxes = (start + end)[:, None] / 2, np.stack(others)
+    middle, boxes = (start + end)[:, None] / 2, np.array(others)
     inside: Mask = ((middle >= boxes[:, :2]) & (middle <= boxes[:, 2:])).all(2).any(1)
     return inside
 

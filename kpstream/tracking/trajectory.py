@@ -100,8 +100,8 @@ class Trajectory:
         if not later:
             return Trajectory(number, [state])
         known = ~np.isnan(old.xy[:, :1])
-        along = np.stack([it.xy for it in later]) - old.xy
-        added = np.stack([it.variance for it in later]) - old.variance
+        along = np.array([it.xy for it in later]) - old.xy
+        added = np.array([it.variance for it in later]) - old.variance
         disputed = [it.disputed - old.disputed for it in later]
         if not known.all():
             along = np.where(known, along, np.stack([shift(old.xy, it.xy) for it in later])[:, None])
