@@ -55,11 +55,11 @@ def _brightness(picture: Picture) -> _Cells:
         Grey levels, shape ``(24, 32)``.
     """
     (width, height), luma = picture.size, picture.luma
-    rows = np.linspace(0, height - 1, min(height, _GRID[1] * _SAMPLES)).astype(np.intp)
-    columns = np.linspace(0, width - 1, min(width, _GRID[0] * _SAMPLES)).astype(np.intp)
+    columns, rows = min(width, _GRID[0] * _SAMPLES), min(height, _GRID[1] * _SAMPLES)
     if luma is None:
-        sparse = picture.image[rows[:, None], columns, 1]
+        ys, xs = (np.linspace(0, side - 1, count).astype(np.intp) for side, count in ((height, rows), (width, columns)))
+        sparse = picture.image[ys[:, None], xs, 1]
     else:
-        sparse = luma.plane[rows[:, None], columns]
+        sparse = np.asarray(cv2.resize(luma.plane, (columns, rows), interpolation=cv2.INTER_NEAREST), np.uint8)
         sparse = sparse if luma.to_grey is None else luma.to_grey[sparse]
     return np.asarray(cv2.resize(sparse, _GRID, interpolation=cv2.INTER_AREA), np.float32)

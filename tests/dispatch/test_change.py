@@ -7,6 +7,8 @@ import pytest
 
 from kpstream.dispatch.change import ChangeDetector
 from kpstream.entities import Frame, Image
+from kpstream.frame import BgrPicture
+from tests.support.pictures import LumaOnly
 
 RANDOM = np.random.default_rng(1)
 ROOM: Image = RANDOM.integers(60, 200, (240, 320, 3), np.uint8)
@@ -23,9 +25,14 @@ def with_somebody(left: int, size: tuple[int, int] = (40, 20)) -> Image:
 
 
 def changed(before: Image, after: Image) -> bool:
-    detector = ChangeDetector()
-    detector.keep(frame(0, before))
-    return detector.has_changed(frame(1, after))
+    """Whether it is a change, the same by what a camera gives and by what a decoder does."""
+    found = []
+    for make in (BgrPicture, LumaOnly):
+        detector = ChangeDetector()
+        detector.keep(Frame(0, 0.0, 0.0, picture=make(before)))
+        found.append(detector.has_changed(Frame(1, 0.1, 0.1, picture=make(after))))
+    assert found[0] == found[1]
+    return found[0]
 
 
 def test_before_the_first_frame_is_kept_everything_is_new() -> None:

@@ -6,6 +6,7 @@ import numpy as np
 
 from kpstream.frame import BgrPicture, Picture
 from kpstream.pipeline.freeze import FreezeDetector
+from tests.support.pictures import LumaOnly
 
 
 def grey(level: int, height: int = 48) -> Picture:
@@ -70,3 +71,10 @@ def test_what_a_new_connection_shows_first_does_not_stand() -> None:
     detector.forget()
     assert not detector.is_frozen(grey(1), 30.0)
     assert detector.is_frozen(grey(1), 32.5)
+
+
+def test_luma_tells_whether_a_picture_stands() -> None:
+    detector = FreezeDetector(freeze_after=2.0)
+    given = [(5, 0.0), (5, 1.9), (5, 2.1), (6, 2.2)]
+    frozen = [detector.is_frozen(LumaOnly(grey(level).image), second) for level, second in given]
+    assert frozen == [False, False, True, False]
