@@ -5,6 +5,7 @@ Secrets do not stand in the file: it names environment variables, or a file with
 
 from __future__ import annotations
 
-from kpstream.site_file.reading import SitePlan, Web, load
+from kpstream.site_file.page import Web
+from kpstream.site_file.reading import SitePlan, load
 
 __all__ = ["SitePlan", "Web", "load"]

@@ -21,7 +21,7 @@ from kpstream.errors import UsageError
 from kpstream.options import EventsOptions, MqttOptions, NotifyOptions, RunOptions, WebhookOptions
 from kpstream.redact import remember
 from kpstream.serving.dialing import Dialer
-from kpstream.site_file.environment import secret_in
+from kpstream.site_file.fault_log import FaultLog
 from kpstream.site_file.sections import read_events_sections
 
 
@@ -107,7 +107,7 @@ class DeliveryPlan:
 
 
 def read_delivery(document: Mapping[str, Any], folder: Path) -> tuple[DeliveryPlan, list[str]]:
-    """What a file says of it.
+    """What a file of rules says of it.
 
     Args:
         document: The tables of the file.
@@ -116,105 +116,79 @@ def read_delivery(document: Mapping[str, Any], folder: Path) -> tuple[DeliveryPl
     Returns:
         The plan, only of use without faults; and a line for each fault.
     """
-    sections, faults = read_events_sections(document)
-    plan, found = plan_delivery(sections, folder)
-    return plan, [*faults, *found]
+    sections, lines = read_events_sections(document)
+    faults = FaultLog(folder)
+    plan = plan_delivery(sections, faults)
+    return plan, [*lines, *faults.lines]
 
 
-def plan_delivery(sections: Mapping[str, Any], folder: Path) -> tuple[DeliveryPlan, list[str]]:
-    """What the sections of a file say of it, as `read_delivery` does."""
-    reading = _Reading(folder)
-    plan = reading.plan(sections)
-    return plan, reading.faults
+def plan_delivery(sections: Mapping[str, Any], faults: FaultLog) -> DeliveryPlan:
+    """What the sections of a file say of it; only of use without faults."""
+    events = dict(sections.get("events", {}))
+    if events.get("folder"):
+        events["folder"] = faults.path(events["folder"])
+    plan = DeliveryPlan(
+        EventsOptions(**events),
+        None if "mqtt" not in sections else _mqtt(sections["mqtt"], faults),
+        tuple(_each(sections, "webhook", _webhook, faults)),
+        tuple(_each(sections, "notify", _notify, faults)),
+        tuple(RunOptions(**{**run, "command": tuple(run["command"])}) for run in sections.get("run", ())),
+    )
+    for kind, all_of_it in (("webhook", plan.webhooks), ("notify", plan.notify), ("run", plan.programs)):
+        if len(set(all_of_it)) < len(all_of_it):
+            faults.add(kind, "two are the same")
+    return plan
 
 
-class _Reading:
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self.faults: list[str] = []
+def _each(
+    sections: Mapping[str, Any], kind: str, read: Callable[[Mapping[str, Any], str, FaultLog], Any], faults: FaultLog
+) -> Iterator[Any]:
+    for number, written in enumerate(sections.get(kind, ()), 1):
+        found = read(written, f"{kind} {number}, ", faults)
+        if found is not None:
+            yield found
 
-    def plan(self, sections: Mapping[str, Any]) -> DeliveryPlan:
-        events = dict(sections.get("events", {}))
-        if events.get("folder"):
-            events["folder"] = self._folder / Path(events["folder"]).expanduser()
-        plan = DeliveryPlan(
-            EventsOptions(**events),
-            None if "mqtt" not in sections else self._mqtt(sections["mqtt"]),
-            tuple(self._each(sections, "webhook", self._webhook)),
-            tuple(self._each(sections, "notify", self._notify)),
-            tuple(self._each(sections, "run", self._run)),
-        )
-        for kind, all_of_it in (("webhook", plan.webhooks), ("notify", plan.notify), ("run", plan.programs)):
-            if len(set(all_of_it)) < len(all_of_it):
-                self.faults.append(f"{kind}: two are the same")
-        return plan
 
-    def _each(
-        self, sections: Mapping[str, Any], kind: str, read: Callable[[Mapping[str, Any], str], Any]
-    ) -> Iterator[Any]:
-        for number, written in enumerate(sections.get(kind, ()), 1):
-            found = read(written, f"{kind} {number}, ")
-            if found is not None:
-                yield found
+def _mqtt(written: Mapping[str, Any], faults: FaultLog) -> MqttPlan | None:
+    options = MqttOptions(**{key: value for key, value in written.items() if key != "ca"})
+    user = _secret("[mqtt] user_env", options.user_env, faults) or None
+    password = _secret("[mqtt] password_env", options.password_env, faults) or None
+    ca = faults.path(written["ca"]) if written.get("ca") else None
+    if password is not None and user is None:
+        faults.add("[mqtt] password_env", "a password goes with a user: give user_env, too")
+    if ca is not None and not ca.is_file():
+        faults.add("[mqtt] ca", f"{ca}: there is no such file")
+    broker = faults.check("[mqtt] url", lambda: Broker.at(options.url, user=user, password=password, ca=ca))
+    return None if broker is None else MqttPlan(broker, options.prefix, options.discovery)
 
-    def _mqtt(self, written: Mapping[str, Any]) -> MqttPlan | None:
-        options = MqttOptions(**{key: value for key, value in written.items() if key != "ca"})
-        user = self._secret("[mqtt] user_env", options.user_env) or None
-        password = self._secret("[mqtt] password_env", options.password_env) or None
-        ca = self._folder / Path(written["ca"]).expanduser() if written.get("ca") else None
-        if password is not None and user is None:
-            self.faults.append("[mqtt] password_env: a password goes with a user: give user_env, too")
-        if ca is not None and not ca.is_file():
-            self.faults.append(f"[mqtt] ca: {ca}: there is no such file")
+
+def _webhook(written: Mapping[str, Any], place: str, faults: FaultLog) -> WebhookPlan | None:
+    options = WebhookOptions(**written)
+    if (options.url is None) == (options.url_env is None):
+        faults.add(f"{place}url", "give this or url_env, one of them")
+        return None
+    key = "url" if options.url_env is None else "url_env"
+    url = options.url or _secret(f"{place}url_env", options.url_env, faults)
+    secret = _secret(f"{place}secret_env", options.secret_env, faults)
+    if url:
+        faults.check(f"{place}{key}", lambda: check_webhook_url(url))
+    remember("" if options.url_env is None else url)
+    signs = faults.check(f"{place}secret_env", lambda: secret_of(secret)) if secret else None
+    return WebhookPlan(url, signs, options.private)
+
+
+def _notify(written: Mapping[str, Any], place: str, faults: FaultLog) -> NotifyPlan:
+    options = NotifyOptions(**written)
+    url = faults.variable(f"{place}url_env", options.url_env)
+    remember(url)
+    if url:
         try:
-            broker = Broker.at(options.url, user=user, password=password, ca=ca)
-        except ValueError as error:
-            self.faults.append(f"[mqtt] url: {error}")
-            return None
-        return MqttPlan(broker, options.prefix, options.discovery)
+            apprise_send(url)
+        except UsageError as error:
+            faults.lines.append(f"{place}{error}")
+    return NotifyPlan(url, options.severity, options.quiet)
 
-    def _webhook(self, written: Mapping[str, Any], place: str) -> WebhookPlan | None:
-        options = WebhookOptions(**written)
-        if (options.url is None) == (options.url_env is None):
-            self.faults.append(f"{place}url: give this or url_env, one of them")
-            return None
-        key = "url" if options.url_env is None else "url_env"
-        url = options.url or self._secret(f"{place}url_env", options.url_env)
-        secret = self._secret(f"{place}secret_env", options.secret_env)
-        self._check(f"{place}{key}", check_webhook_url, url)
-        remember("" if options.url_env is None else url)
-        signs = self._check(f"{place}secret_env", secret_of, secret)
-        return WebhookPlan(url, signs, options.private)
 
-    def _notify(self, written: Mapping[str, Any], place: str) -> NotifyPlan:
-        options = NotifyOptions(**written)
-        url = self._secret(f"{place}url_env", options.url_env)
-        remember(url)
-        if url:
-            try:
-                apprise_send(url)
-            except UsageError as error:
-                self.faults.append(f"{place}{error}")
-        return NotifyPlan(url, options.severity, options.quiet)
-
-    def _run(self, written: Mapping[str, Any], _place: str) -> RunOptions:
-        return RunOptions(**{**written, "command": tuple(written["command"])})
-
-    def _secret(self, place: str, name: str | None) -> str:
-        """The value of a variable; empty where none is named or set."""
-        if name is None:
-            return ""
-        try:
-            return secret_in(name)
-        except ValueError as error:
-            self.faults.append(f"{place}: {error}")
-            return ""
-
-    def _check(self, place: str, check: Callable[[str], Any], text: str) -> Any:
-        if not text:
-            return None
-        try:
-            return check(text)
-        except ValueError as error:
-            self.faults.append(f"{place}: {error}")
-            return None
+def _secret(place: str, name: str | None, faults: FaultLog) -> str:
+    """The value of a variable; empty where none is named or set."""
+    return "" if name is None else faults.variable(place, name)

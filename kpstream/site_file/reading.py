@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
 from kpstream.camera.spec import CameraSpec, Recording, SiteSpec
@@ -20,77 +20,26 @@ from kpstream.options import (
     DrawOptions,
     LiveRequestOptions,
     ModelOptions,
-    Network,
     SourceOptions,
     ViewOptions,
     Zone,
     declared_options,
-    in_file,
-    parse_listen,
 )
 from kpstream.redact import redact, remember_secrets, with_login_quoted
 from kpstream.sinks.output import STDOUT
 from kpstream.site_file.delivery import DeliveryPlan, plan_delivery
-from kpstream.site_file.environment import secret_in
+from kpstream.site_file.fault_log import FaultLog
 from kpstream.site_file.functions import function_named
+from kpstream.site_file.page import Web, plan_page
 from kpstream.site_file.sections import faulty, read_sections
 from kpstream.sources.opening import is_address
-
-if TYPE_CHECKING:
-    from kpstream.web import Page
 
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 _KEYS = {"api_key_env", "api_key_file"}
 _SEGMENT = 600.0
 """Seconds of a recorded file, where the file does not say."""
-_LISTEN = "127.0.0.1:8080"
 Keys = Mapping[str, Any]
 Group = TypeVar("Group")
-
-
-@dataclass(frozen=True, slots=True)
-class Web:
-    """Where the page is served, and how."""
-
-    host: str
-    port: int
-    token: str | None = field(default=None, repr=False)
-    own_certificate: bool = False
-    """Whether a certificate is made on the spot."""
-    certificate: Path | None = None
-    certificate_key: Path | None = None
-    names: tuple[str, ...] = ()
-    """Host names that it is called by, beside this machine's own and those of its certificate."""
-    embed: tuple[str, ...] = ()
-    """Origins of pages that may show it."""
-    proxies: tuple[Network, ...] = ()
-    """Who may say how it is reached."""
-    recordings: Path | None = None
-    """The folder whose videos it lists."""
-
-    def make_page(self, own_token: str | None = None) -> Page:
-        """The page, not served yet.
-
-        Args:
-            own_token: What it wants to be shown where the file names no token; None makes one where one is needed.
-
-        Raises:
-            UsageError: The token is too short.
-        """
-        from kpstream.web import Certificate, Page
-
-        tls = Certificate(self.certificate, self.certificate_key) if self.own_certificate or self.certificate else None
-        token = self.token or own_token
-        return Page(
-            host=self.host,
-            port=self.port,
-            token=token,
-            tls=tls,
-            names=self.names,
-            embed=self.embed,
-            proxies=self.proxies,
-            recordings=self.recordings,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,56 +60,54 @@ def load(path: Path) -> SitePlan:
         UsageError: The file is faulty; the text has a line for each fault.
     """
     written = read_sections(path)
-    reading = _Reading(path.absolute().parent)
-    plan = reading.site(written)
-    if reading.faults:
-        raise faulty(path, reading.faults)
+    faults = FaultLog(path.absolute().parent)
+    plan = _Reading(faults).site(written)
+    if faults.lines:
+        raise faulty(path, faults.lines)
     return plan
 
 
 class _Reading:
-    """Makes specs of what stands in a file, and notes the faults that it finds on the way.
+    """Makes specs of what stands in a file.
 
     Args:
-        folder: Where the file lies; its paths count from there.
+        faults: Takes the faults that are found on the way.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, faults: FaultLog) -> None:
+        self._faults = faults
         self._tried: set[tuple[ModelOptions, str | None]] = set()
-        self.faults: list[str] = []
 
     def site(self, written: Keys) -> SitePlan:
         """The whole; only of use if there are no faults."""
         cameras = tuple(self._camera(camera, written) for camera in written["camera"])
         names = [camera.name.lower() for camera in cameras]
         for name in sorted({name for name in names if names.count(name) > 1}):
-            self._fault(f"camera {name}, name", "two cameras have it, and it names their files: give each its own")
+            self._faults.add(f"camera {name}, name", "two cameras have it, and it names their files: give each its own")
         lines = [camera.jsonl for camera in cameras if camera.jsonl is not None]
         for path in sorted({path for path in lines if lines.count(path) > 1}):
-            self._fault("camera, jsonl", f"two cameras would write {path}: give each its own")
+            self._faults.add("camera, jsonl", f"two cameras would write {path}: give each its own")
         limits = Limits(**written.get("limits", {}))
         web = written.get("web")
-        page = None if web is None else self._web(web, written.get("record"))
+        page = None if web is None else plan_page(web, written.get("record"), self._faults)
         rules = self._rules(written, [camera.name for camera in cameras])
         cameras = tuple(replace(camera, rules=rules.of_camera(camera.name)) for camera in cameras)
         return SitePlan(SiteSpec(cameras, limits), page, self._delivery(written))
 
     def _rules(self, written: Keys, cameras: Sequence[str]) -> RuleSet:
         """The zones, lines and rules of all cameras."""
-        rules, faults = read_tables(written, lambda name: function_named(name, self._folder))
-        self.faults += faults
+        rules, faults = read_tables(written, lambda name: function_named(name, self._faults.folder))
+        self._faults.lines += faults
         for kind, found in (("zone", rules.zones.values()), ("line", rules.lines.values()), ("rule", rules.rules)):
             for each in found:
                 for name in sorted(set(each.cameras) - set(cameras)):
-                    self._fault(f"{kind} {each.name}, cameras", f"there is no camera {name}")
+                    self._faults.add(f"{kind} {each.name}, cameras", f"there is no camera {name}")
         return rules
 
     def _delivery(self, written: Keys) -> DeliveryPlan:
-        plan, faults = plan_delivery(written, self._folder)
-        self.faults += faults
+        plan = plan_delivery(written, self._faults)
         if plan.delivers and plan.events.folder is None:
-            self._fault("[events] folder", "what is delivered is kept until it arrives: say where")
+            self._faults.add("[events] folder", "what is delivered is kept until it arrives: say where")
         return plan
 
     def _camera(self, written: Keys, site: Keys) -> CameraSpec:
@@ -186,7 +133,7 @@ class _Reading:
             if each.name in written:
                 value = written[each.name]
                 if each.type in (Path, Path | None):
-                    value = self._path(value)
+                    value = self._faults.path(value)
                 given[each.name] = tuple(value) if isinstance(value, list) else value
         return group(**given)
 
@@ -195,43 +142,38 @@ class _Reading:
         try:
             _ = options.headers
         except UsageError as error:
-            self._fault(f"{place}source_header", str(error).removeprefix("`source_header` "))
+            self._faults.add(f"{place}source_header", str(error).removeprefix("`source_header` "))
         return options
 
     def _reference(self, place: str, written: Keys) -> str:
         if ("source" in written) == ("source_env" in written):
-            self._fault(f"{place}source", "give this or source_env, one of them (a device, an address or a file)")
+            self._faults.add(f"{place}source", "give this or source_env, one of them (a device, an address or a file)")
             return ""
         if "source_env" in written:
-            reference = self._variable(f"{place}source_env", written["source_env"])
+            reference = self._faults.variable(f"{place}source_env", written["source_env"])
         else:
             reference = self._filled_in(f"{place}source", written["source"])
         remember_secrets(reference)
         if is_address(reference) or reference.isdecimal() or reference.startswith("/dev/"):
             return reference
-        return str(self._path(reference))
+        return str(self._faults.path(reference))
 
     def _filled_in(self, place: str, source: str) -> str:
         """The address with its variables filled in; a password may only come from one."""
         try:
             bare = urlsplit(with_login_quoted(_VARIABLE.sub("", source)))
             if bare.password or redact(bare.query) != bare.query:
-                self._fault(place, "a password never stands in the file: write ${NAME} for it, and set that variable")
+                self._faults.add(
+                    place, "a password never stands in the file: write ${NAME} for it, and set that variable"
+                )
         except ValueError:
-            self._fault(place, "its brackets do not match")
+            self._faults.add(place, "its brackets do not match")
         address = is_address(source)
         return _VARIABLE.sub(lambda found: self._quoted(place, found[1], address=address), source)
 
     def _quoted(self, place: str, name: str, *, address: bool) -> str:
-        value = self._variable(place, name)
+        value = self._faults.variable(place, name)
         return quote(value, safe="") if address else value
-
-    def _variable(self, place: str, name: str) -> str:
-        try:
-            return secret_in(name)
-        except ValueError as error:
-            self._fault(place, str(error))
-            return ""
 
     def _model(self, place: str, own: Keys, site: Keys) -> tuple[ModelOptions, str | None]:
         """A camera's model and its API key."""
@@ -241,12 +183,12 @@ class _Reading:
         chosen = {key: value for key, value in site.items() if key not in replaced} | dict(own)
         where = f"{place}endpoint" if own else "[endpoint]"
         if chosen.keys() >= _KEYS:
-            self._fault(where, "api_key_file and api_key_env both give the key: choose one")
+            self._faults.add(where, "api_key_file and api_key_env both give the key: choose one")
         model, key = self._options(ModelOptions, chosen), None
         try:
             if "api_key_env" in chosen:
                 at = where if "api_key_env" in own else "[endpoint]"
-                key = self._variable(f"{at} api_key_env", chosen["api_key_env"]) or "none"
+                key = self._faults.variable(f"{at} api_key_env", chosen["api_key_env"]) or "none"
             elif not model.embedded:
                 key = read_key(model.api_key_file)
             if (model, key) not in self._tried:
@@ -254,7 +196,7 @@ class _Reading:
                 _ = model.filters
                 make_endpoint(model, key).close()
         except KpstreamError as error:
-            self._fault(where, str(error), inherited_from="[endpoint]")
+            self._faults.add(where, str(error), inherited_from="[endpoint]")
         return model, key
 
     def _jsonl(self, place: str, written: Keys) -> Path | None:
@@ -262,9 +204,9 @@ class _Reading:
             return None
         if written["jsonl"] == STDOUT:
             return Path(STDOUT)
-        path = self._path(written["jsonl"])
+        path = self._faults.path(written["jsonl"])
         if path.is_dir() or not _can_be_a_folder(path.parent):
-            self._fault(f"{place}jsonl", f"{path} cannot be written to")
+            self._faults.add(f"{place}jsonl", f"{path} cannot be written to")
         return path
 
     def _view(self, place: str, written: Keys) -> ViewOptions:
@@ -272,7 +214,7 @@ class _Reading:
         try:
             _ = view.max_delay
         except UsageError as error:
-            self._fault(f"{place}delay", str(error))
+            self._faults.add(f"{place}delay", str(error))
         return view
 
     def _drawing(self, place: str, written: Keys) -> DrawOptions:
@@ -280,7 +222,7 @@ class _Reading:
         try:
             _ = drawing.parts
         except UsageError as error:
-            self._fault(f"{place}draw", str(error))
+            self._faults.add(f"{place}draw", str(error))
         return drawing
 
     def _recording(self, place: str, written: Keys, site: Keys | None) -> Recording | None:
@@ -289,54 +231,14 @@ class _Reading:
             return None
         chosen = {"segment": _SEGMENT} | dict(site or {}) | own
         if chosen.get("folder") is None:
-            self._fault(f"{place}record.folder" if site is None else "[record] folder", "say where the recordings go")
+            self._faults.add(
+                f"{place}record.folder" if site is None else "[record] folder", "say where the recordings go"
+            )
             return None
-        folder = self._path(chosen.pop("folder"))
+        folder = self._faults.path(chosen.pop("folder"))
         if not _can_be_a_folder(folder):
-            self._fault("[record] folder", f"{folder} lies in what is no folder")
+            self._faults.add("[record] folder", f"{folder} lies in what is no folder")
         return Recording(folder, written["name"], **chosen)
-
-    def _web(self, written: Keys, record: Keys | None) -> Web:
-        try:
-            host, port = parse_listen(written.get("listen", _LISTEN))
-        except ValueError as error:
-            self._fault("[web] listen", f"{error}, as in 8080 or 0.0.0.0:8080")
-            host, port = "", 0
-        tls, certificate, key = (written.get(name) for name in ("tls", "tls_cert", "tls_key"))
-        if (certificate is None) != (key is None) or (tls and certificate):
-            self._fault("[web] tls", "give tls_cert and tls_key, both of them, or tls = 'self', or none of them")
-        token = written.get("token_env")
-        web = Web(
-            host=host or "127.0.0.1",
-            port=port,
-            token=self._variable("[web] token_env", token) if token else None,
-            own_certificate=tls == "self",
-            certificate=self._path(certificate) if certificate else None,
-            certificate_key=self._path(key) if key else None,
-            names=tuple(written.get("names", ())),
-            embed=tuple(written.get("embed", ())),
-            proxies=tuple(written.get("proxy", ())),
-            recordings=self._path(record["folder"]) if record and record.get("folder") else None,
-        )
-        try:
-            if web.token != "":  # that it is missing is a fault already
-                web.make_page().close()
-        except UsageError as error:
-            self._fault("[web]", str(error))
-        return web
-
-    def _path(self, text: str) -> Path:
-        try:
-            return self._folder / Path(text).expanduser()
-        except RuntimeError:
-            self._fault(text, "nobody of that name has a folder here")
-            return self._folder / "missing"
-
-    def _fault(self, place: str, text: str, *, inherited_from: str = "") -> None:
-        """Note a fault, once."""
-        text = in_file(text)
-        if not {f"{place}: {text}", f"{inherited_from}: {text}"} & set(self.faults):
-            self.faults.append(f"{place}: {text}")
 
 
 def _zones(written: Keys) -> tuple[Zone, ...]:

@@ -88,6 +88,7 @@ def test_what_did_not_arrive_is_delivered_by_the_next_run(tmp_path: Path) -> Non
         ('[mqtt]\nurl = "mqtt://h"\npassword_env = "BAD"', "[mqtt] password_env: a password goes with a user"),
         ('[mqtt]\nurl = "mqtt://h"\nca = "nope.pem"', "nope.pem: there is no such file"),
         ("[[run]]\ntimeout = 5", "run 1, command: it is required"),
+        ('[events]\nfolder = "~no-such-user/x"', "nobody of that name has a folder here"),
         ('[[run]]\ncommand = "rm -rf"', "run 1, command: it must be a list"),
     ],
 )
