@@ -21,19 +21,20 @@ class Delivery:
 
     id: int
     """A number that grows and is never used again."""
-    document: Document
+    event_id: str
+    """The event's identity."""
+    state: str
+    """The event's state: opened, updated or ended."""
+    text: str
+    """The event as it was then, as JSON; read only when it is delivered, for many may wait."""
     at: float
     """When it was stored, in seconds since the epoch."""
 
     @property
-    def event_id(self) -> str:
-        """The event's identity."""
-        return str(self.document["event"])
-
-    @property
-    def state(self) -> str:
-        """The event's state: opened, updated or ended."""
-        return str(self.document["state"])
+    def document(self) -> Document:
+        """The event as it was then."""
+        document: Document = json.loads(self.text)
+        return document
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +72,10 @@ class Outbox:
     def waiting(self, destination: str, limit: int) -> list[Delivery]:
         """The first deliveries of a queue, ``limit`` at most."""
         rows = self._connection.execute(
-            "SELECT id, document, at FROM delivery WHERE destination = ? ORDER BY id LIMIT ?", [destination, limit]
+            "SELECT id, event, state, document, at FROM delivery WHERE destination = ? ORDER BY id LIMIT ?",
+            [destination, limit],
         )
-        return [Delivery(number, json.loads(document), at) for number, document, at in rows]
+        return [Delivery(*row) for row in rows]
 
     def take_out(self, numbers: Iterable[int]) -> None:
         """Drop deliveries that are delivered or superseded."""

@@ -51,8 +51,8 @@ class InOrder:
         if now - waiting[0].at > LONG_OUTAGE:
             last = {delivery.event_id: delivery.id for delivery in waiting}
             old = tuple(delivery.id for delivery in waiting if last[delivery.event_id] != delivery.id)
-            left = tuple(delivery for delivery in waiting if delivery.id not in old)
-            return Selection(left[:1], old)
+            first = next(delivery for delivery in waiting if last[delivery.event_id] == delivery.id)
+            return Selection((first,), old)
         return Selection((waiting[0],))
 
     def sent(self, now: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -140,4 +141,4 @@ def delivering(folder: Path, *destinations: Destination, **options: Any) -> Iter
 
 def delivery(event: Event, number: int = 1, at: float = 0.0) -> Delivery:
     """An event in the outbox."""
-    return Delivery(number, event.to_json(), at)
+    return Delivery(number, event.id, event.state, json.dumps(event.to_json()), at)
