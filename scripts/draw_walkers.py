@@ -1,9 +1,9 @@
 """Draw a sample clip: people on a street, with exact poses for every frame.
 
-    python scripts/draw_walkers.py [walkers|events] [--folder samples] [--seed 7]
+    python scripts/draw_walkers.py [walkers|events|crossing] [--folder samples] [--seed 7]
 
 Writes ``walkers.mp4`` (1280x720, 30 frames/s, H.264 and AAC), ``walkers.poses.json`` (the truth) and ``street.jpg``
-(one frame), or ``events.mp4`` and ``events.poses.json``. Nobody was filmed: everything is computed, and the same seed
+(one frame), or the clip and the truth of another story. Nobody was filmed: everything is computed, and the same seed
 gives the same pictures.
 
 The truth has one list of people for each frame. A person has an ``id``, a box (``x y`` its middle, ``width height``;
@@ -26,12 +26,13 @@ import cv2
 import numpy as np
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Colorspace
-from walkers import incidents, sound
+from walkers import crossing, incidents, sound
 from walkers.camera import SIZE, camera_at
 from walkers.cast import BEN, CAST, DURATION
 from walkers.film import Film, Image
 
 FRAME_RATE = 30
+STORIES = ("walkers", "events", "crossing")
 _STILL = 9.5
 """Seconds: the moment of ``street.jpg``."""
 
@@ -110,7 +111,9 @@ def write_truth(path: Path, video: str, truth: Truth) -> None:
 def main() -> None:
     """Draw what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("clip", nargs="?", choices=("walkers", "events"), default="walkers", help="which clip")
+    parser.add_argument(
+        "clip", nargs="?", choices=("walkers", "events", "crossing"), default="walkers", help="which clip"
+    )
     parser.add_argument("--folder", type=Path, default=Path("samples"), help="where the files go")
     parser.add_argument("--seed", type=int, default=7, help="of the textures, the grain and the sound")
     parser.add_argument("--duration", type=float, help="seconds that are drawn")
@@ -122,6 +125,9 @@ def main() -> None:
         film, crf, duration = Film(CAST, options.seed), options.crf or 24, options.duration or DURATION
         still, _ = film.frame(_STILL)
         cv2.imwrite(str(options.folder / "street.jpg"), still, [cv2.IMWRITE_JPEG_QUALITY, 90])
+    elif options.clip == "crossing":
+        film = Film(crossing.CAST, options.seed, crossing.camera)
+        crf, duration = options.crf or 20, options.duration or crossing.DURATION
     else:
         film = Film(incidents.CAST, options.seed, incidents.camera, incidents.props())
         crf, duration = options.crf or 28, options.duration or incidents.DURATION
