@@ -142,7 +142,7 @@ FLOORS: dict[str, str] = {
         "event_stream hub openapi < cameras event_api feed metrics streams < api device rule_api < app < serving "
         "< starter"
     ),
-    "wire": "drawing exact mend numbers read skeletons write < lines",
+    "wire": "classes drawing exact mend numbers skeletons write < lines read",
 }
 """The modules of each folder, floor by floor from the ground up: each may import those of lower floors alone."""
 

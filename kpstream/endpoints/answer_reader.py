@@ -13,8 +13,9 @@ from kpstream.endpoints.versions import SkeletonLookup
 from kpstream.entities import Filters, Pose
 from kpstream.errors import ResponseFormatError
 from kpstream.redact import redact
+from kpstream.wire.classes import ClassRegistry
 from kpstream.wire.mend import mended
-from kpstream.wire.read import ClassRegistry, Reading, read_answer, read_json, rescaled, without_secrets
+from kpstream.wire.read import Reading, read_answer, read_json, rescaled, without_secrets
 
 _log = logging.getLogger("kpstream")
 

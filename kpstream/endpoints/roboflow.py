@@ -19,7 +19,7 @@ from kpstream.entities import Answer, Filters, Image
 from kpstream.errors import EndpointRejected, UsageError
 from kpstream.redact import redact, remember_secrets
 from kpstream.skeleton import Skeleton
-from kpstream.wire.read import ClassRegistry
+from kpstream.wire.classes import ClassRegistry
 
 _MODEL = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*/[A-Za-z0-9_-][A-Za-z0-9_.-]*")
 

@@ -22,8 +22,9 @@ from kpstream.entities import Pose
 from kpstream.errors import EndpointError, EndpointRejected, EndpointUnavailable, ResponseFormatError, UsageError
 from kpstream.skeleton import MAX_KEYPOINTS
 from kpstream.testing import Recorded, Reply, ScriptedServer
+from kpstream.wire.classes import ClassRegistry
 from kpstream.wire.mend import mended
-from kpstream.wire.read import ClassRegistry, read_answer, read_json, rescaled, without_secrets
+from kpstream.wire.read import read_answer, read_json, rescaled, without_secrets
 
 DATA = Path(__file__).parents[1] / "data"
 ANSWERS = ["answer_real.json", "answer_documented.json", "answer_detection.json", "answer_empty.json"]

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from kpstream.entities import Pose
 from kpstream.errors import EndpointRejected, ResponseFormatError
+from kpstream.wire.classes import ClassRegistry
 from kpstream.wire.mend import mended
-from kpstream.wire.read import ClassRegistry, read_answer
+from kpstream.wire.read import read_answer
 from tests.wire.test_read import anything, is_sound
 
 NAMES = ("mouth", "fin", "tail")

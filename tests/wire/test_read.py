@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from kpstream.entities import Pose
 from kpstream.errors import EndpointRejected, ResponseFormatError
 from kpstream.skeleton import COCO, Skeleton
-from kpstream.wire.read import ClassRegistry, read_answer, read_json, rescaled
+from kpstream.wire.classes import ClassRegistry
+from kpstream.wire.read import read_answer, read_json, rescaled
 
 DATA = Path(__file__).parents[1] / "data"
 anything = st.recursive(
