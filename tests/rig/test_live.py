@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -55,6 +56,18 @@ def test_a_stream_is_shown_and_recorded_in_its_true_time(tmp_path: Path, endpoin
     poses = [pose for line in live.jsonl.read_text().splitlines() for pose in json.loads(line)["poses"]]
     assert {"predicted"} <= {pose["origin"] for pose in poses} <= {"measured", "predicted"}
     assert "Traceback" not in live.said()
+
+
+def test_fewer_frames_are_shown_where_fewer_are_wanted_in_true_time(tmp_path: Path, endpoint: ScriptedServer) -> None:
+    with RtspCamera() as camera, Live(camera.url, endpoint.url, tmp_path, ["--max-fps", "10"]) as live:
+        live.wait_for(lambda lines: len(lines) > 25)
+        code = live.end(signal.SIGTERM)
+    assert code == 0, live.said()
+    assert_recorded_in_true_time(live)
+    lines = live.lines()[1:]
+    assert all(after["frame_index"] >= before["frame_index"] + 2 for before, after in pairwise(lines))
+    frames, seconds = lines[-1]["frame_index"] - lines[0]["frame_index"], lines[-1]["pts"] - lines[0]["pts"]
+    assert frames / seconds == pytest.approx(30, abs=1)
 
 
 def test_a_camera_that_is_lost_comes_back_and_the_recording_goes_on(tmp_path: Path, endpoint: ScriptedServer) -> None:
