@@ -51,8 +51,8 @@ PLAN: dict[str, set[str]] = {
         "sqlite_schema",
     },
     "web": {
-        "delivery", "entities", "errors", "events", "interfaces", "options", "render", "redact", "serving", "sinks",
-        "skeleton", "wire",
+        "decimation", "delivery", "entities", "errors", "events", "interfaces", "options", "render", "redact",
+        "serving", "sinks", "skeleton", "wire",
     },
     # beam: the loops
     "pipeline": {*_GROUND, "interfaces", "tracking", "render", "dispatch"},

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from math import inf, isnan, nan
 
+from kpstream.decimation import Decimation
 from kpstream.entities import Frame
 from kpstream.errors import SourceOpenError, SourceReadError
 from kpstream.interfaces import Opener
@@ -130,6 +131,7 @@ class BrowserSource:
     def __init__(self, camera: BrowserCamera) -> None:
         self.opener = camera.opener
         self._camera = camera
+        self._decimation = Decimation()
         self._is_closed = False
         self._index = 0
         self._first_at = nan
@@ -140,7 +142,10 @@ class BrowserSource:
         Raises:
             SourceReadError: No device shares its camera, or it was silent for too long.
         """
-        given = None if self._is_closed else self._camera.take()
+        given = self._take()
+        while given is not None and not self._decimation.wants(given[1]):
+            self._index += 1
+            given = self._take()
         if given is None:
             return None
         data, captured_at = given
@@ -153,9 +158,17 @@ class BrowserSource:
         self._index += 1
         return frame
 
+    def decimate(self, max_fps: float) -> bool:
+        """Decode at most so many pictures a second from now on."""
+        self._decimation.max_fps = max_fps
+        return True
+
     def close(self) -> None:
         """Take no more pictures. Idempotent."""
         self._is_closed = True
+
+    def _take(self) -> tuple[bytes, float] | None:
+        return None if self._is_closed else self._camera.take()
 
     def __repr__(self) -> str:
         return f"<BrowserSource {'closed' if self._is_closed else 'open'}, {self._index} frames read>"

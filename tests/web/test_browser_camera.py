@@ -15,8 +15,8 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from kpstream.errors import SourceOpenError, SourceReadError
-from kpstream.interfaces import Source
-from kpstream.testing import wait_until
+from kpstream.interfaces import Decimating, Source
+from kpstream.testing import ManualClock, wait_until
 from kpstream.web import BrowserCamera
 from tests.support.sink_contract import picture
 from tests.support.source_contract import SourceContract
@@ -61,6 +61,26 @@ def test_the_newest_picture_wins() -> None:
     assert frame is not None
     assert (frame.index, frame.pts) == (0, 0.0)
     assert np.abs(frame.image.astype(int) - picture(80)).mean() < 4
+
+
+def test_a_picture_that_nobody_wants_is_counted_and_not_decoded() -> None:
+    clock = ManualClock()
+    camera = BrowserCamera(timeout=0.01, clock=clock)
+    camera.attach("a device")
+    source = camera.opener.open()
+    assert isinstance(source, Decimating)
+    source.decimate(5)
+    camera.offer(jpeg())
+    assert source.read() is not None
+    clock.advance(0.05)
+    camera.offer(jpeg()[:400])
+    with pytest.raises(SourceReadError, match="silent"):
+        source.read()
+    clock.advance(0.2)
+    camera.offer(jpeg())
+    frame = source.read()
+    assert frame is not None
+    assert (frame.index, frame.pts) == (2, 0.25)
 
 
 def test_it_says_what_to_do_while_no_device_is_there() -> None:
