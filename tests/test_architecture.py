@@ -125,7 +125,7 @@ FLOORS: dict[str, str] = {
         "output retention room sampled sound tags timeline < audio coco csv_file events h264 jsonl live_sound "
         "window < mp4 parquet packet_ring pausing pictures < clip video < clips segments < switched"
     ),
-    "site_file": "fault_log functions sections < delivery page < reading rules",
+    "site_file": "fault_log functions sections shapes < delivery page < reading rules",
     "sources": (
         "altered deinterlace diagnosis hearing http hwaccel jpegs live_clock numbering paced stall survey taken "
         "timeline tone_map < masked opening picture spacing turned webcam < decoder < file stream "

@@ -15,6 +15,7 @@ from kpstream.options import TOKEN_VARIABLE, PageOptions, in_file, parse_listen
 if TYPE_CHECKING:
     from kpstream.camera.events import CameraEvents
     from kpstream.web import BrowserCamera, Page
+    from kpstream.web.camera_rules import Edit
 
 
 def page_of(
@@ -90,14 +91,20 @@ def served(page: Page | None, events: CameraEvents | None) -> Iterator[None]:
 
 
 @contextmanager
-def served_once_possible(page: Page | None, events: CameraEvents) -> Iterator[None]:
-    """Serve the page while the block runs, as soon as it can be served; what keeps it from that is told."""
+def served_once_possible(page: Page | None, events: CameraEvents, edit: Edit | None) -> Iterator[None]:
+    """Serve the page while the block runs, as soon as it can be served; what keeps it from that is told.
+
+    Args:
+        page: Not served yet.
+        events: What it also shows, with the rules of all cameras.
+        edit: Writes zones and lines that somebody draws on it; None where it may not.
+    """
     if page is None:
         yield
         return
     from kpstream.web import PageRules, PageStarter
 
-    page.show_rules(PageRules(events.cameras.get, events.options.timezone))
+    page.show_rules(PageRules(events.cameras.get, events.options.timezone, edit))
     _show_events(page, events)
     starter = PageStarter(page, lambda: _show_way(page))
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +14,9 @@ from kpstream.cli.rules import events_kept
 from kpstream.cli.signals import hangups_call, signals_handled
 from kpstream.cli.terminal import say, summary
 
+if TYPE_CHECKING:
+    from kpstream.events import Line, Zone
+
 
 @app.command()
 def run(file: Annotated[Path, typer.Argument(metavar="SITE.toml", help="Describes the cameras.")]) -> None:
@@ -22,6 +25,7 @@ def run(file: Annotated[Path, typer.Argument(metavar="SITE.toml", help="Describe
     from kpstream.camera.spec import SiteSpec
     from kpstream.cli.cores import draw_on_one_core
     from kpstream.site_file import load
+    from kpstream.site_file.shapes import write_shapes
 
     plan = load(file)
     draw_on_one_core()
@@ -45,7 +49,14 @@ def run(file: Annotated[Path, typer.Argument(metavar="SITE.toml", help="Describe
             on_end=lambda camera, stats: say(f"{camera.name}: {summary(stats)}"),
             watch=events.watch_camera,
         )
-        with signals_handled() as signals, hangups_call(site.reload), served_once_possible(page, events):
+
+        def edit(_camera: str, zones: tuple[Zone, ...], lines: tuple[Line, ...]) -> None:
+            write_shapes(file, zones, lines)
+            site.reload()
+
+        may_edit = plan.web is not None and plan.web.edit_zones
+        shown = served_once_possible(page, events, edit if may_edit else None)
+        with signals_handled() as signals, hangups_call(site.reload), shown:
             signals.stop = site.stop
             site.run()
     if signal.SIGINT in signals.caught:

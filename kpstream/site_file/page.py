@@ -36,6 +36,8 @@ class Web:
     """Who may say how it is reached."""
     recordings: Path | None = None
     """The folder whose videos it lists."""
+    edit_zones: bool = False
+    """Whether it may write the zones and lines of the file."""
 
     def make_page(self, own_token: str | None = None) -> Page:
         """The page, not served yet.
@@ -90,6 +92,7 @@ def plan_page(written: Mapping[str, Any], record: Mapping[str, Any] | None, faul
         embed=tuple(written.get("embed", ())),
         proxies=tuple(written.get("proxy", ())),
         recordings=faults.path(record["folder"]) if record and record.get("folder") else None,
+        edit_zones=written.get("edit_zones", False),
     )
     try:
         if web.token != "":  # that it is missing is a fault already

@@ -175,6 +175,7 @@ _WEB_LISTS = {"web_name": "names", "web_embed": "embed", "web_proxy": "proxy"}
 _WEB = _section(
     listen=_key(_Reference, "[HOST:]PORT that the page is served at"),
     token_env=_key(_Variable, "name of the environment variable that holds the page's token"),
+    edit_zones=_key(bool, "whether the page may write the zones and lines of this file"),
     **_keys_of(PageOptions, leave_out={"web", *_WEB_LISTS}),
     **{key: _several(PageOptions, name) for name, key in _WEB_LISTS.items()},
 )

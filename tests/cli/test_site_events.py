@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
 
 import av
+import httpx
 import pytest
 
 from kpstream.delivery import open_to_read
@@ -67,6 +69,36 @@ def test_a_site_keeps_and_delivers_what_happens_before_its_cameras(tmp_path: Pat
     with av.open(tmp_path / "store" / str(events[0]["clip"])) as clip:
         assert sum(1 for _ in clip.decode(video=0)) > 5
     assert (tmp_path / "store" / str(events[0]["snapshot"])).is_file()
+
+
+def test_zones_that_somebody_draws_are_written_into_the_file_and_followed(tmp_path: Path) -> None:
+    site = tmp_path / "site.toml"
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    site.write_text(f"[web]\nlisten = {port}  # mine\nedit_zones = true\n{SITE}")
+    place = f"http://127.0.0.1:{port}/api/cameras/hall"
+    moved = [[0.25, 0.0], [0.75, 0.0], [0.5, 1.0]]
+    with httpx.Client(trust_env=False, timeout=30) as client, (tmp_path / "stderr.txt").open("w") as log:
+
+        def zone() -> object:
+            try:
+                zones = client.get(f"{place}/rules").json()["zones"]
+            except (httpx.TransportError, KeyError):
+                return None
+            return zones[0]["polygon"] if zones else None
+
+        process = subprocess.Popen([sys.executable, "-m", "kpstream", "run", str(site)], stderr=log)
+        try:
+            wait_until(lambda: zone() is not None, within=60)
+            answer = client.put(f"{place}/shapes", json={"zones": [{"name": "left", "polygon": moved}]})
+            assert answer.json()["written"] is True
+            wait_until(lambda: zone() == moved, within=60)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(30) == 0, (tmp_path / "stderr.txt").read_text()
+    assert "# mine" in site.read_text()
+    assert load(site).site.cameras[0].rules.zones["left"].polygon == tuple(map(tuple, moved))
 
 
 @pytest.mark.parametrize(

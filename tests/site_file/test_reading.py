@@ -103,6 +103,7 @@ def test_the_sample_is_right_with_all_that_it_shows(tmp_path: Path, monkeypatch:
         embed=("https://dashboard.example.org",),
         proxies=(ip_network("127.0.0.1"),),
         recordings=tmp_path / "recordings",
+        edit_zones=True,
     )
 
 
@@ -339,6 +340,13 @@ def test_the_page_has_names_sites_and_proxies(write: Write) -> None:
     assert web is not None
     assert (web.names, web.embed) == (("cams.example.org",), ("https://dashboard.example.org",))
     assert [str(network) for network in web.proxies] == ["127.0.0.1/32", "10.0.0.0/24"]
+
+
+def test_the_page_may_write_zones_only_where_the_file_says_so(write: Write) -> None:
+    for line, allowed in (("", False), ("edit_zones = false", False), ("edit_zones = true", True)):
+        web = load(write(f"[web]\n{line}\n{CAMERA}")).web
+        assert web is not None
+        assert web.edit_zones is allowed
 
 
 words = st.text(string.ascii_lowercase + "_", min_size=1, max_size=12)

@@ -6,6 +6,7 @@ import { texts } from "./texts.js";
 
 const PAGE = 60;
 const MARKS = ["seen", "false_alarm", "keep"];
+const DAY = new Intl.DateTimeFormat([], { weekday: "long", day: "numeric", month: "long" });
 const FILTERS = ["camera", "rule", "severity", "seen"];
 
 export class EventsView {
@@ -157,7 +158,8 @@ export class EventsView {
     if (before) before.element.replaceWith(element);
     else if (last) this.list.append(element);
     else this.list.insertBefore(element, [...this.list.children].find((row) => isBefore(this.#eventOf(row), event)) ?? null);
-    this.#rows.set(event.event, { event, element });
+    const day = event.began_at === null ? "" : DAY.format(new Date(event.began_at));
+    this.#rows.set(event.event, { event, element, day });
   }
 
   #eventOf(row) {
@@ -179,7 +181,7 @@ export class EventsView {
     );
     row.setAttribute("aria-pressed", String(event.event === this.#chosen));
     const classes = ["event", event.severity, event.ended_pts === null && "open", event.seen && "seen", event.false_alarm && "false"];
-    return make("li", { className: classes.filter(Boolean).join(" "), "data-event": event.event, "data-at": event.began_at ?? "" }, row);
+    return make("li", { className: classes.filter(Boolean).join(" "), "data-event": event.event }, row);
   }
 
   #makeMarks(event) {
@@ -196,9 +198,9 @@ export class EventsView {
   #showDays() {
     let day = "";
     for (const row of this.list.children) {
-      const own = row.dataset.at ? new Date(row.dataset.at).toLocaleDateString([], { weekday: "long", day: "numeric", month: "long" }) : "";
-      if (own && own !== day) row.dataset.day = own;
-      else delete row.dataset.day;
+      const { day: own } = this.#rows.get(row.dataset.event);
+      const shown = own && own !== day ? own : undefined;
+      if (shown !== row.dataset.day) shown ? (row.dataset.day = shown) : delete row.dataset.day;
       day = own;
     }
   }
