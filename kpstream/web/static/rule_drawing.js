@@ -6,17 +6,25 @@ const ZONE = "#4FD8FF";
 const LINE = "#FFB547";
 const STATES = { open: "#FF5A4F", true: "#FFCF70", unknown: "#C3CCD6", false: "#8FE3B0" };
 const ORDER = ["open", "true", "unknown", "false"];
+const NEWS = 5; // seconds for which it is shown beside an object that a rule has become false
 const GROUND = "#0C0E10D9";
 const INK = "#F2F5F8";
 
 export const stateOf = (reading) => (reading.open ? "open" : reading.truth === null ? "unknown" : String(reading.truth));
 
-// The value against its bounds, as in "72° ≥ 60°"; empty where a rule compares nothing.
+// The same in words: what is open may have become false, or unknown, a moment ago.
+export const wordsOf = (reading) => {
+  const truth = texts.truths[reading.truth === null ? "unknown" : String(reading.truth)];
+  return !reading.open ? truth : reading.truth ? texts.truths.open : `${texts.truths.open}, ${truth}`;
+};
+
+// The value and its bounds, as in "72° (≥ 60°)"; empty where a rule compares nothing.
 export function comparison(reading, rule) {
   if (reading.value === null || !rule || (rule.min === null && rule.max === null)) return "";
   const sign = rule.unit === "degrees" ? "°" : "";
   const shown = (value) => `${Number(value.toFixed(Math.abs(value) < 10 && rule.unit ? 2 : 0))}${sign}`;
-  return [rule.min === null ? "" : `${shown(rule.min)} ≤`, shown(reading.value), rule.max === null ? "" : `≤ ${shown(rule.max)}`].filter(Boolean).join(" ");
+  const [low, high] = [rule.min, rule.max].map((bound) => (bound === null ? "" : shown(bound)));
+  return `${shown(reading.value)} (${low && high ? `${low} – ${high}` : low ? `≥ ${low}` : `≤ ${high}`})`;
 }
 
 // place: where the picture lies on the canvas {x, y, scale, ratio}, in device pixels; size: of the picture.
@@ -100,12 +108,12 @@ export function drawReadings(context, frame, rules, place) {
 function rowsOf(readings, known, small) {
   return readings
     .map((reading) => ({ reading, state: stateOf(reading), rule: known.get(reading.rule) }))
-    .filter(({ state }) => !small || ORDER.indexOf(state) < 2)
+    .filter(({ state, reading }) => (state === "false" ? reading.for < NEWS : true) && (!small || ORDER.indexOf(state) < 2))
     .sort((a, b) => ORDER.indexOf(a.state) - ORDER.indexOf(b.state))
     .slice(0, small ? 2 : 5)
     .map(({ reading, state, rule }) => ({
       state,
-      text: [reading.rule, texts.truths[state], texts.held(reading.for), comparison(reading, rule)].filter(Boolean).join("  "),
+      text: [reading.rule, wordsOf(reading), texts.held(reading.for), comparison(reading, rule)].filter(Boolean).join("  "),
     }));
 }
 

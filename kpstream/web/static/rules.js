@@ -2,7 +2,7 @@
 
 import { choices } from "./choices.js";
 import { make, put } from "./dom.js";
-import { comparison, stateOf } from "./rule_drawing.js";
+import { comparison, stateOf, wordsOf } from "./rule_drawing.js";
 import { arm, read } from "./service.js";
 import { texts } from "./texts.js";
 import { ZoneEditor } from "./zones.js";
@@ -113,7 +113,7 @@ export class RulesPanel {
       const [first] = found;
       const who = found.flatMap((reading) => reading.ids.map((id) => `#${id}`)).slice(0, 4).join(" ");
       const held = state === "true" && rule.for > 0 ? texts.heldOf(first.for, rule.for) : texts.held(first.for);
-      put(sees, [texts.truths[state], held, comparison(first, rule), who].filter(Boolean).join("  ·  "));
+      put(sees, [wordsOf(first), held, comparison(first, rule), who].filter(Boolean).join("  ·  "));
     }
   }
 
