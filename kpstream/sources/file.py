@@ -98,8 +98,6 @@ class VideoFile:
         """Declared average of frames per second; NaN where nothing is declared."""
         self.duration = nan
         """Declared seconds; NaN where nothing is declared."""
-        self.frame_count = 0
-        """How many frames the whole file has: declared, or by duration and rate; 0 where neither is known."""
         self.start_pts = 0.0
         """Seconds of the container's time at pts 0.0: its sound at time t belongs to pts ``t - start_pts``."""
         self.has_audio = False
@@ -227,8 +225,6 @@ class VideoFile:
             self.duration = float(stream.duration * stream.time_base)
         elif container.duration:
             self.duration = container.duration / av.time_base
-        expected = self.duration * self.frame_rate
-        self.frame_count = stream.frames or (0 if isnan(expected) else round(expected))
         self.has_audio = bool(container.streams.audio)
         self.taken = taken_by(container, stream)
 

@@ -59,8 +59,6 @@ class PictureSequence:
     def __init__(self, name: str, entries: Sequence[_Entry], frame_rate: float, start: float, end: float) -> None:
         self.name = name
         self.frame_rate = frame_rate
-        self.frame_count = len(entries)
-        """How many pictures it has."""
         self.duration = len(entries) / frame_rate
         """Seconds."""
         self.taken = Taken()

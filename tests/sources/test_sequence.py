@@ -73,7 +73,7 @@ def test_pictures_are_frames_in_the_order_of_their_numbers(suffix: str, pattern:
 def test_the_rate_and_the_part_are_those_that_were_asked_for(tmp_path: Path) -> None:
     write(tmp_path / "shots")
     sequence = opened(tmp_path / "shots", frame_rate=10.0, start=0.2, end=0.5)
-    assert (sequence.frame_rate, sequence.frame_count) == (10.0, 8)
+    assert (sequence.frame_rate, sequence.duration) == (10.0, 0.8)
     assert sequence.duration == pytest.approx(0.8)
     assert [(frame.index, frame.pts) for frame in frames_of(sequence)] == [(2, 0.2), (3, 0.3), (4, 0.4)]
     assert [frame.index for frame in frames_of(sequence.again(0.4))] == [4]
