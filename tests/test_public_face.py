@@ -35,6 +35,11 @@ def test_the_samples_use_nothing_else(path: Path) -> None:
             assert node.attr in kpstream.__all__
 
 
+def test_who_draws_nothing_does_not_wait_for_what_draws() -> None:
+    code = "import sys, kpstream.recorded.job; sys.exit('supervision' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
 def test_importing_the_package_loads_no_opencv() -> None:
     code = "import sys, kpstream; sys.exit('cv2' in sys.modules or 'av' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0

@@ -8,18 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from math import hypot, isnan
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 import numpy.typing as npt
-import supervision as sv
 
 from kpstream.entities import Annotator, Image, Pose, Scene
 from kpstream.options import in_file
 from kpstream.redact import redact
 from kpstream.skeleton import Skeleton
+
+if TYPE_CHECKING:  # it takes half a second to load: only who draws waits for it
+    import supervision as sv
 
 Bgr = tuple[int, int, int]
 Spot = tuple[int, int, int, int]
@@ -28,9 +31,7 @@ Spot = tuple[int, int, int, int]
 PARTS = frozenset({"boxes", "keypoints", "edges", "labels", "ids"})
 """What `PoseAnnotator` can draw."""
 
-_PALETTE = sv.ColorPalette.from_hex(
-    ["#2DD4BF", "#A78BFA", "#F472B6", "#FACC15", "#A3E635", "#F87171", "#D6C7AE", "#E2E8F0"]
-)
+_COLORS = ("#2DD4BF", "#A78BFA", "#F472B6", "#FACC15", "#A3E635", "#F87171", "#D6C7AE", "#E2E8F0")
 """Of poses; nothing in it looks like the two colours of the sides."""
 _LEFT: Bgr = (60, 150, 255)
 _RIGHT: Bgr = (255, 190, 60)
@@ -112,6 +113,8 @@ def _sides(skeleton: Skeleton) -> list[int]:
 
 
 def _parsed(color: str, otherwise: Bgr) -> Bgr:
+    import supervision as sv
+
     try:
         return sv.Color.from_hex(color).as_bgr() if color else otherwise
     except ValueError:
@@ -124,14 +127,20 @@ def _faded(color: Bgr) -> Bgr:
 
 
 def _palette_index(pose: Pose) -> int:
-    return (pose.class_id if pose.tracker_id is None else pose.tracker_id) % len(_PALETTE.colors)
+    return (pose.class_id if pose.tracker_id is None else pose.tracker_id) % len(_COLORS)
 
 
 def _color(pose: Pose) -> Bgr:
-    return _PALETTE.by_idx(_palette_index(pose)).as_bgr()
+    return _palettes()[0].by_idx(_palette_index(pose)).as_bgr()
 
 
-_FADED_PALETTE = sv.ColorPalette([sv.Color.from_bgr_tuple(_faded(color.as_bgr())) for color in _PALETTE.colors])
+@cache
+def _palettes() -> tuple[sv.ColorPalette, sv.ColorPalette]:
+    """Of poses, and the same faded."""
+    import supervision as sv
+
+    palette = sv.ColorPalette.from_hex(list(_COLORS))
+    return palette, sv.ColorPalette([sv.Color.from_bgr_tuple(_faded(color.as_bgr())) for color in palette.colors])
 
 
 class PoseAnnotator:
@@ -217,13 +226,16 @@ def _draw_boxes(canvas: Image, boxed: Sequence[tuple[Pose, Spot]], thickness: in
     # BoxAnnotator and BoxCornerAnnotator take 0.1. EdgeAnnotator (3.2) and VertexAnnotator (1.8) know one colour and
     # one skeleton; LabelAnnotator takes 1.8 to keep the labels of a crowd apart, 26 for fifty people. Limbs and
     # labels are therefore ours: 1.2 with the boxes.
+    import supervision as sv
+
+    palette, faded = _palettes()
     detections = sv.Detections(xyxy=np.array([box for _, box in boxed], np.float32))
     lookup = np.array([_palette_index(pose) for pose, _ in boxed])
     if stale:
         corner = max(4, *(min(box[2] - box[0], box[3] - box[1]) // 5 for _, box in boxed))
-        sv.BoxCornerAnnotator(_FADED_PALETTE, thickness, corner).annotate(canvas, detections, lookup)
+        sv.BoxCornerAnnotator(faded, thickness, corner).annotate(canvas, detections, lookup)
     else:
-        sv.BoxAnnotator(_PALETTE, thickness).annotate(canvas, detections, lookup)
+        sv.BoxAnnotator(palette, thickness).annotate(canvas, detections, lookup)
 
 
 def _draw_edges(

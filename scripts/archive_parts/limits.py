@@ -27,7 +27,9 @@ def prove(folder: Path) -> bool:
         print(f"the same command again: {total - counted} more")
     with replaying(0.2, "500:0.1,reset:0.1") as endpoint:
         command = words(endpoint, folder / "clips", folder / "rate", "--rate", 5, "--workers", WORKERS)
-        start([*command, "--max-in-flight", "8", "--requests-per-second", str(RATE), "--max-requests", "600"], log).wait()
+        start(
+            [*command, "--max-in-flight", "8", "--requests-per-second", str(RATE), "--max-requests", "600"], log
+        ).wait()
         arrivals = endpoint.arrivals
     most = most_within(arrivals, 10.0)
     mean = len(arrivals) / (arrivals[-1] - arrivals[0])
