@@ -15,6 +15,7 @@ Everybody talks to an endpoint on loopback that knows the answers, at 150, 400 a
   journal   recorded jobs killed at random moments: the same poses, nothing asked about twice
   adaptive  requests while nothing moves, and how soon somebody who enters is answered
   rules     processor time of twenty rules over ten people
+  store     ten thousand events stored, listed and delivered
 
 Peers are installed once, each into an environment of its own under ``.bench/``. A live run lasts ``--seconds`` on the
 sample and at most once through each other clip; a peer gets as long for a recorded one. Nothing else should run on the
@@ -30,7 +31,7 @@ from pathlib import Path
 
 from environment import ROOT, enter
 
-PARTS = ("live", "file", "cost", "ablation", "journal", "adaptive", "rules")
+PARTS = ("live", "file", "cost", "ablation", "journal", "adaptive", "rules", "store")
 
 
 def options() -> argparse.Namespace:

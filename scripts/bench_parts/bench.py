@@ -10,7 +10,7 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
-from bench_parts import ablation, adaptive, cost, journal, live, plots, recorded, report, rules
+from bench_parts import ablation, adaptive, cost, journal, live, plots, recorded, report, rules, store
 from bench_parts.case import Case, cases_in
 from bench_parts.processes import ROOT, say
 from bench_parts.programs import PEERS, Peer, install
@@ -37,6 +37,7 @@ def measure(
             "journal": lambda: results.journal.append(journal.measure(SAMPLE, kills, folder)),
             "adaptive": lambda: results.adaptive.extend(adaptive.measure(folder)),
             "rules": lambda: results.rules.append(rules.measure(SAMPLE)),
+            "store": lambda: results.store.append(store.measure(folder)),
         }
         for part in only:
             try:

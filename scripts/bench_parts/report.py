@@ -131,7 +131,7 @@ def _ours(results: Results) -> list[str]:
             f"{1000 * ablation.LATENCY:.0f} ms, {ablation.RATE:g} a second**"
         )
         parts.append(_ablation(results.ablation))
-    return [*parts, *_journal(results), *_adaptive(results), *_rules(results)]
+    return [*parts, *_journal(results), *_adaptive(results), *_rules(results), *_store(results)]
 
 
 def _ablation(found: dict[str, dict[str, float]]) -> str:
@@ -169,3 +169,9 @@ def _rules(results: Results) -> list[str]:
     rows = [[number(one.every_frame, 2), number(one.live, 2)] for one in results.rules]
     head = ["every frame measured, ms a frame", "live, five answers a second, ms a frame"]
     return ["**Twenty rules over ten people**", table(head, rows)] if rows else []
+
+
+def _store(results: Results) -> list[str]:
+    rows = [[number(value, 2) for value in (one.stored, one.listed, one.page, one.delivered)] for one in results.store]
+    head = ["stored, s", "listed as table, JSON lines and CSV, s", "a hundred of one camera, s", "delivered, s"]
+    return ["**Ten thousand events in the store**", table(head, rows)] if rows else []

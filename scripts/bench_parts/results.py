@@ -13,6 +13,7 @@ from bench_parts.live import Row as LiveRow
 from bench_parts.recorded import Possible
 from bench_parts.recorded import Row as FileRow
 from bench_parts.rules import RulesCost
+from bench_parts.store import StoreTimes
 
 
 @dataclass
@@ -29,6 +30,7 @@ class Results:
     journal: list[Journal] = field(default_factory=list)
     adaptive: list[Adaptive] = field(default_factory=list)
     rules: list[RulesCost] = field(default_factory=list)
+    store: list[StoreTimes] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     """Parts that could not be measured, and why."""
 
