@@ -37,7 +37,6 @@ _ALONG, _ACROSS = np.linspace(-0.1, 1.1, 9, dtype=np.float32), np.array([-0.1, 0
 _T, _W = np.repeat(_ALONG, len(_ACROSS)), np.tile(_ACROSS, len(_ALONG))
 _SHARES = np.stack([1 - _T, _T])  # what the two ends of an edge have in each point of its strip
 _SQUARES = np.stack([_SHARES[0] ** 2, _SHARES[0] * _SHARES[1], _SHARES[1] ** 2])
-_MEAN = np.full(len(_T), 1 / len(_T), np.float32)
 _THIRDS = np.repeat(np.eye(3, dtype=np.float32), 3, axis=0) / np.float32(3)
 _EIGHTHS = np.stack([np.linspace(1, 0, 9, dtype=np.float32), np.linspace(0, 1, 9, dtype=np.float32)])
 _NEIGHBOURS = np.array([[0, 1, -1, 0, 0], [0, 0, 0, 1, -1]], np.float32)[..., None, None, None]
@@ -260,7 +259,9 @@ class Mesh:
             bend: The second order, shape ``(3, N, E, 3)``: xx, xy, yy of (from, both, to).
         """
         count, points = bend.shape[1], self._ends.shape[1]
-        xx, xy, yy = (bend.reshape(3 * count, -1) @ self._blocks).reshape(3, count, points, points)
+        # object by object: the library underneath would wake other threads for one large product
+        blocks = bend.transpose(1, 0, 2, 3).reshape(count, 3, -1) @ self._blocks
+        xx, xy, yy = blocks.reshape(count, 3, points, points).transpose(1, 0, 2, 3)
         hessian = np.empty((count, points, 2, points, 2), np.float32)
         hessian[:, :, 0, :, 0], hessian[:, :, 0, :, 1] = xx, xy
         hessian[:, :, 1, :, 0], hessian[:, :, 1, :, 1] = xy, yy
@@ -343,7 +344,8 @@ class _Strips:
     def misfits(self, differences: Weights) -> Weights:
         """How much differs along each edge, from 0 to 1, shape ``(..., N, E)``."""
         squares = differences * differences
-        return (squares / (squares + self._settings.grey_outlier**2)) @ _MEAN
+        misfits: Weights = (squares / (squares + self._settings.grey_outlier**2)).sum(-1) / np.float32(len(_T))
+        return misfits
 
     def slopes(self, differences: Weights) -> tuple[Points, Points]:
         """How what differs changes with the two ends of each edge.
