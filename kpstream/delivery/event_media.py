@@ -1,4 +1,4 @@
-"""Snapshots and clips of one camera's events: what they are called, which moment is shown, and who writes them."""
+"""Snapshots and clips of one camera's events: their names, the scenes that become snapshots, and the sink of clips."""
 
 from __future__ import annotations
 
@@ -21,41 +21,41 @@ from kpstream.sinks.clips import ClipLimits, ClipSink
 
 
 class Records(Protocol):
-    """Where the events of one camera go; no call waits."""
+    """Takes the events of one camera; no call waits."""
 
     @property
     def folder(self) -> Path:
-        """Of the store, to which snapshots and clips are relative."""
+        """The store's folder, to which snapshots and clips are relative."""
 
     @property
     def counts_zones(self) -> bool:
-        """Whether somebody wants to know how many are in each zone."""
+        """Whether the counts of the zones are shown anywhere."""
 
     def may_take_picture(self) -> bool:
-        """Ask for room for a snapshot, which the next `record` must bring."""
+        """Reserve memory for a snapshot, which the caller must give to the next `record`; False where there is none."""
 
     def record(self, event: Event, snapshot: Snapshot | None) -> None:
-        """Take an event that opened, changed or ended, and what encodes its new snapshot, where there is one."""
+        """Take an event that opened, changed or ended; ``snapshot`` encodes its new snapshot, None leaves the last."""
 
     def grow(self, event_id: str, size: int) -> None:
-        """Note how many bytes a clip of an event takes."""
+        """Add to the bytes that an event takes beside the database."""
 
     def count(self, zone: str, number: int) -> None:
-        """Note how many are in a zone."""
+        """Take the number of people in a zone."""
 
     def leave(self) -> None:
-        """Note that the camera is watched no more."""
+        """Note that the camera's rules are finished."""
 
 
 class EventMedia:
-    """Gives the events of one camera their snapshots and clips; its `tell` is a listener of a `RuleWatch`.
+    """Gives the events of one camera their snapshots and clips. Give its `tell` to a `RuleWatch` as a listener.
 
     For the thread of the pipeline.
 
     Args:
-        records: Where events go.
+        records: Takes the events.
         rules: The camera's own.
-        annotator: Draws the snapshots, in whichever thread encodes them.
+        annotator: Draws the snapshots, in the thread that encodes them.
         limits: How long clips are.
         wall_clock: Seconds since the epoch.
     """
@@ -80,9 +80,9 @@ class EventMedia:
         self._clips: ClipSink | None = None
 
     def counted(self, rules: SceneRules) -> SceneRules:
-        """The rules of the camera, which also count who is in its zones, where somebody shows that.
+        """Wrap the camera's rules, so that `records` gets the counts of its zones, where they are shown anywhere.
 
-        Once they are finished, the camera is shown no more.
+        When the rules are finished, `Records.leave` is called.
         """
         records = self._records
         if not records.counts_zones:
@@ -104,7 +104,7 @@ class EventMedia:
         self._records.record(event, snapshot)
 
     def make_clips(self, frame_rate: float) -> ClipSink:
-        """What writes the clips from now on, to be given every picture of the camera.
+        """Make the sink that writes the clips from now on; give it every picture of the camera.
 
         Args:
             frame_rate: Declared frames per second; NaN where nothing is declared.
@@ -115,7 +115,7 @@ class EventMedia:
         return self._clips
 
     def _order_clip(self, event: Event) -> None:
-        """Begin and end the clip of an event, where somebody writes clips."""
+        """Begin and end the clip of an event, where `make_clips` was called."""
         clips = self._clips
         if clips is None:
             return
@@ -126,7 +126,7 @@ class EventMedia:
             clips.end(event.id, event.ended_pts)
 
     def _ended(self, event: Event) -> Event:
-        """The event with its clip, and with what is known of it forgotten."""
+        """Add the clip's name to an event that ended, and forget the names of its files."""
         self._snapshots.pop(event.id, None)
         clip = self._clip_names.pop(event.id, None)
         lasted = (event.ended_pts or 0.0) - event.began_pts + self._limits.pre_roll + self._limits.post_roll

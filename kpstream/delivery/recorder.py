@@ -1,4 +1,4 @@
-"""One camera's side of the store: its events, and what of it is armed, for those who show its present state."""
+"""One camera's side of the store: its events, its arming, and the destinations that show its state."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class EventRecorder:
         store: The open store that is written to.
         rules: The camera's own.
         camera: The camera's name in the events.
-        listeners: Told after the store.
+        listeners: Given each event after the store.
     """
 
     def __init__(self, store: EventStore, rules: RuleSet, *, camera: str, listeners: Sequence[Listener] = ()) -> None:
@@ -42,16 +42,16 @@ class EventRecorder:
 
     @property
     def folder(self) -> Path:
-        """Of the store, to which snapshots and clips are relative."""
+        """The store's folder, to which snapshots and clips are relative."""
         return self._store.folder
 
     @property
     def counts_zones(self) -> bool:
-        """Whether somebody shows how many are in each zone."""
+        """Whether a destination shows the counts of the zones."""
         return bool(self._followers)
 
     def may_take_picture(self) -> bool:
-        """Ask for room for a snapshot, which the next `record` must bring; never waits."""
+        """Reserve memory for a snapshot, which the caller must give to the next `record`; never waits."""
         return self._store.may_take_picture()
 
     def record(self, event: Event, snapshot: Snapshot | None) -> None:
@@ -59,28 +59,28 @@ class EventRecorder:
 
         Args:
             event: As of now, with the names of its snapshot and its clip.
-            snapshot: Encodes its picture, in the thread of the store; None where that stays as it is.
+            snapshot: Encodes the new snapshot, in the thread of the store; None leaves the old one.
         """
         self._store.put(event.to_json(), snapshot)
         for listener in self._listeners:
             listener(event, None)
 
     def grow(self, event_id: str, size: int) -> None:
-        """Note how many bytes more an event takes beside the database; never waits."""
+        """Add to the bytes that an event takes beside the database; never waits."""
         self._store.grow(event_id, size)
 
     def count(self, zone: str, number: int) -> None:
-        """Let it be shown how many are in a zone."""
+        """Have the destinations show the number of people in a zone; never waits."""
         for follower in self._followers:
             follower.count(self._camera, zone, number)
 
     def leave(self) -> None:
-        """Let the camera be shown no more, until another recorder of it is made."""
+        """Have the destinations show the camera no more, until it is followed again; never waits."""
         for follower in self._followers:
             follower.leave(self._camera)
 
     def control(self, apply: Callable[[Mapping[str, bool]], None]) -> None:
-        """Have what is armed taken over, by rule, now and whenever somebody says something else; any thread."""
+        """Call ``apply`` with which rules may open events, by name, now and after each `arm`. Any thread."""
         with self._lock:
             self._apply = apply
             apply(self._arming.armed_rules)

@@ -26,10 +26,10 @@ def write_snapshot(path: Path, data: bytes) -> int:
     """Write a JPEG file, whole or not at all; blocks.
 
     Returns:
-        How many bytes more there are now than before.
+        By how many bytes the file has grown.
 
     Raises:
-        OSError: It could not be written.
+        OSError: The file could not be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     before = path.stat().st_size if path.exists() else 0

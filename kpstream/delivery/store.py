@@ -143,7 +143,7 @@ class EventStore:
                 raise SourceOpenError(f"{self.folder / FILE_NAME}: {error}") from None
 
     def put(self, document: Document, snapshot: Snapshot | None = None) -> None:
-        """Store an event, or what has become of it; never waits.
+        """Store an event, or its new state; never waits.
 
         Args:
             document: The event as of now; where a snapshot is given, it names one.
@@ -180,7 +180,7 @@ class EventStore:
         return self.read(lambda database: database.outbox.gone())
 
     def may_take_picture(self) -> bool:
-        """Ask for room for a snapshot, which the next `put` must bring; never waits.
+        """Reserve memory for a snapshot, which the caller must give to the next `put`; never waits.
 
         Returns:
             Whether there is room: not while many pictures wait.

@@ -61,7 +61,7 @@ class Bodies:
 
         Args:
             poses: Those of one moment.
-            is_all: Whether nobody else is drawn at that moment. An answer names those alone whom it found.
+            is_all: Whether no other object is drawn at that moment; an answer has only the objects that it found.
         """
         here = {self._by_tracker.get(pose.tracker_id, 0) for pose in poses if pose.tracker_id is not None}
         lost = [body for body in self._bodies.values() if body.id not in here and (is_all or body.missing > 0)]

@@ -48,8 +48,8 @@ class Judge(Protocol):
         Args:
             moment: The objects that were measured.
             others: The objects that are drawn and were not measured.
-            known: For whom there was a verdict before.
-            opened: For whom an event is open.
+            known: The subjects with earlier verdicts.
+            opened: The subjects with an open event.
         """
 
     def forget(self, body_id: int) -> None:

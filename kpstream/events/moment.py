@@ -52,7 +52,7 @@ class Moment:
 
     @property
     def subjects(self) -> tuple[tuple[int], ...]:
-        """The identities one by one, as the rules name whom they are about."""
+        """The identities one by one, as subjects of rules."""
         if self._subjects is None:
             self._subjects = tuple((body_id,) for body_id in self.ids)
         return self._subjects

@@ -1,4 +1,4 @@
-"""The rules of a camera beside its pictures: every scene is shown to them, and what changes is told."""
+"""Gives every scene of a camera to its rules, and the changes of events to listeners."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from kpstream.events.rules import RuleSet, model_faults
 from kpstream.skeleton import Skeleton
 
 Listener = Callable[[Event, Scene | None], None]
-"""Given an event that opened, changed or ended, and the scene with which it did; None at the end of the input."""
+"""Called with an event that opened, changed or ended, and the scene with which it did; None at the end of the input."""
 
 
 class RuleWatch:
-    """Shows scenes to rules; satisfies `kpstream.interfaces.SceneRules`. For one thread, that of the pipeline.
+    """Gives scenes to rules; satisfies `kpstream.interfaces.SceneRules`. For the thread of the pipeline.
 
     Args:
         rules: The camera's own.
         camera: Its name in the events.
-        listeners: Told of every change; they do not wait.
-        on_fault: Given a line when objects come that lack what a rule asks for.
+        listeners: Called with every change; they must not wait.
+        on_fault: Called with a line when objects come that lack a class or keypoint of a rule.
         timezone: In which schedules hold; None for the machine's own.
         keypoint_confidence: Keypoints below it are not known.
     """
@@ -58,7 +58,7 @@ class RuleWatch:
 
     @property
     def is_undecided(self) -> bool:
-        """Whether more answers are wanted soon: something may open, or end."""
+        """Whether more answers are wanted soon: an event may open, or end."""
         return self._engine.is_undecided
 
     @property
@@ -103,13 +103,13 @@ class RuleWatch:
         return self._engine.open_events
 
     def finish(self) -> None:
-        """End what is still open: the input is over. Idempotent."""
+        """End the open events at the end of the input. Idempotent."""
         self._readings = ()
         for event in self._engine.finish():
             self._tell(event, None)
 
     def _check(self, scene: Scene) -> None:
-        """Say of each class that comes for the first time what rules about it ask for and it does not have."""
+        """Call `on_fault` for each class that comes for the first time and lacks what a rule about it needs."""
         poses = (*scene.poses, *(pose for answer in scene.answers or () for pose in answer.poses))
         new = {pose.class_name: pose.skeleton for pose in poses if pose.class_name not in self._classes}
         if not new:

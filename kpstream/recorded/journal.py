@@ -51,7 +51,7 @@ def fingerprint(path: Path) -> str:
 
 
 def count_answers(path: Path) -> int:
-    """How many answers a journal holds, whoever is writing it; 0 where there is none."""
+    """How many answers a journal holds, also while another process writes it; 0 where there is no journal."""
     try:
         with path.open("rb") as lines:
             return sum("poses" in _parsed(line) for line in lines)
