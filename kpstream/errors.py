@@ -5,11 +5,14 @@
   + SourceError                3
     - SourceOpenError          the camera, stream or file could not be opened
     - SourceReadError          it was open, and reading failed
+    - SourceUnavailable        a storage or a server may give it later
+    - SourceRejected           a storage refuses all of it: the key, the bucket
   + EndpointError              4
     - EndpointUnavailable      the request may succeed later: timeout, connection, 429, 5xx
     - EndpointRejected         it never will: 400, 401, 402, 403, 404, 422
     - ResponseFormatError      the answer is not what the endpoint promises
   + SinkError                  5  a sink could not write
+    - SinkUnavailable          a storage may take it later
   + BudgetSpent                6  all the requests that were allowed are spent before the end
   + FilesFailed                7  of many files all were tried, and some failed
   + ViewerQuit                 0  the person at the window closed it
@@ -53,6 +56,14 @@ class SourceReadError(SourceError):
     """It was open, and reading failed."""
 
 
+class SourceUnavailable(SourceError):
+    """A storage or a web server may give it later: it cannot be reached, fails, or cut the connection."""
+
+
+class SourceRejected(SourceError):
+    """A storage refuses all that is asked of it: the key opens nothing, or there is no such bucket."""
+
+
 class EndpointError(KpstreamError):
     """Something about what finds the poses."""
 
@@ -91,6 +102,10 @@ class SinkError(KpstreamError):
     """A sink could not write."""
 
     exit_code = 5
+
+
+class SinkUnavailable(SinkError):
+    """A storage may take it later: it cannot be reached, fails, or cut the connection."""
 
 
 class BudgetSpent(KpstreamError):

@@ -112,8 +112,9 @@ FLOORS: dict[str, str] = {
     ),
     "recorded": "locking < journal < inputs < plan redraw rule_check < rule_report < job < archive",
     "recorded/archive": (
-        "faults inputs schema session_folder shard < ledger probe < estimate intake order < publish summary "
-        "< place work < pool report < driver remote < ray_pool"
+        "faults schema session_folder shard stored_file < ledger object_storage ranges web_file < storages < fetch "
+        "inputs < input_queue probe < estimate intake order < publish summary < stored_outputs < place work "
+        "< pool report < driver remote < ray_pool"
     ),
     "render": "annotators pixels",
     "server": (
@@ -128,7 +129,7 @@ FLOORS: dict[str, str] = {
     "site_file": "fault_log functions sections shapes < delivery page < reading rules",
     "sources": (
         "altered deinterlace diagnosis hearing http hwaccel jpegs live_clock numbering paced stall survey taken "
-        "timeline tone_map < masked opening picture spacing turned webcam < decoder < file stream "
+        "timeline tone_map < masked opening picture spacing turned webcam < declared decoder < file stream "
         "< http_pictures sampled sequence"
     ),
     "testing": "fakes scripted_server",
@@ -169,6 +170,7 @@ LIBRARIES: dict[str, set[str]] = {
     },
     "pyarrow": {"sinks"},
     "ray": {"recorded"},
+    "obstore": {"recorded"},
     "sqlite3": {"delivery", "recorded", "sqlite_schema"},
     "apprise": {"delivery"},
     "paho": {"delivery"},
@@ -189,7 +191,7 @@ LIBRARIES: dict[str, set[str]] = {
     },
     "onnxruntime": {"models"},
     "av": {"sources", "sinks", "cli"},
-    "requests": {"endpoints", "serving"},
+    "requests": {"endpoints", "recorded", "serving"},
     "urllib3": {"endpoints", "server"},
     "supervision": {"entities", "render"},
     "scipy": {"tracking"},

@@ -20,11 +20,11 @@ from kpstream.cli.signals import signals_handled
 from kpstream.cli.terminal import say
 from kpstream.errors import (
     BudgetSpent,
-    EndpointRejected,
-    EndpointUnavailable,
+    EndpointError,
     FilesFailed,
     KpstreamError,
     SinkError,
+    SourceError,
     UsageError,
 )
 from kpstream.options import ArchiveOptions, ArchiveRequestOptions, DrawOptions, ModelOptions, VideoOptions
@@ -39,12 +39,8 @@ if TYPE_CHECKING:
     from kpstream.recorded.archive.place import ArchivePlace
     from kpstream.recorded.archive.pool import FilePool
 
-_ERRORS: dict[str, type[KpstreamError]] = {
-    "budget": BudgetSpent,
-    "endpoint": EndpointRejected,
-    "passing": EndpointUnavailable,
-    "output": SinkError,
-}
+_ERRORS: dict[int, type[KpstreamError]] = {3: SourceError, 4: EndpointError, 5: SinkError, 6: BudgetSpent}
+"""By the exit code of a fault."""
 
 
 @app.command()
@@ -56,7 +52,12 @@ _ERRORS: dict[str, type[KpstreamError]] = {
     drawing=DrawOptions,
 )
 def archive(
-    inputs: Annotated[list[str], typer.Argument(metavar="INPUT...", help="Videos, folders, globs, @LIST.txt.")],
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="INPUT...", help="Videos, folders, globs, @LIST.txt, addresses (https://, s3://, gs://, az://)."
+        ),
+    ],
     *,
     archiving: ArchiveOptions,
     video: VideoOptions,
@@ -80,13 +81,9 @@ def archive(
     from kpstream.recorded.archive.place import ArchivePlace
     from kpstream.recorded.archive.shard import parse_shard
 
-    if archiving.into is None:
-        raise UsageError("is needed: the folder that the outputs go to", option="into")
+    into = _into(archiving)
     order = make_order(archiving, video, model, requests, drawing, every=every, rules=rules)
-    if "://" in archiving.into:
-        raise UsageError("names an address: give a folder, a mounted one too", option="into")
-    into = Path(archiving.into)
-    place = ArchivePlace(into, archiving.ledger or into, parse_shard(archiving.shard, os.environ))
+    place = ArchivePlace(into, archiving.ledger or Path(into), parse_shard(archiving.shard, os.environ))
     found = find_inputs(inputs, outputs=[place.into, place.folder])
     found = replace(found, inputs=place.shard.part(found.inputs))
     if not found.inputs and place.shard.is_whole:
@@ -98,6 +95,25 @@ def archive(
     place.make()
     with Ledger(place.ledger) as ledger:
         _run(order, place, found, ledger, archiving)
+
+
+def _into(archiving: ArchiveOptions) -> str:
+    from kpstream.recorded.archive.stored_file import is_stored, scheme_of, shown, understood
+
+    if archiving.into is None:
+        raise UsageError("is needed: the folder that the outputs go to", option="into")
+    if not scheme_of(archiving.into):
+        return archiving.into
+    into = understood(archiving.into)
+    if not is_stored(into):
+        raise UsageError(
+            f"names {shown(into)}: give a folder, or an address of a storage, as s3://bucket", option="into"
+        )
+    if archiving.ledger is None:
+        raise UsageError(
+            "is needed where `into` is an address: the folder of what is known and under way", option="ledger"
+        )
+    return into
 
 
 def _check_endpoint(model: ModelOptions) -> None:
@@ -130,6 +146,7 @@ def _run(
 ) -> None:
     from kpstream.cli.cores import draw_on_one_core
     from kpstream.recorded.archive.driver import Driver
+    from kpstream.recorded.archive.fetch import Fetcher
     from kpstream.recorded.archive.place import begin, check_targets, done_elsewhere, survey
 
     is_new = begin(ledger, place, order, again=archiving.again)
@@ -147,8 +164,9 @@ def _run(
             inventory,
             pool,
             outputs=place.outputs,
-            into=str(place.into),
+            into=place.into,
             scratch=place.scratch,
+            fetcher=Fetcher(),
             limits=limits,
             on_figures=progress.show,
         )
@@ -204,7 +222,7 @@ def _finish(place: ArchivePlace, ledger: Ledger, inventory: Inventory, driver: D
     waiting = figures.files - figures.done - figures.failed
     rest = f", {waiting} wait" if waiting else ""
     say(
-        f"{place.into}: {figures.done} of {figures.files} files done, {figures.failed} failed{rest}, "
+        f"{place.outputs.name}: {figures.done} of {figures.files} files done, {figures.failed} failed{rest}, "
         f"{figures.requests} requests; {place.report('html')} shows all of it"
     )
     if driver.stopped:
@@ -212,6 +230,8 @@ def _finish(place: ArchivePlace, ledger: Ledger, inventory: Inventory, driver: D
         raise typer.Exit(INTERRUPTED)
     if driver.fault is not None:
         raise _error_of(driver.fault)
+    if away := [record for record in inventory.of_state("waiting") if record.fault_kind == "passing"]:
+        raise SourceError(f"{len(away)} of {figures.files} files wait: {away[0].fault}; {away[0].remedy}")
     if failed:
         raise FilesFailed(
             f"{len(failed)} of {figures.files} files failed: `kpstream archive status {place.folder} --failed` says why"
@@ -219,4 +239,4 @@ def _finish(place: ArchivePlace, ledger: Ledger, inventory: Inventory, driver: D
 
 
 def _error_of(fault: Fault) -> KpstreamError:
-    return _ERRORS.get(fault.kind, UsageError)(f"{fault.text}; {fault.remedy}")
+    return _ERRORS.get(fault.exit_code, UsageError)(f"{fault.text}; {fault.remedy}")

@@ -75,9 +75,10 @@ def probing(files: int) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, of: progress.update(task, completed=done, total=of)
 
 
-def plan_lines(inventory: Inventory, passed_over: int, order: ArchiveOrder, *, rate: float, into: Path) -> list[str]:
+def plan_lines(inventory: Inventory, passed_over: int, order: ArchiveOrder, *, rate: float, into: str) -> list[str]:
     """What an archive will take, and what of it is left out, in lines."""
     from kpstream.recorded.archive.estimate import estimate
+    from kpstream.recorded.archive.stored_file import is_stored
 
     def samples(record: FileRecord) -> float:
         return order.samples(record.duration, record.frame_rate)
@@ -95,6 +96,7 @@ def plan_lines(inventory: Inventory, passed_over: int, order: ArchiveOrder, *, r
         requests_per_second=rate,
         credits_per_request=order.credits_per_request,
     )
+    free = "" if is_stored(into) else f", {disk_usage(_nearest(Path(into))).free / 1e9:.0f} GB are free"
     unknown = f", and {found.unknown} of unknown length" if found.unknown else ""
     price = f", at least {found.credits:.4f} credits {PRICE}" if found.credits else ""
     lasting = f"at least {clock_text(found.work_seconds)} at {rate:g} requests a second" if found.work_seconds else ""
@@ -102,7 +104,7 @@ def plan_lines(inventory: Inventory, passed_over: int, order: ArchiveOrder, *, r
         f"to do     {found.files} files, {clock_text(found.seconds)} of video{unknown}, {found.frames} frames",
         f"requests  about {found.requests}{price}",
         f"time      {lasting or 'as fast as this machine and the endpoint are'}",
-        f"disk      about {found.bytes / 1e6:.1f} MB, {disk_usage(_nearest(into)).free / 1e9:.0f} GB are free",
+        f"disk      about {found.bytes / 1e6:.1f} MB{free}",
     ]
     return [*lines, *_left_out(inventory, passed_over)]
 

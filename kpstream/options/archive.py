@@ -17,7 +17,10 @@ _work = partial(Option, panel="Work")
 class ArchiveOptions:
     """How an archive of many files is worked through."""
 
-    into: Annotated[str | None, Option("The folder of the outputs.", metavar="FOLDER")] = None
+    into: Annotated[
+        str | None,
+        Option("The folder of the outputs, or an address of a storage (s3://, gs://, az://).", metavar="FOLDER"),
+    ] = None
     write: Annotated[
         str, Option("What is written of each file: jsonl, csv, coco, parquet, mp4; a comma list.", metavar="KIND,...")
     ] = "jsonl"

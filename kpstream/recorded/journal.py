@@ -15,7 +15,7 @@ import os
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from kpstream.entities import Answer, Pose
 from kpstream.errors import SinkError, SourceOpenError, UsageError
@@ -39,14 +39,19 @@ def fingerprint(path: Path) -> str:
     """
     try:
         with path.open("rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            digest = hashlib.sha256()
-            between = [(size * part // _PARTS, _PART) for part in range(1, _PARTS)] if size > 2 * _PROBE else []
-            for start, length in [(0, _PROBE), *between, (max(0, size - _PROBE), _PROBE)]:
-                file.seek(start)
-                digest.update(file.read(length))
+            return fingerprint_of(file)
     except OSError as error:
         raise SourceOpenError(f"{path}: {error.strerror}") from None
+
+
+def fingerprint_of(file: BinaryIO) -> str:
+    """The same of an open file, which may lie anywhere. Raises what its `read` raises."""
+    size = file.seek(0, os.SEEK_END)
+    digest = hashlib.sha256()
+    between = [(size * part // _PARTS, _PART) for part in range(1, _PARTS)] if size > 2 * _PROBE else []
+    for start, length in [(0, _PROBE), *between, (max(0, size - _PROBE), _PROBE)]:
+        file.seek(start)
+        digest.update(file.read(length))
     return f"{size} bytes, {digest.hexdigest()[:32]}"
 
 

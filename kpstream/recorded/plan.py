@@ -81,6 +81,8 @@ class Job:
     spacing: Spacing | None = None
     """Of a file: how far apart the frames are that are read at all, of which those that were answered are written; None
     for every frame."""
+    source: str = ""
+    """What the input is called in outputs; empty for its path, or its address without any password."""
 
     @property
     def name(self) -> Path:
@@ -121,7 +123,13 @@ class Job:
             SourceOpenError: It is no video that can be read.
         """
         if self.spacing is not None and isinstance(self.path, Path):
-            return SampledFile(self.path, self.spacing, deinterlace=self.deinterlace)
+            video: Recording = SampledFile(self.path, self.spacing, deinterlace=self.deinterlace)
+        else:
+            video = self._open(start, end)
+        video.name = self.source or video.name
+        return video
+
+    def _open(self, start: float, end: float) -> Recording:
         return open_input(
             self.path,
             start,

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from math import inf, isnan, nan
 from pathlib import Path
 
-import av
 from av.container import InputContainer
 from av.error import FFmpegError
 from av.video.frame import VideoFrame
@@ -20,6 +19,7 @@ from kpstream.decimation import Decimation
 from kpstream.entities import Frame, Taken
 from kpstream.errors import SourceOpenError, SourceReadError
 from kpstream.redact import redact
+from kpstream.sources.declared import declared_by
 from kpstream.sources.decoder import Decoder
 from kpstream.sources.diagnosis import fault_of
 from kpstream.sources.hwaccel import NO_DEVICE
@@ -34,8 +34,6 @@ _log = logging.getLogger(__name__)
 
 _TIMEOUT = 10.0
 """Seconds that a server of recorded video may be silent."""
-_MAX_FRAME_RATE = 1000.0
-"""Declared at or above this, it is the rate of a clock that counts milliseconds."""
 _USUAL_INTERVAL = 0.04
 _SAME_TIME = 1e-6
 _FALL = 0.25
@@ -219,13 +217,8 @@ class VideoFile:
 
     def _declare(self, container: InputContainer, stream: VideoStream) -> None:
         """Note what the container says about the video."""
-        rate = float(stream.average_rate or stream.guessed_rate or 0)
-        self.frame_rate = rate if 0 < rate < _MAX_FRAME_RATE else nan
-        if stream.duration and stream.time_base:
-            self.duration = float(stream.duration * stream.time_base)
-        elif container.duration:
-            self.duration = container.duration / av.time_base
-        self.has_audio = bool(container.streams.audio)
+        declared = declared_by(container, stream)
+        self.frame_rate, self.duration, self.has_audio = declared.frame_rate, declared.duration, declared.has_audio
         self.taken = taken_by(container, stream)
 
     def _next(self) -> _Picture | None:

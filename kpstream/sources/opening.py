@@ -14,7 +14,7 @@ import socket
 import time
 from collections.abc import Mapping
 from functools import cache
-from typing import cast
+from typing import BinaryIO, cast
 from urllib.parse import SplitResult, urlsplit
 
 import av
@@ -87,6 +87,7 @@ def open_video(
     options: Mapping[str, str] | None = None,
     timeout: float | None = None,
     device: str | None = None,
+    file: BinaryIO | None = None,
 ) -> tuple[InputContainer, VideoStream]:
     """Open a container and find its pictures. Blocks, for ``timeout`` seconds a step at most.
 
@@ -97,6 +98,7 @@ def open_video(
         options: FFmpeg's, for the protocol and the container.
         timeout: Seconds to connect, to find the streams, and for each packet later; None waits for ever.
         device: The kind of device that decodes, as `device_for` gives it; None for the processor.
+        file: What is read in the place of the reference, which then only names it.
 
     Raises:
         Refused: The server does not serve it like this; who may ask, and for which stream, is not the matter.
@@ -108,7 +110,7 @@ def open_video(
     fault, kind = "", SourceOpenError
     try:
         container = av.open(
-            reference,
+            file or reference,
             "r",
             options=dict(options or {}),
             timeout=(timeout, timeout),

@@ -270,12 +270,20 @@ def test_video_is_written_as_options_say(tree: Path, at: list[str], tmp_path: Pa
         (["--every", "2", "--rate", "1"], "say the same thing in two ways"),
         (["--max-failures", "101%"], "is no number of files"),
         (["--workers", "none"], "is no number of workers"),
-        (["https://host.example/a.mp4?token=hidden"], "is an address: an archive takes files"),
+        (["ftp://user:hidden@127.0.0.1/a.mp4?token=hidden"], "ftp://127.0.0.1/a.mp4: such addresses are not known"),
+        (["s3://key:hidden@bucket/a"], "s3://bucket/a: no key belongs into the address"),
+        (["--into", "s3://bucket/poses"], "--ledger is needed where --into is an address"),
+        (
+            ["--into", "https://127.0.0.1/poses"],
+            "--into names https://127.0.0.1/poses: give a folder",
+        ),
     ],
 )
 def test_what_does_not_fit_is_refused(
     words: list[str], fault: str, tree: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     assert run("archive", tree, "--into", tmp_path / "out", *words) == 2
-    assert fault in capfd.readouterr().err
+    told = capfd.readouterr().err
+    assert fault in told
+    assert "hidden" not in told
     assert not (tmp_path / "out").exists()

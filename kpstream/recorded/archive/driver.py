@@ -7,7 +7,6 @@ import logging
 import shutil
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import inf, isfinite
@@ -15,6 +14,8 @@ from pathlib import Path
 
 from kpstream.errors import SinkError
 from kpstream.recorded.archive.faults import MAX_ATTEMPTS, Fault, fault_of, pause_before, process_died
+from kpstream.recorded.archive.fetch import Fetcher
+from kpstream.recorded.archive.input_queue import InputQueue
 from kpstream.recorded.archive.intake import Inventory
 from kpstream.recorded.archive.ledger import FileRecord, Ledger, State
 from kpstream.recorded.archive.pool import FilePool, WorkerDied
@@ -70,6 +71,7 @@ class Driver:
         outputs: Where they are put.
         into: The same as workers are told it.
         scratch: A folder for what is under way, with the journals.
+        fetcher: Fetches files that lie in storages; closed at the end.
         limits: When to take no more files.
         on_figures: Told several times a second how it is doing.
         clock: Monotonic seconds.
@@ -84,6 +86,7 @@ class Driver:
         outputs: OutputPlace,
         into: str,
         scratch: Path,
+        fetcher: Fetcher,
         limits: Limits = Limits(),
         on_figures: Callable[[Figures], None] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
@@ -96,8 +99,13 @@ class Driver:
         self._limits = limits
         self._on_figures = on_figures
         self._clock = clock
-        self._waiting: deque[str] = deque(self._in_order(inventory.todo))
-        self._later: dict[str, float] = {}  # when a file is to be begun again
+        self._queue = InputQueue(
+            self._in_order(inventory.todo),
+            inventory.paths,
+            content_of=lambda name: self._records[name].content,
+            folder_of=lambda name: self._folder(self._records[name]),
+            fetcher=fetcher,
+        )
         self._running: dict[str, FileRecord] = {}  # as they were when they were begun
         self._reserved = 0
         self._written_at = self._shown_at = -inf
@@ -117,6 +125,9 @@ class Driver:
         self._copy_what_is_done()
         try:
             while self._running or self._has_more():
+                for name, fault in self._queue.fetch(self._pool.room):
+                    record = self._records[name]
+                    self._failed(replace(record, attempts=record.attempts + 1), fault)
                 self._submit()
                 self._tick()
                 if not self._running:
@@ -126,6 +137,7 @@ class Driver:
         finally:
             self._ledger.note(booked=str(self._spent))
             self._pool.close()
+            self._queue.close()
         self._on_figures(self.figures())
 
     def stop(self) -> None:
@@ -169,26 +181,23 @@ class Driver:
         failed = sum(record.state == "failed" for record in self._records.values())
         if self.stopped or self.fault is not None or failed >= self._limits.max_failures:
             return False
-        return bool(self._waiting or self._later)
+        return bool(self._queue)
 
     def _submit(self) -> None:
         while self._pool.room and self._has_more():
-            due = [name for name, at in self._later.items() if at <= self._clock()]
-            if due:
-                del self._later[due[0]]
-            elif not self._waiting:
+            found = self._queue.take(self._clock())
+            if found is None:
                 return
-            self._begin(due[0] if due else self._waiting.popleft())
+            self._begin(*found)
 
-    def _begin(self, name: str) -> None:
+    def _begin(self, name: str, path: Path) -> None:
         record = replace(
             self._records[name], attempts=self._records[name].attempts + 1, fault_kind="", fault="", remedy=""
         )
         self._running[name] = record
         self._put(replace(record, state="running"))
-        path = self._inventory.paths[name]
         folder = self._folder(record)
-        self._pool.submit(FileTask(name, str(path), record.stamp, record.content, self._into, str(folder)))
+        self._pool.submit(FileTask(name, str(path), record.stamp, record.content, self._into, str(folder), record.path))
 
     def _folder(self, record: FileRecord) -> Path:
         """Where a file's outputs are made: named by its content, so that another run finds its journal."""
@@ -226,6 +235,7 @@ class Driver:
             outputs = dict(result.outputs)
             self._put(replace(record, state="done", outputs=outputs, curve=result.curve, events=result.events))
             self._copy_to_duplicates(record.name)
+            self._queue.release(record.name)
             shutil.rmtree(self._folder(record), ignore_errors=True)
 
     def _settle_dead(self, begun: FileRecord) -> None:
@@ -243,7 +253,7 @@ class Driver:
             return
         _log.warning("%s: its process died; it is begun again", record.name)
         self._put(replace(record, state="waiting"))
-        self._later[record.name] = self._clock()
+        self._queue.add_later(record.name, self._clock())
 
     def _failed(self, record: FileRecord, fault: Fault) -> None:
         if fault.kind == "budget":
@@ -255,10 +265,11 @@ class Driver:
         if fault.kind == "file":
             _log.warning("%s failed: %s", record.name, fault.text)
             self._fail_duplicates(record)
+            self._queue.release(record.name)
         elif fault.kind == "passing" and record.attempts < MAX_ATTEMPTS:
             pause = pause_before(record.attempts + 1)
             _log.warning("%s: %s; it is begun again in %.0f s", record.name, fault.text, pause)
-            self._later[record.name] = self._clock() + pause
+            self._queue.add_later(record.name, self._clock() + pause)
         elif self.fault is None:
             self.fault = fault
             self._pool.stop()
@@ -279,7 +290,7 @@ class Driver:
         try:
             outputs = self._outputs.copy(done.name, duplicate.name, tuple(done.outputs))
         except SinkError as error:
-            self._failed(duplicate, fault_of(error))
+            self._failed(duplicate, replace(fault_of(error), kind="output"))  # the next run copies it
             return
         self._put(
             replace(
@@ -293,7 +304,8 @@ class Driver:
         duplicates = self._inventory.duplicates(changed.name)
         for number, duplicate in enumerate(duplicates):
             self._put(replace(duplicate, same_as=duplicates[0].name if number else ""))
-        self._waiting += [duplicate.name for duplicate in duplicates[:1]]
+        for duplicate in duplicates[:1]:
+            self._queue.add(duplicate.name)
 
     def _fail_duplicates(self, record: FileRecord) -> None:
         kind, fault, remedy = record.fault_kind, record.fault, record.remedy

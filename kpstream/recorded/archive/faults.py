@@ -12,14 +12,17 @@ from kpstream.errors import (
     KpstreamError,
     ResponseFormatError,
     SinkError,
+    SinkUnavailable,
     SourceError,
+    SourceRejected,
+    SourceUnavailable,
     UsageError,
 )
 from kpstream.redact import redact
 
-FaultKind = Literal["file", "endpoint", "passing", "output", "budget"]
-"""The file's own fault: the others go on. The endpoint's and the output's: all stop. Passing: it is tried again, later.
-The budget: nothing more is asked."""
+FaultKind = Literal["file", "storage", "endpoint", "passing", "output", "budget"]
+"""The file's own fault: the others go on. The storage's, the endpoint's and the output's: all stop. Passing: it is
+tried again, later. The budget: nothing more is asked."""
 
 MAX_ATTEMPTS = 3
 """How often a file is begun that comes no further: whose faults are passing ones, or whose process died."""
@@ -38,6 +41,9 @@ class Fault:
 
 
 _KINDS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], FaultKind, str], ...] = (
+    (SourceUnavailable, "passing", "the same command goes on once the storage answers"),
+    (SinkUnavailable, "passing", "the same command goes on once the storage answers"),
+    (SourceRejected, "storage", "mend the storage's key or address; the same command goes on"),
     (SourceError, "file", "copy the file again from where it came, or leave it out"),
     (EndpointRejected, "endpoint", "mend the key, the model or the credits; the same command goes on"),
     ((EndpointUnavailable, ResponseFormatError), "passing", "the same command goes on once the endpoint answers"),

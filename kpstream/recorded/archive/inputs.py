@@ -10,7 +10,16 @@ from glob import has_magic
 from pathlib import Path, PurePosixPath
 
 from kpstream.errors import SourceOpenError, UsageError
-from kpstream.redact import redact
+from kpstream.recorded.archive.storages import find_stored, open_stored
+from kpstream.recorded.archive.stored_file import (
+    StoredFile,
+    bucket_of,
+    is_stored,
+    key_of,
+    scheme_of,
+    shown,
+    understood,
+)
 
 VIDEO_SUFFIXES = frozenset(
     [
@@ -44,7 +53,6 @@ VIDEO_SUFFIXES = frozenset(
 OUTPUT_SUFFIX = ".annotated.mp4"
 """What a video that an archive wrote is called: none in a folder, or matched by a glob, is an input."""
 _LIST = "@"
-_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 _SPECIAL = re.compile(r"\[[^\]]+\]|.", re.DOTALL)
 
 
@@ -54,7 +62,7 @@ class ArchiveInput:
 
     name: str
     """Its path below the place of the outputs, with ``/``; of two inputs never the same. Text that can be printed."""
-    path: Path
+    path: Path | StoredFile
 
 
 @dataclass(slots=True)
@@ -66,12 +74,12 @@ class FoundInputs:
     """Files in folders that are no videos by their names."""
 
 
-def find_inputs(references: Sequence[str], outputs: Iterable[Path] = ()) -> FoundInputs:
-    """Find the videos; reads folders and lists, but no video.
+def find_inputs(references: Sequence[str], outputs: Iterable[str | Path] = ()) -> FoundInputs:
+    """Find the videos; reads folders, storages and lists, but no video.
 
     Args:
-        references: Files, folders (searched through), globs, and ``@LIST.txt`` with one of these a line.
-        outputs: Folders that are not searched: what is written there is no input.
+        references: Files, folders (searched through), globs, addresses, and ``@LIST.txt`` with one of these a line.
+        outputs: Folders and addresses that are not searched: what is written there is no input.
 
     Raises:
         SourceOpenError: What was named is not there.
@@ -81,14 +89,16 @@ def find_inputs(references: Sequence[str], outputs: Iterable[Path] = ()) -> Foun
     for reference in references:
         if reference.startswith(_LIST):
             listed += [(line, True) for line in _lines(reference.removeprefix(_LIST))]
-    walk = _Walk({folder.resolve() for folder in outputs}, several=len(listed) > 1)
+    walk = _Walk([str(place) for place in outputs], several=len(listed) > 1)
     for reference, from_list in listed:
         walk.take(reference, may_be_missing=from_list)
     return walk.finish()
 
 
-def printable(path: str | Path) -> str:
+def printable(path: str | Path | StoredFile) -> str:
     """A path as text that every file and terminal takes: bytes that are no UTF-8 are written with backslashes."""
+    if isinstance(path, StoredFile):
+        return str(path)
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
@@ -101,15 +111,17 @@ def _lines(path: str) -> list[str]:
 
 
 class _Walk:
-    def __init__(self, passed: set[Path], *, several: bool) -> None:
-        self._passed = passed
+    def __init__(self, passed: Sequence[str], *, several: bool) -> None:
+        self._passed = {Path(place).resolve() for place in passed if not scheme_of(place)}
+        self._stored_outputs = tuple(f"{place.rstrip('/')}/" for place in passed if scheme_of(place))
         self._several = several
-        self._found: dict[str, Path] = {}
+        self._found: dict[str, Path | StoredFile] = {}
         self._none = 0
 
     def take(self, reference: str, *, may_be_missing: bool) -> None:
-        if _ADDRESS.match(reference):
-            raise UsageError(f"{redact(reference)} is an address: an archive takes files and folders, mounted ones too")
+        if scheme_of(reference):
+            self._take_address(understood(reference))
+            return
         path = Path(reference)
         if path.is_dir():
             first = PurePosixPath(path.resolve().name if self._several else ".")
@@ -124,6 +136,35 @@ class _Walk:
     def finish(self) -> FoundInputs:
         found = [ArchiveInput(name, path) for name, path in sorted(self._found.items())]
         return FoundInputs(found, self._none)
+
+    def _take_address(self, address: str) -> None:
+        """Take a file on a web server, or in a storage, or all videos below an address of a storage."""
+        if not is_stored(address):
+            file = StoredFile(address)
+            self._add(PurePosixPath(file.name), file)
+            return
+        bucket, parts = bucket_of(address), PurePosixPath(key_of(address)).parts
+        depth = next((place for place, part in enumerate(parts) if "*" in part), len(parts))
+        fixed = "/".join(parts[:depth])
+        wanted = re.compile(_expression(parts[depth:]) if depth < len(parts) else ".*")
+        first = PurePosixPath((parts[:depth] or (bucket.partition("://")[2],))[-1] if self._several else ".")
+        is_empty = True
+        for file in find_stored(f"{bucket}/{fixed}"):
+            below = PurePosixPath(key_of(file.address)).relative_to(fixed)
+            if any(part.startswith(".") for part in below.parts) or not wanted.fullmatch(str(below)):
+                continue
+            is_empty = False
+            if file.address.startswith(self._stored_outputs) or file.name.endswith(OUTPUT_SUFFIX):
+                continue
+            if depth < len(parts) or below.suffix.lower() in VIDEO_SUFFIXES:
+                self._add(first / below, file)
+            else:
+                self._none += 1
+        if is_empty and depth < len(parts):
+            raise SourceOpenError(f"cannot open {shown(address)}: it matches no file")
+        if is_empty:
+            file = open_stored(StoredFile(address)).file
+            self._add(PurePosixPath(file.name), file)
 
     def _take_folder(self, folder: Path, name: PurePosixPath, above: set[Path]) -> None:
         """Take the videos of a folder and of those in it.
@@ -171,13 +212,18 @@ class _Walk:
         for path in files:
             self._add(first / path.relative_to(fixed).as_posix(), path)
 
-    def _add(self, name: PurePosixPath, path: Path) -> None:
+    def _add(self, name: PurePosixPath, path: Path | StoredFile) -> None:
         text = printable(str(name))
         known = self._found.setdefault(text, path)
-        if known != path and os.path.realpath(known) != os.path.realpath(path):
+        if _real(known) != _real(path):
             raise UsageError(
                 f"{known} and {path} would both be written as {text}: name a folder that holds them both instead"
             )
+
+
+def _real(path: Path | StoredFile) -> str:
+    """What tells one file from another, whatever it is called."""
+    return path.address if isinstance(path, StoredFile) else os.path.realpath(path)
 
 
 def _expression(parts: Sequence[str]) -> str:

@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from kpstream.errors import SourceOpenError
-from kpstream.recorded.archive.faults import fault_of
+from kpstream.errors import SourceOpenError, SourceUnavailable
+from kpstream.recorded.archive.faults import Fault, fault_of
 from kpstream.recorded.archive.inputs import ArchiveInput, printable
 from kpstream.recorded.archive.ledger import FileRecord
 from kpstream.recorded.archive.probe import Probe
+from kpstream.recorded.archive.stored_file import StoredFile
 
 OutputsThere = Callable[[str, Mapping[str, int]], bool]
 """Whether the outputs of a file with this name lie in their places, with these bytes by kind."""
@@ -25,7 +26,7 @@ class Inventory:
 
     records: dict[str, FileRecord] = field(default_factory=dict)
     """Of all inputs, by name."""
-    paths: dict[str, Path] = field(default_factory=dict)
+    paths: dict[str, Path | StoredFile] = field(default_factory=dict)
     todo: list[str] = field(default_factory=list)
     """The names of those that are to be worked on: each content once."""
     to_copy: list[tuple[str, str]] = field(default_factory=list)
@@ -41,7 +42,11 @@ class Inventory:
 
 
 def to_probe(
-    inputs: Iterable[ArchiveInput], known: Mapping[str, FileRecord], stamp_of: Callable[[Path], str], *, retry: bool
+    inputs: Iterable[ArchiveInput],
+    known: Mapping[str, FileRecord],
+    stamp_of: Callable[[Path | StoredFile], str],
+    *,
+    retry: bool,
 ) -> list[ArchiveInput]:
     """The files about which the ledger says nothing that still holds.
 
@@ -90,7 +95,9 @@ def take_inventory(
         if record.state == "done" and not outputs_there(name, record.outputs):
             record = replace(record, state="waiting", attempts=0)  # noqa: PLW2901
         content = record.content
-        if record.state == "waiting" and content in done:
+        if record.state == "waiting" and not content:
+            pass  # it could not be looked at; that may pass
+        elif record.state == "waiting" and content in done:
             inventory.to_copy.append((done[content], name))
         elif record.state == "waiting" and content in first:
             record = replace(record, same_as=first[content])  # noqa: PLW2901
@@ -107,6 +114,8 @@ def _record(each: ArchiveInput, probe: Probe | None, known: FileRecord | None, *
     if probe is None:
         assert known is not None
         return replace(known, state="waiting", attempts=0) if known.state == "running" else known
+    if probe.is_away:
+        return _record_of_away(each, known, fault_of(SourceUnavailable(probe.fault)))
     same = known is not None and known.content == probe.content and probe.content
     record = known if known is not None and same else FileRecord(each.name, printable(each.path))
     record = replace(
@@ -129,3 +138,13 @@ def _record(each: ArchiveInput, probe: Probe | None, known: FileRecord | None, *
     if record.state == "running" or (record.state == "failed" and retry):
         record = replace(record, state="waiting", attempts=0, fault_kind="", fault="", remedy="")
     return record
+
+
+def _record_of_away(each: ArchiveInput, known: FileRecord | None, fault: Fault) -> FileRecord:
+    """What becomes of a file that cannot be looked at now: what is known of it still holds, as far as anybody knows."""
+    if known is not None and known.state == "done":
+        return known
+    record = FileRecord(each.name, printable(each.path)) if known is None else known
+    return replace(
+        record, state="waiting", attempts=0, fault_kind=fault.kind, fault=fault.text, remedy=fault.remedy, same_as=""
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from kpstream.errors import SinkError, UsageError
@@ -13,9 +13,11 @@ from kpstream.recorded.archive.inputs import ArchiveInput
 from kpstream.recorded.archive.intake import Inventory, take_inventory, to_probe
 from kpstream.recorded.archive.ledger import FILE_NAME, FileRecord, Ledger, LedgerContents, read_ledger
 from kpstream.recorded.archive.order import ArchiveOrder
-from kpstream.recorded.archive.probe import probe_all, stamp_of
-from kpstream.recorded.archive.publish import OutputFolder, OutputPlace
+from kpstream.recorded.archive.probe import look_at_web_files, probe_all, stamp_of
+from kpstream.recorded.archive.publish import OutputPlace
 from kpstream.recorded.archive.shard import Shard
+from kpstream.recorded.archive.stored_file import is_stored
+from kpstream.recorded.archive.stored_outputs import open_outputs
 from kpstream.sinks.output import sink_error
 
 _JOURNALS = "journals"
@@ -25,8 +27,8 @@ _JOURNALS = "journals"
 class ArchivePlace:
     """The folders of an archive."""
 
-    into: Path
-    """The outputs."""
+    into: str
+    """The folder of the outputs, or an address of a storage."""
     folder: Path
     """The ledger, the journals and the reports."""
     shard: Shard = field(default_factory=Shard)
@@ -51,7 +53,7 @@ class ArchivePlace:
         Raises:
             SinkError: A folder cannot be made.
         """
-        for folder in (self.into, self.folder):
+        for folder in (self.folder, *([] if is_stored(self.into) else [Path(self.into)])):
             try:
                 folder.mkdir(parents=True, exist_ok=True)
             except OSError as error:
@@ -60,7 +62,7 @@ class ArchivePlace:
     @property
     def outputs(self) -> OutputPlace:
         """Where the outputs lie."""
-        return OutputFolder(self.into)
+        return open_outputs(self.into)
 
     def clear(self) -> None:
         """Remove unfinished outputs and all journals."""
@@ -101,7 +103,8 @@ def check_targets(place: ArchivePlace, order: ArchiveOrder, inventory: Inventory
         UsageError: An output would.
     """
     outputs = place.outputs
-    outputs.check_apart(inventory.paths.values(), inventory.records, order.outputs)
+    here = [path for path in inventory.paths.values() if isinstance(path, Path)]
+    outputs.check_apart(here, inventory.records, order.outputs)
     there = next(filter(None, (outputs.find(name, order.outputs) for name in inventory.records if is_new)), "")
     if there:
         raise UsageError(f"{there} is there already, and not by this archive: choose another folder, or add `again`")
@@ -143,6 +146,8 @@ def survey(
         on_probed: Called after each file with how many files are probed, and how many there are.
     """
     inputs = list(inputs)
+    paths = look_at_web_files(each.path for each in inputs)
+    inputs = [replace(each, path=path) for each, path in zip(inputs, paths, strict=True)]
     new = to_probe(inputs, known, stamp_of, retry=retry)
     probes = {}
     for number, (each, found) in enumerate(zip(new, probe_all(each.path for each in new), strict=True), 1):

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from math import nan
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import BinaryIO, cast
 
-from kpstream.errors import SourceError, SourceOpenError
+from kpstream.errors import SourceError, SourceOpenError, SourceRejected, SourceUnavailable
+from kpstream.recorded.archive.fetch import fetch
 from kpstream.recorded.archive.inputs import printable
-from kpstream.recorded.journal import fingerprint
+from kpstream.recorded.archive.ranges import RangeFile
+from kpstream.recorded.archive.storages import open_stored
+from kpstream.recorded.archive.stored_file import StoredFile, StoredReader
+from kpstream.recorded.journal import fingerprint, fingerprint_of
+from kpstream.sources.declared import declared_in
 from kpstream.sources.file import VideoFile
 
 _AT_ONCE = 8
@@ -35,6 +44,8 @@ class Probe:
     has_audio: bool = False
     fault: str = ""
     """Why it cannot be read; empty where it can."""
+    is_away: bool = False
+    """Whether that may pass: the storage, or the server, does not answer."""
 
     @property
     def frames(self) -> float:
@@ -42,8 +53,10 @@ class Probe:
         return self.duration * self.frame_rate
 
 
-def stamp_of(path: Path) -> str:
-    """What the file system says about a file's identity and last change; empty where there is no file."""
+def stamp_of(path: Path | StoredFile) -> str:
+    """What the file system, or the storage, says about a file's identity and last change; empty where there is none."""
+    if isinstance(path, StoredFile):
+        return path.stamp
     try:
         stat = path.stat()
     except OSError:
@@ -51,8 +64,14 @@ def stamp_of(path: Path) -> str:
     return f"{stat.st_size} {stat.st_mtime_ns} {stat.st_ctime_ns} {stat.st_ino}"
 
 
-def probe(path: Path) -> Probe:
-    """Open a video and decode its first frame; blocks. What is wrong with it is told, never raised."""
+def probe(path: Path | StoredFile) -> Probe:
+    """Open a video, and decode the first frame of one that is here; blocks. What is wrong with it is told, not raised.
+
+    Raises:
+        SourceRejected: A storage refuses all of it.
+    """
+    if isinstance(path, StoredFile):
+        return _probe_stored(path)
     stamp, content, size = stamp_of(path), "", 0
     try:
         _check_regular(path)
@@ -66,7 +85,57 @@ def probe(path: Path) -> Probe:
     return Probe(stamp, content, size, video.duration, video.frame_rate, width, height, video.has_audio)
 
 
-def probe_all(paths: Iterable[Path]) -> Iterator[Probe]:
+def _probe_stored(file: StoredFile) -> Probe:
+    try:
+        reader = open_stored(file)
+        file = reader.file
+        if not reader.has_ranges or file.size is None:
+            return _probe_whole(reader)
+        content = fingerprint_of(cast(BinaryIO, RangeFile(reader)))
+        declared = declared_in(cast(BinaryIO, RangeFile(reader)), str(file))
+    except SourceRejected:
+        raise
+    except SourceError as error:
+        return Probe(file.stamp, "", file.size or 0, fault=str(error), is_away=isinstance(error, SourceUnavailable))
+    return Probe(
+        file.stamp,
+        content,
+        file.size,
+        declared.duration,
+        declared.frame_rate,
+        declared.width,
+        declared.height,
+        declared.has_audio,
+    )
+
+
+def _probe_whole(reader: StoredReader) -> Probe:
+    """Load a file whose server gives no parts, and look at that."""
+    with TemporaryDirectory(prefix="kpstream-") as folder:
+        path = fetch(reader, Path(folder), _pause)
+        found = probe(path)
+        return replace(found, stamp=reader.file.stamp, fault=found.fault.replace(str(path), str(reader.file)))
+
+
+def _pause(seconds: float) -> bool:
+    time.sleep(seconds)
+    return False
+
+
+def look_at_web_files(paths: Iterable[Path | StoredFile]) -> Iterator[Path | StoredFile]:
+    """The same with what servers say of theirs now; one that says nothing stays as it is. Blocks."""
+    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="kpstream-probe") as pool:
+        yield from pool.map(_looked_at, paths)
+
+
+def _looked_at(path: Path | StoredFile) -> Path | StoredFile:
+    if isinstance(path, StoredFile) and not path.stamp:
+        with suppress(SourceError):  # the probe tells it
+            return open_stored(path).file
+    return path
+
+
+def probe_all(paths: Iterable[Path | StoredFile]) -> Iterator[Probe]:
     """Probe several files at once; the results come in the order of the paths."""
     with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="kpstream-probe") as pool:
         yield from pool.map(probe, paths)

@@ -46,7 +46,7 @@ def write_reports(place: ArchivePlace, contents: LedgerContents) -> None:
     found = document({place.ledger.name: contents}) | {"events": events}
     _write(place.report("json"), json.dumps(found, ensure_ascii=False, indent=1) + "\n")
     records = sorted(contents.records.values(), key=lambda record: record.name)
-    _write(place.report("html"), page(str(place.into), found, records))
+    _write(place.report("html"), page(place.outputs.name, found, records))
 
 
 def page(title: str, found: dict[str, Any], records: Sequence[FileRecord]) -> str:

@@ -6,7 +6,7 @@ import logging
 import platform
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from kpstream.dispatch.rule import Rule
@@ -17,7 +17,7 @@ from kpstream.events import RuleWatch
 from kpstream.recorded.archive.faults import Fault, changed_meanwhile, fault_of
 from kpstream.recorded.archive.order import ArchiveOrder, job_outputs, output_paths
 from kpstream.recorded.archive.probe import stamp_of
-from kpstream.recorded.archive.publish import OutputFolder
+from kpstream.recorded.archive.stored_outputs import open_outputs
 from kpstream.recorded.job import Asking, RecordedJob
 from kpstream.recorded.journal import fingerprint
 from kpstream.recorded.plan import Job
@@ -42,6 +42,8 @@ class FileTask:
     into: str
     folder: str
     """The folder in which its outputs are made, with its journal."""
+    source: str
+    """What to call the file before users: its path, or its address without its query and its user."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +154,7 @@ class FileWork:
         except Exception as error:  # noqa: BLE001 - whatever is wrong with this file, the others go on
             _log.debug("%s", self._task.name, exc_info=True)
             fault = fault_of(error)
+            fault = replace(fault, text=fault.text.replace(self._task.path, self._task.source))
         interrupted = fault is None and not outputs
         if fault is not None and fault.kind == "file":
             self._changed_to = self._stamp_if_changed()
@@ -191,7 +194,7 @@ class FileWork:
         if self._changed_to:
             return {}
         made = output_paths(folder, order.outputs)
-        done = OutputFolder(Path(task.into)).publish(task.name, made)
+        done = open_outputs(task.into).publish(task.name, made)
         if missing := set(order.outputs) - done.keys():
             raise SinkError(f"{task.folder}: {', '.join(sorted(missing))} was not written")
         return done
@@ -217,6 +220,7 @@ class FileWork:
                 order.encoding,
                 order.deinterlace,
                 spacing=order.spacing,
+                source=self._task.source,
             ),
             make_endpoint(order.model),
             Asking(order.sampling(), order.model.filters, order.requests.max_in_flight),

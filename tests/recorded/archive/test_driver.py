@@ -10,6 +10,7 @@ import pytest
 from kpstream.errors import BudgetSpent, EndpointRejected, EndpointUnavailable, SourceReadError
 from kpstream.recorded.archive.driver import Driver, Figures, Limits
 from kpstream.recorded.archive.faults import changed_meanwhile, fault_of
+from kpstream.recorded.archive.fetch import Fetcher
 from kpstream.recorded.archive.intake import Inventory
 from kpstream.recorded.archive.ledger import FileRecord, Ledger, read_ledger
 from kpstream.recorded.archive.pool import WorkerDied
@@ -107,6 +108,7 @@ class Run:
                 outputs=OutputFolder(self.folder),
                 into=str(self.folder),
                 scratch=self.folder / "journals",
+                fetcher=Fetcher(),
                 limits=limits,
                 on_figures=self.figures.append,
                 clock=self.clock,

@@ -1,0 +1,179 @@
+"""An archive from and to a storage that speaks S3: interruptions, keys, buckets, and what is never shown."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import obstore
+import pytest
+from obstore.store import S3Store
+
+from kpstream.testing import ScriptedServer
+from tests.rig.parts.processes import FaultyNetwork, Part
+from tests.support.source_clips import write_video
+
+pytestmark = [pytest.mark.rig, pytest.mark.timeout(300)]
+
+ROOT = Path(__file__).parents[2]
+PYTHON = Path(os.environ.get("KPSTREAM_RIG_HOME", ROOT / ".rig")) / "moto" / "bin" / "python"
+CLIP = ROOT / "samples" / "walkers.mp4"
+FRAMES = 360
+
+
+class S3(Part):
+    """`s3_server.py` with two buckets."""
+
+    def __init__(self) -> None:
+        super().__init__(str(PYTHON), str(Path(__file__).parent / "parts" / "s3_server.py"), "videos", "poses")
+        self.url, *keys = self.ready
+        self.owner, self.guest = ({"key": keys[0], "secret": keys[1]}, {"key": keys[2], "secret": keys[3]})
+
+    def bucket(self, name: str) -> S3Store:
+        """One of them, without any fault."""
+        return S3Store(
+            name,
+            endpoint=self.url,
+            region="us-east-1",
+            access_key_id=self.owner["key"],
+            secret_access_key=self.owner["secret"],
+            client_options={"allow_http": True},
+        )
+
+    def files(self, bucket: str) -> dict[str, int]:
+        """What lies in it, with its bytes."""
+        return {each["path"]: each["size"] for part in obstore.list(self.bucket(bucket)) for each in part}
+
+
+@pytest.fixture(scope="module")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
+    short = write_video(tmp_path_factory.mktemp("clips") / "short.mp4", range(0, 400, 40)).read_bytes()
+    with S3() as server:
+        videos = server.bucket("videos")
+        obstore.put(videos, "season/한국 어/walk ers.mp4", CLIP)
+        obstore.put(videos, "season/short.mp4", short)
+        obstore.put(videos, "season/copy.mp4", short)
+        obstore.put(videos, "season/broken.mp4", short[:300])
+        obstore.put(videos, "season/notes.txt", b"none")
+        yield server
+
+
+@pytest.fixture
+def network(s3: S3) -> Iterator[FaultyNetwork]:
+    with FaultyNetwork(urlsplit(s3.url).port or 0) as network:
+        yield network
+
+
+@pytest.fixture
+def endpoint() -> Iterator[ScriptedServer]:
+    with ScriptedServer() as server:
+        yield server
+
+
+class Archive:
+    """Runs the command as the owner would, but for what is said otherwise."""
+
+    def __init__(self, s3: S3, network: FaultyNetwork, endpoint: ScriptedServer, folder: Path) -> None:
+        self._at = ["--endpoint", endpoint.url, "--api-url", endpoint.url, "--model", "a/1"]
+        self.ledger, self.secrets = folder / "ledger", [s3.owner["secret"], s3.guest["secret"], s3.owner["key"]]
+        self._environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        self._environment |= {"PYTHONPATH": str(ROOT), "HOME": str(folder), "AWS_REGION": "us-east-1"}
+        self._environment["AWS_ENDPOINT_URL"] = f"http://127.0.0.1:{network.port}"
+        self.as_user(s3.owner["key"], s3.owner["secret"])
+
+    def as_user(self, key: str, secret: str) -> None:
+        self._environment |= {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": secret}
+
+    def without_variables(self) -> None:
+        del self._environment["AWS_ACCESS_KEY_ID"], self._environment["AWS_SECRET_ACCESS_KEY"]
+
+    def __call__(self, *words: str) -> tuple[int, str]:
+        """The exit code, and what was told."""
+        command = [sys.executable, "-m", "kpstream", "archive", *words, "--ledger", str(self.ledger), *self._at]
+        done = subprocess.run(command, env=self._environment, capture_output=True, text=True, check=False, timeout=240)
+        texts = [done.stdout, done.stderr]
+        texts += [path.read_bytes().decode(errors="replace") for path in self.ledger.rglob("*") if path.is_file()]
+        assert not [secret for secret in self.secrets for text in texts if secret in text]
+        return done.returncode, done.stdout + done.stderr
+
+
+@pytest.fixture
+def archive(s3: S3, network: FaultyNetwork, endpoint: ScriptedServer, tmp_path: Path) -> Archive:
+    return Archive(s3, network, endpoint, tmp_path)
+
+
+def asked(server: ScriptedServer) -> int:
+    return sum(request.method == "POST" for request in server.requests)
+
+
+def test_from_storage_to_storage_over_a_network_that_cuts(
+    s3: S3, network: FaultyNetwork, archive: Archive, endpoint: ScriptedServer
+) -> None:
+    words = ["s3://videos/season/", "--into", "s3://poses/a", "--rate", "1", "--write", "jsonl,csv", "--workers", "1"]
+    network.set(drop_after=700_000)  # of a file of 2.5 MB
+    code, told = archive(*words)
+    assert (code, "3 of 4 files done, 1 failed" in told) == (7, True), told
+    network.set(drop_after=0)
+    names = ("copy.mp4", "short.mp4", "한국 어/walk ers.mp4")
+    assert s3.files("poses").keys() == {f"a/{name}{kind}" for name in names for kind in (".jsonl", ".csv")}
+    lines = bytes(obstore.get(s3.bucket("poses"), "a/한국 어/walk ers.mp4.jsonl").bytes()).decode().splitlines()
+    assert len(lines) == FRAMES
+    assert json.loads(lines[0])["source"] == "s3://videos/season/한국 어/walk ers.mp4"
+    assert not [path for path in (archive.ledger / "journals").rglob("*") if path.is_file()]
+    before = asked(endpoint)
+    code, told = archive(*words)
+    assert (code, asked(endpoint)) == (7, before)
+    obstore.delete(s3.bucket("poses"), "a/short.mp4.csv")
+    code, told = archive(*words)
+    assert (code, asked(endpoint)) == (7, before), told
+    assert "a/short.mp4.csv" in s3.files("poses")
+    report = json.loads((archive.ledger / "report.json").read_text())
+    assert {each["path"] for each in report["files"] if each["state"] == "failed"} == {"s3://videos/season/broken.mp4"}
+
+
+def test_what_a_storage_refuses_is_one_line(s3: S3, archive: Archive, network: FaultyNetwork) -> None:
+    into = ["--into", str(archive.ledger / "out"), "--plan"]
+    for reference, told in {
+        "s3://nowhere/season": "s3://nowhere: there is no such bucket; check its name, and the region",
+        "s3://videos/season/none.mp4": "s3://videos/season/none.mp4: no such file in the storage",
+        "s3://videos/season/*.avi": "cannot open s3://videos/season/*.avi: it matches no file",
+    }.items():
+        assert archive(reference, *into) == (3, f"kpstream: error: {told}\n")
+    archive.as_user(s3.owner["key"], "wrong" * 8)
+    refused = "s3://videos: the storage refuses the key (SignatureDoesNotMatch)"
+    assert archive("s3://videos/season", *into) == (3, f"kpstream: error: {refused}\n")
+    archive.as_user(s3.guest["key"], s3.guest["secret"])
+    forbidden = "s3://videos: access is forbidden; what may this key do there?"
+    assert archive("s3://videos/season", *into) == (3, f"kpstream: error: {forbidden}\n")
+    code, told = archive(str(CLIP), "--into", "s3://poses/b", "--rate", "1")
+    assert (code, told) == (5, f"kpstream: error: {forbidden.replace('videos', 'poses')}\n")
+
+
+def test_a_key_in_amazons_files_is_found(s3: S3, archive: Archive, tmp_path: Path) -> None:
+    archive.without_variables()
+    (tmp_path / ".aws").mkdir()
+    (tmp_path / ".aws" / "credentials").write_text(
+        f"[default]\naws_access_key_id = {s3.owner['key']}\naws_secret_access_key = {s3.owner['secret']}\n"
+    )
+    code, told = archive("s3://videos/season/*/*.mp4", "--into", "s3://poses/c", "--rate", "1", "--plan")
+    assert (code, "to do     1 files, 0:00:12 of video" in told) == (0, True), told
+
+
+def test_a_storage_that_stays_away_stops_all_and_the_same_command_goes_on(
+    s3: S3, network: FaultyNetwork, archive: Archive, endpoint: ScriptedServer, tmp_path: Path
+) -> None:
+    shutil.copy(write_video(tmp_path / "new.mp4", range(0, 800, 40)), tmp_path / "in.mp4")
+    words = [str(tmp_path / "in.mp4"), "--into", "s3://poses/d"]
+    network.set(refuse=1)
+    code, told = archive(*words)
+    assert (code, told) == (5, "kpstream: error: s3://poses: the storage cannot be reached\n")
+    assert asked(endpoint) == 0
+    network.set(refuse=0)
+    assert archive(*words)[0] == 0
+    assert "d/in.mp4.jsonl" in s3.files("poses")
