@@ -41,6 +41,11 @@ def remember(secret: str) -> None:
         _secrets.update({secret, unquote(secret), json.dumps(secret)[1:-1], repr(secret)[1:-1]}, quoted, lower)
 
 
+def remembered() -> frozenset[str]:
+    """All that was remembered, for another process of this program to remember; shown to nobody."""
+    return frozenset(_secrets)
+
+
 def with_login_quoted(address: str) -> str:
     """The address with its password written so that every reader of addresses finds the host behind it.
 

@@ -79,10 +79,11 @@ PLAN: dict[str, set[str]] = {
 
 FLOORS: dict[str, str] = {
     "camera": (
-        "sink_group spec status_log < endpoint_pool settings watching < events outputs < assembly < session < site"
+        "cores sink_group spec status_log < link settings watching < events outputs process remote_controls "
+        "request_shares shared_endpoint < assembly session < child site"
     ),
     "cli": (
-        "checks cores options signals terminal < app archive_terminal page rules < archive_order < annotate archive "
+        "checks options signals terminal < app archive_terminal page rules < archive_order < annotate archive "
         "archive_status doctor events image live serve site"
     ),
     "delivery": (
@@ -140,8 +141,8 @@ FLOORS: dict[str, str] = {
     "web": (
         "addresses camera_rules health jpeg names openapi_parts payloads square tls < access browser_camera "
         "event_payloads figures recordings rule_documents < camera_feed openapi_events < documents < answers "
-        "event_stream hub openapi < cameras event_api feed metrics streams < api device rule_api < app < serving "
-        "< starter"
+        "event_stream hub openapi < cameras event_api feed metrics remote_feed streams < api device rule_api < app "
+        "< serving < starter"
     ),
     "wire": "classes drawing exact mend numbers skeletons write < lines read",
 }
@@ -175,6 +176,7 @@ LIBRARIES: dict[str, set[str]] = {
     "apprise": {"delivery"},
     "paho": {"delivery"},
     "cv2": {
+        "camera",
         "delivery",
         "tracking",
         "dispatch",
@@ -215,6 +217,7 @@ DIALECT = {
 }  # fmt: skip
 """Names that the house had for what the field calls otherwise; the field's words are used."""
 STARTS_THREADS = {"recorded", "delivery", "pipeline", "dispatch", "server", "serving", "camera", "web", "testing"}
+STARTS_PROCESSES = {"camera", "delivery", "sinks"}
 DOORS = {"__init__", "__main__"}
 
 
@@ -311,6 +314,12 @@ def test_threads_start_only_where_the_plan_says(path: Path) -> None:
     calls = [node for node in ast.walk(tree(path)) if isinstance(node, ast.Call)]
     names = {getattr(call.func, "attr", getattr(call.func, "id", "")) for call in calls}
     assert not names & {"Thread", "Timer", "ThreadPoolExecutor"} or room_of(path) in STARTS_THREADS
+
+
+@by_module
+def test_processes_start_only_where_the_plan_says(path: Path) -> None:
+    _, libraries = imports(path)
+    assert not libraries & {"subprocess", "multiprocessing"} or room_of(path) in STARTS_PROCESSES
 
 
 @by_module

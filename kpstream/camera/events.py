@@ -6,19 +6,18 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from kpstream.camera.spec import CameraSpec, Watch
+from kpstream.camera.spec import Watch
 from kpstream.camera.watching import PictureWatch
 from kpstream.delivery import Deliveries, EventRecorder, EventStore
 from kpstream.delivery.arming import Arming
 from kpstream.delivery.destination import Destination
 from kpstream.entities import Annotator
-from kpstream.events import Listener, Reading, RuleSet
+from kpstream.events import Listener, RuleSet
 from kpstream.options import EventsOptions
-from kpstream.render import PoseAnnotator
 
 
 class WatchedCamera:
-    """What the rules of one camera see, and which of them may open events. Any thread; nothing here waits.
+    """The rules of one camera, and which of them may open events. Any thread; nothing here waits.
 
     Args:
         camera: Its name in events.
@@ -34,25 +33,18 @@ class WatchedCamera:
         """Stores its events; None where nothing is stored."""
         self._arming = Arming(rules)
         self._apply: Callable[[Mapping[str, bool]], None] = lambda _: None
-        self._read: Callable[[], tuple[Reading, ...]] = tuple
 
-    def connect(self, apply: Callable[[Mapping[str, bool]], None], read: Callable[[], tuple[Reading, ...]]) -> None:
-        """Follow other pictures from now on.
-
-        Args:
-            apply: Takes over what is armed, by rule, now and whenever that changes.
-            read: Gives what each rule sees right now.
-        """
-        self._apply, self._read = apply, read
+    def connect(self, apply: Callable[[Mapping[str, bool]], None]) -> None:
+        """Have what is armed taken over, by rule, now and whenever that changes, by what watches from now on."""
+        self._apply = apply
         if self.recorder is None:
             apply(self._arming.armed_rules)
         else:
             self.recorder.control(apply)
 
-    @property
-    def readings(self) -> tuple[Reading, ...]:
-        """What each rule sees right now."""
-        return self._read()
+    def disconnect(self) -> None:
+        """Nothing watches any more; what is armed stays known."""
+        self.connect(lambda _: None)
 
     @property
     def armed(self) -> Mapping[str, bool]:
@@ -117,11 +109,17 @@ class CameraEvents:
 
     def begin(self, rules: RuleSet, camera: str) -> WatchedCamera:
         """Make what a camera's events are told to from now on, and what is known of it by its name."""
-        recorder = None
+        earlier, recorder = self.cameras.get(camera), None
         if self.deliveries is not None:
             recorder = self.deliveries.recorder(rules, camera=camera, listeners=self._listeners)
+        elif earlier is not None and earlier.rules == rules:
+            return earlier  # nothing else knows what of it is armed
         watched = self.cameras[camera] = WatchedCamera(camera, rules, recorder)
         return watched
+
+    def forget(self, camera: str) -> None:
+        """Know nothing more of a camera that is watched no more."""
+        self.cameras.pop(camera, None)
 
     def watch(self, rules: RuleSet, camera: str, keypoint_confidence: float, annotator: Annotator) -> Watch:
         """Watch a camera or a video of this process from now on.
@@ -142,15 +140,8 @@ class CameraEvents:
             records=watched.recorder,
             listeners=self._listeners,
         )
-        watched.connect(watch.rule_watch.armed.update, lambda: watch.rule_watch.readings)
+        watched.connect(watch.rule_watch.armed.update)
         return watch.watch
-
-    def watch_camera(self, spec: CameraSpec) -> Watch | None:
-        """Watch a camera from now on, as its spec says; None where it has no rules."""
-        if not spec.rules.rules:
-            return None
-        annotator = PoseAnnotator(draw=spec.drawing.parts, thickness=spec.drawing.thickness)
-        return self.watch(spec.rules, spec.name, spec.model.keypoint_confidence, annotator)
 
     def close(self) -> None:
         """Deliver what waits, within seconds, and close the store; blocks. Idempotent."""

@@ -1,32 +1,60 @@
-"""One camera of a site: its assembly, begun again whenever it dies, and its place on the page."""
+"""One camera of a site: its process, begun again whenever it dies, its place on the page, and its share of requests."""
 
 from __future__ import annotations
 
 import logging
+import pickle
 import threading
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
-from kpstream.camera.assembly import CameraAssembly
-from kpstream.camera.endpoint_pool import EndpointPool
-from kpstream.camera.settings import CameraSettings
-from kpstream.camera.sink_group import SinkGroup
-from kpstream.camera.spec import CameraSpec, Watch
-from kpstream.camera.status_log import CameraStatusLog
+from kpstream.camera.events import CameraEvents, WatchedCamera
+from kpstream.camera.link import (
+    Armed,
+    Ask,
+    Beat,
+    Changed,
+    ClipWritten,
+    Counted,
+    Ended,
+    EventsPlan,
+    Happened,
+    Joined,
+    Left,
+    Link,
+    Logged,
+    Made,
+    Message,
+    Over,
+    Rejection,
+    Released,
+    Start,
+    Stop,
+    Wanted,
+    Written,
+)
+from kpstream.camera.process import Child
+from kpstream.camera.remote_controls import RemoteControls
+from kpstream.camera.request_shares import CameraShare, RequestShares
+from kpstream.camera.spec import CameraSpec
 from kpstream.channel import Deadline
-from kpstream.dispatch.gate import RequestBudget
-from kpstream.entities import Image, Scene, Stats
+from kpstream.delivery import EventRecorder
+from kpstream.dispatch.dealer import Limits, Quota
+from kpstream.entities import Event, Stats
 from kpstream.errors import KpstreamError
-from kpstream.interfaces import Opener, Sink, Source
 from kpstream.options import in_file
-from kpstream.redact import redact
-from kpstream.web import Feed, Page
+from kpstream.redact import redact, remembered
+from kpstream.web import Page
+from kpstream.web.remote_feed import RemoteFeed
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 """Seconds before a camera that died begins again."""
 _STEADY = 60.0
 """Seconds after which a camera that dies has not been dying at once."""
+_REAPED_WITHIN = 2.0
+"""Seconds in which a process ends that has said all that it has to say."""
 _log = logging.getLogger("kpstream")
 
 
@@ -34,20 +62,18 @@ _log = logging.getLogger("kpstream")
 class Surroundings:
     """What the sessions of a site share."""
 
-    pool: EndpointPool
+    shares: RequestShares
     page: Page | None
     """Where the cameras are shown; None shows nothing."""
-    open_camera: Callable[[CameraSpec], Source]
-    """Opens the source of a camera; blocks."""
-    make_sinks: Callable[[CameraSpec], Sequence[Sink]]
-    """Makes more sinks for a camera, in its thread, whenever it begins."""
-    watch: Callable[[CameraSpec], Watch | None]
-    """Makes what says what happens before a camera, whenever it begins; in its thread."""
+    events: CameraEvents | None
+    """What becomes of what happens before the cameras; None lets no rule say anything."""
+    start_child: Callable[[str], Child]
+    """Starts what runs the camera of a name; blocks for a moment."""
     clock: Callable[[], float]
 
 
 class CameraSession:
-    """Runs one camera on the thread ``kpstream-camera-NAME``, and begins it again whenever it dies.
+    """Keeps one camera running, on the thread ``kpstream-camera-NAME``, and begins it again whenever it dies.
 
     Args:
         spec: What the camera is.
@@ -55,124 +81,250 @@ class CameraSession:
         feed: Its place on the page, where an earlier session of the same name had one.
     """
 
-    def __init__(self, spec: CameraSpec, surroundings: Surroundings, feed: Feed | None = None) -> None:
+    def __init__(self, spec: CameraSpec, surroundings: Surroundings, feed: RemoteFeed | None = None) -> None:
         self.spec = spec
         self.feed = feed
         """Its place on the page; stays while it begins again, and for a session that takes its place."""
         self._surroundings = surroundings
-        self._settings = CameraSettings.of(spec)
+        self._controls = RemoteControls(spec)
         budget = spec.requests.max_requests
-        self._own_rules = () if budget is None else (RequestBudget(budget),)  # spent over all its beginnings
+        self._own = None if budget is None else Quota(Limits(max_requests=budget))  # over all its beginnings
         self._ended = threading.Event()
-        self._assembly: CameraAssembly | None = None
-        self._sinks: SinkGroup | None = None
+        self._run: _Run | None = None
         self._earlier = Stats()
-        self._status = CameraStatusLog()
-        self._thread = threading.Thread(target=self._run, name=f"kpstream-camera-{spec.name}", daemon=True)
+        self._thread = threading.Thread(target=self._keep_running, name=f"kpstream-camera-{spec.name}", daemon=True)
 
     def start(self) -> None:
         """Begin."""
         page = self._surroundings.page
         if page is not None and self.feed is None:
-            self.feed = Feed(self.spec.name)
+            self.feed = RemoteFeed(self.spec.name, self._controls, clock=self._surroundings.clock)
             page.add(self.feed)
         if self.feed is not None:
-            self.feed.controls = self._settings
+            self.feed.controls = self._controls
         self._thread.start()
 
     def stop(self) -> None:
         """End soon, with everything written whole; never waits."""
         self._ended.set()
-        assembly = self._assembly
-        if assembly is not None:
-            assembly.stop()
+        run = self._run
+        if run is not None:
+            run.stop()
 
     @property
     def stats(self) -> Stats:
         """What it has done since its start, however often it began again; for when it has ended."""
-        assembly = self._assembly
-        return self._earlier if assembly is None else assembly.stats + self._earlier
+        return self._earlier
 
-    @property
-    def is_written(self) -> bool:
-        """Whether everything that it had is written."""
-        return self._sinks is None or self._sinks.closed
+    def join(self, deadline: Deadline) -> bool:
+        """Wait for the end until the deadline, and end it then.
 
-    def join(self, deadline: Deadline) -> None:
-        """Wait for the end, until the deadline."""
+        Returns:
+            Whether everything that it had is written.
+        """
         self._thread.join(deadline.remaining())
+        run, is_written = self._run, True
+        if self._thread.is_alive() and run is not None:
+            is_written = run.is_written
+            run.kill()
+            self._thread.join(_REAPED_WITHIN)
+        return is_written
 
-    def _run(self) -> None:
+    def _keep_running(self) -> None:
         clock, pause = self._surroundings.clock, _FIRST_PAUSE
         while not self._ended.is_set():
             began_at = clock()
             try:
-                self._run_once()
+                fault = self._run_once()
             except KpstreamError as error:
-                _log.warning("%s: %s - begins again", self.spec.name, in_file(redact(error)))
+                fault = str(error)
             except Exception as error:  # noqa: BLE001 - whatever it is, it is this camera's alone
                 text = "%s: %s: %s - this is a fault of kpstream; the camera begins again"
                 _log.error(text, self.spec.name, type(error).__name__, redact(error))
                 _log.debug("%s", redact(traceback.format_exc()))
+                fault = ""
+            if fault and not self._ended.is_set():
+                _log.warning("%s: %s - begins again", self.spec.name, in_file(redact(fault)))
             if clock() - began_at > _STEADY:
                 pause = _FIRST_PAUSE
             if self._ended.wait(pause):
                 return
             pause = min(_LONGEST_PAUSE, 2 * pause)
 
-    def _run_once(self) -> None:
-        spec, surroundings = self.spec, self._surroundings
-        endpoint = surroundings.pool.acquire(spec)
-        watch = surroundings.watch(spec)
-        if self.feed is not None:
-            self.feed.readings = tuple if watch is None else watch.readings
+    def _run_once(self) -> str:
+        """Run one process to its end; what ended it, for the user, where nobody said so yet."""
+        run = self._run = _Run(self.spec, self._surroundings, self._controls, self.feed, self._own)
         try:
-            assembly = self._assembly = CameraAssembly(
-                replace(spec, requests=replace(spec.requests, max_requests=None)),
-                endpoint,
-                opener=Opener(spec.name, lambda: surroundings.open_camera(spec)),
-                settings=self._settings,
-                watch=watch,
-                gate_rules=(*endpoint.rules, *self._own_rules),
-                clock=surroundings.clock,
-            )
-            if self._ended.is_set():  # before there was an assembly to stop
-                return
-            feed = [] if self.feed is None else [_Showing(self.feed)]
-            viewers = [*surroundings.make_sinks(spec), *feed]
-            assembly.run(viewers, group=self._as_one, on_scene=self._take, on_idle=self._log)
+            if self._ended.is_set():  # before there was anything to stop
+                run.stop()
+            return run.follow()
         finally:
-            self._earlier, self._assembly = self.stats, None
-            endpoint.release()
-
-    def _as_one(self, sinks: Sequence[Sink]) -> list[Sink]:
-        self._sinks = SinkGroup(self.spec.name, sinks, self._surroundings.clock)
-        return [self._sinks] if sinks else []
-
-    def _take(self, scene: Scene) -> None:
-        self._log(scene.stats)
-        if self._assembly is not None and self._sinks is not None and self._sinks.needs_restart:
-            self._assembly.stop()
-
-    def _log(self, stats: Stats) -> None:
-        for text, is_trouble in self._status.update(stats, self._surroundings.clock()):
-            level = logging.WARNING if is_trouble else logging.INFO
-            _log.log(level, "%s: %s", self.spec.name, in_file(redact(text)))
+            self._earlier, self._run = run.stats + self._earlier, None
 
 
-class _Showing:
-    """A feed that does not end when its camera begins again: then the last picture stays."""
+class _Run:
+    """One process of a camera, from its start to its end.
 
-    needs_canvas = False
+    Args:
+        spec: What the camera is.
+        surroundings: What it shares with others.
+        controls: What was asked for until now.
+        feed: Its place on the page.
+        own: Its own budget.
 
-    def __init__(self, feed: Feed) -> None:
+    Raises:
+        KpstreamError: No process can be started.
+    """
+
+    def __init__(
+        self,
+        spec: CameraSpec,
+        surroundings: Surroundings,
+        controls: RemoteControls,
+        feed: RemoteFeed | None,
+        own: Quota | None,
+    ) -> None:
+        self._spec = spec
+        self._controls = controls
         self._feed = feed
+        self._child = surroundings.start_child(spec.name)
+        self._link: Link = self._child.link
+        self._share: CameraShare = surroundings.shares.join(spec, own, self._link.send)
+        self._events = surroundings.events if spec.rules.rules else None
+        self._watched: WatchedCamera | None = None
+        self._open: dict[str, Event] = {}
+        self.stats = Stats()
+        """What it has done, as far as it said so."""
+        self.is_written = False
+        """Whether everything that it had is written."""
 
-    def write(self, scene: Scene, canvas: Image) -> None:
-        self._feed.write(scene, canvas)
+    def stop(self) -> None:
+        """End soon; never waits. Any thread."""
+        self._link.send(Stop())
 
-    def idle(self, stats: Stats) -> None:
-        self._feed.idle(stats)
+    def kill(self) -> None:
+        """End at once. Any thread."""
+        self._child.kill()
 
-    def close(self) -> None:
-        pass
+    def follow(self) -> str:
+        """Start it and do what it asks for, to its end; blocks.
+
+        Returns:
+            What ended it, for the user; empty where it ended by itself.
+
+        Raises:
+            KpstreamError: It cannot be started.
+        """
+        try:
+            if self._link.meet():
+                self._begin()
+                for message in self._link:
+                    self._take(message)
+        except BaseException:
+            self._child.kill()
+            raise
+        finally:
+            self._leave()
+            for _ in self._link:  # the last of one that was ended
+                pass
+        ending = self._child.wait(_REAPED_WITHIN)
+        if ending is None:
+            self._child.kill()
+            ending = self._child.wait(_REAPED_WITHIN)
+        return ending or ""
+
+    def _begin(self) -> None:
+        feed, events, link = self._feed, self._events, self._link
+        plan = None
+        if events is not None:
+            watched = self._watched = events.begin(self._spec.rules, self._spec.name)
+            store, recorder = events.store, watched.recorder
+            folder = None if store is None else store.folder
+            plan = EventsPlan(events.options, folder, recorder is not None and recorder.counts_zones)
+        start = Start(
+            spec=self._spec,
+            settings=self._controls.settings,
+            is_recording=self._controls.wants_recording,
+            numbers_from=None if feed is None else feed.numbers_to,
+            rejected_until=self._share.rejected_until,
+            events=plan,
+            log_level=_log.getEffectiveLevel(),
+            secrets=remembered(),
+        )
+        try:
+            link.send(start)
+        except (pickle.PicklingError, AttributeError, TypeError):
+            raise KpstreamError("a function of its rules is none that its module defines under that name") from None
+        self._controls.connect(link.send)
+        if feed is not None:
+            feed.connect(lambda form, after: link.send(Wanted(form, after)))
+        if self._watched is not None:
+            self._watched.connect(lambda rules: link.send(Armed(dict(rules))))
+
+    def _leave(self) -> None:
+        """Keep nothing of it."""
+        if self._feed is not None:
+            self._feed.disconnect()
+        self._controls.disconnect()
+        if self._watched is not None:
+            self._watched.disconnect()
+            if self._watched.recorder is not None:
+                self._end_events(self._watched.recorder)
+        self._share.close()
+        self._link.close()
+
+    def _take(self, message: Message) -> None:
+        match message:
+            case Joined() | Ask() | Ended() | Released() | Rejection():
+                self._share.take(message)
+            case Beat():
+                self._take_beat(message)
+            case Made(wanted, encoded):
+                if self._feed is not None:
+                    self._feed.answer(wanted.form, wanted.after, encoded)
+            case Changed():
+                self._controls.answer(message)
+            case Logged(level, text):
+                _log.log(level, "%s", text)
+            case Happened() | ClipWritten() | Counted() | Left():
+                self._record(message)
+            case Written():
+                self.is_written = True
+            case Over(stats):
+                self.stats = stats
+
+    def _take_beat(self, beat: Beat) -> None:
+        self.stats = beat.stats
+        self._controls.beat(beat)
+        if self._feed is not None:
+            self._feed.beat(beat.stats, beat.shown, beat.at)
+
+    def _note_open(self, event: Event) -> None:
+        if event.state == "ended":
+            self._open.pop(event.id, None)
+        else:
+            self._open[event.id] = event
+
+    def _end_events(self, recorder: EventRecorder) -> None:
+        """End what a process that died left open, where it was last known to go on."""
+        for event in self._open.values():
+            ended = replace(event, state="ended", ended_pts=event.opened_pts, ended_at=event.opened_at, cut=True)
+            recorder.record(ended, None)
+        if self._open:
+            recorder.leave()
+
+    def _record(self, message: Happened | ClipWritten | Counted | Left) -> None:
+        recorder = None if self._watched is None else self._watched.recorder
+        if recorder is None:
+            return
+        match message:
+            case Happened(event, snapshot):
+                is_shown = snapshot is not None and recorder.may_take_picture()
+                recorder.record(event, partial(bytes, snapshot) if is_shown and snapshot is not None else None)
+                self._note_open(event)
+            case ClipWritten(event_id, size):
+                recorder.grow(event_id, size)
+            case Counted(zone, number):
+                recorder.count(zone, number)
+            case Left():
+                recorder.leave()

@@ -50,6 +50,11 @@ class CameraSettings:
         self._settings = settings
 
     @property
+    def wants_recording(self) -> bool:
+        """Whether it is to be recorded, once it can be."""
+        return self._wants_recording
+
+    @property
     def recording(self) -> bool | None:
         """Whether it is being recorded; None where it cannot be."""
         return None if self._recording is None else self._wants_recording

@@ -32,15 +32,21 @@ class SinkGroup:
         name: Of the camera.
         sinks: Closed with this.
         clock: Monotonic seconds.
+        on_closed: Called once every sink is closed.
     """
 
-    def __init__(self, name: str, sinks: Sequence[Sink], clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        name: str,
+        sinks: Sequence[Sink],
+        clock: Callable[[], float],
+        on_closed: Callable[[], None] = lambda: None,
+    ) -> None:
         self._name = name
         self._sinks = list(sinks)
         self._clock = clock
         self._failed_at = inf
-        self.closed = not self._sinks
-        """Whether every sink is closed."""
+        self._on_closed = on_closed
 
     @property
     def needs_canvas(self) -> bool:
@@ -73,7 +79,7 @@ class SinkGroup:
         """Close every sink, whatever the others say. Idempotent."""
         while self._sinks:
             self._close(self._sinks.pop())
-        self.closed = True
+        self._on_closed()
 
     def _close(self, sink: Sink) -> None:
         try:

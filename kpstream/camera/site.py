@@ -1,7 +1,7 @@
-"""Several cameras for days: a session for each. They share endpoints and limits, and fail apart.
+"""Several cameras for days: a process for each. They share limits, the page and the store of events, and fail apart.
 
 What is wrong with one camera stays with it: a camera that is missing is tried for ever, an endpoint that refuses is
-asked again every minute while the picture goes on, and a session that dies begins again.
+asked again every minute while the picture goes on, and a process that dies, of whatever, begins again.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from kpstream.camera.assembly import make_camera_endpoint, open_camera
-from kpstream.camera.endpoint_pool import EndpointPool
+from kpstream.camera.events import CameraEvents
+from kpstream.camera.process import CameraProcess, Child
+from kpstream.camera.request_shares import RequestShares
 from kpstream.camera.session import CameraSession, Surroundings
-from kpstream.camera.spec import CameraSpec, SiteSpec, Watch
+from kpstream.camera.spec import CameraSpec, SiteSpec
 from kpstream.channel import Channel, Closed, Deadline
 from kpstream.entities import Stats
 from kpstream.errors import KpstreamError
-from kpstream.interfaces import Endpoint, Sink, Source
 from kpstream.redact import redact
 from kpstream.web import Page
 
@@ -36,12 +36,9 @@ class Site:
         reread: Reads the spec again; raises KpstreamError, a line for each fault, where it cannot be followed.
         page: Where the cameras are shown; None shows nothing.
         on_end: Called with a camera and what it has done, when it has ended; by the thread of `run`.
-        open_camera: Opens the source of a camera; blocks, in the camera's thread.
-        make_endpoint: Makes the endpoint that a camera's spec names.
-        make_sinks: Makes more sinks for a camera, in its thread, whenever it begins. A sink that has ``idle(stats)``
-            hears of the time without pictures.
-        watch: Makes what says what happens before a camera, in its thread, whenever it begins.
-        clock: Monotonic seconds, the same clock that the sources stamp their frames with.
+        events: What becomes of what happens before the cameras; None lets no rule say anything.
+        start_child: Starts what runs the camera of a name: a process of its own.
+        clock: Monotonic seconds, the same clock as in the cameras' processes.
     """
 
     def __init__(
@@ -51,18 +48,17 @@ class Site:
         reread: Callable[[], SiteSpec],
         page: Page | None = None,
         on_end: Callable[[CameraSpec, Stats], None] = lambda _camera, _stats: None,
-        open_camera: Callable[[CameraSpec], Source] = open_camera,
-        make_endpoint: Callable[[CameraSpec], Endpoint] = make_camera_endpoint,
-        make_sinks: Callable[[CameraSpec], Sequence[Sink]] = lambda _: (),
-        watch: Callable[[CameraSpec], Watch | None] = lambda _: None,
+        events: CameraEvents | None = None,
+        start_child: Callable[[str], Child] = CameraProcess,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._spec = spec
         self._reread = reread
         self._page = page
         self._on_end = on_end
-        self._pool = EndpointPool(spec.limits, make_endpoint, clock)
-        self._surroundings = Surroundings(self._pool, page, open_camera, make_sinks, watch, clock)
+        self._shares = RequestShares(spec.limits, clock)
+        self._events = events
+        self._surroundings = Surroundings(self._shares, page, events, start_child, clock)
         self._reloads: Channel[None] = Channel(1)
         self._sessions: dict[str, CameraSession] = {}
 
@@ -97,7 +93,7 @@ class Site:
             text = "%s: %s - this is a fault of kpstream; all goes on as it was before"
             _log.error(text, type(error).__name__, redact(error))
             return
-        self._pool.limit(spec.limits)
+        self._shares.limit(spec.limits)
         before = dict(self._sessions)
         self._follow(spec)
         same = sum(session is before.get(name) for name, session in self._sessions.items())
@@ -110,6 +106,9 @@ class Site:
             if name not in wanted and session.feed is not None and self._page is not None:
                 self._page.remove(session.feed)  # and not closed: its session has still to end
         ended = self._stop([name for name, session in self._sessions.items() if session.spec != wanted.get(name)])
+        for session in ended:
+            if self._events is not None and session.spec.name not in wanted:
+                self._events.forget(session.spec.name)
         feeds = {session.spec.name: session.feed for session in ended}
         for name, camera in wanted.items():
             if name not in self._sessions:
@@ -121,8 +120,7 @@ class Site:
         for session in sessions:
             session.stop()
         for session in sessions:
-            session.join(deadline)
-            if not session.is_written:
+            if not session.join(deadline):
                 _log.warning("%s: did not end in time; the end of what it writes may be missing", session.spec.name)
             self._on_end(session.spec, session.stats)
         return sessions
@@ -130,7 +128,6 @@ class Site:
     def _end(self) -> None:
         for session in self._sessions.values():
             session.stop()
-        self._pool.close()
         self._stop(list(self._sessions))
 
     def __repr__(self) -> str:

@@ -63,7 +63,7 @@ def annotate(
 
     Answers are kept in a journal beside the output until it is done: after an interruption the same command goes on.
     """
-    from kpstream.cli.cores import draw_on_one_core
+    from kpstream.camera.cores import draw_on_one_core
     from kpstream.dispatch.sampling import EveryNth, make_sampling
     from kpstream.endpoints.opening import answer_identity, make_endpoint
     from kpstream.recorded.job import Asking, RecordedJob, Span

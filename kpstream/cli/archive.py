@@ -144,7 +144,7 @@ def _rate(order: ArchiveOrder, place: ArchivePlace, archiving: ArchiveOptions) -
 def _run(
     order: ArchiveOrder, place: ArchivePlace, found: FoundInputs, ledger: Ledger, archiving: ArchiveOptions
 ) -> None:
-    from kpstream.cli.cores import draw_on_one_core
+    from kpstream.camera.cores import draw_on_one_core
     from kpstream.recorded.archive.driver import Driver
     from kpstream.recorded.archive.fetch import Fetcher
     from kpstream.recorded.archive.place import begin, check_targets, done_elsewhere, survey

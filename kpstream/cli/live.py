@@ -71,8 +71,8 @@ def live(
     Keys in the window: q ends, space pauses, s takes a snapshot, f full screen.
     """
     from kpstream.camera.assembly import CameraAssembly
+    from kpstream.camera.cores import draw_on_one_core
     from kpstream.camera.outputs import check_outputs, recording_of
-    from kpstream.cli.cores import draw_on_one_core
     from kpstream.endpoints.opening import make_live_endpoint
     from kpstream.render import PoseAnnotator
     from kpstream.web import Feed

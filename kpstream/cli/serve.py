@@ -23,7 +23,7 @@ def serve(
     ] = False,
 ) -> None:
     """Run a local endpoint that speaks the hosted service's wire, with the embedded model behind it."""
-    from kpstream.cli.cores import draw_on_one_core
+    from kpstream.camera.cores import draw_on_one_core
     from kpstream.models.movenet import MoveNet
     from kpstream.models.runtime import usable_cores
     from kpstream.server import Server, create_app

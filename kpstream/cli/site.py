@@ -23,12 +23,10 @@ def run(file: Annotated[Path, typer.Argument(metavar="SITE.toml", help="Describe
     """Run several cameras for days, as a file describes them: SIGHUP reads it again, SIGTERM ends it whole."""
     from kpstream.camera.site import Site
     from kpstream.camera.spec import SiteSpec
-    from kpstream.cli.cores import draw_on_one_core
     from kpstream.site_file import load
     from kpstream.site_file.shapes import write_shapes
 
     plan = load(file)
-    draw_on_one_core()
     page = None if plan.web is None else plan.web.make_page(own_token())
 
     def read_again() -> SiteSpec:
@@ -47,7 +45,7 @@ def run(file: Annotated[Path, typer.Argument(metavar="SITE.toml", help="Describe
             reread=read_again,
             page=page,
             on_end=lambda camera, stats: say(f"{camera.name}: {summary(stats)}"),
-            watch=events.watch_camera,
+            events=events,
         )
 
         def edit(_camera: str, zones: tuple[Zone, ...], lines: tuple[Line, ...]) -> None:

@@ -211,15 +211,23 @@ class Dealer:
         with self._lock:
             self._all.limits = limits
 
-    def join(self, service: Hashable = None, limits: Limits = Limits()) -> Member:
+    def join(self, service: Hashable = None, limits: Limits = Limits(), own: Quota | None = None) -> Member:
         """Add a member.
 
         Args:
             service: Members with equal values ask the same server, and share its limits.
             limits: Those of the server; only those that its first member names count.
+            own: What the member may take by itself; a member that joins again may bring its quota again.
         """
         with self._lock:
-            return Member(self, (self._services.setdefault(service, Quota(limits)), self._all))
+            quotas = self._services.setdefault(service, Quota(limits)), self._all
+            return Member(self, quotas if own is None else (*quotas, own))
+
+    def balance(self, quotas: tuple[Quota, ...]) -> tuple[int | None, int]:
+        """What is left of the budget that has least left, and what is booked of it; None where there is no budget."""
+        with self._lock:
+            budgets = [(quota.left, quota.spent) for quota in quotas if quota.left is not None]
+            return min(budgets, default=(None, self._all.spent))
 
     def deal(self, member: Member, quotas: tuple[Quota, ...], want: int, now: float) -> Grant | None:
         """Deal a grant where all quotas have room for it."""
@@ -268,13 +276,13 @@ class Member:
 
     @property
     def requests_left(self) -> int | None:
-        """Requests that are left of the common budget; None where there is no budget."""
-        return self._dealer.left
+        """Requests that are left of the common budget, or of the member's own; None where there is no budget."""
+        return self._dealer.balance(self._quotas)[0]
 
     @property
     def requests_spent(self) -> int:
-        """Requests that are booked for all members together."""
-        return self._dealer.spent
+        """Requests that are booked of that budget."""
+        return self._dealer.balance(self._quotas)[1]
 
     def ask(self, want: int, now: float) -> Grant | None:
         """A grant of at most so many requests; None where it is not this member's turn."""

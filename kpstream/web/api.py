@@ -26,7 +26,7 @@ from kpstream.web.openapi import document as openapi_document
 from kpstream.web.payloads import ApiError, parse_recording, parse_settings, read_body
 from kpstream.web.recordings import TYPES, Recordings
 
-_COMES_WITHIN = 3.0
+_COMES_WITHIN = 5.0
 """Seconds for a picture that a camera is asked for."""
 
 

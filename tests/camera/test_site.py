@@ -7,22 +7,32 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import requests
 
+from kpstream.camera.child import CameraChild
+from kpstream.camera.events import CameraEvents
+from kpstream.camera.link import Link
 from kpstream.camera.site import Site
 from kpstream.camera.spec import CameraSpec, SiteSpec
+from kpstream.delivery.outbox import Document
 from kpstream.dispatch.dealer import Limits
 from kpstream.entities import Answer, Frame, Image, Scene, Stats
 from kpstream.errors import EndpointRejected, SinkError, SourceOpenError, SourceReadError, UsageError
+from kpstream.events import InZone, Rule, RuleSet, Zone
 from kpstream.interfaces import Endpoint, Sink, Source
-from kpstream.options import DrawOptions, LiveRequestOptions, ModelOptions, SourceOptions
-from kpstream.testing import FakeEndpoint, ManualClock, SyntheticSource
+from kpstream.options import DrawOptions, EventsOptions, LiveRequestOptions, ModelOptions, SourceOptions
+from kpstream.testing import FakeEndpoint, ManualClock, SyntheticSource, truth, wait_until
 from kpstream.web import Page
+from tests.support.camera_child import ThreadChild
 
+EVERYWHERE = RuleSet(
+    (Rule("there", InZone("all"), for_seconds=0.0),), {"all": Zone("all", ((0, 0), (1, 0), (1, 1), (0, 1)))}
+)
 Clock = Callable[[], float]
 
 
@@ -92,6 +102,8 @@ class World:
         self.endpoints: list[FakeEndpoint] = []
         self.screens: dict[str, list[Screen]] = {}
         self.answer: Callable[[Image], Answer] = lambda _: Answer(())
+        self.events: CameraEvents | None = None
+        self.children: dict[str, list[ThreadChild]] = {}
         self.spec: SiteSpec | UsageError = SiteSpec(())
         self.ended: list[tuple[str, Stats]] = []
         self._changed = threading.Condition()
@@ -136,15 +148,28 @@ class World:
         make_sinks: Callable[[CameraSpec], list[Sink]] | None = None,
         page: Page | None = None,
     ) -> Iterator[Site]:
+        def make_child(link: Link) -> CameraChild:
+            return CameraChild(
+                link,
+                open_camera=self.open,
+                make_endpoint=self.make_endpoint,
+                make_sinks=self.make_sinks if make_sinks is None else make_sinks,
+                clock=self.clock,
+            )
+
+        def start_child(name: str) -> ThreadChild:
+            child = ThreadChild(name, make_child)
+            self.children.setdefault(name, []).append(child)
+            return child
+
         spec = self.spec = SiteSpec(cameras, limits)
         site = Site(
             spec,
             reread=self.read,
             page=page,
             on_end=lambda camera, stats: self.ended.append((camera.name, stats)),
-            open_camera=self.open,
-            make_endpoint=self.make_endpoint,
-            make_sinks=self.make_sinks if make_sinks is None else make_sinks,
+            events=self.events,
+            start_child=start_child,
             clock=self.clock,
         )
         thread = threading.Thread(target=site.run)
@@ -292,21 +317,6 @@ def test_at_its_end_a_camera_has_the_figures_of_all_its_beginnings(
 
 
 class TestSharing:
-    def test_cameras_with_one_model_share_its_endpoint(self, world: World) -> None:
-        cameras = [camera("door"), camera("gate"), camera("yard", model=ModelOptions("pose/2"))]
-        with world.runs(*cameras) as site:
-            for each in cameras:
-                world.screen(each.name).wait_for_more()
-            assert len(world.endpoints) == 2
-            world.spec = SiteSpec((camera("door"),))
-            site.reload()
-            world.screen("gate").wait_until(lambda: world.screen("gate").closed)
-            world.screen("yard").wait_until(lambda: world.screen("yard").closed)
-            world.screen("door").wait_for_more()
-            shared = next(endpoint for endpoint in world.endpoints if endpoint.asked and not endpoint.closed)
-            seen = len(shared.asked)
-            world.screen("door").wait_until(lambda: len(shared.asked) > seen)
-
     def test_all_together_spend_the_budget_and_the_pictures_go_on(self, world: World) -> None:
         with world.runs(camera("door"), camera("gate"), limits=Limits(max_requests=8)):
             for name in ("door", "gate"):
@@ -314,7 +324,7 @@ class TestSharing:
                 screen.wait_until(lambda s=screen: bool(s.scenes) and s.scenes[-1].stats.requests_left == 0)  # type: ignore[misc]
                 screen.wait_for_more(50)
                 assert "all 8 requests are spent" in screen.scenes[-1].stats.endpoint_trouble
-        assert len(world.endpoints[0].asked) == 8
+        assert sum(len(endpoint.asked) for endpoint in world.endpoints) == 8
 
     def test_the_budget_is_shared_fairly(self, world: World) -> None:
         cameras = [camera(name, model=ModelOptions(f"{name}/1")) for name in ("door", "gate")]
@@ -326,11 +336,25 @@ class TestSharing:
         assert min(asked) >= 20
 
     def test_never_more_requests_at_once_than_allowed(self, world: World) -> None:
-        cameras = [camera(name) for name in ("a", "b", "c")]
+        cameras, lock = [camera(name) for name in ("a", "b", "c")], threading.Lock()
+        in_flight, most = 0, 0
+
+        def answer(_: Image) -> Answer:
+            nonlocal in_flight, most
+            with lock:
+                in_flight += 1
+                most = max(most, in_flight)
+            threading.Event().wait(0.002)
+            with lock:
+                in_flight -= 1
+            return Answer(())
+
+        world.answer = answer
         with world.runs(*cameras, limits=Limits(max_in_flight=2)):
             for each in cameras:
-                world.screen(each.name).wait_for_more(100)
-        assert 1 <= world.endpoints[0].most_in_flight <= 2
+                screen = world.screen(each.name)
+                screen.wait_until(lambda s=screen: bool(s.scenes) and s.scenes[-1].stats.answered > 5)  # type: ignore[misc]
+        assert 1 <= most <= 2
 
     def test_a_budget_of_a_camera_is_its_own_and_holds_when_it_begins_again(
         self, world: World, caplog: pytest.LogCaptureFixture
@@ -472,3 +496,78 @@ class TestFeeds:
             world.screen("door", 1).wait_until(lambda: world.screen("door", 1).closed)
             assert self.cameras_on(page).keys() == {"gate"}
         caplog.clear()
+
+    def test_its_pictures_poses_and_settings_go_over_the_page(self, world: World) -> None:
+        page = Page(port=0)
+        page.start()
+        with closing(page), world.runs(camera("door"), page=page):
+            world.screen("door").wait_for_more()
+            at = f"{page.url}/cameras/door"
+            wait_until(lambda: requests.get(f"{at}/snapshot.jpg", timeout=10).content.startswith(b"\xff\xd8"))
+            poses = requests.get(f"{page.url}/api/cameras/door/poses", timeout=10).json()
+            assert (poses["source"], poses["frame_size"]) == ("door", [96, 64])
+            with requests.get(f"{at}/stream.mjpg", stream=True, timeout=10) as stream:
+                pieces = stream.iter_content(500)
+                assert b"image/jpeg" in next(pieces) + next(pieces)
+            changed = requests.patch(f"{page.url}/api/cameras/door", json={"rate": 2.5}, timeout=10).json()
+            assert changed["settings"]["rate"] == 2.5
+
+    def test_whoever_looks_at_a_camera_that_dies_sees_its_next_pictures(self, world: World) -> None:
+        page = Page(port=0)
+        page.start()
+        with closing(page), world.runs(camera("door"), page=page):
+            world.screen("door").wait_for_more()
+            with requests.get(f"{page.url}/cameras/door/stream.mjpg", stream=True, timeout=20) as stream:
+                pieces = stream.iter_content(500)
+                next(pieces)
+                world.children["door"][0].kill()
+                second = world.screen("door", 1)
+                second.wait_for_more()
+                pictures = [next(pieces) for _ in range(400)]
+                assert b"image/jpeg" in b"".join(pictures[-50:])
+
+
+class TestEvents:
+    """What happens before cameras in processes of their own."""
+
+    def opened(self, folder: Path) -> CameraEvents:
+        events = CameraEvents(EventsOptions(), folder)
+        events.open()
+        return events
+
+    def documents(self, events: CameraEvents) -> list[Document]:
+        assert events.store is not None
+        return [event.document for event in events.store.read(lambda database: database.events())]
+
+    def test_it_reaches_the_one_store_with_its_media_and_is_armed_from_there(
+        self, world: World, tmp_path: Path
+    ) -> None:
+        world.answer = lambda _: Answer((truth(0),))
+        with closing(self.opened(tmp_path)) as events:
+            world.events = events
+            with world.runs(camera("door", rules=EVERYWHERE)):
+                wait_until(lambda: bool(self.documents(events)))
+                events.cameras["door"].arm("there", False)
+                world.screen("door").wait_for_more(100)
+            wait_until(lambda: all(event["state"] == "ended" for event in self.documents(events)))
+            event, *more = self.documents(events)
+            assert (event["camera"], event["rule"]) == ("door", "there")
+            assert (tmp_path / str(event["snapshot"])).read_bytes().startswith(b"\xff\xd8")
+            assert (tmp_path / str(event["clip"])).is_file()
+            with world.runs(camera("door", rules=EVERYWHERE)):
+                world.screen("door", 1).wait_for_more(100)
+            assert len(self.documents(events)) == 1 + len(more), "it is not armed any more"
+
+    def test_what_goes_on_before_a_camera_that_is_killed_is_ended(self, world: World, tmp_path: Path) -> None:
+        world.answer = lambda _: Answer((truth(0),))
+        with closing(self.opened(tmp_path)) as events:
+            world.events = events
+            with world.runs(camera("door", rules=EVERYWHERE)) as site:
+                wait_until(lambda: bool(self.documents(events)))
+                assert self.documents(events)[0]["state"] != "ended"
+                world.children["door"][0].kill()
+                wait_until(lambda: {one["state"] for one in self.documents(events)} >= {"ended"})
+                world.spec = SiteSpec(())
+                site.reload()
+                wait_until(lambda: not events.cameras)
+            wait_until(lambda: all(one["state"] == "ended" for one in self.documents(events)))

@@ -7,9 +7,7 @@ from functools import cache
 
 import pytest
 
-from kpstream.camera.endpoint_pool import EndpointPool
-from kpstream.camera.spec import CameraSpec
-from kpstream.dispatch.dealer import Limits
+from kpstream.camera.shared_endpoint import SharedEndpoint
 from kpstream.endpoints.embedded import EmbeddedEndpoint
 from kpstream.endpoints.roboflow import RoboflowEndpoint
 from kpstream.interfaces import Endpoint
@@ -38,13 +36,10 @@ class TestEmbeddedEndpoint(EndpointContract):
         return EmbeddedEndpoint(model=network())
 
 
-class TestPooledEndpoint(EndpointContract):
+class TestSharedEndpoint(EndpointContract):
     @pytest.fixture
-    def endpoint(self) -> Iterator[Endpoint]:
-        pool = EndpointPool(Limits(), lambda _: FakeEndpoint(), ManualClock())
-        endpoint = pool.acquire(CameraSpec("door", ""))
-        yield endpoint
-        endpoint.release()
+    def endpoint(self) -> Endpoint:
+        return SharedEndpoint(FakeEndpoint(), lambda _: None, ManualClock())
 
 
 class TestFakeEndpoint(EndpointContract):

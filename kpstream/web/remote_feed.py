@@ -1,0 +1,116 @@
+"""One camera as the page sees it, where its pipeline runs elsewhere: its figures are told, its pictures asked for."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from kpstream.entities import Stats
+from kpstream.redact import redact
+from kpstream.web.camera_feed import Controls, Encodable, Encoded, Form, name_of
+from kpstream.web.figures import Figures, Reading, Shown
+from kpstream.web.health import Health
+
+Reply = Callable[[Encodable | None], None]
+Want = Callable[[Form, int], None]
+"""Asks for a picture beyond a number; never waits."""
+
+
+class RemoteFeed:
+    """A camera whose pictures are made elsewhere, and only while somebody waits for them; satisfies `CameraFeed`.
+
+    It outlives the pipelines of its camera: whoever waits for a picture waits for that of the next one.
+
+    Args:
+        title: What people call the camera. Its name in addresses is made of it.
+        controls: What the page may change.
+        clock: Monotonic seconds, the same clock everywhere.
+    """
+
+    def __init__(self, title: str, controls: Controls, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self.title = redact(title)
+        self.name = name_of(self.title)
+        self.controls: Controls | None = controls
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._figures = Figures(clock())
+        self._numbers_to = 0
+        self._waiting: dict[tuple[Form, int], list[Reply]] = {}
+        self._want: Want | None = None
+
+    @property
+    def numbers_to(self) -> int:
+        """The highest number that viewers know of a picture or a class."""
+        return self._numbers_to
+
+    def connect(self, want: Want) -> None:
+        """Ask here for pictures from now on, also for those that somebody waits for already."""
+        with self._lock:
+            self._want = want
+            waiting = list(self._waiting)
+        for form, after in waiting:
+            want(form, after)
+
+    def disconnect(self) -> None:
+        """Ask nobody until `connect`; the camera begins anew."""
+        with self._lock:
+            self._want = None
+
+    def beat(self, stats: Stats, shown: Shown | None, at: float) -> None:
+        """Take in how the camera is doing.
+
+        Args:
+            stats: Its figures.
+            shown: Its newest picture since it began; None before the first.
+            at: When that was so, in seconds of the monotonic clock.
+        """
+        if shown is None:
+            shown = self._figures.shown
+        self._know(0 if shown is None else shown.number)
+        self._figures.take(stats, shown, at)
+
+    def answer(self, form: Form, after: int, encoded: Encoded) -> None:
+        """Give a picture to those who wait for it."""
+        self._know(max([encoded.number, *(number for number, _ in encoded.classes)]))
+        with self._lock:
+            replies = self._waiting.pop((form, after), [])
+        for reply in replies:
+            reply(Encodable(encoded.number, lambda: encoded))
+
+    @property
+    def shown(self) -> Shown | None:
+        """The newest picture; None before the first."""
+        return self._figures.shown
+
+    @property
+    def stats(self) -> Stats:
+        """The newest figures of the pipeline."""
+        return self._figures.stats
+
+    @property
+    def history(self) -> tuple[Reading, ...]:
+        """The figures of the last minutes, one a second, the oldest first."""
+        return self._figures.history
+
+    @property
+    def health(self) -> Health:
+        """How the camera is doing right now, in words."""
+        return self._figures.health(self._clock(), closed=False)
+
+    def request(self, form: Form, after: int, reply: Reply) -> None:
+        """Ask for the newest picture beyond a number, or for the lines beyond it; as of `CameraFeed`."""
+        with self._lock:
+            is_new = (form, after) not in self._waiting
+            self._waiting.setdefault((form, after), []).append(reply)
+            want = self._want
+        if is_new and want is not None:
+            want(form, after)
+
+    def _know(self, number: int) -> None:
+        with self._lock:
+            self._numbers_to = max(self._numbers_to, number)
+
+    def __repr__(self) -> str:
+        state = "connected" if self._want is not None else "not connected"
+        return f"<RemoteFeed {self.name} {state}, {self._numbers_to} pictures>"

@@ -1,0 +1,91 @@
+"""The channel between a site and the process of a camera."""
+
+from __future__ import annotations
+
+import io
+import json
+import pickle
+from collections.abc import Iterator
+
+import pytest
+
+from kpstream.camera.link import Counted, Link, Logged, Message, Stop
+from kpstream.errors import KpstreamError
+from tests.support.camera_child import linked
+
+
+@pytest.fixture
+def ends() -> Iterator[tuple[Link, Link]]:
+    site, camera = linked("door")
+    yield site, camera  # every test starts the camera's end
+    for end in (site, camera):
+        end.close()
+    assert not [*site, *camera]
+
+
+def test_what_is_sent_arrives_in_order_until_the_other_end_closes(ends: tuple[Link, Link]) -> None:
+    site, camera = ends
+    camera.greet()
+    camera.start()
+    camera.send(Counted("press", 1))
+    camera.send(lambda: Counted("press", 2))
+    camera.offer(lambda: Counted("press", 3))
+    camera.close()
+    camera.send(Counted("press", 4))
+    assert site.meet()
+    assert list(site) == [Counted("press", 1), Counted("press", 2), Counted("press", 3)]
+
+
+def test_one_that_has_gone_before_it_said_anything_is_met_by_nobody(ends: tuple[Link, Link]) -> None:
+    site, camera = ends
+    camera.start()
+    camera.close()
+    assert not site.meet()
+
+
+def test_another_kpstream_is_refused_in_a_line() -> None:
+    hello = json.dumps({"kpstream": "9.9.9", "link": 99, "pid": 1}).encode()
+    link = Link(io.BytesIO(len(hello).to_bytes(4, "big") + hello), io.BytesIO(), "door")
+    with pytest.raises(KpstreamError, match=r"^kpstream 9\.9\.9 is installed by now, and .* runs: start it anew$"):
+        link.meet()
+
+
+def test_what_may_be_missed_is_left_out_where_the_other_end_does_not_read(ends: tuple[Link, Link]) -> None:
+    site, camera = ends
+    camera.greet()
+    camera.start()
+    camera.send(Logged(10, "x" * 2**20))  # more than a pipe holds
+    offered = [camera.offer(lambda: Counted("press", 0)) for _ in range(200)]
+    for number in range(200):
+        camera.send(Counted("hall", number))
+    camera.close()
+    assert site.meet()
+    arrived = list(site)
+    assert 0 < sum(offered) < 200
+    assert arrived.count(Counted("press", 0)) == sum(offered)
+    assert [one.number for one in arrived if isinstance(one, Counted) and one.zone == "hall"] == list(range(200))
+
+
+def test_a_picture_that_cannot_be_made_costs_nothing_else(
+    ends: tuple[Link, Link], caplog: pytest.LogCaptureFixture
+) -> None:
+    site, camera = ends
+
+    def fail() -> Message:
+        raise ValueError("no JPEG")
+
+    camera.greet()
+    camera.start()
+    camera.offer(fail)
+    camera.send(Stop())
+    camera.close()
+    assert site.meet()
+    assert list(site) == [Stop()]
+    assert "a picture is not shown: ValueError: no JPEG" in caplog.text
+
+
+def test_what_no_other_process_can_have_is_refused_where_it_is_sent(ends: tuple[Link, Link]) -> None:
+    site, camera = ends
+    camera.start()
+    with pytest.raises((pickle.PicklingError, AttributeError, TypeError)):
+        site.send(Logged(10, lambda: None))  # type: ignore[arg-type]

@@ -1,0 +1,101 @@
+"""A camera whose pipeline runs elsewhere, as the page sees it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from kpstream.entities import Stats
+from kpstream.testing import ManualClock
+from kpstream.web import RemoteFeed
+from kpstream.web.camera_feed import Encodable, Encoded, Form
+from kpstream.web.figures import Shown
+from tests.support.web_page import FakeControls
+
+SHOWN = Shown(7, 12, (64, 48), 2, stale=False, picture_age=0.1, answer_age=0.4, written_at=100.0)
+
+
+class Elsewhere:
+    """Where the pictures are made."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[Form, int]] = []
+
+    def want(self, form: Form, after: int) -> None:
+        self.asked.append((form, after))
+
+
+class Viewer:
+    def __init__(self) -> None:
+        self.numbers: list[int] = []
+        self.data: list[bytes] = []
+
+    def reply(self, picture: Encodable | None) -> None:
+        assert picture is not None
+        self.numbers.append(picture.number)
+        self.data += picture.encode().data
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(100.0)
+
+
+@pytest.fixture
+def feed(clock: ManualClock) -> RemoteFeed:
+    return RemoteFeed("Front door", FakeControls(), clock=clock)
+
+
+def test_a_picture_is_asked_for_once_however_many_wait_for_it_and_never_unasked(feed: RemoteFeed) -> None:
+    elsewhere, first, second = Elsewhere(), Viewer(), Viewer()
+    feed.connect(elsewhere.want)
+    feed.beat(Stats(), SHOWN, 100.0)
+    assert elsewhere.asked == []
+    feed.request("picture", 0, first.reply)
+    feed.request("picture", 0, second.reply)
+    feed.request("drawn", 0, second.reply)
+    assert elsewhere.asked == [("picture", 0), ("drawn", 0)]
+    feed.answer("picture", 0, Encoded(8, (b"eight",)))
+    assert (first.data, second.data) == ([b"eight"], [b"eight"])
+    feed.answer("picture", 0, Encoded(9, (b"nobody asked",)))
+    assert (first.numbers, second.numbers) == ([8], [8])
+    feed.request("picture", 8, first.reply)
+    assert elsewhere.asked[2:] == [("picture", 8)]
+
+
+def test_whoever_waits_when_a_pipeline_ends_waits_for_the_next_one(feed: RemoteFeed) -> None:
+    first, second, viewer = Elsewhere(), Elsewhere(), Viewer()
+    feed.connect(first.want)
+    feed.request("picture", 3, viewer.reply)
+    feed.disconnect()
+    feed.request("lines", 3, viewer.reply)
+    assert first.asked == [("picture", 3)]
+    feed.connect(second.want)
+    assert second.asked == [("picture", 3), ("lines", 3)]
+    feed.answer("picture", 3, Encoded(11, (b"eleven",)))
+    assert viewer.data == [b"eleven"]
+
+
+def test_the_next_pipeline_numbers_beyond_all_that_viewers_know(feed: RemoteFeed) -> None:
+    assert feed.numbers_to == 0
+    feed.beat(Stats(), SHOWN, 100.0)
+    assert feed.numbers_to == 7
+    feed.answer("picture", 7, Encoded(9, (b"",), classes=((12, "{}"),)))
+    assert feed.numbers_to == 12
+
+
+def test_what_is_known_of_the_newest_picture_stays_when_the_camera_begins_anew(
+    feed: RemoteFeed, clock: ManualClock
+) -> None:
+    assert (feed.health.status, feed.shown) == ("waiting", None)
+    feed.beat(Stats(rendered=7, render_fps=10.0, capture_fps=10.0), SHOWN, 100.0)
+    assert (feed.health.status, feed.shown, feed.stats.rendered) == ("live", SHOWN, 7)
+    clock.advance(3)
+    feed.beat(Stats(source_trouble="rtsp://me:geheim@door: no answer"), None, 103.0)
+    assert feed.shown == SHOWN
+    assert (feed.health.status, feed.health.text) == ("silent", "camera silent for 3 s: rtsp://***@door: no answer")
+    assert [reading.render_fps for reading in feed.history] == [10.0, 0.0]
+    feed.beat(Stats(), replace(SHOWN, number=20, written_at=103.1), 103.1)
+    clock.advance(11)
+    assert feed.health.dead
