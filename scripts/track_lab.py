@@ -136,7 +136,7 @@ def run_recorded(clip: Clip, every: int) -> Score:
 ABLATIONS: dict[str, TrackerSettings] = {
     "all": DEFAULT,
     "flow": replace(DEFAULT, flow_returns_within=-1.0, moves_beyond=math.inf, edge_differs=math.inf),
-    "limbs": replace(DEFAULT, rounds=0, rounds_retracked=0),
+    "limbs": replace(DEFAULT, rounds=0),
     "fusion": replace(DEFAULT, answer_noise=0.0),
     "smoothing": replace(DEFAULT, glide=0.0),
     "concurrency": DEFAULT,

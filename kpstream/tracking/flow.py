@@ -139,7 +139,6 @@ class Mesh:
         guesses: Sequence[Points] = (),
         hidden: Mask | None = None,
         steps: float = 1.0,
-        rounds: int | None = None,
         reach: FlowReach | None = None,
     ) -> Moved:
         """Where the points of N objects have gone from one picture to the next.
@@ -156,7 +155,6 @@ class Mesh:
                 whose steady motion is not known.
             hidden: Edges with something else before them, shape ``(N, E)``: they go with the rest of the object.
             steps: Time between the pictures, in thirtieths of a second.
-            rounds: Steps of Gauss-Newton; None for as many as the settings say.
             reach: How far flow looks; None for as far as the time between the pictures asks for.
         """
         settings = self._settings
@@ -183,7 +181,7 @@ class Mesh:
         present = np.maximum(known[chosen].sum(1), 1)
         disputed[chosen] = np.hypot(*((best - ways[0, chosen]).sum(1) / present).T)
         moved = ways[0]
-        moved[chosen] = self._register(strips, start, settings.rounds if rounds is None else rounds)
+        moved[chosen] = self._register(strips, start)
         return Moved(np.where(known, moved, np.float32(0)), disputed)
 
     def _best(self, strips: _Strips, points: Points, ways: Points) -> tuple[Points, Points]:
@@ -236,14 +234,14 @@ class Mesh:
             moved[number, lost[number]] = ways[lost[number]]
         return moved
 
-    def _register(self, strips: _Strips, guess: Points, rounds: int) -> Points:
+    def _register(self, strips: _Strips, guess: Points) -> Points:
         """Gauss-Newton on what differs along the edges, from a first guess on; the displacements.
 
         An edge resists to being deformed, whatever the pictures say, and each point to leaving its first guess.
         """
         moved = guess
         stiffness = self._hessian(strips.stiffness[..., None] * np.array([1, -1, 1], np.float32))
-        for _ in range(rounds):
+        for _ in range(self._settings.rounds):
             pull, bend = strips.slopes(strips.differences(moved))
             gradient = (pull.reshape(2, len(moved), -1) @ self._ends).transpose(1, 2, 0)
             gradient = gradient + self._settings.hold * (moved - guess)

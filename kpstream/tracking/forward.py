@@ -141,7 +141,6 @@ class Forward:
                 steady=steady,
                 guesses=[np.array(drawn), answered] if is_known else [answered],
                 hidden=hidden,
-                rounds=self._settings.rounds_retracked if is_known else self._settings.rounds,
             )
             for track, trajectory, xy, apart in zip(
                 tracks, trajectories, points + ways, disputed.tolist(), strict=True

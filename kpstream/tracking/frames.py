@@ -176,7 +176,6 @@ class FrameHistory:
         steady: Points,
         guesses: Sequence[Points] = (),
         hidden: Mask | None = None,
-        rounds: int | None = None,
     ) -> Moved:
         """Move the points of N objects from one picture to the next one or to the one before.
 
@@ -188,7 +187,6 @@ class FrameHistory:
             steady: How far they moved from the picture before, in the same pixels.
             guesses: How far they may have gone, in the same pixels; see `Mesh.move`.
             hidden: Edges with something else before them, shape ``(N, E)``.
-            rounds: Steps of Gauss-Newton.
 
         Returns:
             Displacements in pixels of the source.
@@ -209,7 +207,6 @@ class FrameHistory:
                 guesses=[guess[rest] * scale for guess in guesses],
                 hidden=None if hidden is None else hidden[rest],
                 steps=steps,
-                rounds=rounds,
             )
             moved[rest], disputed[rest] = ways / scale, apart / scale[0]
         if fine.any():
@@ -221,7 +218,6 @@ class FrameHistory:
                 guesses=[guess[fine] for guess in guesses],
                 hidden=None if hidden is None else hidden[fine],
                 levels=[level for level, is_fine in zip(levels, fine, strict=True) if is_fine],
-                rounds=rounds,
             )
         return Moved(moved, disputed)
 
@@ -235,7 +231,6 @@ class FrameHistory:
         guesses: Sequence[Points],
         hidden: Mask | None,
         levels: Sequence[int],
-        rounds: int | None,
     ) -> Moved:
         """Displacements of N objects in the full pictures, in pixels of the source."""
         before, after = self._picture(numbers[0]), self._picture(numbers[1])
@@ -254,7 +249,6 @@ class FrameHistory:
             guesses=[atlas.ways(guess) for guess in guesses],
             hidden=hidden,
             steps=max(1.0, 30 * abs(after.pts - before.pts)),
-            rounds=rounds,
             reach=self._settings.detail_flow,
         )
         ways = np.where(np.isnan(points), np.float32(0), atlas.source_ways(moved.ways))

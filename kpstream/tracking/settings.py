@@ -64,8 +64,6 @@ class TrackerSettings:
     """Small pixels; a point that flow does not bring back as near as this is followed by its neighbours' flow."""
     rounds: int = 2
     """Steps of Gauss-Newton on the edges of an object."""
-    rounds_retracked: int = 3
-    """The same for an object that is tracked again from a newer answer."""
     blur: int = 3
     """Side of the kernel, in pixels, that blurs what the edges see: the noise that small limbs drown in. 1: none."""
     grey_noise: float = 8.0
