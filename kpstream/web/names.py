@@ -109,12 +109,12 @@ def in_networks(address: str, networks: Iterable[Network]) -> bool:
 def _parsed(scheme: str, host: str) -> PublicAddress | None:
     try:
         parts = urlsplit(f"//{host}")
-        name, port = parts.hostname, parts.port
+        name, port = (parts.hostname or "").removesuffix("."), parts.port
     except ValueError:
         return None
     if not name or parts.username is not None or parts.path or parts.query or parts.fragment:
         return None
-    return PublicAddress(scheme, name.removesuffix("."), None if port == _PORTS[scheme] else port)
+    return PublicAddress(scheme, name, None if port == _PORTS[scheme] else port)
 
 
 def _first(headers: Mapping[str, str], name: str) -> str:

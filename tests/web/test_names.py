@@ -6,7 +6,7 @@ import ipaddress
 from itertools import product
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kpstream.web.names import PublicAddress, in_networks, is_called, is_own_origin, public_address
@@ -71,6 +71,7 @@ def test_another_service_at_the_same_name_is_another_site() -> None:
 
 
 @given(st.text(max_size=30), st.booleans(), st.booleans())
+@example(".", False, False)
 def test_whatever_a_stranger_sends_is_an_address_or_none(text: str, tls: bool, trusted: bool) -> None:
     for header in ("host", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-port", "x-forwarded-prefix"):
         address = public_address({"host": NAME, header: text}, tls=tls, trusts_sender=trusted)
