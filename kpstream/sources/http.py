@@ -65,6 +65,8 @@ class HttpAnswer:
         Raises:
             HttpError: Nothing came for so many seconds, or the connection was lost; it is closed.
         """
+        if self._response.isclosed():  # from Python 3.13 on it closes itself and the socket with the body's last bytes
+            return b""
         fault = ""
         try:
             self._sock.settimeout(timeout)
