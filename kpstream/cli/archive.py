@@ -30,7 +30,7 @@ from kpstream.errors import (
 from kpstream.options import ArchiveOptions, ArchiveRequestOptions, DrawOptions, ModelOptions, VideoOptions
 
 if TYPE_CHECKING:
-    from kpstream.recorded.archive.driver import Driver, Limits
+    from kpstream.recorded.archive.driver import Driver, Figures, Limits
     from kpstream.recorded.archive.faults import Fault
     from kpstream.recorded.archive.inputs import FoundInputs
     from kpstream.recorded.archive.intake import Inventory
@@ -147,6 +147,7 @@ def _run(
     from kpstream.camera.cores import draw_on_one_core
     from kpstream.recorded.archive.driver import Driver
     from kpstream.recorded.archive.fetch import Fetcher
+    from kpstream.recorded.archive.metrics import MetricsFile
     from kpstream.recorded.archive.place import begin, check_targets, done_elsewhere, survey
 
     is_new = begin(ledger, place, order, again=archiving.again)
@@ -158,7 +159,13 @@ def _run(
     ledger.note(max_requests="" if limits.max_requests is None else str(limits.max_requests))
     draw_on_one_core()
     pool = _pool(order, place, archiving, has_work=bool(inventory.todo), spent=int(ledger.fact("booked") or 0))
+    metrics = MetricsFile(place, limits.max_requests)
     with archive_progress() as progress, signals_handled() as signals, _quiet_stdout():
+
+        def show(figures: Figures) -> None:
+            progress.show(figures)
+            metrics.show(figures)
+
         driver = Driver(
             ledger,
             inventory,
@@ -168,10 +175,11 @@ def _run(
             scratch=place.scratch,
             fetcher=Fetcher(),
             limits=limits,
-            on_figures=progress.show,
+            on_figures=show,
         )
         signals.stop = driver.stop
         driver.run()
+    metrics.write(driver.figures())
     _finish(place, ledger, inventory, driver)
 
 

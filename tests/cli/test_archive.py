@@ -92,6 +92,7 @@ def test_a_tree_of_odd_files_is_done_and_what_is_not_is_told(
     report = (out / "report.html").read_text()
     assert all(text in report for text in ("copy of a.mp4", "the link leads nowhere", "same as a.mp4"))
     assert json.loads((out / "report.json").read_text())["totals"]["requests"] == 2 * FRAMES
+    assert f'files{{archive="{out}",shard="1/1",state="done"}} 3\n' in (out / "metrics.prom").read_text()
     assert run("archive", tree, "--into", out, "--write", "jsonl,csv,coco,mp4", *at) == 7
     assert asked(server) == 2 * FRAMES
     assert "archive status" in capfd.readouterr().err

@@ -115,7 +115,7 @@ def asked(server: ScriptedServer) -> int:
 def test_from_storage_to_storage_over_a_network_that_cuts(
     s3: S3, network: FaultyNetwork, archive: Archive, endpoint: ScriptedServer
 ) -> None:
-    words = ["s3://videos/season/", "--into", "s3://poses/a", "--rate", "1", "--write", "jsonl,csv", "--workers", "1"]
+    words = ["s3://videos/season/", "--into", "s3://poses/a", "--rate", "1", "--write", "jsonl,csv", "--workers", "2"]
     network.set(drop_after=700_000)  # of a file of 2.5 MB
     code, told = archive(*words)
     assert (code, "3 of 4 files done, 1 failed" in told) == (7, True), told
