@@ -71,7 +71,7 @@ class Part:
             [sys.executable, "-m", module, *map(str, arguments)],
             stdout=subprocess.PIPE,
             text=True,
-            env=environment(),
+            env={**environment(), "OPENBLAS_NUM_THREADS": "1"},  # threads that wait for each other keep cores busy
             preexec_fn=_ENDS_WITH_US,  # noqa: PLW1509 - the bench has no threads
         )
         assert self._process.stdout is not None
