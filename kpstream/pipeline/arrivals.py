@@ -40,6 +40,8 @@ class Arrivals:
         """Frames that were taken."""
         self.dropped = 0
         """Frames that the source gave and this never saw, for a newer one was there."""
+        self.busy = 0.0
+        """Seconds that whoever takes the frames has spent on them."""
         self.stopped = False
         """Whether no more are taken, because of `stop` or of the duration."""
 
@@ -82,6 +84,7 @@ class Arrivals:
             self._count(frame)
             idle_at = self._clock()
             yield frame
+            self.busy += self._clock() - idle_at
 
     def _count(self, frame: Frame) -> None:
         missed = frame.index - self._next_index if self.captured else 0  # a file may begin in its middle

@@ -147,6 +147,7 @@ class Capture:
             the first one is opened by the thread, too. A lost source that is `Reopenable` tells itself how another
             one is opened.
         max_fps: Frames a second that are wanted of a live source; infinite wants all.
+        busy: Seconds that whoever takes the frames has spent on them so far.
         clock: Monotonic seconds.
         wall_clock: Seconds since the epoch; frames of a live source are dated by it.
     """
@@ -156,6 +157,7 @@ class Capture:
         source: Source | Opener,
         *,
         max_fps: float = inf,
+        busy: Callable[[], float] = lambda: 0.0,
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
@@ -168,6 +170,7 @@ class Capture:
         self._wall_clock = wall_clock
         self._lock = threading.Lock()
         self._load = LoadShedding(max_fps)
+        self._busy = busy
         self._wanted = self._overrun = 0
         self._turn = _Turn(first, opener, _LONGEST_STALL_TIMEOUT, clock(), max_fps=self._accepted_fps, lost=False)
         self._left: list[_Turn] = []
@@ -304,7 +307,7 @@ class Capture:
         self._overrun += frame.overrun
         if self.is_live:
             dropped = self._overrun + self.frames.dropped
-            self._load.update(self._picture_at, frame.index + 1, self._wanted, dropped)
+            self._load.update(self._picture_at, frame.index + 1, self._wanted, dropped, self._busy())
             turn.decimate(self._accepted_fps)
 
     @property

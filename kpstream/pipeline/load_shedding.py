@@ -29,9 +29,11 @@ _NEWEST = 0.5
 """What the newest window counts of what was lost of late."""
 _HEAVY = 0.25
 """The share of one window that says enough by itself."""
+_BUSY = 0.92
+"""The share of its time that a camera may take to show its frames: with none to spare it loses some."""
 _KEPT = 0.5
 """The share of its rate that a camera keeps at least, in one window."""
-_FIRST_STEP, _LARGEST_STEP, _GROWTH = 0.02, 0.08, 2.0
+_FIRST_STEP, _LARGEST_STEP, _GROWTH = 0.02, 0.05, 1.5
 """The share of what is asked by which a rate rises after a window without losses, and how that grows."""
 _AVERAGED = 5
 """Windows over which it is said what is asked and what is shown."""
@@ -50,6 +52,7 @@ class _Count(NamedTuple):
     offered: int
     wanted: int
     dropped: int
+    busy: float
 
     def since(self, before: _Count) -> _Count:
         """What came behind an earlier count."""
@@ -58,7 +61,13 @@ class _Count(NamedTuple):
             self.offered - before.offered,
             self.wanted - before.wanted,
             self.dropped - before.dropped,
+            self.busy - before.busy,
         )
+
+    @property
+    def room(self) -> float:
+        """Frames a second that could be shown, with a little time to spare."""
+        return _BUSY * (self.wanted - self.dropped) / self.busy if self.busy else inf
 
 
 class LoadShedding:
@@ -94,7 +103,7 @@ class LoadShedding:
             return ""
         return f"machine is full: {self.asked_fps:.0f} asked, {self.shown_fps:.0f} shown"
 
-    def update(self, now: float, offered: int, wanted: int, dropped: int) -> None:
+    def update(self, now: float, offered: int, wanted: int, dropped: int, busy: float) -> None:
         """Take in what was counted since the start; whenever a frame came.
 
         Args:
@@ -102,8 +111,9 @@ class LoadShedding:
             offered: Frames that the source gave, whether anybody wanted them or not.
             wanted: Frames that were to be shown, at the rate of the moment.
             dropped: How many of these came too late to be shown.
+            busy: Seconds that it took to show the others; where others use the machine too, it takes longer.
         """
-        count = _Count(now, offered, wanted, dropped)
+        count = _Count(now, offered, wanted, dropped, busy)
         if not self._counts:
             self._counts.append(count)
             return
@@ -114,7 +124,7 @@ class LoadShedding:
         self._average(count.since(self._counts[0]))
         lost = window.dropped / window.wanted
         if self.is_shedding:
-            self._follow(lost)
+            self._follow(lost, window.room)
         else:
             self._losing = self._losing + 1 if lost > _LOSSES else 0
             if self._losing >= _SUSTAINED:
@@ -126,14 +136,16 @@ class LoadShedding:
         self.asked_fps = min(self._ceiling, self._offered_fps)
         self.shown_fps = (lately.wanted - lately.dropped) / lately.at
 
-    def _follow(self, lost: float) -> None:
+    def _follow(self, lost: float, room: float) -> None:
         self._lost = lost if lost > _HEAVY else (1 - _NEWEST) * self._lost + _NEWEST * lost
         if self._lost > _TOLERATED:
             self._fall(self.max_fps, self._lost)
+        elif room < self.max_fps:
+            self._fall(self.max_fps, (1 - room / self.max_fps) / 2)
         elif lost > _NONE:
             self._step = _FIRST_STEP
         else:
-            self.max_fps += self._step * self.asked_fps
+            self.max_fps = min(room, self.max_fps + self._step * self.asked_fps)
             self._step = min(_LARGEST_STEP, self._step * _GROWTH)
         if self.max_fps >= self.asked_fps:
             self.max_fps, self._losing = self._ceiling, 0

@@ -97,7 +97,7 @@ class Pipeline:
         on_idle: Callable[[Stats], None] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._capture = Capture(source, max_fps=max_fps, clock=clock)
+        self._capture = Capture(source, max_fps=max_fps, busy=lambda: self._arrivals.busy, clock=clock)
         self._pacing: Pacing = Live() if self._capture.is_live else Recorded()
         if rate is None:
             rate = self._pacing.default_rate

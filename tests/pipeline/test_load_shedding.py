@@ -67,7 +67,7 @@ def test_when_others_go_a_camera_comes_back_to_all_of_its_pictures() -> None:
 def counted(load: LoadShedding, seconds: int, *, offered: int, wanted: int, dropped: int) -> None:
     """Let a camera count the same every second."""
     for second in range(seconds + 1):
-        load.update(second, second * offered, second * wanted, second * dropped)
+        load.update(second, second * offered, second * wanted, second * dropped, 0.0)
 
 
 def test_it_says_what_is_asked_and_what_is_shown_while_the_machine_is_full() -> None:
@@ -96,3 +96,12 @@ def test_a_few_losses_are_no_load() -> None:
     load = LoadShedding()
     counted(load, 100, offered=30, wanted=30, dropped=1)
     assert load.max_fps == inf
+
+
+def test_a_camera_that_sheds_keeps_a_little_time_to_spare() -> None:
+    load = LoadShedding()
+    counted(load, 4, offered=30, wanted=30, dropped=12)
+    assert load.max_fps == pytest.approx(18)
+    for second in range(5, 15):
+        load.update(second, second * 30, 120 + second * 10, 48, second * 0.8)
+    assert load.max_fps == pytest.approx(11.5, abs=0.2)  # ten a second take 0.8 of it

@@ -61,6 +61,7 @@ class SharedCamera:
     _read: deque[_Picture] = field(default_factory=deque)
     _is_waiting: bool = False
     _left: float = 0.0
+    _busy: float = 0.0
 
     def needs(self, now: float) -> tuple[float, float]:
         """Seconds of work that the two threads have."""
@@ -84,6 +85,7 @@ class SharedCamera:
             self._read.popleft()
             if picture.wanted:
                 self._hand_over(picture, now)
+        self._busy += _TICK * (showing > 0 or self._left > 0)
         while showing > 0 and (self._left > 0 or self._is_waiting):
             if self._left <= 0:
                 self._is_waiting, self._left = False, self._about(self.shows)
@@ -102,7 +104,7 @@ class SharedCamera:
         self._dropped += is_late or self._is_waiting
         self._is_waiting = self._is_waiting or not is_late
         if self.sheds:
-            self.shedding.update(now, self._given, self._wanted, self._dropped)
+            self.shedding.update(now, self._given, self._wanted, self._dropped, self._busy)
             self._decimation.max_fps = self.shedding.max_fps
 
     def _about(self, seconds: float) -> float:
