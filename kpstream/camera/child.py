@@ -140,15 +140,16 @@ class CameraChild:
         self._make_endpoint = make_endpoint
         self._make_sinks = make_sinks
         self._clock = clock
-        self._stopped = threading.Event()
+        self.stopped = threading.Event()
+        """Set once it is to end."""
         self.written = threading.Event()
         """Set once everything that it had is written."""
         self._status = CameraStatusLog()
         self._beat_at = -_BEAT_EVERY
-        self._start: Start
+        self._spec: CameraSpec  # these three once it runs
         self._settings: CameraSettings
-        self._assembly: CameraAssembly
         self._endpoint: SharedEndpoint
+        self._assembly: CameraAssembly | None = None
         self._feed: Feed | None = None
         self._watch: PictureWatch | None = None
         self._sinks: SinkGroup | None = None
@@ -162,11 +163,11 @@ class CameraChild:
         """Run to the end of the source, or until `stop`; blocks, and closes everything at the end."""
         name = start.spec.name
         try:
-            self._assemble(start)
-            threading.Thread(target=self._obey_all, name=f"kpstream-obey-{name}", daemon=True).start()
-            if not self._stopped.is_set():
-                viewers = [*self._make_sinks(start.spec), *([] if self._feed is None else [self._feed])]
-                self._assembly.run(viewers, group=self._as_one, on_scene=self._take, on_idle=self._idle)
+            assembly = self._assembly = self._assemble(start)
+            if self.stopped.is_set():  # before there was an assembly to stop
+                assembly.stop()
+            viewers = [*self._make_sinks(start.spec), *([] if self._feed is None else [self._feed])]
+            assembly.run(viewers, group=self._as_one, on_scene=self._take, on_idle=self._idle)
         except KpstreamError as error:
             _log.warning("%s: %s - begins again", name, in_file(redact(error)))
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this camera's alone
@@ -178,24 +179,17 @@ class CameraChild:
 
     def finish(self) -> None:
         """Say what was done, as the last thing that is said. Idempotent."""
-        assembly = getattr(self, "_assembly", None)
-        self._link.send(Over(Stats() if assembly is None else assembly.stats))
+        self._link.send(Over(Stats() if self._assembly is None else self._assembly.stats))
         self._link.close()
         self.written.set()
 
     def stop(self) -> None:
         """End soon, with everything written whole; never waits. Any thread, signal handlers."""
-        self._stopped.set()
-        assembly = getattr(self, "_assembly", None)
-        if assembly is not None:
-            assembly.stop()
+        self.stopped.set()
+        if self._assembly is not None:
+            self._assembly.stop()
 
-    @property
-    def stopped(self) -> threading.Event:
-        """Set once it is to end."""
-        return self._stopped
-
-    def _assemble(self, start: Start) -> None:
+    def _assemble(self, start: Start) -> CameraAssembly:
         spec = self._spec = start.spec
         self._settings = CameraSettings(start.settings, recording=start.is_recording)
         self._endpoint = SharedEndpoint(self._make_endpoint(spec), self._link.send, self._clock, start.rejected_until)
@@ -205,7 +199,7 @@ class CameraChild:
             self._feed = Feed(spec.name, numbers_from=start.numbers_from, clock=self._clock)
             if self._watch is not None:
                 self._feed.readings = self._watch.watch.readings
-        self._assembly = CameraAssembly(
+        return CameraAssembly(
             replace(spec, requests=replace(spec.requests, max_requests=None)),  # its own budget is dealt, too
             self._endpoint,
             opener=Opener(spec.name, lambda: self._open_camera(spec)),
@@ -219,6 +213,8 @@ class CameraChild:
         return None if plan.folder is None else RemoteRecords(self._link, plan.folder, counts_zones=plan.counts_zones)
 
     def _as_one(self, sinks: Sequence[Sink]) -> list[Sink]:
+        """Everything that is written as one sink; from now on what the site says can be done."""
+        threading.Thread(target=self._obey_all, name=f"kpstream-obey-{self._spec.name}", daemon=True).start()
         self._sinks = SinkGroup(self._spec.name, sinks, self._clock, self._note_written)
         if not sinks:
             self._note_written()
@@ -274,7 +270,7 @@ class CameraChild:
 
     def _take(self, scene: Scene) -> None:
         self._idle(scene.stats)
-        if self._sinks is not None and self._sinks.needs_restart:
+        if self._assembly is not None and self._sinks is not None and self._sinks.needs_restart:
             self._assembly.stop()
 
     def _idle(self, stats: Stats) -> None:
