@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from glob import has_magic
@@ -116,6 +117,7 @@ class _Walk:
         self._stored_outputs = tuple(f"{place.rstrip('/')}/" for place in passed if scheme_of(place))
         self._several = several
         self._found: dict[str, Path | StoredFile] = {}
+        self._alone: dict[str, StoredFile] = {}  # what was named itself, by address
         self._none = 0
 
     def take(self, reference: str, *, may_be_missing: bool) -> None:
@@ -134,14 +136,16 @@ class _Walk:
             raise SourceOpenError(f"cannot open {reference}: no such file or folder")
 
     def finish(self) -> FoundInputs:
+        counted = Counter([*self._found, *(file.name for file in self._alone.values())])
+        for file in self._alone.values():  # of one name they are called by their whole addresses
+            self._add(PurePosixPath(file.name if counted[file.name] == 1 else str(file).partition("://")[2]), file)
         found = [ArchiveInput(name, path) for name, path in sorted(self._found.items())]
         return FoundInputs(found, self._none)
 
     def _take_address(self, address: str) -> None:
         """Take a file on a web server, or in a storage, or all videos below an address of a storage."""
         if not is_stored(address):
-            file = StoredFile(address)
-            self._add(PurePosixPath(file.name), file)
+            self._alone[address] = StoredFile(address)
             return
         bucket, parts = bucket_of(address), PurePosixPath(key_of(address)).parts
         depth = next((place for place, part in enumerate(parts) if "*" in part), len(parts))
@@ -163,8 +167,7 @@ class _Walk:
         if is_empty and depth < len(parts):
             raise SourceOpenError(f"cannot open {shown(address)}: it matches no file")
         if is_empty:
-            file = open_stored(StoredFile(address)).file
-            self._add(PurePosixPath(file.name), file)
+            self._alone[address] = open_stored(StoredFile(address)).file
 
     def _take_folder(self, folder: Path, name: PurePosixPath, above: set[Path]) -> None:
         """Take the videos of a folder and of those in it.

@@ -189,7 +189,7 @@ def _open_store(bucket: str) -> ObjectStore:
     from obstore.store import from_url
 
     more: dict[str, Any] = _s3_settings(os.environ) if bucket.startswith("s3:") else {}
-    client = _CLIENT | {"allow_http": more.get("endpoint", "").startswith("http://")}
+    client = _CLIENT | ({"allow_http": True} if more.get("endpoint", "").startswith("http://") else {})
     fault = ""
     try:
         return from_url(bucket, client_options=client, retry_config=_RETRY, **more)

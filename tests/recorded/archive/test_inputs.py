@@ -96,3 +96,15 @@ def test_two_files_that_would_have_one_name_are_refused_and_one_that_is_named_tw
 def test_a_name_that_is_no_utf8_can_be_printed(tmp_path: Path) -> None:
     Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.mp4")).write_bytes(b"")
     assert names(tmp_path) == ["\\xff.mp4"]
+
+
+def test_addresses_are_called_by_their_last_part_or_by_all_of_it_where_that_is_not_theirs_alone(tree: Path) -> None:
+    web = "https://user:hidden@host"
+    addresses = [f"{web}/x/b.mp4?token=hidden", f"{web}/y/b.mp4", f"{web}/%ED%95%9C.mp4", f"{web}/a.mp4"]
+    assert names(tree / "a.mp4", *addresses) == ["a.mp4", "host/a.mp4", "host/x/b.mp4", "host/y/b.mp4", "한.mp4"]
+    assert names(f"{web}/b.mp4", f"{web}/b.mp4") == ["b.mp4"]
+    with pytest.raises(
+        UsageError, match=r"https://host/b and https://host/b would both be written as host/b"
+    ) as caught:
+        names(f"{web}/b?id=1", f"{web}/b?id=2")
+    assert "hidden" not in str(caught.value)
