@@ -57,7 +57,8 @@ class Appearance:
         differs = (squares / (squares + settings.grey_outlier**2)).sum(1) / squares.shape[1]
         known = ~np.isnan(differs + lengths)
         if known.any():
-            self.misfit = max(self.misfit, float(np.average(differs[known], weights=lengths[known] + 1e-6)))
+            weights = lengths[known] + 1e-6
+            self.misfit = max(self.misfit, float(differs[known] @ weights / weights.sum()))
 
     def pose_of(self, state: PointState, pts: float, presence: Presence, fresh_for: float) -> Pose:
         """The pose that a state stands for: what is old fades.

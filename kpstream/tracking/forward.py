@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import takewhile
 
 import numpy as np
 
@@ -51,7 +52,8 @@ class Forward:
     def pose(self, track: Track, frame: Frame, number: int) -> Pose | None:
         """The pose after the last answer; None where the object is not drawn."""
         memory = self._memory
-        unseen = [at for at, _ in memory.answered if at > track.keyframes[-1].pts]
+        last = track.keyframes[-1].pts
+        unseen = [at for at, _ in takewhile(lambda answer: answer[0] > last, reversed(memory.answered))][::-1]
         if unseen and not self._is_tolerated(track, frame.pts, unseen):
             return None
         if frame.pts in unseen and not track.motion.was_drawn(number - 1):

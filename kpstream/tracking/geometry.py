@@ -30,8 +30,13 @@ def zeroed(points: Points) -> Points:
 
 def shift(before: Points, after: Points) -> Points:
     """The median displacement of the points that both sides know, shape ``(2,)``; zero where they share none."""
-    way: Points = middles((after - before)[None])[0]
-    return way
+    ways = after - before
+    ways = ways[~np.isnan(ways[:, 0])]
+    if not len(ways):
+        return np.zeros(2, np.float32)
+    ways.sort(axis=0)  # np.median is ten times slower
+    middle: Points = (ways[(len(ways) - 1) // 2] + ways[len(ways) // 2]) / 2
+    return middle
 
 
 def middles(values: Points) -> Points:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from itertools import islice, pairwise
 from statistics import median
 from typing import NamedTuple
 
@@ -169,8 +169,8 @@ class Memory:
     @property
     def gap(self) -> float:
         """Seconds between two answers, as of late."""
-        times = [pts for pts, _ in self.answered]
-        gaps = [after - before for before, after in pairwise(times[-6:])]
+        times = [pts for pts, _ in islice(reversed(self.answered), 6)]
+        gaps = [after - before for after, before in pairwise(times)]
         return median(gaps) if gaps else 0.0
 
     @property
