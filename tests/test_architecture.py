@@ -141,8 +141,8 @@ FLOORS: dict[str, str] = {
     "web": (
         "addresses camera_rules health jpeg names openapi_parts payloads square tls < access browser_camera "
         "event_payloads figures recordings rule_documents < camera_feed openapi_events < documents < answers "
-        "event_stream hub openapi < cameras event_api feed metrics remote_feed streams < api device rule_api < app "
-        "< serving < starter"
+        "event_stream hub measured_feed openapi < cameras event_api feed metrics remote_feed streams < api device "
+        "rule_api < app < serving < starter"
     ),
     "wire": "classes drawing exact mend numbers skeletons write < lines read",
 }

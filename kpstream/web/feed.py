@@ -7,7 +7,6 @@ text is made before somebody asks for it.
 from __future__ import annotations
 
 import struct
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -18,13 +17,12 @@ import numpy as np
 from kpstream.entities import Image, Scene, Stats
 from kpstream.errors import SinkError
 from kpstream.events import Reading as RuleReading
-from kpstream.redact import redact
 from kpstream.render.pixels import squared
-from kpstream.web.camera_feed import Controls, Encodable, Encoded, Form, name_of
+from kpstream.web.camera_feed import Controls, Encodable, Encoded, Form
 from kpstream.web.documents import Classes, compact, frame_document, scene_document
-from kpstream.web.figures import Figures, Reading, Shown
-from kpstream.web.health import Health
+from kpstream.web.figures import Shown
 from kpstream.web.jpeg import for_keeping, for_viewers
+from kpstream.web.measured_feed import MeasuredFeed
 from kpstream.web.square import as_seen
 
 _LINES = 64
@@ -56,7 +54,7 @@ class _Asked:
     reply: Reply
 
 
-class Feed:
+class Feed(MeasuredFeed):
     """A sink that shows its scenes on the page; satisfies `CameraFeed`. `write`, `idle` and `close` are for one thread.
 
     Args:
@@ -77,17 +75,11 @@ class Feed:
         numbers_from: int = 0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.title = redact(title)
-        self.name = name_of(self.title)
-        self.controls = controls
+        super().__init__(title, controls, clock)
         self.readings: Callable[[], tuple[RuleReading, ...]] = tuple
         """What each rule of the camera sees right now."""
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._figures = Figures(clock())
         self._newest: Scene | None = None
         self._number = numbers_from
-        self._closed = False
         self._recent: deque[_Line] = deque(maxlen=_LINES)
         self._classes = Classes(numbers_from)
         self._waiting: list[_Asked] = []
@@ -124,26 +116,6 @@ class Feed:
             waiting, self._waiting = self._waiting, []
         for asked in waiting:
             asked.reply(None)
-
-    @property
-    def shown(self) -> Shown | None:
-        """The newest picture; None before the first."""
-        return self._figures.shown
-
-    @property
-    def stats(self) -> Stats:
-        """The newest figures of the pipeline."""
-        return self._figures.stats
-
-    @property
-    def history(self) -> tuple[Reading, ...]:
-        """The figures of the last minutes, one a second, the oldest first."""
-        return self._figures.history
-
-    @property
-    def health(self) -> Health:
-        """How the camera is doing right now, in words."""
-        return self._figures.health(self._clock(), closed=self._closed)
 
     def request(self, form: Form, after: int, reply: Reply) -> None:
         """Ask for the newest picture beyond a number, or for the kept lines beyond it; as of `CameraFeed`."""

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 
 from kpstream.entities import Stats
-from kpstream.redact import redact
-from kpstream.web.camera_feed import Controls, Encodable, Encoded, Form, name_of
-from kpstream.web.figures import Figures, Reading, Shown
-from kpstream.web.health import Health
+from kpstream.web.camera_feed import Controls, Encodable, Encoded, Form
+from kpstream.web.figures import Shown
+from kpstream.web.measured_feed import MeasuredFeed
 
 Reply = Callable[[Encodable | None], None]
 Want = Callable[[Form, int], None]
 """Asks for a picture beyond a number; never waits."""
 
 
-class RemoteFeed:
+class RemoteFeed(MeasuredFeed):
     """A camera whose pictures are made elsewhere, and only while somebody waits for them; satisfies `CameraFeed`.
 
     It outlives the pipelines of its camera: whoever waits for a picture waits for that of the next one.
@@ -29,12 +27,7 @@ class RemoteFeed:
     """
 
     def __init__(self, title: str, controls: Controls, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self.title = redact(title)
-        self.name = name_of(self.title)
-        self.controls: Controls | None = controls
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._figures = Figures(clock())
+        super().__init__(title, controls, clock)
         self._numbers_to = 0
         self._waiting: dict[tuple[Form, int], list[Reply]] = {}
         self._want: Want | None = None
@@ -77,26 +70,6 @@ class RemoteFeed:
             replies = self._waiting.pop((form, after), [])
         for reply in replies:
             reply(Encodable(encoded.number, lambda: encoded))
-
-    @property
-    def shown(self) -> Shown | None:
-        """The newest picture; None before the first."""
-        return self._figures.shown
-
-    @property
-    def stats(self) -> Stats:
-        """The newest figures of the pipeline."""
-        return self._figures.stats
-
-    @property
-    def history(self) -> tuple[Reading, ...]:
-        """The figures of the last minutes, one a second, the oldest first."""
-        return self._figures.history
-
-    @property
-    def health(self) -> Health:
-        """How the camera is doing right now, in words."""
-        return self._figures.health(self._clock(), closed=False)
 
     def request(self, form: Form, after: int, reply: Reply) -> None:
         """Ask for the newest picture beyond a number, or for the lines beyond it; as of `CameraFeed`."""
