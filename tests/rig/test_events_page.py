@@ -34,6 +34,8 @@ def test_an_event_appears_by_itself_and_its_clip_plays(serve: Serve, screen: Scr
         screen.until(f"document.querySelector('[data-mark={mark}]').getAttribute('aria-pressed') === 'true'")
         screen.until(f"document.querySelector('.event .marks .{mark}') !== null")
     screen.until("document.querySelector('nav .count') === null")
+    goes_on = "(({paused, ended}) => !paused || ended)(document.querySelector('.happened video'))"
+    assert screen.tab.evaluate(goes_on)  # whatever is said meanwhile
 
     screen.tab.select_option("select[name=seen]", "false")
     screen.until("document.querySelectorAll('.event').length === 0")

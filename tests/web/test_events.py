@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +18,8 @@ from kpstream.delivery import EventStore
 from kpstream.delivery.destination import Unavailable
 from kpstream.entities import Event
 from kpstream.testing import wait_until
-from tests.support.event_store import BEGAN, FakeDestination, delivering, ended, events_in, opened
+from kpstream.web.event_stream import EventStream
+from tests.support.event_store import BEGAN, FakeDestination, delivering, ended, events_in, opened, stored
 from tests.support.web_page import Camera, client_of, served
 
 
@@ -217,6 +219,15 @@ def test_who_names_a_change_that_never_was_is_told_what_comes(tmp_path: Path, la
         with Listener(client, **{"last-event-id": last}) as listener:
             store.put(opened("e1").to_json())
             assert listener.change()[1]["event"] == "e1"
+
+
+def test_who_listens_is_told_now_and_then_that_nothing_happens(tmp_path: Path) -> None:
+    async def messages(stream: EventStream) -> list[bytes]:
+        changes = stream.changes(None)
+        return [await anext(changes) for _ in range(3)]
+
+    with stored(tmp_path) as store:
+        assert asyncio.run(messages(EventStream(store, keep_alive=0.01)))[1:] == [b": still here\n\n"] * 2
 
 
 def test_the_stream_ends_with_the_page(tmp_path: Path) -> None:

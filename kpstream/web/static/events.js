@@ -17,6 +17,7 @@ export class EventsView {
   #loading = 0;
   #chosen = "";
   #shown = null; // the event beside the list
+  #parts = null; // of what is beside the list
   #player = null; // {key, element}: not made anew while its event goes on
   #begin = () => this.#load();
   #change = (change) => this.#take(change.detail);
@@ -61,7 +62,10 @@ export class EventsView {
     const answer = await read(`/api/events/${encodeURIComponent(id)}`);
     if (this.#chosen !== id) return;
     if (answer.ok) this.#showEvent(answer.body);
-    else this.detail.replaceChildren(make("p", { className: "empty" }, answer.why));
+    else {
+      this.#parts = null;
+      this.detail.replaceChildren(make("p", { className: "empty" }, answer.why));
+    }
     if (matchMedia("(max-width: 800px)").matches) this.detail.scrollIntoView({ block: "start" });
   }
 
@@ -153,13 +157,15 @@ export class EventsView {
 
   #put(event, { last = false, fresh = false }) {
     const before = this.#rows.get(event.event);
-    const element = this.#makeRow(event);
-    if (fresh) element.classList.add("fresh");
-    if (before) before.element.replaceWith(element);
-    else if (last) this.list.append(element);
-    else this.list.insertBefore(element, [...this.list.children].find((row) => isBefore(this.#eventOf(row), event)) ?? null);
-    const day = event.began_at === null ? "" : DAY.format(new Date(event.began_at));
-    this.#rows.set(event.event, { event, element, day });
+    if (before) {
+      this.#fillRow(before, event);
+      return;
+    }
+    const row = this.#makeRow(event);
+    if (fresh) row.element.classList.add("fresh");
+    if (last) this.list.append(row.element);
+    else this.list.insertBefore(row.element, [...this.list.children].find((one) => isBefore(this.#eventOf(one), event)) ?? null);
+    this.#rows.set(event.event, row);
   }
 
   #eventOf(row) {
@@ -167,21 +173,29 @@ export class EventsView {
   }
 
   #makeRow(event) {
-    const picture = event.snapshot
-      ? make("img", { src: addressOf(`/api/events/${event.event}/snapshot.jpg`), alt: "", loading: "lazy", width: 96, height: 54 })
-      : make("span", { className: "nothing" });
-    picture.addEventListener("error", () => (picture.hidden = true));
-    const row = make(
-      "button",
-      { type: "button", onclick: () => (location.hash = `#/events/${event.event}`) },
-      picture,
-      make("span", { className: "rule" }, event.rule),
-      make("span", { className: "about" }, [clock(event), event.camera, lasted(event)].join("  ·  ")),
-      make("span", { className: "marks" }, ...this.#makeMarks(event)),
-    );
-    row.setAttribute("aria-pressed", String(event.event === this.#chosen));
-    const classes = ["event", event.severity, event.ended_pts === null && "open", event.seen && "seen", event.false_alarm && "false"];
-    return make("li", { className: classes.filter(Boolean).join(" "), "data-event": event.event }, row);
+    const id = event.event;
+    const picture = make("img", { alt: "", loading: "lazy", width: 96, height: 54 });
+    picture.addEventListener("error", () => picture.removeAttribute("src"));
+    const [rule, about, marks] = ["rule", "about", "marks"].map((className) => make("span", { className }));
+    const button = make("button", { type: "button", onclick: () => (location.hash = `#/events/${id}`) }, picture, rule, about, marks);
+    button.setAttribute("aria-pressed", String(id === this.#chosen));
+    const day = event.began_at === null ? "" : DAY.format(new Date(event.began_at));
+    const row = { event: {}, element: make("li", { "data-event": id }, button), day, picture, rule, about, marks };
+    this.#fillRow(row, event);
+    return row;
+  }
+
+  // What is there already stays: whoever is at it with the keyboard stays there, and no picture is asked for twice.
+  #fillRow(row, event) {
+    const { element, event: before } = row;
+    const classes = { open: event.ended_pts === null, seen: event.seen, false: event.false_alarm, [event.severity]: true, event: true };
+    for (const [name, holds] of Object.entries(classes)) element.classList.toggle(name, holds);
+    if (event.snapshot && (!before.snapshot || (event.state === "ended") !== (before.state === "ended")))
+      row.picture.src = addressOf(`/api/events/${event.event}/snapshot.jpg?${event.state}`); // the strongest moment may be another at the end
+    put(row.rule, event.rule);
+    put(row.about, [clock(event), event.camera, lasted(event)].join("  ·  "));
+    if (MARKS.some((name) => event[name] !== before[name])) row.marks.replaceChildren(...this.#makeMarks(event).filter(Boolean));
+    row.event = event;
   }
 
   #makeMarks(event) {
@@ -206,10 +220,33 @@ export class EventsView {
   }
 
   #showEvent(event) {
+    const isSame = this.#shown?.event === event.event && this.#parts !== null;
     this.#shown = event;
-    const facts = [
+    if (!isSame) this.#makeDetail(event);
+    const { media, marks, facts, links } = this.#parts;
+    const player = this.#media(event);
+    if (media.firstChild !== player) media.replaceChildren(player);
+    for (const [name, button] of marks) button.setAttribute("aria-pressed", String(event[name]));
+    facts.replaceChildren(...this.#facts(event).map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value))));
+    links.replaceChildren(...this.#links(event).filter(Boolean));
+  }
+
+  #makeDetail(event) {
+    const marks = MARKS.map((name) => [name, this.#makeMark(name)]);
+    this.#parts = { media: make("div", {}), marks, facts: make("dl", { className: "figures" }), links: make("p", { className: "caption" }) };
+    this.detail.replaceChildren(
+      make("a", { className: "back", href: "#/events" }, icon("back"), texts.allEvents),
+      this.#parts.media,
+      make("div", { className: "title" }, make("h1", {}, event.rule), make("p", { className: `severity ${event.severity}` }, texts.severities[event.severity])),
+      make("div", { className: "says", role: "group", "aria-label": texts.sayOfIt }, ...marks.map(([, button]) => button)),
+      this.#parts.facts,
+      this.#parts.links,
+    );
+  }
+
+  #facts(event) {
+    return [
       [texts.facts.camera, event.camera],
-      [texts.facts.severity, texts.severities[event.severity]],
       [texts.facts.kind, event.kind.replaceAll("_", " ")],
       [texts.facts.who, event.tracker_ids.length ? event.tracker_ids.map((id) => `#${id}`).join(" ") : texts.everybody],
       event.zone === null ? null : [texts.facts.zone, event.zone],
@@ -217,14 +254,6 @@ export class EventsView {
       [texts.facts.began, moment(event.began_at, event.began_pts)],
       [texts.facts.lasted, lasted(event) + (event.cut ? ` (${texts.cut})` : "")],
     ].filter(Boolean);
-    this.detail.replaceChildren(
-      make("a", { className: "back", href: "#/events" }, icon("back"), texts.allEvents),
-      this.#media(event),
-      make("div", { className: "title" }, make("h1", {}, event.rule), make("p", { className: `severity ${event.severity}` }, texts.severities[event.severity])),
-      make("div", { className: "says", role: "group", "aria-label": texts.sayOfIt }, ...MARKS.map((name) => this.#makeMark(event, name))),
-      make("dl", { className: "figures" }, ...facts.map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value)))),
-      make("p", { className: "caption" }, ...this.#links(event)),
-    );
   }
 
   // The same element as long as there is nothing new to show: a clip that plays goes on.
@@ -254,20 +283,14 @@ export class EventsView {
     return [event.clip ? link("clip.mp4", texts.downloadClip, "mp4") : null, event.snapshot ? link("snapshot.jpg", texts.downloadSnapshot, "jpg") : null];
   }
 
-  #makeMark(event, name) {
+  #makeMark(name) {
     const press = async () => {
-      made.disabled = true;
+      const event = this.#shown;
       const answer = await mark(event.event, { [name]: !event[name] });
-      made.disabled = false;
       if (!answer.ok) dispatchEvent(new CustomEvent("note", { detail: texts.failed(answer.why) }));
-      else if (this.#shown?.event === event.event) {
-        this.#take(answer.body);
-        this.detail.querySelector(`[data-mark=${name}]`)?.focus();
-      }
+      else this.#take(answer.body);
     };
-    const made = make("button", { type: "button", "data-mark": name, title: texts.markHints[name], onclick: press }, icon(name), texts.marks[name]);
-    made.setAttribute("aria-pressed", String(event[name]));
-    return made;
+    return make("button", { type: "button", "data-mark": name, title: texts.markHints[name], onclick: press }, icon(name), texts.marks[name]);
   }
 }
 

@@ -10,7 +10,7 @@ export class Happenings extends EventTarget {
   #source = null;
   #timer = 0;
   #counting = 0;
-  #known = new Set();
+  #seen = new Map(); // by identity, of the events that this page knows
   #newest = "";
   #visible = () => (document.visibilityState === "visible" ? this.#open() : this.#close());
 
@@ -48,14 +48,16 @@ export class Happenings extends EventTarget {
   async #begin() {
     const answer = await read("/api/events?limit=50");
     if (!answer.ok) return;
-    for (const event of answer.body.events) this.#isNew(event);
+    for (const event of answer.body.events) this.#know(event);
     this.#count(answer.body.unseen);
     this.dispatchEvent(new Event("begin"));
   }
 
   #take(event) {
-    if (this.#isNew(event)) this.dispatchEvent(new CustomEvent("opened", { detail: event }));
+    const before = this.#seen.get(event.event);
+    if (this.#know(event)) this.dispatchEvent(new CustomEvent("opened", { detail: event }));
     this.dispatchEvent(new CustomEvent("change", { detail: event }));
+    if (before === event.seen) return;
     clearTimeout(this.#counting);
     this.#counting = setTimeout(async () => {
       const answer = await read("/api/events?limit=1");
@@ -63,11 +65,11 @@ export class Happenings extends EventTarget {
     }, COUNT_AFTER);
   }
 
-  // What somebody says of an old event is a change, and no news.
-  #isNew(event) {
+  // Whether it is news: what somebody says of an old event is a change, and none.
+  #know(event) {
     const opened = event.opened_at ?? "";
-    const isNew = !this.#known.has(event.event) && (event.state === "opened" || opened > this.#newest);
-    this.#known.add(event.event);
+    const isNew = !this.#seen.has(event.event) && (event.state === "opened" || opened > this.#newest);
+    this.#seen.set(event.event, event.seen);
     if (opened > this.#newest) this.#newest = opened;
     return isNew;
   }

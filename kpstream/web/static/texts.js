@@ -28,7 +28,7 @@ export const texts = {
     false_alarm: "It did not happen",
     keep: "It stays, however old it gets and however full the disk",
   },
-  facts: { camera: "Camera", severity: "Severity", kind: "Kind", who: "Who", zone: "Zone", value: "Value", began: "Began", lasted: "Lasted" },
+  facts: { camera: "Camera", kind: "Kind", who: "Who", zone: "Zone", value: "Value", began: "Began", lasted: "Lasted" },
   everybody: "All together",
   cut: "cut",
   goesOn: "goes on",
