@@ -48,7 +48,7 @@ def run(file: Annotated[Path, typer.Argument(metavar="SITE.toml", help="Describe
             events=events,
         )
 
-        def edit(_camera: str, zones: tuple[Zone, ...], lines: tuple[Line, ...]) -> None:
+        def edit(zones: tuple[Zone, ...], lines: tuple[Line, ...]) -> None:
             write_shapes(file, zones, lines)
             site.reload()
 

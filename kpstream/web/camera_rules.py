@@ -9,8 +9,8 @@ from typing import Protocol
 
 from kpstream.events import Line, RuleSet, Zone
 
-Edit = Callable[[str, tuple[Zone, ...], tuple[Line, ...]], None]
-"""Writes zones and lines of a camera of this name into the file that they come from, which is then followed.
+Edit = Callable[[tuple[Zone, ...], tuple[Line, ...]], None]
+"""Writes zones and lines into the file that they come from, which is then followed.
 
 Blocks; raises KpstreamError, for the user, where that cannot be.
 """

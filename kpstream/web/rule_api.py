@@ -56,7 +56,7 @@ class RuleApi:
         shapes = parse_shapes(await read_body(request), found.rules, () if len(self._cameras) == 1 else (found.camera,))
         zones, lines = tuple(shapes.zones.values()), tuple(shapes.lines.values())
         if of_page.edit is not None:
-            await run_in_threadpool(of_page.edit, found.camera, zones, lines)
+            await run_in_threadpool(of_page.edit, zones, lines)
         toml = "\n".join([*map(shape_table, zones), *map(shape_table, lines)])
         return json_response({"written": of_page.edit is not None, "toml": toml})
 

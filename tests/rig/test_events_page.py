@@ -57,8 +57,7 @@ def test_a_second_viewer_sees_what_the_first_says(serve: Serve, look: Look, tmp_
     other.until("document.querySelector('.event.false') !== null")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize(("width", "height"), [(1366, 768), (390, 844)])
+@pytest.mark.parametrize(("scheme", "width", "height"), [("light", 1366, 768), ("dark", 390, 844)])
 def test_events_can_be_read(serve: Serve, look: Look, scheme: str, width: int, height: int, tmp_path: Path) -> None:
     camera = WatchedCamera("one", tmp_path)
     page = serve(camera, deliveries=camera.events.deliveries)

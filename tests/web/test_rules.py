@@ -120,15 +120,15 @@ def test_where_the_page_may_not_write_it_gives_zones_and_lines_as_toml() -> None
 def test_where_the_page_may_write_it_does_and_says_why_it_cannot() -> None:
     written = list[tuple[Any, ...]]()
 
-    def edit(camera: str, zones: tuple[Zone, ...], lines: tuple[Line, ...]) -> None:
-        written.append((camera, zones, lines))
+    def edit(zones: tuple[Zone, ...], lines: tuple[Line, ...]) -> None:
+        written.append((zones, lines))
         if lines:
             raise UsageError("site.toml: it cannot be written")
 
     zone = {"name": "door", "polygon": [[0, 0], [1, 0], [1, 1]]}
     with asked(PageRules(lambda _: watched(), edit=edit)) as client:
         assert client.put(f"{PATH}/shapes", json={"zones": [zone]}).json()["written"] is True
-        assert written == [("hall", (Zone("door", ((0, 0), (1, 0), (1, 1))),), ())]
+        assert written == [((Zone("door", ((0, 0), (1, 0), (1, 1))),), ())]
         line = {"name": "gate", "from": [0, 0], "to": [1, 1]}
         refused = client.put(f"{PATH}/shapes", json={"lines": [line]})
         assert (refused.status_code, refused.json()["error"]) == (409, "site.toml: it cannot be written")

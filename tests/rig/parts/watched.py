@@ -22,6 +22,8 @@ RULES = RuleSet(
     ),
     {"all": Zone("all", ((0.1, 0.1), (0.9, 0.1), (0.9, 0.99), (0.1, 0.99)))},
 )
+_PLACE = 10
+"""The picture in which somebody stands as here in all of them, within the zone."""
 
 
 class WatchedCamera(NumberedCamera):
@@ -47,7 +49,7 @@ class WatchedCamera(NumberedCamera):
         return PageRules(lambda _: self.events.cameras[self.feed.name], edit=edit)
 
     def poses_of(self, index: int) -> tuple[Pose, ...]:
-        return (pose_of(index),) if self.somebody else ()
+        return (pose_of(_PLACE),) if self.somebody else ()
 
     def show(self, scene: Scene, image: Image) -> None:
         scene = replace(scene, frame=replace(scene.frame, captured_wall=time.time()))
