@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+from secrets import token_hex
 
 from archive_parts.rig import ROOT, below, cut, last_line, poses, replaying, start, words
 
@@ -17,16 +20,22 @@ PORT = 46379
 _COMMON = ["--num-cpus=1", "--num-gpus=0", "--object-store-memory=80000000", "--disable-usage-stats", "--block"]
 
 
+@cache
+def here() -> str:
+    """An address of this machine: Ray makes no cluster on loopback. Nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        asking.connect(("198.51.100.1", 9))
+        return str(asking.getsockname()[0])
+
+
 @contextmanager
 def node(place: Path, *, head: bool, python_path: Path = ROOT) -> Iterator[subprocess.Popen[bytes]]:
     """A node of the cluster for as long as the block runs, in a process of its own."""
     where = ["--head", f"--port={PORT}", "--include-dashboard=false", f"--temp-dir={place}"]
-    member = [f"--address=127.0.0.1:{PORT}"]
+    member = [f"--address={here()}:{PORT}"]
     ray = Path(sys.executable).with_name("ray")
-    command = [str(ray), "start", "--node-ip-address=127.0.0.1", *_COMMON, *(where if head else member)]
-    environment = {
-        **os.environ, "PYTHONPATH": str(python_path), "RAY_USAGE_STATS_ENABLED": "0", "OPENCV_FOR_THREADS_NUM": "1",
-    }  # fmt: skip
+    command = [str(ray), "start", f"--node-ip-address={here()}", *_COMMON, *(where if head else member)]
+    environment = {**os.environ, "PYTHONPATH": str(python_path), "RAY_USAGE_STATS_ENABLED": "0"}
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         yield process
@@ -49,13 +58,16 @@ def prove(folder: Path) -> bool:
     for number in range(9):
         cut(folder / "clips" / f"clip {number}.mp4", 4.0, title=str(number))
     sessions, log = Path("/tmp") / f"kpstream-cluster-{os.getpid()}", folder / "log.txt"
+    token = folder / "token"
+    token.write_text(token_hex(32))
+    os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token)}
     other = folder / "another version" / "kpstream"
     other.mkdir(parents=True)
     (other / "__init__.py").write_text("__version__ = '0.0.1'\n")
     with replaying(0.4) as endpoint, node(sessions, head=True):
         alone = start(words(endpoint, folder / "clips", folder / "alone", "--rate", 5), log).wait()
         requests = endpoint.asked
-        command = words(endpoint, Path("clips"), Path("out"), "--rate", 5, "--on", f"127.0.0.1:{PORT}")
+        command = words(endpoint, Path("clips"), Path("out"), "--rate", 5, "--on", f"{here()}:{PORT}")
         with node(sessions, head=False), node(sessions, head=False) as victim:
             _wait_for_nodes(3)
             process = start(command, log, folder)
@@ -86,7 +98,7 @@ def _wait_for_nodes(count: int) -> None:
     """Wait until so many nodes have joined."""
     code = (
         "import ray, time\n"
-        f"ray.init('127.0.0.1:{PORT}', log_to_driver=False, logging_level=40)\n"
+        f"ray.init('{here()}:{PORT}', log_to_driver=False, logging_level=40)\n"
         f"while sum(n['Alive'] for n in ray.nodes()) != {count}: time.sleep(0.2)\n"
     )
     until = time.monotonic() + 90

@@ -41,6 +41,8 @@ _resources: Any = ray.cluster_resources
 _worker: Any = ray_worker
 _SERVERS = ("raylet", "gcs_server")
 _ANSWERS_WITHIN = 2.0
+_STARTS = 3
+"""How often it is tried on this machine: one that is busy may let Ray wait too long for itself."""
 _MOST_DEATHS = 10
 """Of Ray, without any file that ends in between."""
 _OBJECT_STORE = 80 * 2**20
@@ -90,9 +92,7 @@ class RayPool:
         self._open()
 
     def _open(self) -> None:
-        if self._session is not None:
-            self._session.open()
-        _start(self._workers, self._address, self._session)
+        self._start_ray(_STARTS)
         self.size = self._workers or int(_resources().get("CPU", 1))
         """How many files it works on at once."""
         self._order_sent = ray.put(self._order)
@@ -178,6 +178,18 @@ class RayPool:
         if self._session is not None and before // _LOGS_OF != self._ended // _LOGS_OF:
             self._session.remove_logs()
 
+    def _start_ray(self, attempts: int) -> None:
+        if self._session is not None:
+            self._session.open()
+        try:
+            _start(self._workers, self._address, self._session)
+        except UsageError:
+            self.close()
+            if attempts == 1 or self._session is None:
+                raise
+            _log.warning("Ray does not start in time; it is tried again")
+            self._start_ray(attempts - 1)
+
     def _make_dealer(self) -> Any:
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
         actor = _remote(num_cpus=0, max_concurrency=_MAX_ASKING)(RequestDealer)
@@ -248,12 +260,13 @@ def _start(workers: int | None, address: str | None, session: SessionFolder | No
             )
         else:
             ray.init(address=address, **quiet)
-    except (RayError, RuntimeError, ConnectionError, ValueError, OSError) as error:
-        if session is not None:
-            session.close()
+    except Exception as error:  # noqa: BLE001 - Ray raises of all kinds, and plain ones too
         where = "on this machine" if address is None else f"to {address}"
         mine = f"here are Python {platform.python_version()}, ray {ray.__version__}"
-        raise UsageError(f"Ray does not start {where} ({mine}): {' '.join(str(error).split())[:300]}") from None
+        text = "it wants a token: set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN_PATH, as its nodes have them"
+        if "auth" not in repr(error.__cause__).lower():
+            text = " ".join(str(error).split())[:300]
+        raise UsageError(f"Ray does not start {where} ({mine}): {text}") from None
     if address is not None:
         _check_versions()
 
