@@ -56,7 +56,7 @@ class TestContractPaced(RecordedContract):
     @pytest.fixture
     def make(self, tmp_path: Path) -> Callable[[], Source]:
         write(tmp_path / "shots", 20)
-        return lambda: open_source(tmp_path / "shots", paced=True, frame_rate=200.0)
+        return lambda: open_source(tmp_path / "shots", paced=True, frame_rate=25.0)
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".bmp", ".webp", ".tif"])
