@@ -179,9 +179,12 @@ class CameraChild:
 
     def finish(self) -> None:
         """Say what was done, as the last thing that is said. Idempotent."""
-        self._link.send(Over(Stats() if self._assembly is None else self._assembly.stats))
+        self._say_over()
         self._link.close()
         self.written.set()
+
+    def _say_over(self) -> None:
+        self._link.send(Over(Stats() if self._assembly is None else self._assembly.stats))
 
     def stop(self) -> None:
         """End soon, with everything written whole; never waits. Any thread, signal handlers."""
@@ -234,6 +237,7 @@ class CameraChild:
         match message:
             case Stop():
                 self.stop()
+                self._say_over()  # whatever hangs from now on
             case Dealt():
                 self._endpoint.grants.take(message)
             case Rejection():

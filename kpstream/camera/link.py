@@ -214,7 +214,7 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Over:
-    """From the camera, last: what it has done."""
+    """From the camera, once it is to end, and last: what it has done."""
 
     stats: Stats
 

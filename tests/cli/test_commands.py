@@ -20,7 +20,7 @@ import pytest
 from kpstream import cli
 from kpstream.entities import Scene
 from kpstream.sinks.video import VideoSink
-from kpstream.testing import Reply, ScriptedServer, SyntheticSource
+from kpstream.testing import Reply, ScriptedServer, SyntheticSource, wait_until
 from kpstream.testing.scripted_server import Recorded, canned_answer
 from tests.support.drawn_people import drawn_person
 
@@ -247,7 +247,7 @@ def test_a_site_ends_with_the_figures_of_each_camera(
     (tmp_path / "site.toml").write_text(SITE.format(url=server.url, clip=clip))
 
     def terminate() -> None:
-        server.wait_for(8)
+        wait_until(lambda: len(server.predictions) >= 4, within=60)
         os.kill(os.getpid(), signal.SIGTERM)
 
     thread = threading.Thread(target=terminate)
