@@ -115,7 +115,7 @@ FLOORS: dict[str, str] = {
     "recorded/archive": (
         "faults schema session_folder shard stored_file < ledger object_storage ranges web_file < storages < fetch "
         "inputs < input_queue probe < estimate intake order < publish summary < stored_outputs < place work "
-        "< pool report < driver remote < metrics ray_pool"
+        "< pool report < bookkeeping remote < driver < metrics ray_pool"
     ),
     "render": "annotators pixels",
     "server": (

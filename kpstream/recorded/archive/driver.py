@@ -13,6 +13,7 @@ from math import inf, isfinite
 from pathlib import Path
 
 from kpstream.errors import SinkError
+from kpstream.recorded.archive.bookkeeping import Bookkeeping
 from kpstream.recorded.archive.faults import MAX_ATTEMPTS, Fault, fault_of, pause_before, process_died
 from kpstream.recorded.archive.fetch import Fetcher
 from kpstream.recorded.archive.input_queue import InputQueue
@@ -20,7 +21,7 @@ from kpstream.recorded.archive.intake import Inventory
 from kpstream.recorded.archive.ledger import FileRecord, Ledger, State
 from kpstream.recorded.archive.pool import FilePool, WorkerDied
 from kpstream.recorded.archive.publish import OutputPlace
-from kpstream.recorded.archive.work import FileResult, FileTask, Progress
+from kpstream.recorded.archive.work import FileResult, FileTask
 from kpstream.recorded.journal import count_answers
 from kpstream.recorded.plan import JOURNAL_SUFFIX
 
@@ -28,8 +29,6 @@ _WAIT = 0.2
 _WRITE_EVERY = 2.0
 """Seconds between two notes of how far the files are: `archive status` reads them."""
 _SHOW_EVERY = 0.2
-_MAX_RESERVE = 64
-"""Requests of the budget that may be lost to a driver that is killed."""
 _log = logging.getLogger("kpstream")
 
 
@@ -91,8 +90,8 @@ class Driver:
         on_figures: Callable[[Figures], None] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._ledger = ledger
         self._records = inventory.records
+        self._book = Bookkeeping(ledger, self._records, pool, limits.max_requests)
         self._inventory = inventory
         self._pool = pool
         self._outputs, self._into, self._scratch = outputs, into, scratch
@@ -107,7 +106,6 @@ class Driver:
             fetcher=fetcher,
         )
         self._running: dict[str, FileRecord] = {}  # as they were when they were begun
-        self._reserved = 0
         self._written_at = self._shown_at = -inf
         self._woken = threading.Event()
         self.stopped = False
@@ -121,7 +119,7 @@ class Driver:
         Raises:
             SinkError: The ledger cannot be written.
         """
-        self._ledger.put(self._records.values())
+        self._book.begin()
         self._copy_what_is_done()
         try:
             while self._running or self._has_more():
@@ -135,7 +133,7 @@ class Driver:
                 for result in self._pool.wait(_WAIT, self._tick):
                     self._settle(result)
         finally:
-            self._ledger.note(booked=str(self._spent))
+            self._book.end()
             self._pool.close()
             self._queue.close()
         self._on_figures(self.figures())
@@ -159,7 +157,7 @@ class Driver:
             seconds=sum(record.duration for record in records if isfinite(record.duration)),
             seconds_done=sum(record.duration for record in records if record.state == "done" and record.duration > 0)
             + sum(each.position for _, each in under_way),
-            requests=self._spent,
+            requests=self._book.spent,
             credits=sum(record.credits for record in records) + sum(each.credits for _, each in under_way),
             trouble=next((each.trouble for _, each in under_way if each.trouble), ""),
         )
@@ -195,7 +193,7 @@ class Driver:
             self._records[name], attempts=self._records[name].attempts + 1, fault_kind="", fault="", remedy=""
         )
         self._running[name] = record
-        self._put(replace(record, state="running"))
+        self._book.put(replace(record, state="running"))
         folder = self._folder(record)
         self._pool.submit(FileTask(name, str(path), record.stamp, record.content, self._into, str(folder), record.path))
 
@@ -230,10 +228,10 @@ class Driver:
         if result.fault is not None:
             self._failed(replace(record, attempts=_attempts(begun, progress.answers)), result.fault)
         elif result.interrupted:
-            self._put(replace(record, state="waiting", attempts=begun.attempts - 1))
+            self._book.put(replace(record, state="waiting", attempts=begun.attempts - 1))
         else:
             outputs = dict(result.outputs)
-            self._put(replace(record, state="done", outputs=outputs, curve=result.curve, events=result.events))
+            self._book.put(replace(record, state="done", outputs=outputs, curve=result.curve, events=result.events))
             self._copy_to_duplicates(record.name)
             self._queue.release(record.name)
             shutil.rmtree(self._folder(record), ignore_errors=True)
@@ -252,7 +250,7 @@ class Driver:
             self._failed(record, process_died(record.attempts))
             return
         _log.warning("%s: its process died; it is begun again", record.name)
-        self._put(replace(record, state="waiting"))
+        self._book.put(replace(record, state="waiting"))
         self._queue.add_later(record.name, self._clock())
 
     def _failed(self, record: FileRecord, fault: Fault) -> None:
@@ -261,7 +259,7 @@ class Driver:
         attempts = record.attempts if fault.kind in ("file", "passing") else record.attempts - 1
         state: State = "failed" if fault.kind == "file" else "waiting"
         described = replace(record, fault_kind=fault.kind, fault=fault.text, remedy=fault.remedy)
-        self._put(replace(described, state=state, attempts=attempts))
+        self._book.put(replace(described, state=state, attempts=attempts))
         if fault.kind == "file":
             _log.warning("%s failed: %s", record.name, fault.text)
             self._fail_duplicates(record)
@@ -279,8 +277,7 @@ class Driver:
     def _copy_what_is_done(self) -> None:
         """Give what is done to files that have come under another name."""
         for source, name in self._inventory.to_copy:
-            known = self._records.get(source) or self._ledger.records()[source]
-            self._copy(known, self._records[name])
+            self._copy(self._book.record(source), self._records[name])
 
     def _copy_to_duplicates(self, name: str) -> None:
         for duplicate in self._inventory.duplicates(name):
@@ -292,7 +289,7 @@ class Driver:
         except SinkError as error:
             self._failed(duplicate, replace(fault_of(error), kind="output"))  # the next run copies it
             return
-        self._put(
+        self._book.put(
             replace(
                 duplicate, state="done", same_as=done.name, outputs=outputs, curve=done.curve, events=done.events,
                 frames=done.frames, fault_kind="", fault="", remedy="",
@@ -303,70 +300,28 @@ class Driver:
         """A file is no longer like its duplicates: the first of them is worked on in its place."""
         duplicates = self._inventory.duplicates(changed.name)
         for number, duplicate in enumerate(duplicates):
-            self._put(replace(duplicate, same_as=duplicates[0].name if number else ""))
+            self._book.put(replace(duplicate, same_as=duplicates[0].name if number else ""))
         for duplicate in duplicates[:1]:
             self._queue.add(duplicate.name)
 
     def _fail_duplicates(self, record: FileRecord) -> None:
         kind, fault, remedy = record.fault_kind, record.fault, record.remedy
         for duplicate in self._inventory.duplicates(record.name):
-            self._put(replace(duplicate, state="failed", fault_kind=kind, fault=fault, remedy=remedy))
+            self._book.put(replace(duplicate, state="failed", fault_kind=kind, fault=fault, remedy=remedy))
 
-    # the ledger
-
-    def _put(self, record: FileRecord) -> None:
-        self._records[record.name] = record
-        self._ledger.put([record])
+    # the ledger and the figures
 
     def _tick(self) -> None:
-        self._reserve()
+        self._book.reserve()
         now = self._clock()
         if now - self._written_at >= _WRITE_EVERY:
             self._written_at = now
-            self._write_progress()
+            self._book.write_progress(self._running)
         if now - self._shown_at >= _SHOW_EVERY:
             self._shown_at = now
             self._on_figures(self.figures())
-
-    def _reserve(self) -> None:
-        """Book requests in the ledger before they are dealt, some at once."""
-        most, spent = self._limits.max_requests, self._pool.requests_spent
-        if most is None:
-            return
-        portion = max(4, min(_MAX_RESERVE, most // 20))
-        if self._reserved - spent < portion // 2 and self._reserved < most:
-            self._reserved = min(most, spent + portion)
-            self._ledger.note(booked=str(self._reserved))
-            self._pool.reserve(self._reserved)
-
-    def _write_progress(self) -> None:
-        under_way = [
-            _with_progress(self._running[name], each)
-            for name, each in self._pool.progress().items()
-            if name in self._running
-        ]
-        if under_way:
-            self._ledger.put(under_way)
-        if self._limits.max_requests is None:
-            self._ledger.note(booked=str(self._spent))
-
-    @property
-    def _spent(self) -> int:
-        """Requests in all runs together: what a pool that was killed had not told stands in the journals."""
-        return max(self._pool.requests_spent, sum(record.requests for record in self._records.values()))
 
 
 def _attempts(begun: FileRecord, answers: int) -> int:
     """How often a file was begun in vain: not counting what came before it came further."""
     return 1 if answers > begun.answers else begun.attempts
-
-
-def _with_progress(begun: FileRecord, progress: Progress) -> FileRecord:
-    return replace(
-        begun,
-        state="running",
-        position=progress.position,
-        frames=progress.frames,
-        requests=begun.requests + progress.requests,
-        credits=begun.credits + progress.credits,
-    )
