@@ -109,7 +109,8 @@ def plan_groups(table: FrameTable, spacing: Spacing, time_base: float) -> list[G
 def choose(at: Sequence[float], keys: Sequence[int], interval: float) -> list[int]:
     """One frame for each multiple of the interval: the nearest key frame within half an interval of it.
 
-    Where there is none, the first frame from there on, or the last one before; where no frame is so near, none.
+    Where there is none, the first frame from there on, or the last one before; where no frame is so near, none. Of
+    those that are decoded from one key frame the last comes as early as it may: what follows need not be decoded.
 
     Args:
         at: The place of each frame, growing, from 0.
@@ -120,6 +121,7 @@ def choose(at: Sequence[float], keys: Sequence[int], interval: float) -> list[in
         The numbers of the chosen frames, growing.
     """
     chosen: list[int] = []
+    targets: list[float] = []
     key_places = [at[key] for key in keys]
     step, free = 0, 0
     while free < len(at) and step * interval <= at[-1] + _SAME:
@@ -132,9 +134,15 @@ def choose(at: Sequence[float], keys: Sequence[int], interval: float) -> list[in
                 found -= 1
         if found >= free and low <= at[found] <= high:
             chosen.append(found)
+            targets.append(target)
             free = found + 1
         if free < len(at):
             step = max(step + 1, round(at[free] / interval))  # where the recording pauses there are no frames
+    groups = [bisect_right(keys, number) for number in chosen]
+    for place, (number, target) in enumerate(zip(chosen, targets, strict=True)):
+        is_last = groups[place] != groups[place + 1] if place + 1 < len(groups) else True
+        if is_last and number != keys[groups[place] - 1]:
+            chosen[place] = min(number, max(chosen[place - 1] + 1, bisect_left(at, target - interval / 2)))
     return chosen
 
 

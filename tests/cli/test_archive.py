@@ -240,7 +240,7 @@ def test_sampled_only_writes_the_frames_that_were_asked_with_their_own_times(
     assert "4 frames\nrequests  about 4\n" in capfd.readouterr().out
     assert run("archive", tree / "a.mp4", "--into", out, *words) == 0
     lines = [json.loads(line) for line in (out / "a.mp4.jsonl").read_text().splitlines()]
-    assert [(line["frame_index"], line["pts"]) for line in lines] == [(0, 0.0), (3, 0.12), (5, 0.2), (8, 0.32)]
+    assert [(line["frame_index"], line["pts"]) for line in lines] == [(0, 0.0), (3, 0.12), (5, 0.2), (7, 0.28)]
     assert all(pose["origin"] == "measured" for line in lines for pose in line["poses"])
     assert asked(server) == 4
     assert len(json.loads((out / "a.mp4.coco.json").read_text())["images"]) == 4

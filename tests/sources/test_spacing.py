@@ -42,10 +42,11 @@ def test_of_any_file_frames_are_near_the_steps_in_order_and_none_twice(
 
 def test_a_sample_moves_to_a_key_frame_within_half_an_interval() -> None:
     at = [number / 10 for number in range(100)]
-    assert choose(at, [0, 17, 44, 62, 91], 2.0) == [0, 17, 44, 62, 80]
-    assert choose(at, [0], 2.0) == [0, 20, 40, 60, 80]
+    assert choose(at, [0, 17, 44, 62, 91], 2.0) == [0, 17, 44, 62, 70]
+    assert choose(at, [0], 2.0) == [0, 20, 40, 60, 70]
+    assert choose(at, [0, 55], 2.0) == [0, 20, 30, 55, 70]
 
 
 def test_numbers_of_frames_are_places_too_and_a_pause_has_no_frames() -> None:
-    assert choose(range(10), [0, 5], 4) == [0, 5, 8]
+    assert choose(range(10), [0, 5], 4) == [0, 5, 6]
     assert choose([0.0, 0.1, 9.0, 9.1, 10.0], [0], 1.0) == [0, 2, 4]
