@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import tempfile
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from kpstream.recorded.locking import try_lock
 
 _PREFIX = "kpstream-ray-"
 _LOCK = "in-use"
+_ATTEMPTS, _PAUSE = 10, 0.2
 _LONGEST = 21
 """Characters of the folder that it lies in: below it come 64 more, and a socket's path has 107 at most."""
 _OF_PROCESS = re.compile(r"worker-.*[-_](\d+)\.(?:out|err|log)")
@@ -51,7 +53,7 @@ class SessionFolder:
     def close(self) -> None:
         """Remove it. Idempotent."""
         if self._lock >= 0:
-            shutil.rmtree(self.path, ignore_errors=True)
+            _remove(self.path)
             os.close(self._lock)
             self._lock = -1
 
@@ -80,7 +82,7 @@ class SessionFolder:
                 lock = os.open(folder / _LOCK, os.O_RDWR)
                 try:
                     if try_lock(lock):
-                        shutil.rmtree(folder, ignore_errors=True)
+                        _remove(folder)
                 finally:
                     os.close(lock)
 
@@ -89,6 +91,21 @@ def session_place() -> Path:
     """Where such folders are made: where the system wants temporary files, unless that lies too deep."""
     usual = tempfile.gettempdir()
     return Path(usual if len(usual) <= _LONGEST else "/tmp")  # noqa: S108 - a folder of our own is made in it
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder, its lock last: where processes of Ray that are ending write on, the next driver removes it."""
+    for _ in range(_ATTEMPTS):
+        for path in folder.iterdir():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            elif path.name != _LOCK:
+                path.unlink(missing_ok=True)
+        if [path.name for path in folder.iterdir()] == [_LOCK]:
+            (folder / _LOCK).unlink()
+            folder.rmdir()
+            return
+        time.sleep(_PAUSE)
 
 
 def _runs(process: int) -> bool:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -40,6 +42,17 @@ def test_those_of_the_killed_are_removed_and_those_of_the_living_stay(tmp_path: 
     with opened(tmp_path) as first, opened(tmp_path) as second:
         assert set(tmp_path.iterdir()) == {first.path, second.path}
         assert killed != first.path
+
+
+def test_what_is_still_written_to_is_removed_by_the_next_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", lambda *_, **__: None)  # as where new files come as fast as old ones go
+        patch.setattr(time, "sleep", lambda _: None)
+        with opened(tmp_path) as folder:
+            (folder.path / "session_1").mkdir()
+    assert folder.path.exists()
+    with opened(tmp_path):
+        assert not folder.path.exists()
 
 
 def test_the_logs_of_workers_that_have_ended_are_removed(tmp_path: Path) -> None:
