@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 import numpy as np
 import numpy.typing as npt
 
-from kpstream.frame import Frame as Frame  # noqa: PLC0414 - given on
-from kpstream.frame import Image as Image  # noqa: PLC0414 - given on
-from kpstream.frame import Once
+from kpstream.media.frame import Frame as Frame  # noqa: PLC0414 - given on
+from kpstream.media.frame import Image as Image  # noqa: PLC0414 - given on
+from kpstream.media.frame import Once
 from kpstream.skeleton import Skeleton
 
 if TYPE_CHECKING:

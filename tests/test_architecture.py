@@ -16,34 +16,32 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "kpstream"
 
-_GROUND = {"errors", "skeleton", "frame", "entities", "channel", "decimation", "meters", "redact"}
+_GROUND = {"errors", "skeleton", "entities", "channel", "media", "meters", "redact"}
 
 PLAN: dict[str, set[str]] = {
-    # ground: words and tools; frames carry their sound, poses their skeleton
+    # ground: words and tools; media are frames and their sound, poses have a skeleton
     "errors": set(),
     "skeleton": set(),
-    "sound": set(),
-    "frame": {"sound"},
-    "entities": {"frame", "skeleton"},
+    "media": set(),
+    "entities": {"media", "skeleton"},
     "channel": set(),
-    "decimation": set(),
     "meters": set(),
     "redact": set(),
     "sqlite_schema": {"errors"},
     "options": {"entities", "errors", "redact"},
     # columns: one job each, no thread
     "interfaces": {"entities"},
-    "tracking": {"entities", "frame"},
+    "tracking": {"entities", "media"},
     "render": {"interfaces", "entities", "options", "skeleton", "redact"},
     "models": {"entities", "errors", "skeleton"},
     "wire": {"entities", "errors", "redact", "skeleton"},
     "endpoints": {"channel", "options", "entities", "errors", "interfaces", "skeleton", "redact", "models", "wire"},
-    "sources": {"decimation", "entities", "errors", "frame", "interfaces", "redact", "sound"},
+    "sources": {"entities", "errors", "interfaces", "media", "redact"},
     "events": {"entities", "options", "skeleton"},
-    "sinks": {"channel", "entities", "errors", "interfaces", "render", "skeleton", "sound", "wire"},
+    "sinks": {"channel", "entities", "errors", "interfaces", "media", "render", "skeleton", "wire"},
     "testing": {"entities", "errors", "interfaces", "skeleton"},
     # threads: the only places that start one
-    "dispatch": {"options", "interfaces", "channel", "entities", "errors", "frame", "meters", "render", "redact"},
+    "dispatch": {"options", "interfaces", "channel", "entities", "errors", "media", "meters", "render", "redact"},
     "serving": {"channel", "errors"},
     "server": {"channel", "entities", "errors", "skeleton", "redact", "models", "serving", "wire"},
     "delivery": {
@@ -51,7 +49,7 @@ PLAN: dict[str, set[str]] = {
         "sqlite_schema",
     },
     "web": {
-        "decimation", "delivery", "entities", "errors", "events", "interfaces", "options", "render", "redact",
+        "delivery", "entities", "errors", "events", "interfaces", "media", "options", "render", "redact",
         "serving", "sinks", "skeleton", "wire",
     },
     # beam: the loops
@@ -102,6 +100,7 @@ FLOORS: dict[str, str] = {
     "events": (
         "machine rules < moment shapes tables < bodies happenings < conditions < judges < engine < observations < watch"
     ),
+    "media": "decimation sound < frame",
     "models": "runtime < movenet",
     "options": (
         "declared file_faults naming units < decoding < archive delivery drawing events model outputs page recording "
@@ -155,14 +154,13 @@ LIBRARIES: dict[str, set[str]] = {
         "delivery",
         "dispatch",
         "endpoints",
-        "frame",
+        "media",
         "recorded",
         "models",
         "pipeline",
         "server",
         "serving",
         "sinks",
-        "sound",
         "sources",
         "site",
         "testing",

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kpstream.entities import Frame
-from kpstream.frame import Picture
+from kpstream.media.frame import Picture
 
 _GRID = (32, 24)
 _SAMPLES = 6  # pixels along each side of a cell

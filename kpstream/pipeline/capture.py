@@ -21,10 +21,10 @@ from dataclasses import replace
 from math import inf
 
 from kpstream.channel import Channel, Closed, Deadline
-from kpstream.decimation import Decimation
 from kpstream.entities import Frame
 from kpstream.errors import SourceError, SourceReadError
 from kpstream.interfaces import Decimating, Opener, Reopenable, Source
+from kpstream.media.decimation import Decimation
 from kpstream.pipeline.damage import DamageShield
 from kpstream.pipeline.freeze import FreezeDetector
 from kpstream.pipeline.load_shedding import LoadShedding

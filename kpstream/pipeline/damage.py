@@ -7,7 +7,7 @@ from dataclasses import replace
 from math import nan
 
 from kpstream.entities import Frame, Image
-from kpstream.frame import BgrPicture, Picture
+from kpstream.media.frame import BgrPicture, Picture
 
 DIMMED_AFTER = 2.0
 """Seconds without a whole picture after which the last one is shown dimmed."""

@@ -12,7 +12,7 @@ from math import isnan, nan
 
 import numpy as np
 
-from kpstream.frame import Image, Picture
+from kpstream.media.frame import Image, Picture
 
 _EVERY_ROW = 8
 """One row in so many is looked at: 0.1 ms at 1920x1080."""

@@ -18,8 +18,8 @@ from av.container import OutputContainer
 from av.packet import Packet
 
 from kpstream.entities import Frame
+from kpstream.media.sound import SoundBuffer, SoundFormat, SoundPacket
 from kpstream.sinks.sound import Conforming, RisingTime, add_aac, placed
-from kpstream.sound import SoundBuffer, SoundFormat, SoundPacket
 
 _log = logging.getLogger(__name__)
 

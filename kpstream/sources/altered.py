@@ -6,8 +6,8 @@ from collections.abc import Callable
 from functools import partial
 
 from kpstream.entities import Frame
-from kpstream.frame import Image, Luma, Once, Picture
 from kpstream.interfaces import Decimating, Opener, Reopenable, Source
+from kpstream.media.frame import Image, Luma, Once, Picture
 
 
 class Altered:

@@ -16,10 +16,10 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from kpstream.decimation import Decimation
 from kpstream.errors import SourceReadError
+from kpstream.media.decimation import Decimation
+from kpstream.media.sound import SoundBuffer
 from kpstream.redact import redact
-from kpstream.sound import SoundBuffer
 from kpstream.sources.deinterlace import Deinterlacer
 from kpstream.sources.hearing import hearing_of
 from kpstream.sources.hwaccel import NO_DEVICE, device_for

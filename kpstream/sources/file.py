@@ -15,9 +15,9 @@ from av.error import FFmpegError
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from kpstream.decimation import Decimation
 from kpstream.entities import Frame, Taken
 from kpstream.errors import SourceOpenError, SourceReadError
+from kpstream.media.decimation import Decimation
 from kpstream.redact import redact
 from kpstream.sources.declared import declared_by
 from kpstream.sources.decoder import Decoder

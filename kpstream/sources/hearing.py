@@ -10,7 +10,7 @@ from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Stream
 
-from kpstream.sound import SoundBuffer, SoundFormat, SoundPacket
+from kpstream.media.sound import SoundBuffer, SoundFormat, SoundPacket
 
 IN_BURSTS = frozenset({"hls", "dash"})
 """Containers whose packets come in bursts, long before they are due."""

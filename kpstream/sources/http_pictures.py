@@ -14,10 +14,10 @@ from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 
-from kpstream.decimation import Decimation
 from kpstream.entities import Frame
 from kpstream.errors import SourceReadError
 from kpstream.interfaces import Opener, Source
+from kpstream.media.decimation import Decimation
 from kpstream.redact import redact, remember_secrets
 from kpstream.sources.http import HttpAccess, HttpAnswer, HttpError, get
 from kpstream.sources.jpegs import MAX_BYTES, JpegSplitter

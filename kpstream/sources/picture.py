@@ -24,7 +24,7 @@ from av.sidedata.sidedata import SideData, SideDataContainer, Type
 from av.video.frame import VideoFrame
 
 from kpstream.errors import SourceReadError
-from kpstream.frame import Image, Luma, Once, Picture
+from kpstream.media.frame import Image, Luma, Once, Picture
 from kpstream.sources.tone_map import CURVES, Curve, cube_of
 
 _MATRICES = {0, 1, 2, 4, 5, 6, 7, 9}

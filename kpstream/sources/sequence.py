@@ -15,9 +15,9 @@ import numpy as np
 from PIL import Image as Pillow
 from PIL import UnidentifiedImageError
 
-from kpstream.decimation import Decimation
 from kpstream.entities import Frame, Image, Taken
 from kpstream.errors import SourceOpenError
+from kpstream.media.decimation import Decimation
 from kpstream.sources.file import VideoFile
 
 _log = logging.getLogger(__name__)

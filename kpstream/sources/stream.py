@@ -13,10 +13,10 @@ from typing import Literal
 import av
 from av.video.frame import VideoFrame
 
-from kpstream.decimation import Decimation
 from kpstream.entities import Frame
 from kpstream.errors import SourceReadError
 from kpstream.interfaces import Opener
+from kpstream.media.decimation import Decimation
 from kpstream.redact import redact, remember_secrets
 from kpstream.sources.decoder import Decoder
 from kpstream.sources.hearing import IN_BURSTS

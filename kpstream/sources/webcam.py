@@ -18,10 +18,10 @@ os.environ.setdefault("OPENCV_VIDEOIO_MSMF_ENABLE_HW_TRANSFORMS", "0")
 import cv2
 import numpy as np
 
-from kpstream.decimation import Decimation
 from kpstream.entities import Frame, Image
 from kpstream.errors import SourceOpenError, SourceReadError
 from kpstream.interfaces import Opener
+from kpstream.media.decimation import Decimation
 from kpstream.sources.live_clock import LiveClock
 
 _LINUX = sys.platform == "linux"

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from kpstream.frame import Picture
+from kpstream.media.frame import Picture
 from kpstream.tracking.flow import Grey
 from kpstream.tracking.geometry import Points
 from kpstream.tracking.settings import TrackerSettings

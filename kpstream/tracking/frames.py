@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kpstream.entities import Frame
-from kpstream.frame import Picture as FullPicture
+from kpstream.media.frame import Picture as FullPicture
 from kpstream.tracking.camera import CameraMotion, camera_motion
 from kpstream.tracking.detail import Pyramid, halved, levels_of, make_atlas
 from kpstream.tracking.flow import Grey, Mesh, Moved

@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable
 from math import inf, isnan, nan
 
-from kpstream.decimation import Decimation
 from kpstream.entities import Frame
 from kpstream.errors import SourceOpenError, SourceReadError
 from kpstream.interfaces import Opener
+from kpstream.media.decimation import Decimation
 from kpstream.serving.picture_size import claimed_size
 from kpstream.web.jpeg import decoded
 

@@ -7,7 +7,7 @@ import pytest
 
 from kpstream.dispatch.change import ChangeDetector
 from kpstream.entities import Frame, Image
-from kpstream.frame import BgrPicture
+from kpstream.media.frame import BgrPicture
 from tests.support.pictures import LumaOnly
 
 RANDOM = np.random.default_rng(1)

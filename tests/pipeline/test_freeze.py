@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from kpstream.frame import BgrPicture, Picture
+from kpstream.media.frame import BgrPicture, Picture
 from kpstream.pipeline.freeze import FreezeDetector
 from tests.support.pictures import LumaOnly
 

@@ -12,8 +12,8 @@ import pytest
 from kpstream.dispatch.sampling import HEARTBEAT, Adaptive, EveryNth
 from kpstream.entities import Answer, Event, Frame, Image, Scene, Stats
 from kpstream.errors import BudgetSpent, EndpointRejected, EndpointUnavailable, SinkError, SourceReadError, ViewerQuit
-from kpstream.frame import Luma
 from kpstream.interfaces import SceneRules
+from kpstream.media.frame import Luma
 from kpstream.pipeline import Pipeline
 from kpstream.testing import FakeEndpoint, Gate, ListSink, ManualClock, SyntheticSource, index_of, truth, wait_until
 

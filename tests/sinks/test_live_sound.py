@@ -12,9 +12,9 @@ import pytest
 from av.audio.stream import AudioStream
 
 from kpstream.entities import Scene
+from kpstream.media.sound import SoundBuffer, SoundFormat, SoundPacket
 from kpstream.sinks.segments import SegmentedVideo
 from kpstream.sinks.video import VideoSink
-from kpstream.sound import SoundBuffer, SoundFormat, SoundPacket
 from tests.sinks.videos import audio_of, clicks_of, flashes_of, times_of
 from tests.support.sink_contract import scene
 

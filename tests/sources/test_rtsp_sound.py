@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kpstream.entities import Frame
-from kpstream.sound import SoundFormat
+from kpstream.media.sound import SoundFormat
 from kpstream.sources.stream import Stream
 from tests.support.rtsp_camera import RtspCamera
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from kpstream.entities import Image
-from kpstream.frame import Luma
+from kpstream.media.frame import Luma
 
 
 class LumaOnly:

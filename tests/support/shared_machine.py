@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from kpstream.decimation import Decimation
+from kpstream.media.decimation import Decimation
 from kpstream.pipeline.load_shedding import LoadShedding
 
 _TICK = 1 / 120

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kpstream.entities import Frame, Image, Pose, Result
-from kpstream.frame import BgrPicture
+from kpstream.media.frame import BgrPicture
 from kpstream.tracking import DEFAULT, Tracker
 from kpstream.tracking.detail import Pyramid, levels_of, make_atlas
 from tests.tracking.test_tracker import ARM, texture

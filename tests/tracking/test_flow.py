@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from kpstream.frame import BgrPicture
+from kpstream.media.frame import BgrPicture
 from kpstream.tracking import DEFAULT
 from kpstream.tracking.flow import Grey, Mesh, lucas_kanade
 from kpstream.tracking.frames import correlation, shrink, thumbnail

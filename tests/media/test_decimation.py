@@ -8,7 +8,7 @@ from math import inf
 
 import pytest
 
-from kpstream.decimation import Decimation
+from kpstream.media.decimation import Decimation
 
 
 def steps_between(wanted: list[int]) -> set[int]:

@@ -16,7 +16,7 @@ from typing import Generic, Protocol, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from kpstream.sound import SoundBuffer
+from kpstream.media.sound import SoundBuffer
 
 Image = npt.NDArray[np.uint8]
 
