@@ -65,7 +65,7 @@ def prove(folder: Path) -> bool:
     other.mkdir(parents=True)
     (other / "__init__.py").write_text("__version__ = '0.0.1'\n")
     with replaying(0.4) as endpoint, node(sessions, head=True):
-        alone = start(words(endpoint, folder / "clips", folder / "alone", "--rate", 5), log).wait()
+        alone = start(words(endpoint, Path("clips"), Path("alone"), "--rate", 5), log, folder).wait()
         requests = endpoint.asked
         command = words(endpoint, Path("clips"), Path("out"), "--rate", 5, "--on", f"{here()}:{PORT}")
         with node(sessions, head=False), node(sessions, head=False) as victim:
