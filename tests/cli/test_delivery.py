@@ -11,18 +11,10 @@ from standardwebhooks.webhooks import Webhook as Verifier
 
 from kpstream.cli import run
 from kpstream.testing.scripted_server import Reply, ScriptedServer
+from tests.support.rules import LEFT_HALF
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "walkers.mp4"
 SECRET = "whsec_" + base64.b64encode(b"s" * 32).decode()
-RULE = """
-[[zone]]
-name = "left"
-polygon = [[0, 0], [0.5, 0], [0.5, 1], [0, 1]]
-[[rule]]
-name = "in the left half"
-kind = "in_zone"
-zone = "left"
-"""
 
 
 def annotate(rules: Path, *options: str) -> int:
@@ -37,7 +29,7 @@ def test_what_happens_arrives_signed_and_is_handed_to_a_program(
     with ScriptedServer(Reply(204), Reply(204)) as server:
         monkeypatch.setenv("HOOK", f"{server.url}/hook")
         rules.write_text(
-            RULE
+            LEFT_HALF
             + '[[webhook]]\nurl_env = "HOOK"\nsecret_env = "HOOK_SECRET"\nprivate = true\n'
             + f'[[run]]\ncommand = ["sh", "-c", "cat >> {tmp_path}/told"]\n'
         )
@@ -60,7 +52,7 @@ def test_what_happens_arrives_signed_and_is_handed_to_a_program(
 def test_what_did_not_arrive_is_delivered_by_the_next_run(tmp_path: Path) -> None:
     rules, store = tmp_path / "rules.toml", tmp_path / "store"
     with ScriptedServer(Reply(500, {})) as server:
-        rules.write_text(RULE + f'[[webhook]]\nurl = "{server.url}/hook"\nprivate = true\n')
+        rules.write_text(LEFT_HALF + f'[[webhook]]\nurl = "{server.url}/hook"\nprivate = true\n')
         assert annotate(rules, "--event-store", str(store)) == 0
         first = [request.headers["webhook-id"] for request in server.requests]
         assert annotate(rules, "--event-store", str(store)) == 0
@@ -101,7 +93,7 @@ def test_a_fault_is_one_line_and_shows_no_secret(
 ) -> None:
     monkeypatch.setenv("BAD", "not-a-secret-at-all")
     rules = tmp_path / "rules.toml"
-    rules.write_text(RULE + tables)
+    rules.write_text(LEFT_HALF + tables)
     assert annotate(rules, "--csv", str(tmp_path / "a.csv")) == 2
     shown = " ".join(capsys.readouterr().err.split())
     assert said in shown

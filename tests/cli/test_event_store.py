@@ -12,21 +12,14 @@ import pytest
 from kpstream.cli import run
 from kpstream.testing import ScriptedServer
 from tests.support.event_store import ended, of_hall, opened, scene, stored
+from tests.support.rules import LEFT_HALF
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "walkers.mp4"
-RULES_FILE = """
+RULES_FILE = f"""
 [events]
 folder = "kept"
 keep = "30d"
-timezone = "Europe/Berlin"
-[[zone]]
-name = "left"
-polygon = [[0, 0], [0.5, 0], [0.5, 1], [0, 1]]
-[[rule]]
-name = "in the left half"
-kind = "in_zone"
-zone = "left"
-"""
+timezone = "Europe/Berlin"{LEFT_HALF}"""
 
 
 @pytest.fixture

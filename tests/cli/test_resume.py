@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-CLIP, POSES = ROOT / "samples" / "walkers.mp4", ROOT / "samples" / "walkers.poses.json"
+from tests.support.sample_endpoint import CLIP, ROOT, sample_endpoint
+
 IN_FLIGHT = 3
 KILLS = 3
 
@@ -38,11 +38,8 @@ def _nothing_runs_on() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
-    command = [sys.executable, str(ROOT / "scripts" / "endpoint.py"), str(CLIP), str(POSES), "--latency", "0.1"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        yield process.stdout.readline().split()[1]
-        process.terminate()
+    with sample_endpoint() as address:
+        yield address
 
 
 def asked(endpoint: str) -> list[int]:

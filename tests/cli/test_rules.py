@@ -8,22 +8,14 @@ from pathlib import Path
 import pytest
 
 from kpstream.cli import run
+from tests.support.rules import LEFT_HALF
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "walkers.mp4"
-RULES = """
-[[zone]]
-name = "left"
-polygon = [[0, 0], [0.5, 0], [0.5, 1], [0, 1]]
-[[rule]]
-name = "in the left half"
-kind = "in_zone"
-zone = "left"
-"""
 
 
 def test_annotate_tells_what_happens(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rules, out = tmp_path / "rules.toml", tmp_path / "events.jsonl"
-    rules.write_text(RULES)
+    rules.write_text(LEFT_HALF)
 
     assert run(["annotate", str(SAMPLE), "--end", "2", "--rate", "3", "--rules", str(rules), "--events", str(out)]) == 0
 
@@ -36,7 +28,7 @@ def test_annotate_tells_what_happens(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 def test_a_live_view_tells_what_happens_and_what_it_saw(tmp_path: Path) -> None:
     rules, out, lines = tmp_path / "rules.toml", tmp_path / "events.jsonl", tmp_path / "poses.jsonl"
-    rules.write_text(RULES)
+    rules.write_text(LEFT_HALF)
     written = ["--rules", str(rules), "--events", str(out), "--jsonl", str(lines)]
 
     assert run(["live", str(SAMPLE), "--no-window", "--duration", "3", *written]) == 0
@@ -53,7 +45,7 @@ def test_a_live_view_tells_what_happens_and_what_it_saw(tmp_path: Path) -> None:
 def test_a_rule_about_what_the_model_does_not_have_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rules = tmp_path / "rules.toml"
     rules.write_text(
-        RULES + '[[rule]]\nname = "hand"\nkind = "keypoint_in_zone"\nzone = "left"\nkeypoints = ["hand"]\n'
+        LEFT_HALF + '[[rule]]\nname = "hand"\nkind = "keypoint_in_zone"\nzone = "left"\nkeypoints = ["hand"]\n'
     )
     out = tmp_path / "events.jsonl"
 
@@ -83,7 +75,7 @@ def test_what_does_not_fit_is_one_line(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("rules.toml").write_text(RULES)
+    Path("rules.toml").write_text(LEFT_HALF)
 
     assert run(["annotate", str(SAMPLE), *options]) == code
     assert said in " ".join(capsys.readouterr().err.split())

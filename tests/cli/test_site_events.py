@@ -18,6 +18,7 @@ from kpstream.delivery import open_to_read
 from kpstream.errors import SourceOpenError, UsageError
 from kpstream.site_file import load
 from kpstream.testing import Reply, ScriptedServer, wait_until
+from tests.support.rules import LEFT_HALF
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "walkers.mp4"
 SITE = f"""
@@ -31,14 +32,7 @@ source = "{SAMPLE}"
 [[camera]]
 name = "door"
 source = "{SAMPLE}"
-[[zone]]
-name = "left"
-polygon = [[0, 0], [0.5, 0], [0.5, 1], [0, 1]]
-[[rule]]
-name = "in the left half"
-kind = "in_zone"
-zone = "left"
-cameras = ["hall"]
+{LEFT_HALF}cameras = ["hall"]
 """
 
 

@@ -15,19 +15,16 @@ from kpstream.cli import run
 from kpstream.entities import Frame, Pose, Result, Scene
 from kpstream.sinks.jsonl import JsonLinesSink
 from tests.events.people import SIZE, lying, numbered, standing
+from tests.support.rules import LEFT_HALF
 
-RULES = """
-[[zone]]
-name = "left"
-polygon = [[0, 0], [0.5, 0], [0.5, 1], [0, 1]]
-[[rule]]
-name = "in the left half"
-kind = "in_zone"
-zone = "left"
+RULES = (
+    LEFT_HALF
+    + """\
 [[rule]]
 name = "somebody fell"
 kind = "fall"
 """
+)
 PICTURE = np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
 
 

@@ -12,8 +12,9 @@ from playwright.sync_api import Browser, sync_playwright
 
 from kpstream.web import Page
 from tests.rig.parts.fault_table import Table
-from tests.rig.parts.page import CHROMIUM, FLAGS, Look, NumberedCamera, Screen, Serve, serving
+from tests.rig.parts.page import CHROMIUM, FLAGS, Look, NumberedCamera, Screen, Serve
 from tests.rig.parts.programs import CLIP
+from tests.support.web_page import served
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +54,7 @@ def serve() -> Iterator[Serve]:
         def start(*cameras: NumberedCamera, **options: Any) -> Page:
             for camera in cameras:
                 stack.enter_context(camera)
-            return stack.enter_context(serving(*cameras, **options))
+            return stack.enter_context(served(*cameras, **options))
 
         yield start
 

@@ -18,19 +18,15 @@ from typing import Any
 import av
 import pytest
 
-pytestmark = [pytest.mark.rig, pytest.mark.timeout(300)]
+from tests.support.sample_endpoint import CLIP, ROOT, sample_endpoint
 
-ROOT = Path(__file__).parents[2]
-CLIP, POSES = ROOT / "samples" / "walkers.mp4", ROOT / "samples" / "walkers.poses.json"
+pytestmark = [pytest.mark.rig, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
-    command = [sys.executable, str(ROOT / "scripts" / "endpoint.py"), str(CLIP), str(POSES), "--latency", "0.1"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        yield process.stdout.readline().split()[1]
-        process.terminate()
+    with sample_endpoint() as address:
+        yield address
 
 
 @pytest.fixture(scope="module")

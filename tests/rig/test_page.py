@@ -33,9 +33,9 @@ from tests.rig.parts.page import (
     looked_at,
     point_of,
     resident,
-    serving,
 )
 from tests.rig.parts.processes import FaultyNetwork
+from tests.support.web_page import served
 
 pytestmark = pytest.mark.rig
 
@@ -282,12 +282,12 @@ def test_a_reload_and_a_slept_tab_come_back(serve: Serve, screen: Screen) -> Non
 def test_a_restarted_server_is_found_again(look: Look) -> None:
     screen = look(breaks=True)
     with NumberedCamera("one") as camera:
-        with serving(camera) as page:
+        with served(camera) as page:
             screen.tab.goto(page.url)
             screen.moves()
         screen.until("document.querySelector('.camera').dataset.state === 'lost'")
         assert "trying again" in screen.tab.inner_text(".veil")
-        with serving(camera, port=urlsplit(page.url).port or 0):
+        with served(camera, port=urlsplit(page.url).port or 0):
             screen.moves()
             assert screen.state() == "live"
 

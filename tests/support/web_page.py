@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 from websockets.sync.client import ClientConnection, connect
@@ -69,12 +69,20 @@ class Camera:
         return shown
 
 
+class Shown(Protocol):
+    """Whatever has a place on the page."""
+
+    @property
+    def feed(self) -> Feed:
+        """Its place there."""
+
+
 @contextmanager
 def served(
-    *cameras: Camera, deliveries: Deliveries | None = None, rules: PageRules | None = None, **options: Any
+    *cameras: Shown, port: int = 0, deliveries: Deliveries | None = None, rules: PageRules | None = None, **options: Any
 ) -> Iterator[Page]:
     """A running page with these cameras, with the events that are kept there, and with these rules."""
-    page = Page([camera.feed for camera in cameras], port=0, **options)
+    page = Page([camera.feed for camera in cameras], port=port, **options)
     if deliveries is not None:
         page.show_events(deliveries)
     if rules is not None:

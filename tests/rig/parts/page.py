@@ -7,21 +7,18 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 from playwright.sync_api import BrowserContext, ConsoleMessage
 from playwright.sync_api import Page as Tab
 
-from kpstream.delivery import Deliveries
 from kpstream.entities import Frame, Image, Pose, Scene, Stats
 from kpstream.skeleton import Skeleton
-from kpstream.web import Feed, Page, PageRules
+from kpstream.web import Feed, Page
 from tests.support.web_page import FakeControls
 
 ROOT = Path(__file__).parents[3]
@@ -283,27 +280,6 @@ def resident() -> int:
     """Bytes of memory that this process has in use."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * resource.getpagesize()
-
-
-@contextmanager
-def serving(
-    *cameras: NumberedCamera,
-    port: int = 0,
-    deliveries: Deliveries | None = None,
-    rules: PageRules | None = None,
-    **options: Any,
-) -> Iterator[Page]:
-    """A page with these cameras, with the events that are kept there, and with these rules."""
-    page = Page([camera.feed for camera in cameras], port=port, **options)
-    if deliveries is not None:
-        page.show_events(deliveries)
-    if rules is not None:
-        page.show_rules(rules)
-    page.start()
-    try:
-        yield page
-    finally:
-        page.close()
 
 
 Serve = Callable[..., Page]
