@@ -50,6 +50,7 @@ def tree(tmp_path: Path) -> Path:
     (videos / "gone.mp4").symlink_to(videos / "nowhere.mp4")
     (videos / "circle.mp4").symlink_to(videos / "circle.mp4")
     os.mkfifo(videos / "pipe.mp4")
+    Path(os.fsdecode(os.fsencode(videos) + b"/no\xff\nutf8.mp4")).write_text("no video at all")
     (videos / "notes.txt").write_text("")
     (videos / "한국 어" / "loop").symlink_to(videos)
     return videos
@@ -83,6 +84,7 @@ def test_a_tree_of_odd_files_is_done_and_what_is_not_is_told(
         "empty.mp4": "it is empty",
         "gone.mp4": "the link leads nowhere",
         "pipe.mp4": "it is no file, but a pipe, a device or a folder",
+        "no\\xff\\nutf8.mp4": "not a video that can be read",
         "text.mp4": "not a video that can be read",
     }
     for name in ("a.mp4", "한국 어/b c.mp4", "한국 어/copy of a.mp4"):
@@ -133,7 +135,7 @@ def test_other_settings_are_refused_with_both_named_and_again_makes_all_anew(
     words = ["archive", tree / "a.mp4", "--into", tmp_path / "out", *at]
     assert run(*words) == 0
     assert run(*words, "--confidence", "60") == 2
-    assert "thresholds: Filters(confidence=0.4" in capfd.readouterr().err
+    assert "(confidence: 0.4, now 0.6)" in capfd.readouterr().err
     assert run(*words, "--confidence", "60", "--again") == 0
     assert asked(server) == 2 * FRAMES
 

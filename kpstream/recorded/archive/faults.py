@@ -18,6 +18,7 @@ from kpstream.errors import (
     SourceUnavailable,
     UsageError,
 )
+from kpstream.recorded.archive.inputs import printable
 from kpstream.redact import redact
 
 FaultKind = Literal["file", "storage", "endpoint", "passing", "output", "budget"]
@@ -55,7 +56,7 @@ _KINDS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], FaultKind, st
 
 def fault_of(error: Exception) -> Fault:
     """Whose fault an error is, and what helps."""
-    text, code = redact(str(error)), getattr(error, "exit_code", 1)
+    text, code = printable(redact(str(error))), getattr(error, "exit_code", 1)
     if isinstance(error, UsageError) and "another kpstream" in text:
         return Fault("passing", text, "wait for the other one, or end it", code)
     for kinds, kind, remedy in _KINDS:

@@ -55,6 +55,7 @@ OUTPUT_SUFFIX = ".annotated.mp4"
 """What a video that an archive wrote is called: none in a folder, or matched by a glob, is an input."""
 _LIST = "@"
 _SPECIAL = re.compile(r"\[[^\]]+\]|.", re.DOTALL)
+_CONTROLS = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +98,17 @@ def find_inputs(references: Sequence[str], outputs: Iterable[str | Path] = ()) -
 
 
 def printable(path: str | Path | StoredFile) -> str:
-    """A path as text that every file and terminal takes: bytes that are no UTF-8 are written with backslashes."""
+    """A path, or a text that holds one, as one line that every file and terminal takes.
+
+    Control characters, and bytes that are no UTF-8, are written with backslashes.
+    """
     if isinstance(path, StoredFile):
         return str(path)
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
+    return _CONTROLS.sub(_escaped, os.fsencode(path).decode("utf-8", "backslashreplace"))
+
+
+def _escaped(character: re.Match[str]) -> str:
+    return character[0].encode("unicode_escape").decode()
 
 
 def _lines(path: str) -> list[str]:

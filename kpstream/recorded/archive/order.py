@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import inf
@@ -30,6 +31,24 @@ SUFFIXES = {
 """The suffixes that follow the name of a video, by kind of output."""
 KINDS = tuple(kind for kind in SUFFIXES if kind != "events")
 """The kinds that the user can choose; events are written wherever there are rules."""
+
+
+_LONGEST = 240
+"""Bytes of the last part of an output's name: file systems take 255; what is on its way has a longer one."""
+
+
+def output_name(name: str, kind: str) -> str:
+    """What an output of a file is called, below the place of the outputs.
+
+    The beginning of a name that is too long stands for it, with what tells it from others that begin alike.
+    """
+    suffix = SUFFIXES[kind]
+    folder, slash, last = name.rpartition("/")
+    whole = last.encode()
+    if len(whole) + len(suffix) > _LONGEST:
+        digest = hashlib.sha256(whole).hexdigest()[:8]
+        last = whole[: _LONGEST - len(suffix) - len(digest) - 1].decode(errors="ignore") + f"~{digest}"
+    return f"{folder}{slash}{last}{suffix}"
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -21,6 +22,7 @@ from kpstream.recorded.archive.stored_outputs import open_outputs
 from kpstream.sinks.output import sink_error
 
 _JOURNALS = "journals"
+_PART = re.compile(r"(\w+)=(\([^()]*\)|[^,()]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +94,18 @@ def check_settings(order: ArchiveOrder, facts: Mapping[str, str], folder: Path) 
     if not before or before == now:
         return
     names = [name for name in {**before, **now} if before.get(name) != now.get(name)]
-    changes = "; ".join(f"{name}: {before.get(name, 'none')}, now {now.get(name, 'none')}" for name in names)
+    changes = "; ".join(_change(name, before.get(name, "none"), now.get(name, "none")) for name in names)
     raise UsageError(f"{folder} was made with other settings ({changes}): choose another folder, or add `again`")
+
+
+def _change(name: str, before: str, now: str) -> str:
+    """What has changed of a setting: where it has several parts, those alone."""
+    if before[:1].isupper() and now[:1].isupper():  # as the representations of option classes
+        parts, parts_now = dict(_PART.findall(before)), dict(_PART.findall(now))
+        changed = [part for part in parts if parts[part] != parts_now.get(part)]
+        if changed:
+            return "; ".join(f"{part}: {parts[part]}, now {parts_now.get(part, 'none')}" for part in changed)
+    return f"{name}: {before}, now {now}"
 
 
 def check_targets(place: ArchivePlace, order: ArchiveOrder, inventory: Inventory, *, is_new: bool) -> None:

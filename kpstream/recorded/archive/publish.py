@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from kpstream.errors import SinkError
-from kpstream.recorded.archive.order import SUFFIXES
+from kpstream.recorded.archive.order import output_name
 from kpstream.sinks.output import check_apart, sink_error
 
 
@@ -124,7 +124,7 @@ class OutputFolder:
             raise SinkError(f"{path}: {error.strerror}") from None
 
     def _targets(self, name: str, kinds: tuple[str, ...]) -> dict[str, Path]:
-        return {kind: self._folder / (name + SUFFIXES[kind]) for kind in kinds}
+        return {kind: self._folder / output_name(name, kind) for kind in kinds}
 
 
 def _put(source: Path, target: Path, *, keep: bool) -> int:

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from kpstream.errors import SinkError, SinkUnavailable, SourceError, SourceUnavailable
 from kpstream.recorded.archive.object_storage import storage_of
-from kpstream.recorded.archive.order import SUFFIXES
+from kpstream.recorded.archive.order import output_name
 from kpstream.recorded.archive.publish import OutputFolder, OutputPlace
 from kpstream.recorded.archive.storages import find_stored
 from kpstream.recorded.archive.stored_file import bucket_of, is_stored, key_of, shown
@@ -78,7 +78,7 @@ class OutputPrefix:
 
     def _targets(self, name: str, kinds: tuple[str, ...]) -> dict[str, str]:
         bucket, prefix = bucket_of(self._address), key_of(self._address)
-        return {kind: f"{bucket}/{prefix}{'/' if prefix else ''}{name}{SUFFIXES[kind]}" for kind in kinds}
+        return {kind: f"{bucket}/{prefix}{'/' if prefix else ''}{output_name(name, kind)}" for kind in kinds}
 
 
 def open_outputs(into: str) -> OutputPlace:

@@ -12,6 +12,7 @@ import pytest
 from kpstream.errors import SourceOpenError, UsageError
 from kpstream.recorded.archive.inputs import find_inputs
 from kpstream.recorded.archive.probe import probe
+from kpstream.recorded.archive.publish import OutputFolder
 
 
 @pytest.fixture
@@ -93,9 +94,24 @@ def test_two_files_that_would_have_one_name_are_refused_and_one_that_is_named_tw
     assert names(tree / "a.mp4", tree / "a.mp4") == ["a.mp4"]
 
 
-def test_a_name_that_is_no_utf8_can_be_printed(tmp_path: Path) -> None:
+def test_a_name_that_is_no_utf8_or_more_than_a_line_can_be_printed(tmp_path: Path) -> None:
     Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.mp4")).write_bytes(b"")
-    assert names(tmp_path) == ["\\xff.mp4"]
+    (tmp_path / "a\n\x1b[31mb.mp4").write_bytes(b"")
+    assert names(tmp_path) == ["\\xff.mp4", "a\\n\\x1b[31mb.mp4"]
+
+
+def test_the_beginning_of_a_name_that_is_too_long_stands_for_it(tmp_path: Path) -> None:
+    longest = "가" * 83 + ".mp4"
+    outputs = OutputFolder(tmp_path)
+    for name in (f"x/{longest}", f"x/나{longest[1:]}", "x/a.mp4"):
+        (tmp_path / "made").write_text(name)
+        outputs.publish(name, {"jsonl": tmp_path / "made"})
+        assert outputs.read(name, "jsonl") == name
+        assert outputs.find(name, ("jsonl",))
+    written = {path.name for path in (tmp_path / "x").iterdir()}
+    assert len(written) == 3
+    assert "a.mp4.jsonl" in written
+    assert max(len(os.fsencode(name)) for name in written) <= 240
 
 
 def test_addresses_are_called_by_their_last_part_or_by_all_of_it_where_that_is_not_theirs_alone(tree: Path) -> None:
