@@ -35,9 +35,10 @@ def test_the_samples_use_nothing_else(path: Path) -> None:
             assert node.attr in kpstream.__all__
 
 
-def test_who_draws_nothing_does_not_wait_for_what_draws() -> None:
-    code = "import sys, kpstream.recorded.job; sys.exit('supervision' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+def test_who_only_asks_and_tracks_does_not_load_what_draws_or_computes() -> None:
+    code = "import sys, kpstream.camera.child, kpstream.recorded.archive.work; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"supervision", "matplotlib", "scipy", "onnxruntime"} & set(done.stdout.split())
 
 
 def test_importing_the_package_loads_no_opencv() -> None:
