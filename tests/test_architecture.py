@@ -77,15 +77,15 @@ PLAN: dict[str, set[str]] = {
 
 FLOORS: dict[str, str] = {
     "camera": (
-        "cores sink_group spec status_log < link settings watching < events outputs process remote_controls "
-        "request_shares shared_endpoint < assembly session < child site"
+        "cores restarts sink_group spec status_log unfinished < link settings watching < events outputs process "
+        "remote_controls request_shares shared_endpoint < assembly session < child site"
     ),
     "cli": (
         "checks options signals terminal < app archive_terminal page rules < archive_order < annotate archive "
         "archive_status doctor events image live serve site"
     ),
     "delivery": (
-        "arming backoff home_assistant media outbox schema snapshot zone_counts < cloud_events database "
+        "arming backoff home_assistant media outbox schema snapshot zone_counts < cloud_events database salvage "
         "selection < destination listing writer < mqtt_connection notify program retained store webhook "
         "< event_media mqtt recorder < worker"
     ),

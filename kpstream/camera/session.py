@@ -7,7 +7,7 @@ import pickle
 import threading
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 from kpstream.camera.events import CameraEvents, WatchedCamera
@@ -38,21 +38,22 @@ from kpstream.camera.link import (
 from kpstream.camera.process import Child
 from kpstream.camera.remote_controls import RemoteControls
 from kpstream.camera.request_shares import CameraShare, RequestShares
+from kpstream.camera.restarts import Restarts
 from kpstream.camera.spec import CameraSpec
+from kpstream.camera.unfinished import UnfinishedEvents
 from kpstream.channel import Deadline
 from kpstream.delivery import EventRecorder
 from kpstream.dispatch.dealer import Limits, Quota
-from kpstream.entities import Event, Stats
+from kpstream.entities import Stats
 from kpstream.errors import KpstreamError
 from kpstream.options import in_file
 from kpstream.redact import redact, remembered
 from kpstream.web import Page
 from kpstream.web.remote_feed import RemoteFeed
 
-_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
-"""Seconds before a camera that died begins again."""
-_STEADY = 60.0
-"""Seconds after which a camera that dies has not been dying at once."""
+_MAX_SILENCE = 30
+"""Ticks of the site, a second each, after which a process that says nothing is ended; a healthy one says how it is
+doing four times in each. Ticks and not seconds: a site that is stopped itself hears nothing either."""
 _REAPED_WITHIN = 2.0
 """Seconds in which a process ends that has said all that it has to say."""
 _log = logging.getLogger("kpstream")
@@ -111,6 +112,12 @@ class CameraSession:
         if run is not None:
             run.stop()
 
+    def tick(self) -> None:
+        """End a process that has said nothing for long, so that it begins again; about once a second, never waits."""
+        run = self._run
+        if run is not None:
+            run.tick()
+
     @property
     def stats(self) -> Stats:
         """What it has done since its start, however often it began again; for when it has ended."""
@@ -131,7 +138,7 @@ class CameraSession:
         return is_written
 
     def _keep_running(self) -> None:
-        clock, pause = self._surroundings.clock, _FIRST_PAUSE
+        clock, restarts = self._surroundings.clock, Restarts()
         while not self._ended.is_set():
             began_at = clock()
             try:
@@ -143,13 +150,11 @@ class CameraSession:
                 _log.error(text, self.spec.name, type(error).__name__, redact(error))
                 _log.debug("%s", redact(traceback.format_exc()))
                 fault = ""
-            if fault and not self._ended.is_set():
-                _log.warning("%s: %s - begins again", self.spec.name, in_file(redact(fault)))
-            if clock() - began_at > _STEADY:
-                pause = _FIRST_PAUSE
+            pause, line = restarts.note(clock() - began_at, in_file(redact(fault)))
+            if line and not self._ended.is_set():
+                _log.warning("%s: %s", self.spec.name, line)
             if self._ended.wait(pause):
                 return
-            pause = min(_LONGEST_PAUSE, 2 * pause)
 
     def _run_once(self) -> str:
         """Run one process to its end; what ended it, for the user, where nobody said so yet."""
@@ -192,7 +197,8 @@ class _Run:
         self._share: CameraShare = surroundings.shares.join(spec, own, self._link.send)
         self._events = surroundings.events if spec.rules.rules else None
         self._watched: WatchedCamera | None = None
-        self._open: dict[str, Event] = {}
+        self._unfinished = UnfinishedEvents()
+        self._ticks_silent = 0
         self.stats = Stats()
         """What it has done, as far as it said so."""
         self.is_written = False
@@ -205,6 +211,12 @@ class _Run:
     def kill(self) -> None:
         """End at once. Any thread."""
         self._child.kill()
+
+    def tick(self) -> None:
+        """Count how long it has been silent, and end it where that is too long. One thread."""
+        self._ticks_silent += 1
+        if self._ticks_silent == _MAX_SILENCE:
+            self._child.kill()
 
     def follow(self) -> str:
         """Start it and do what it asks for, to its end; blocks.
@@ -231,6 +243,8 @@ class _Run:
         if ending is None:
             self._child.kill()
             ending = self._child.wait(_REAPED_WITHIN)
+        if self._ticks_silent >= _MAX_SILENCE:
+            return f"its process gave no sign of life for {_MAX_SILENCE} s and was ended"
         return ending or ""
 
     def _begin(self) -> None:
@@ -274,6 +288,7 @@ class _Run:
         self._link.close()
 
     def _take(self, message: Message) -> None:
+        self._ticks_silent = 0
         match message:
             case Joined() | Ask() | Ended() | Released() | Rejection():
                 self._share.take(message)
@@ -299,18 +314,14 @@ class _Run:
         if self._feed is not None:
             self._feed.beat(beat.stats, beat.shown, beat.at)
 
-    def _note_open(self, event: Event) -> None:
-        if event.state == "ended":
-            self._open.pop(event.id, None)
-        else:
-            self._open[event.id] = event
-
     def _end_events(self, recorder: EventRecorder) -> None:
-        """End what a process that died left open, where it was last known to go on."""
-        for event in self._open.values():
-            ended = replace(event, state="ended", ended_pts=event.opened_pts, ended_at=event.opened_at, cut=True)
-            recorder.record(ended, None)
-        if self._open:
+        """End what a process that died left open."""
+        for ending in self._unfinished.endings(recorder.folder):
+            if ending.event is not None:
+                recorder.record(ending.event, None)
+            if ending.size:
+                recorder.grow(ending.event_id, ending.size)
+        if len(self._unfinished):
             recorder.leave()
 
     def _record(self, message: Happened | ClipWritten | Counted | Left) -> None:
@@ -321,9 +332,10 @@ class _Run:
             case Happened(event, snapshot):
                 is_shown = snapshot is not None and recorder.may_take_picture()
                 recorder.record(event, partial(bytes, snapshot) if is_shown and snapshot is not None else None)
-                self._note_open(event)
+                self._unfinished.note(event)
             case ClipWritten(event_id, size):
                 recorder.grow(event_id, size)
+                self._unfinished.note_clip(event_id)
             case Counted(zone, number):
                 recorder.count(zone, number)
             case Left():

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 
 from kpstream.camera.events import CameraEvents
 from kpstream.camera.process import CameraProcess, Child
@@ -67,9 +66,14 @@ class Site:
         try:
             self._follow(self._spec)
             while not self._reloads.closed:
-                with suppress(TimeoutError, Closed):  # Windows lets no signal through while it waits for ever
+                try:  # Windows lets no signal through while it waits for ever
                     self._reloads.get(_TICK)
                     self._read_again()
+                except TimeoutError:
+                    for session in self._sessions.values():
+                        session.tick()
+                except Closed:
+                    pass
         finally:
             self._end()
 

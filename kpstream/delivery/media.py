@@ -23,6 +23,11 @@ def media_path(kind: str, event: Event, now: float) -> str:
     return f"{kind}s/{began.astimezone(UTC):%Y-%m-%d}/{event.id}.{suffix}"
 
 
+def clip_pattern(event_id: str) -> str:
+    """What matches the clip of an event, relative to the store, whatever day it began on."""
+    return f"clips/*/{event_id}.mp4"
+
+
 def media_paths(event_id: str, paths: Iterable[object]) -> list[str]:
     """The paths of a document that belong to an event, so that no other file is ever removed."""
     return [path for path in paths if isinstance(path, str) and path.split("/")[-1].startswith(f"{event_id}.")]

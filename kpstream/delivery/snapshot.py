@@ -11,6 +11,9 @@ from kpstream.entities import Scene
 from kpstream.render.pixels import squared
 
 _QUALITY = 88
+_PART = ".part"
+PARTS = f"snapshots/*/*{_PART}"
+"""What matches the files of snapshots whose writing did not end, relative to the store."""
 
 
 def encode_snapshot(scene: Scene) -> bytes:
@@ -33,7 +36,7 @@ def write_snapshot(path: Path, data: bytes) -> int:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     before = path.stat().st_size if path.exists() else 0
-    part = path.with_suffix(".part")
+    part = path.with_suffix(_PART)
     with part.open("wb") as file:
         file.write(data)
         file.flush()

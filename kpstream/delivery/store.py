@@ -13,7 +13,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from math import inf
 from pathlib import Path
 from types import MappingProxyType
@@ -22,8 +22,9 @@ from typing import TypeVar
 from kpstream.delivery.database import EventDatabase
 from kpstream.delivery.media import media_paths
 from kpstream.delivery.outbox import Document
+from kpstream.delivery.salvage import salvaged_clip
 from kpstream.delivery.schema import FILE_NAME, SCHEMA
-from kpstream.delivery.snapshot import write_snapshot
+from kpstream.delivery.snapshot import PARTS, write_snapshot
 from kpstream.delivery.writer import DatabaseWriter, Write
 from kpstream.errors import SinkError, SourceOpenError
 from kpstream.events import INSTANT_KINDS
@@ -211,12 +212,18 @@ class EventStore:
             self._lock.close()
 
     def _begin(self, database: EventDatabase) -> None:
-        """End the events that an earlier run left open, and drop old queues."""
+        """End the events that an earlier run left open, with what there is of their clips, and drop old queues."""
         now = self._wall_clock()
         self._armed = database.armed()
         database.outbox.forget_others(list(self._destinations), now)
         for event in database.open_events():
-            self._put(database, _cut(event.document), event.at, 0)
+            found = salvaged_clip(self.folder, event.id)
+            self._put(database, _cut(event.document, None if found is None else found[0]), event.at, 0)
+            if found is not None:
+                database.grow(event.id, found[1])
+        for part in self.folder.glob(PARTS):
+            with suppress(OSError):
+                part.unlink()
 
     def _put(self, database: EventDatabase, document: Document, at: float, size: int) -> None:
         database.put(document, at, size)
@@ -296,10 +303,11 @@ def _locked(path: Path) -> sqlite3.Connection:
     return lock
 
 
-def _cut(document: Document) -> Document:
-    """End an event that an earlier run left open, at the moment at which it opened."""
+def _cut(document: Document, clip: str | None) -> Document:
+    """End an event that an earlier run left open, at the moment at which it opened, with what there is of its clip."""
     return {
         **document,
+        "clip": clip,
         "state": "ended",
         "ended_at": document["opened_at"],
         "ended_pts": document["opened_pts"],

@@ -110,6 +110,13 @@ class ClipFile:
         return sink_error(self._path, error)
 
 
+def plays(path: Path) -> bool:
+    """Whether there is a picture in a clip, however its writing ended; blocks."""
+    with suppress(av.FFmpegError, OSError), av.open(str(path)) as clip:
+        return any(packet.size for packet in clip.demux(video=0))
+    return False
+
+
 def _stream_for(output: OutputContainer, first: CodedPicture) -> VideoStream:
     """A stream of the form that a picture has, as its own header tells."""
     with av.open(io.BytesIO(first.header + first.data), format="h264") as source:

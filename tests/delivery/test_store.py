@@ -19,6 +19,7 @@ from kpstream.errors import SinkError, SourceOpenError
 from kpstream.events import Angle, Listener, Rule, RuleSet
 from kpstream.testing import ManualClock, wait_until
 from tests.support.event_store import BEGAN, RULES, ended, events_in, of_hall, opened, scene, stored
+from tests.support.source_clips import write_video
 
 
 class Inverted:
@@ -111,6 +112,28 @@ def test_what_an_earlier_run_left_open_is_ended_there(tmp_path: Path) -> None:
     document = found.document
     assert (document["state"], document["cut"]) == ("ended", True)
     assert (document["ended_pts"], document["ended_at"]) == (document["opened_pts"], document["opened_at"])
+
+
+def test_what_an_earlier_run_left_of_a_clip_is_given_to_its_event(tmp_path: Path) -> None:
+    with stored(tmp_path) as store:
+        for event_id in ("plays", "empty", "none"):
+            recorder(store).tell(opened(event_id), None)
+    folder = tmp_path / "clips/2026-11-28"
+    folder.mkdir(parents=True)
+    size = write_video(folder / "plays.mp4", range(10)).stat().st_size
+    (folder / "empty.mp4").write_bytes(b"\0\0\0\x18ftyp")
+    with stored(tmp_path) as store:
+        found = {event.id: (event.document["clip"], event.bytes) for event in events_in(store)}
+    assert found == {"plays": ("clips/2026-11-28/plays.mp4", size), "empty": (None, 0), "none": (None, 0)}
+    assert not (folder / "empty.mp4").exists()
+
+
+def test_a_snapshot_whose_writing_did_not_end_is_removed_at_the_next_start(tmp_path: Path) -> None:
+    (tmp_path / "snapshots/2026-11-28").mkdir(parents=True)
+    part = tmp_path / "snapshots/2026-11-28/e1.part"
+    part.write_bytes(b"half")
+    with stored(tmp_path):
+        assert not part.exists()
 
 
 def test_arming_outlives_a_restart(tmp_path: Path) -> None:

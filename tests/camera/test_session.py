@@ -1,0 +1,95 @@
+"""A camera's process that hangs: its site ends it, and it begins again."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+
+import pytest
+
+from kpstream.camera.link import Logged, Message
+from kpstream.camera.request_shares import RequestShares
+from kpstream.camera.session import CameraSession, Surroundings
+from kpstream.camera.spec import CameraSpec
+from kpstream.channel import Deadline
+from kpstream.dispatch.dealer import Limits
+from kpstream.testing import wait_until
+from tests.support.camera_child import linked
+
+LONG = 30
+"""Ticks after which a process hangs."""
+
+
+class Child:
+    """A process that says what a test wants, and nothing by itself."""
+
+    def __init__(self) -> None:
+        self.link, self._camera_link = linked("door")
+        self._camera_link.greet()
+        self._camera_link.start()
+        self.killed = threading.Event()
+        self.heard: list[Message] = []
+        self._thread = threading.Thread(target=lambda: self.heard.extend(self._camera_link))
+        self._thread.start()
+
+    def say(self, message: Message) -> None:
+        self._camera_link.send(message)
+
+    def wait(self, timeout: float) -> str | None:
+        self._thread.join(timeout)
+        return "its process was ended by SIGKILL" if self.killed.is_set() else ""
+
+    def kill(self) -> None:
+        self.killed.set()
+        self._camera_link.close()
+
+
+@pytest.fixture
+def children() -> list[Child]:
+    return []
+
+
+@pytest.fixture
+def session(children: list[Child]) -> CameraSession:
+    def start(_: str) -> Child:
+        children.append(Child())
+        return children[-1]
+
+    shares = RequestShares(Limits(), time.monotonic)
+    return CameraSession(CameraSpec("door", ""), Surroundings(shares, None, None, start, time.monotonic))
+
+
+def tick(session: CameraSession, times: int) -> None:
+    for _ in range(times):
+        session.tick()
+
+
+def test_a_process_that_gives_no_sign_of_life_is_ended_and_told(
+    session: CameraSession, children: list[Child], caplog: pytest.LogCaptureFixture
+) -> None:
+    session.start()
+    wait_until(lambda: bool(children))
+    wait_until(lambda: bool(children[0].heard))  # it runs
+    tick(session, LONG)
+    assert children[0].killed.wait(20)
+    wait_until(lambda: bool(caplog.messages))
+    session.stop()
+    session.join(Deadline(0.0))
+    line = "door: its process gave no sign of life for 30 s and was ended - begins again"
+    assert caplog.messages == [line]
+
+
+def test_a_process_that_says_anything_is_left_alone(
+    session: CameraSession, children: list[Child], caplog: pytest.LogCaptureFixture
+) -> None:
+    session.start()
+    wait_until(lambda: bool(children))
+    wait_until(lambda: bool(children[0].heard))
+    tick(session, LONG - 1)
+    children[0].say(Logged(logging.WARNING, "all is well"))
+    wait_until(lambda: caplog.messages == ["all is well"])
+    tick(session, LONG - 1)
+    assert not children[0].killed.is_set()
+    session.stop()
+    session.join(Deadline(0.0))
