@@ -8,7 +8,7 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import pairwise
 from math import nan
 from pathlib import Path
@@ -17,6 +17,8 @@ from typing import Any
 import av
 from av.error import FFmpegError
 
+from soak_parts.network import actions
+from soak_parts.playing import growth, play
 from soak_parts.schedule import Fault
 from tests.rig.parts.processes import FaultyNetwork, RtspCamera
 from tests.rig.parts.programs import CLIP, KEY, Endpoint, Live, Usage
@@ -25,12 +27,6 @@ _LATENCY = 0.15
 _GLANCE = 0.25
 _SETTLED = 300.0
 """Seconds after which memory has to be flat; half of a run that is shorter than twice that."""
-_NETWORK = {
-    "delay": {"delay": 0.5, "jitter": 0.3},
-    "cut": {"drop_after": 50_000.0},
-    "blackhole": {"blackhole": 1.0, "reset": 1.0},
-}
-"""What each kind sets of `fault_proxy`, where it is not simply its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +46,7 @@ class Soak:
 
     seconds: float
     faults: list[Fault]
-    """When they were, by the clock: a busy machine is late with them."""
+    """When they were, by the clock."""
     samples: list[Sample] = field(default_factory=list)
     code: int = -1
     said: str = ""
@@ -77,12 +73,7 @@ class Soak:
     @property
     def growth(self) -> float:
         """Megabytes an hour: the line through the settled samples."""
-        samples = self.settled
-        mean_at = sum(sample.at for sample in samples) / len(samples)
-        mean = sum(sample.usage.megabytes for sample in samples) / len(samples)
-        spread = sum((sample.at - mean_at) ** 2 for sample in samples)
-        slope = sum((sample.at - mean_at) * (sample.usage.megabytes - mean) for sample in samples) / spread
-        return 3600 * slope
+        return growth([(sample.at, sample.usage.megabytes) for sample in self.settled])
 
 
 class _Stage:
@@ -122,8 +113,7 @@ class _Stage:
                 return self.endpoint.kill, self.endpoint.restart
             return (lambda: self._fail(fault.kind)), (lambda: self._fail(""))
         network = self.camera_network if fault.joint == "camera network" else self.endpoint_network
-        sets = _NETWORK.get(fault.kind, {fault.kind: 1.0})
-        return (lambda: network.set(**sets)), (lambda: network.set(**dict.fromkeys(sets, 0)))
+        return actions(network, fault.kind)
 
     def _fail(self, kind: str) -> None:
         with suppress(OSError):  # it was killed, and has not begun again: then it begins well
@@ -145,29 +135,15 @@ def soak(seconds: float, faults: list[Fault], folder: Path, *, seed: int = 0, sa
         stage = _Stage(stack, seed)
         live = stack.enter_context(Live(stage.source, stage.url, folder))
         live.wait_for(lambda lines: len(lines) > 30)
-        _play(seen, stage, live, say)
+
+        def look(now: float) -> bool:
+            seen.samples.append(Sample(now, live.usage(), len(live.lines())))
+            return live.process.poll() is None
+
+        seen.faults = play(faults, stage, seconds=seconds, glance=_GLANCE, look=look, say=say)
         seen.code = live.end(signal.SIGTERM)
         _look_back(seen, live)
     return seen
-
-
-def _play(seen: Soak, stage: _Stage, live: Live, say: Callable[[str], None]) -> None:
-    todo = [(fault.begins_at, fault, stage.begin) for fault in seen.faults]
-    todo += [(fault.ends_at, fault, stage.end) for fault in seen.faults]
-    todo.sort(key=lambda each: each[0])
-    started_at, began = time.monotonic(), dict[Fault, float]()
-    seen.faults = []
-    while (now := time.monotonic() - started_at) < seen.seconds and live.process.poll() is None:
-        while todo and todo[0][0] <= now:
-            _, fault, act = todo.pop(0)
-            act(fault)
-            if act == stage.begin:
-                say(str(fault))
-                began[fault] = now
-            else:
-                seen.faults.append(replace(fault, begins_at=began[fault], ends_at=time.monotonic() - started_at))
-        seen.samples.append(Sample(now, live.usage(), len(live.lines())))
-        time.sleep(_GLANCE)
 
 
 def _look_back(seen: Soak, live: Live) -> None:

@@ -59,6 +59,18 @@ class Usage:
     threads: int
     descriptors: int
 
+    @classmethod
+    def of(cls, pid: int) -> Self:
+        """What a process holds right now.
+
+        Raises:
+            OSError: There is none of that number.
+        """
+        place = Path(f"/proc/{pid}")
+        pages = int((place / "statm").read_text().split()[1])
+        threads = len(list((place / "task").iterdir()))
+        return cls(pages * _PAGE / 1e6, threads, len(list((place / "fd").iterdir())))
+
 
 class Live:
     """``kpstream live`` without a window, with JSON lines; a context manager that kills it at the end.
@@ -114,10 +126,7 @@ class Live:
 
     def usage(self) -> Usage:
         """What its process holds right now."""
-        place = Path(f"/proc/{self.process.pid}")
-        pages = int((place / "statm").read_text().split()[1])
-        threads = len(list((place / "task").iterdir()))
-        return Usage(pages * _PAGE / 1e6, threads, len(list((place / "fd").iterdir())))
+        return Usage.of(self.process.pid)
 
     def end(self, number: int = signal.SIGTERM) -> int:
         """Send a signal and wait for the end; the exit code."""
