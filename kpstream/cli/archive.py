@@ -78,12 +78,13 @@ def archive(
     """
     from kpstream.recorded.archive.inputs import find_inputs
     from kpstream.recorded.archive.ledger import Ledger
-    from kpstream.recorded.archive.place import ArchivePlace
+    from kpstream.recorded.archive.place import ArchivePlace, check_parts
     from kpstream.recorded.archive.shard import parse_shard
 
     into = _into(archiving)
     order = make_order(archiving, video, model, requests, drawing, every=every, rules=rules)
     place = ArchivePlace(into, archiving.ledger or Path(into), parse_shard(archiving.shard, os.environ))
+    check_parts(place)
     found = find_inputs(inputs, outputs=[place.into, place.folder])
     found = replace(found, inputs=place.shard.part(found.inputs))
     if not found.inputs and place.shard.is_whole:
@@ -127,7 +128,7 @@ def _print_plan(order: ArchiveOrder, place: ArchivePlace, found: FoundInputs, ar
     from kpstream.recorded.archive.place import check_settings, done_elsewhere, read_known, survey
 
     contents = read_known(place)
-    known = {} if archiving.again else {**done_elsewhere(place, order), **contents.records}
+    known = {} if archiving.again else {**contents.records, **done_elsewhere(place, order, contents.records)}
     if not archiving.again:
         check_settings(order, contents.facts, place.folder)
     with probing(len(found.inputs)) as on_probed:
@@ -151,9 +152,13 @@ def _run(
     from kpstream.recorded.archive.place import begin, check_targets, done_elsewhere, survey
 
     is_new = begin(ledger, place, order, again=archiving.again)
-    known = {} if archiving.again else {**done_elsewhere(place, order), **ledger.records()}
+    known = ledger.records()
+    elsewhere = {} if archiving.again else done_elsewhere(place, order, known)
     with probing(len(found.inputs)) as on_probed:
-        inventory = survey(place, found.inputs, known, retry=archiving.retry_failed, on_probed=on_probed)
+        inventory = survey(
+            place, found.inputs, {**known, **elsewhere}, retry=archiving.retry_failed, on_probed=on_probed
+        )
+    inventory.leave_out_done(elsewhere)
     check_targets(place, order, inventory, is_new=is_new)
     limits = _limits(order, place, archiving, len(inventory.records))
     ledger.note(max_requests="" if limits.max_requests is None else str(limits.max_requests))
@@ -216,7 +221,7 @@ def _limits(order: ArchiveOrder, place: ArchivePlace, archiving: ArchiveOptions,
     failures = inf
     if archiving.max_failures is not None:
         number, is_share = archiving.max_failures
-        failures = max(1, number * files / 100) if is_share else number
+        failures = max(1, number * files / 100 if is_share else number)
     return Limits(place.shard.budget(order.requests.max_requests), failures)
 
 
@@ -241,8 +246,10 @@ def _finish(place: ArchivePlace, ledger: Ledger, inventory: Inventory, driver: D
     if away := [record for record in inventory.of_state("waiting") if record.fault_kind == "passing"]:
         raise SourceError(f"{len(away)} of {figures.files} files wait: {away[0].fault}; {away[0].remedy}")
     if failed:
+        left = f", with which `max_failures` left {waiting} waiting" if waiting else ""
         raise FilesFailed(
-            f"{len(failed)} of {figures.files} files failed: `kpstream archive status {place.folder} --failed` says why"
+            f"{len(failed)} of {figures.files} files failed{left}: "
+            f"`kpstream archive status {place.folder} --failed` says why"
         )
 
 

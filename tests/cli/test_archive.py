@@ -102,6 +102,15 @@ def test_a_tree_of_odd_files_is_done_and_what_is_not_is_told(
     assert "it is empty; copy the file again" in capfd.readouterr().out
 
 
+def test_without_a_failure_to_spare_the_first_one_leaves_the_rest_waiting(
+    tree: Path, at: list[str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    words = ["archive", tree / "a.mp4", "--into", tmp_path / "out", "--max-failures", "0", *at]
+    assert run(*words) == 0
+    assert run(*words, tree / "한국 어" / "b c.mp4", tree / "text.mp4") == 7
+    assert "1 of 3 files failed, with which --max-failures left 1 waiting: " in capfd.readouterr().err
+
+
 def test_a_plan_asks_and_writes_nothing(
     tree: Path, at: list[str], server: ScriptedServer, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -109,8 +118,8 @@ def test_a_plan_asks_and_writes_nothing(
     assert run("archive", tree, "--into", out, "--plan", "--every", "5", "--requests-per-second", "1", *at) == 0
     told = capfd.readouterr().out
     assert "to do     2 files" in told
-    assert "requests  about 4\n" in told
-    assert "time      at least 0:00:04 at 1 requests a second" in told
+    assert "requests  about 6\n" in told  # of each file the first, the sixth and the last frame
+    assert "time      at least 0:00:06 at 1 requests a second" in told
     assert "the same  1 files" in told
     assert "no video  1 other files" in told
     assert "skipped   empty.mp4: cannot open" in told
@@ -210,6 +219,14 @@ def test_shards_do_each_their_part_and_status_reads_them_together(
     assert found["ledgers"] == ["archive-1-of-2.db", "archive-2-of-2.db"]
     assert (found["totals"]["done"], found["totals"]["requests_left"]) == (2, 10)
     assert (out / "report-1-of-2.html").exists()
+    write_video(folder / "a.mp4", range(0, 50 * FRAMES, 50))  # which moves the others to the next shard
+    for shard in ("1/2", "2/2"):
+        assert run("archive", folder, "--into", out, "--shard", shard, "--max-requests", 60, *at) == 0
+    found = status(out, capfd)
+    assert asked(server) == found["totals"]["requests"] == 3 * FRAMES
+    assert (found["totals"]["files"], found["totals"]["done"], found["totals"]["requests_left"]) == (3, 3, 30)
+    assert run("archive", folder, "--into", out, "--shard", "1/3", *at) == 2
+    assert "was begun in 2 parts, not in 3 parts: give the same --shard" in capfd.readouterr().err
 
 
 def test_rules_run_over_every_file_and_their_events_are_in_the_report(

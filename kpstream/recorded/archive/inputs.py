@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from codecs import BOM_UTF8
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -113,9 +114,9 @@ def _escaped(character: re.Match[str]) -> str:
 
 def _lines(path: str) -> list[str]:
     try:
-        lines = os.fsdecode(Path(path).read_bytes()).splitlines()
+        lines = os.fsdecode(Path(path).read_bytes().removeprefix(BOM_UTF8)).splitlines()
     except OSError as error:
-        raise SourceOpenError(f"{path}: {error.strerror}") from None
+        raise SourceOpenError(f"cannot open the list {path}: {error.strerror}") from None
     return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
 
 

@@ -32,6 +32,12 @@ class Inventory:
     to_copy: list[tuple[str, str]] = field(default_factory=list)
     """Names whose outputs are those of a name that is done: (from, to)."""
 
+    def leave_out_done(self, names: Iterable[str]) -> None:
+        """Leave out files that are done, and counted, elsewhere."""
+        for name in names:
+            if name in self.records and self.records[name].state == "done":
+                del self.records[name], self.paths[name]
+
     def duplicates(self, name: str) -> list[FileRecord]:
         """The other files with the same content as the one that is worked on."""
         return [record for record in self.records.values() if record.same_as == name]

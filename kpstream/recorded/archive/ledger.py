@@ -16,6 +16,7 @@ from typing import Any, Literal, Self
 from kpstream.errors import SinkError, UsageError
 from kpstream.recorded.archive.schema import SCHEMA
 from kpstream.recorded.locking import try_lock
+from kpstream.sinks.output import sink_error
 
 State = Literal["waiting", "running", "done", "failed"]
 FILE_NAME = "archive.db"
@@ -90,7 +91,7 @@ class Ledger:
         try:
             self._lock = os.open(self.path.with_name(self.path.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o644)
         except OSError as error:
-            raise SinkError(f"{self.path}: {error.strerror}") from None
+            raise sink_error(self.path, error) from None
         if not try_lock(self._lock):
             self.close()
             raise UsageError(f"{self.path}: another kpstream archive is at work on it; `archive status` shows how far")

@@ -103,7 +103,8 @@ class ArchiveOrder:
 
     def samples(self, duration: float, frame_rate: float) -> float:
         """How many frames of a file are asked about at most, about; NaN where nobody knows."""
-        return self._sampling().expected(duration, frame_rate)
+        samples = self._sampling().expected(duration, frame_rate)
+        return samples if self.sampled_only else min(samples + 1, duration * frame_rate)  # the last frame is asked, too
 
     def _sampling(self) -> Sampling:
         return EveryNth(self.every) if self.every else make_sampling(self.requests)

@@ -22,6 +22,7 @@ from kpstream.recorded.archive.stored_outputs import open_outputs
 from kpstream.sinks.output import sink_error
 
 _JOURNALS = "journals"
+_SHARDS = "archive-*-of-*.db"
 _PART = re.compile(r"(\w+)=(\([^()]*\)|[^,()]+)")
 
 
@@ -77,10 +78,29 @@ def ledgers_in(folder: Path) -> list[Path]:
     Raises:
         UsageError: There is none.
     """
-    found = sorted({*folder.glob(FILE_NAME), *folder.glob("archive-*-of-*.db")})
+    found = sorted({*folder.glob(FILE_NAME), *folder.glob(_SHARDS)})
     if not found:
         raise UsageError(f"{folder} holds no {FILE_NAME}: name the folder of `into`, or of `ledger`")
     return found
+
+
+def check_parts(place: ArchivePlace) -> None:
+    """Check that an archive, if it was begun, was begun in as many parts: each has its part of the budget.
+
+    Raises:
+        UsageError: It was begun in more, or in fewer.
+    """
+    whole = [1 for _ in place.folder.glob(FILE_NAME)]
+    parts = [int(path.stem.rpartition("-")[2]) for path in place.folder.glob(_SHARDS)]
+    if others := sorted({*whole, *parts} - {place.shard.of}):
+        raise UsageError(
+            f"{place.folder} was begun {_in_parts(others[0])}, not {_in_parts(place.shard.of)}: give the same `shard`, "
+            "or choose another folder"
+        )
+
+
+def _in_parts(number: int) -> str:
+    return "as a whole" if number == 1 else f"in {number} parts"
 
 
 def check_settings(order: ArchiveOrder, facts: Mapping[str, str], folder: Path) -> None:
@@ -127,17 +147,20 @@ def read_known(place: ArchivePlace) -> LedgerContents:
     return read_ledger(place.ledger) if place.ledger.exists() else LedgerContents({}, {})
 
 
-def done_elsewhere(place: ArchivePlace, order: ArchiveOrder) -> dict[str, FileRecord]:
-    """The files that other shards have done with the same settings, by name; an unreadable ledger counts as empty."""
+def done_elsewhere(place: ArchivePlace, order: ArchiveOrder, own: Mapping[str, FileRecord]) -> dict[str, FileRecord]:
+    """The files that other shards alone have done with the same settings, by name.
+
+    Files go from one shard to another when others come between them. An unreadable ledger counts as empty.
+    """
     found: dict[str, FileRecord] = {}
-    for path in {*place.folder.glob("archive-*-of-*.db"), *place.folder.glob(FILE_NAME)} - {place.ledger}:
+    for path in {*place.folder.glob(_SHARDS)} - {place.ledger}:
         try:
             contents = read_ledger(path)
         except SinkError:
             continue
         if json.loads(contents.facts.get("settings", "{}")) == order.identity():
             found |= {name: record for name, record in contents.records.items() if record.state == "done"}
-    return found
+    return {name: record for name, record in found.items() if name not in own or own[name].state != "done"}
 
 
 def survey(

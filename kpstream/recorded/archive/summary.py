@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
+from itertools import chain
 from math import isfinite
 from typing import Any
 
@@ -16,7 +17,7 @@ _STATES = ("waiting", "running", "done", "failed")
 def totals(ledgers: Iterable[LedgerContents]) -> dict[str, Any]:
     """The figures of an archive, ready for JSON."""
     ledgers = list(ledgers)
-    records = [record for ledger in ledgers for record in ledger.records.values()]
+    records = _newest(ledgers)
     states: Counter[str] = Counter(record.state for record in records)
     spent = sum(spent_of(ledger) for ledger in ledgers)
     budgets = [int(ledger.facts["max_requests"]) for ledger in ledgers if ledger.facts.get("max_requests")]
@@ -32,6 +33,16 @@ def totals(ledgers: Iterable[LedgerContents]) -> dict[str, Any]:
         "work_seconds": round(sum(record.seconds for record in records), 3),
         "events": sum(record.events for record in records if not record.same_as),
     }
+
+
+def _newest(ledgers: Iterable[LedgerContents]) -> list[FileRecord]:
+    """Each file once, by name: it may have gone from one shard to another."""
+    found: dict[str, FileRecord] = {}
+    for record in chain.from_iterable(ledger.records.values() for ledger in ledgers):
+        known = found.setdefault(record.name, record)
+        if (record.updated_at, record.state == "done") > (known.updated_at, known.state == "done"):
+            found[record.name] = record
+    return list(found.values())
 
 
 def spent_of(ledger: LedgerContents) -> int:
@@ -63,7 +74,7 @@ def document(ledgers: Mapping[str, LedgerContents], *, failed_only: bool = False
         ledgers: By the name of the file.
         failed_only: Whether only files that failed are listed.
     """
-    records = [record for ledger in ledgers.values() for record in ledger.records.values()]
+    records = _newest(ledgers.values())
     return {
         "totals": totals(ledgers.values()),
         "failures": causes(records),

@@ -51,11 +51,11 @@ def test_a_glob_is_mirrored_below_its_fixed_part(tree: Path) -> None:
 
 def test_a_list_names_an_input_a_line_and_may_name_what_is_gone(tree: Path, tmp_path: Path) -> None:
     listed = tmp_path / "list.txt"
-    listed.write_text(f"# videos\n{tree}/a.mp4\n\n{tree}/gone.mp4\n{tree}/x\n")
+    listed.write_text(f"\ufeff{tree}/a.mp4\n# more\n\n{tree}/gone.mp4\n{tree}/x\n")
     assert names(f"@{listed}") == ["a.mp4", "gone.mp4", "x/y/f.avi"]
     with pytest.raises(SourceOpenError, match="no such file or folder"):
         names(tree / "gone.mp4")
-    with pytest.raises(SourceOpenError, match="No such file"):
+    with pytest.raises(SourceOpenError, match=r"cannot open the list nowhere\.txt: No such"):
         names("@nowhere.txt")
 
 
