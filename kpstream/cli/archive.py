@@ -146,12 +146,14 @@ def _run(
     order: ArchiveOrder, place: ArchivePlace, found: FoundInputs, ledger: Ledger, archiving: ArchiveOptions
 ) -> None:
     from kpstream.camera.cores import draw_on_one_core
+    from kpstream.recorded.archive.bookkeeping import settle_last_run
     from kpstream.recorded.archive.driver import Driver
     from kpstream.recorded.archive.fetch import Fetcher
     from kpstream.recorded.archive.metrics import MetricsFile
     from kpstream.recorded.archive.place import begin, check_targets, done_elsewhere, survey
 
     is_new = begin(ledger, place, order, again=archiving.again)
+    settle_last_run(ledger, place.scratch)
     known = ledger.records()
     elsewhere = {} if archiving.again else done_elsewhere(place, order, known)
     with probing(len(found.inputs)) as on_probed:

@@ -2,7 +2,8 @@
 
 Unlike `kpstream.dispatch.dealer.Dealer`, which cameras ask again and again, the queue remembers who asked and deals as
 soon as the limits allow, so that a thousand workers cost one message a grant. A grant is booked when it is dealt: a
-worker that dies with unspent grants breaks no limit.
+worker that dies with unspent grants breaks no limit, and what it has not sent is returned once somebody knows how much
+that is.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ class GrantQueue:
         self._held_until = -inf
         self._waiting: dict[Hashable, _Asked] = {}
         self._open: dict[int, tuple[Hashable, int]] = {}
+        self._held: dict[Hashable, int] = {}  # booked for each member since it came
         self._numbers = count()
 
     @property
@@ -74,6 +76,7 @@ class GrantQueue:
                 self._limiter.sent(0, now)
             self.spent += grant.requests
             self._open[grant.number] = member, grant.requests
+            self._held[member] = self._held.get(member, 0) + grant.requests
             dealt.append((member, grant))
         return dealt
 
@@ -100,17 +103,32 @@ class GrantQueue:
     def release(self, number: int, unused: int) -> None:
         """Cancel the booking of requests of a grant that were never sent."""
         if number in self._open:
-            unused = min(unused, self._open[number][1])
+            member, held = self._open[number]
+            unused = min(unused, held)
             self.spent -= unused
+            self._held[member] -= unused
             for _ in range(unused):
                 self._limiter.unsent(0)
             self._close(number, unused)
 
+    def held(self, member: Hashable) -> int:
+        """Requests that are booked for a member: those that it has sent or may still send."""
+        return self._held.get(member, 0)
+
     def leave(self, member: Hashable) -> None:
-        """Forget a member. The requests that it held may have been sent, and stay booked."""
+        """Forget a member. The requests that it held may have been sent, and stay booked until the next `recount`."""
         self._waiting.pop(member, None)
+        self._held.pop(member, None)
         for number in [number for number, (owner, _) in self._open.items() if owner == member]:
             del self._open[number]
+
+    def recount(self, spent: int) -> None:
+        """Correct what is booked.
+
+        Args:
+            spent: The requests that all who are no members any more have sent, at most. What the members hold is added.
+        """
+        self.spent = spent + sum(self._held.values())
 
     def _close(self, number: int, requests: int) -> None:
         if number in self._open:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from bisect import bisect_right
+from collections import Counter
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from itertools import count
@@ -20,7 +21,10 @@ TOO_MUCH = EndpointUnavailable("too much", status=429)
 
 @dataclass
 class Simulation:
-    """Workers that ask, send what they were granted a little later, die with a grant in hand, and are replaced."""
+    """Workers that ask, send what they were granted, die with a grant in hand, and are replaced.
+
+    Of most that die it is known how much they have sent; others are cut off, and may go on to spend what they hold.
+    """
 
     queue: GrantQueue
     workers: int
@@ -31,6 +35,11 @@ class Simulation:
     sent_at: list[float] = field(default_factory=list)
     waits: list[float] = field(default_factory=list)
     lost: int = 0
+    """Requests that were booked and never sent, as nobody could know."""
+    sent: Counter[int] = field(default_factory=Counter)
+    """Requests by worker."""
+    over: int = 0
+    """Requests that those who are gone have sent at most."""
 
     def run(self, seconds: float) -> None:
         chance, numbers = random.Random(self.seed), count()
@@ -47,7 +56,7 @@ class Simulation:
                 self.queue.ask(worker, 8)
             elif what == "death" and self.deaths_a_second:
                 victim = chance.choice(sorted(asked_at)) if asked_at else -1
-                self.queue.leave(victim)
+                self._bury(victim, self.sent[victim])
                 asked_at.pop(victim, None)
                 newest += 1
                 heappush(events, (now + 2.0, next(numbers), "ask", newest))
@@ -55,7 +64,9 @@ class Simulation:
             for member, grant in self.queue.deal(now):
                 assert isinstance(member, int)
                 self.waits.append(now - asked_at.pop(member))
-                self._use(chance, grant, now)
+                if not self._use(chance, member, grant, now):
+                    newest += 1
+                    member = newest  # noqa: PLW2901
                 heappush(events, (now + chance.uniform(0.01, 0.2), next(numbers), "ask", member))
             due_in = self.queue.due_in(now)
             if what == "deal" or now + due_in < deals_at - 0.006:
@@ -64,16 +75,34 @@ class Simulation:
                     heappush(events, (deals_at, next(numbers), "deal", -1))
         self.waits += [now - at for at in asked_at.values()]
 
-    def _use(self, chance: random.Random, grant: Grant, now: float) -> None:
+    def _use(self, chance: random.Random, member: int, grant: Grant, now: float) -> bool:
+        """Whether the worker lives on."""
         if chance.random() < self.returns:
             self.queue.release(grant.number, grant.requests)
-            return
-        if self.deaths_a_second and chance.random() < 0.001:
-            self.lost += grant.requests  # dead before it sent: nobody knows, so they stay booked
-            return
-        for _ in range(grant.requests):
-            self.sent_at.append(now)
+            return True
+        dies = self.deaths_a_second > 0 and chance.random() < 0.05
+        sends = chance.randint(0, grant.requests) if dies else grant.requests
+        for _ in range(sends):
+            self._send(member, now)
             self.queue.ended(grant.number)
+        if dies and chance.random() < 0.8:
+            self._bury(member, self.sent[member])
+        elif dies:
+            held = self.queue.held(member)
+            self._bury(member, held)
+            for _ in range(chance.randint(0, grant.requests - sends)):
+                self._send(member, now)
+            self.lost += held - self.sent[member]
+        return not dies
+
+    def _send(self, member: int, now: float) -> None:
+        self.sent_at.append(now)
+        self.sent[member] += 1
+
+    def _bury(self, member: int, sent: int) -> None:
+        self.over += sent
+        self.queue.leave(member)
+        self.queue.recount(self.over)
 
     def most_in(self, window: float) -> int:
         at = sorted(self.sent_at)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import shutil
 import threading
@@ -19,8 +18,10 @@ from kpstream.recorded.archive.fetch import Fetcher
 from kpstream.recorded.archive.input_queue import InputQueue
 from kpstream.recorded.archive.intake import Inventory
 from kpstream.recorded.archive.ledger import FileRecord, Ledger, State
+from kpstream.recorded.archive.place import folder_of
 from kpstream.recorded.archive.pool import FilePool, WorkerDied
 from kpstream.recorded.archive.publish import OutputPlace
+from kpstream.recorded.archive.request_count import prepare_count, read_count
 from kpstream.recorded.archive.work import FileResult, FileTask
 from kpstream.recorded.journal import count_answers
 from kpstream.recorded.plan import JOURNAL_SUFFIX
@@ -133,7 +134,7 @@ class Driver:
                 for result in self._pool.wait(_WAIT, self._tick):
                     self._settle(result)
         finally:
-            self._book.end()
+            self._book.end(all_over=not self._running)
             self._pool.close()
             self._queue.close()
         self._on_figures(self.figures())
@@ -193,21 +194,36 @@ class Driver:
             self._records[name], attempts=self._records[name].attempts + 1, fault_kind="", fault="", remedy=""
         )
         self._running[name] = record
-        self._book.put(replace(record, state="running"))
         folder = self._folder(record)
-        self._pool.submit(FileTask(name, str(path), record.stamp, record.content, self._into, str(folder), record.path))
+        prepare_count(folder, record.requests)
+        self._book.put(replace(record, state="running"))
+        self._pool.submit(
+            FileTask(
+                name=name,
+                path=str(path),
+                stamp=record.stamp,
+                content=record.content,
+                into=self._into,
+                folder=str(folder),
+                source=record.path,
+                requests=record.requests,
+            )
+        )
 
     def _folder(self, record: FileRecord) -> Path:
-        """Where a file's outputs are made: named by its content, so that another run finds its journal."""
-        return self._scratch / hashlib.sha256(record.content.encode()).hexdigest()[:24]
+        return folder_of(self._scratch, record.content)
 
     # what has ended
 
     def _settle(self, result: FileResult | WorkerDied) -> None:
         begun = self._running.pop(result.name)
         if isinstance(result, WorkerDied):
-            self._settle_dead(begun if result.alone else replace(begun, attempts=begun.attempts - 1))
-            return
+            self._worker_died(begun, result)
+        else:
+            self._file_ended(begun, result)
+        self._book.settle(result.name)
+
+    def _file_ended(self, begun: FileRecord, result: FileResult) -> None:
         progress = result.progress
         record = replace(
             begun,
@@ -236,15 +252,23 @@ class Driver:
             self._queue.release(record.name)
             shutil.rmtree(self._folder(record), ignore_errors=True)
 
-    def _settle_dead(self, begun: FileRecord) -> None:
-        """A worker died: what its journal has was asked, and what it held of the budget stays booked."""
+    def _worker_died(self, begun: FileRecord, death: WorkerDied) -> None:
+        """Begin a file again whose worker died, unless it dies each time; blocks for a moment.
+
+        What the worker has sent stands in its count; where that cannot be known, all that was dealt to it stays booked.
+        """
+        counted = read_count(self._folder(begun)) if death.has_ended else None
+        if counted is not None and (counted.has_begun or self._pool.is_local):
+            requests = max(counted.requests, begun.requests)
+        else:
+            requests = begun.requests + self._book.most_held(begun.name)
         answers = max((count_answers(path) for path in self._folder(begun).glob(f"*{JOURNAL_SUFFIX}")), default=0)
-        more = max(0, answers - begun.answers)
+        tried = begun if death.alone else replace(begun, attempts=begun.attempts - 1)
         record = replace(
             begun,
             answers=max(answers, begun.answers),
-            requests=begun.requests + more,
-            attempts=_attempts(begun, answers),
+            requests=requests,
+            attempts=_attempts(tried, answers),
         )
         if record.attempts >= MAX_ATTEMPTS:
             self._failed(record, process_died(record.attempts))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shutil
@@ -70,6 +71,11 @@ class ArchivePlace:
     def clear(self) -> None:
         """Remove unfinished outputs and all journals."""
         shutil.rmtree(self.scratch, ignore_errors=True)
+
+
+def folder_of(scratch: Path, content: str) -> Path:
+    """The folder in which a file's outputs are made: named by its content, so that another run finds its journal."""
+    return scratch / hashlib.sha256(content.encode()).hexdigest()[:24]
 
 
 def ledgers_in(folder: Path) -> list[Path]:

@@ -25,6 +25,8 @@ class WorkerDied:
     name: str
     alone: bool = True
     """Whether nothing else died: else it was not for the file's sake."""
+    has_ended: bool = True
+    """Whether the process is known to have ended; one on a node that cannot be reached may still send requests."""
 
 
 class FilePool(Protocol):
@@ -37,6 +39,10 @@ class FilePool(Protocol):
     @property
     def room(self) -> int:
         """How many more files `submit` takes now."""
+
+    @property
+    def is_local(self) -> bool:
+        """Whether all workers are processes of this machine."""
 
     @property
     def requests_spent(self) -> int:
@@ -54,6 +60,17 @@ class FilePool(Protocol):
         Args:
             within: Seconds to wait at most; a pool in this process blocks until its file ends.
             tick: Called several times a second meanwhile.
+        """
+
+    def held(self, name: str) -> int | None:
+        """Requests that are booked for a file that has ended, until it is settled; None where nobody knows. Blocks."""
+
+    def settle(self, name: str, spent: int) -> None:
+        """Note that a file has ended, and what is known by now.
+
+        Args:
+            name: The file.
+            spent: Requests that were sent at most, all runs together, without those of the files under way.
         """
 
     def progress(self) -> Mapping[str, Progress]:
@@ -108,6 +125,7 @@ class LocalPool:
     """
 
     size = 1
+    is_local = True
 
     def __init__(self, order: ArchiveOrder, queue: GrantQueue) -> None:
         self._order = order
@@ -153,6 +171,13 @@ class LocalPool:
             self._task = self._work = None
             self._progress = {}
             gc.collect()  # what held a file's pictures points to itself: 36 small files took 3.5 GB, now 0.4 GB
+
+    def held(self, name: str) -> int | None:  # noqa: ARG002
+        """None: no worker dies alone."""
+        return None
+
+    def settle(self, name: str, spent: int) -> None:
+        """Do nothing: the queue is told of each request in this process."""
 
     def progress(self) -> Mapping[str, Progress]:
         """The progress of the file."""

@@ -11,6 +11,7 @@ import os
 import platform
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -29,7 +30,14 @@ os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 
 import ray
 from ray._private import worker as ray_worker
-from ray.exceptions import GetTimeoutError, RayActorError, RayError, RayTaskError
+from ray.exceptions import (
+    GetTimeoutError,
+    OutOfMemoryError,
+    RayActorError,
+    RayError,
+    RayTaskError,
+    WorkerCrashedError,
+)
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from kpstream.recorded.archive.remote import RequestDealer, annotate_file
@@ -49,6 +57,8 @@ _OBJECT_STORE = 80 * 2**20
 """Bytes: Ray takes no less than 75 MiB."""
 _LOGS_OF = 50
 """Files, after which the logs of their workers are removed."""
+_ENDED = (WorkerCrashedError, OutOfMemoryError)
+"""What tells that a worker has ended on a node that lives."""
 _MAX_ASKING = 10_000
 """Workers that may wait for a grant at once."""
 
@@ -85,6 +95,9 @@ class RayPool:
         self._spent = spent
         self._session = SessionFolder(session_place()) if address is None else None
         self._under_way: dict[Any, str] = {}
+        self._members: dict[str, str] = {}  # what the dealer calls the workers, by the file, until that is settled
+        self._numbers = count()
+        self._old: set[str] = set()  # files under way to which a dealer has dealt that has died
         self._progress: Mapping[str, Progress] = {}
         self._ended = 0
         self._deaths = 0  # of Ray, since a file last ended
@@ -99,6 +112,11 @@ class RayPool:
         self._dealer = self._make_dealer()
         # a process that has had a file ends with it, so that nothing that leaks can pile up
         self._annotate = _remote(max_calls=1, max_retries=0, num_cpus=1)(annotate_file)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it works on this machine alone."""
+        return self._address is None
 
     @property
     def room(self) -> int:
@@ -118,7 +136,8 @@ class RayPool:
     def submit(self, task: FileTask) -> None:
         """Begin a file."""
         there = replace(task, path=_absolute(task.path), into=_absolute(task.into), folder=_absolute(task.folder))
-        self._under_way[self._annotate.remote(self._order_sent, there, self._dealer)] = task.name
+        member = self._members[task.name] = f"{next(self._numbers)} {task.name}"
+        self._under_way[self._annotate.remote(self._order_sent, there, self._dealer, member)] = task.name
 
     def wait(self, within: float, tick: Callable[[], None]) -> list[FileResult | WorkerDied]:
         """Wait for files that end; blocks for so many seconds at most.
@@ -141,6 +160,22 @@ class RayPool:
         tick()
         return results
 
+    def held(self, name: str) -> int | None:
+        """What the dealer has booked for a file that has ended; None where a dealer that has died had. Blocks."""
+        if name in self._old:
+            return None
+        try:
+            return int(ray.get(self._dealer.held.remote(self._members[name]), timeout=_ANSWERS_WITHIN))
+        except (RayError, GetTimeoutError):
+            return None
+
+    def settle(self, name: str, spent: int) -> None:
+        """Let the dealer correct what is booked, once all have ended to whom a dealer has dealt that has died."""
+        self._old.discard(name)
+        member = self._members.pop(name)
+        if ray.is_initialized():
+            self._dealer.leave.remote(member, None if self._old else spent)
+
     def progress(self) -> Mapping[str, Progress]:
         """How far the files are that are worked on, as of the last `wait`."""
         return self._progress
@@ -156,9 +191,13 @@ class RayPool:
             self._session.close()
 
     def _begin_anew(self) -> list[FileResult | WorkerDied]:
-        """Start Ray again: what was under way has died with it, and all that may have been dealt stays booked."""
+        """Start Ray again: what was under way has died with it.
+
+        All that may have been dealt stays booked until that is settled.
+        """
         _log.warning("Ray has died; it is started again")
-        died = [WorkerDied(name, alone=False) for name in self._under_way.values()]
+        died = [WorkerDied(name, alone=False, has_ended=self.is_local) for name in self._under_way.values()]
+        self._old |= self._members.keys()
         self.close()
         self._deaths += 1
         if self._deaths > _MOST_DEATHS:
@@ -198,24 +237,26 @@ class RayPool:
 
     def _result(self, reply: Any) -> FileResult | WorkerDied:
         name = self._under_way.pop(reply)
-        self._dealer.leave.remote(name)
         try:
             result: FileResult = ray.get(reply)
         except RayTaskError as error:
             raise KpstreamError(f"a worker cannot run: {error.cause}") from None
-        except RayError:
-            return WorkerDied(name)
+        except RayError as error:
+            return WorkerDied(name, has_ended=self.is_local or isinstance(error, _ENDED))
         return result
 
     def _ask_how_far(self) -> None:
         try:
-            self._spent, self._progress = ray.get(self._dealer.state.remote(), timeout=_ANSWERS_WITHIN)
+            self._spent, progress = ray.get(self._dealer.state.remote(), timeout=_ANSWERS_WITHIN)
         except RayActorError:  # it was killed: another takes its place, and all that may have been dealt stays booked
             if not _has_died():
                 self._spent = max(self._spent, self._reserved or 0)
+                self._old |= self._members.keys()
                 self._dealer = self._make_dealer()
         except GetTimeoutError:  # the machine is busy, or Ray is dying
             _log.debug("the process that deals the requests does not answer")
+        else:
+            self._progress = {name: progress[member] for name, member in self._members.items() if member in progress}
 
 
 def _absolute(place: str) -> str:

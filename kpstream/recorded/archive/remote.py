@@ -29,6 +29,8 @@ from kpstream.recorded.archive.work import FileResult, FileTask, FileWork, Progr
 _REPORT_EVERY = 0.5
 _ASK_WITHIN = 0.01
 """Seconds to wait for a grant that may be dealt at once."""
+_LEFT = 10_000
+"""Members that have left of which a question may still arrive: it was under way when they died."""
 
 Dealt = tuple[int, int, int | None, int]
 """The number of a grant and its requests, 0 for none; what is left of the budget, and what is spent."""
@@ -48,6 +50,7 @@ class RequestDealer:
         self._queue = GrantQueue(rate, max_requests, spent)
         self._queue.reserved = reserved
         self._asking: dict[str, asyncio.Future[Dealt]] = {}
+        self._left: dict[str, None] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._progress: dict[str, Progress] = {}
         self._stopped = False
@@ -56,7 +59,7 @@ class RequestDealer:
         """Wait until a grant is dealt, or nothing is left.
 
         Args:
-            member: Who asks.
+            member: Who asks; one that has left waits for ever.
             want: Requests, at most.
             ended: The grants, one entry a request, that are over since it last asked.
             has_answers: Whether the service answered any of them.
@@ -67,9 +70,10 @@ class RequestDealer:
         if has_answers:
             self._queue.answered(now, now)
         future: asyncio.Future[Dealt] = asyncio.get_running_loop().create_future()
-        self._asking[member] = future
-        self._queue.ask(member, want)
-        self._deal()
+        if member not in self._left:
+            self._asking[member] = future
+            self._queue.ask(member, want)
+            self._deal()
         return await future
 
     async def failed(self, status: int | None, retry_after: float | None, age: float) -> None:
@@ -82,20 +86,36 @@ class RequestDealer:
         self._queue.release(number, unused)
         self._deal()
 
-    async def report(self, name: str, progress: Progress) -> bool:
+    async def report(self, member: str, progress: Progress) -> bool:
         """Note how far a file is; whether it is to stop."""
-        self._progress[name] = progress
+        if member not in self._left:
+            self._progress[member] = progress
         return self._stopped
 
-    async def leave(self, name: str) -> None:
-        """Forget a worker whose file is over, or that died: what it held of the budget stays booked."""
-        self._queue.leave(name)
-        self._asking.pop(name, None)
-        self._progress.pop(name, None)
+    async def held(self, member: str) -> int:
+        """Requests that are booked for a worker."""
+        return self._queue.held(member)
+
+    async def leave(self, member: str, spent: int | None) -> None:
+        """Forget a worker whose file is over, or that died.
+
+        Args:
+            member: The worker.
+            spent: Requests that all workers which have left have sent, at most; None while nobody knows: then what
+                this one held stays booked.
+        """
+        self._left[member] = None
+        while len(self._left) > _LEFT:
+            del self._left[next(iter(self._left))]
+        self._queue.leave(member)
+        if spent is not None:
+            self._queue.recount(spent)
+        self._asking.pop(member, None)
+        self._progress.pop(member, None)
         self._deal()
 
     async def state(self) -> tuple[int, Mapping[str, Progress]]:
-        """What is spent, and how far the files are."""
+        """What is spent, and how far the files are, by member."""
         return self._queue.spent, self._progress
 
     async def reserve(self, requests: int) -> None:
@@ -187,13 +207,14 @@ class RemoteGrants:
             self._dealer.failed.remote(fault.status, fault.retry_after, now - sent_at)
 
 
-def annotate_file(order: ArchiveOrder, task: FileTask, dealer: Any) -> FileResult:
+def annotate_file(order: ArchiveOrder, task: FileTask, dealer: Any, member: str) -> FileResult:
     """Work on one file in this process; blocks.
 
     Args:
         order: What is made of it.
         task: The file.
         dealer: The actor.
+        member: What the actor calls this worker.
     """
     reported_at, reply = -inf, None
 
@@ -209,7 +230,7 @@ def annotate_file(order: ArchiveOrder, task: FileTask, dealer: Any) -> FileResul
                     work.stop()
             reply = None
         if reply is None:
-            reply = dealer.report.remote(task.name, progress)
+            reply = dealer.report.remote(member, progress)
 
-    work = FileWork(order, task, gate_rules=[ArchiveShare(RemoteGrants(dealer, task.name))], on_progress=report)
+    work = FileWork(order, task, gate_rules=[ArchiveShare(RemoteGrants(dealer, member))], on_progress=report)
     return work.run()

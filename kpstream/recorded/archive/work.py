@@ -17,6 +17,7 @@ from kpstream.events import RuleWatch
 from kpstream.recorded.archive.faults import Fault, changed_meanwhile, fault_of
 from kpstream.recorded.archive.order import ArchiveOrder, job_outputs, output_paths
 from kpstream.recorded.archive.probe import stamp_of
+from kpstream.recorded.archive.request_count import RequestCount
 from kpstream.recorded.archive.stored_outputs import open_outputs
 from kpstream.recorded.job import Asking, RecordedJob
 from kpstream.recorded.journal import fingerprint
@@ -44,6 +45,8 @@ class FileTask:
     """The folder in which its outputs are made, with its journal."""
     source: str
     """What to call the file before users: its path, or its address without its query and its user."""
+    requests: int = 0
+    """Requests of earlier attempts, as the ledger has them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +132,7 @@ class FileWork:
         self._order = order
         self._task = task
         self._gate_rules = gate_rules
+        self._count = RequestCount(Path(task.folder), task.requests)
         self._on_progress = on_progress
         self._clock = clock
         self._curve = PoseCurve()
@@ -155,6 +159,8 @@ class FileWork:
             _log.debug("%s", self._task.name, exc_info=True)
             fault = fault_of(error)
             fault = replace(fault, text=fault.text.replace(self._task.path, self._task.source))
+        finally:
+            self._count.close()
         interrupted = fault is None and not outputs
         if fault is not None and fault.kind == "file":
             self._changed_to = self._stamp_if_changed()
@@ -182,6 +188,7 @@ class FileWork:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise sink_error(folder, error) from None
+        self._count.open()
         events = self._event_lines(folder)
         try:
             self._work(folder, None if events is None else self._watch(events))
@@ -227,7 +234,7 @@ class FileWork:
             made_of=order.identity(),
             annotator=PoseAnnotator(draw=drawing.parts, thickness=drawing.thickness),
             rules=watch,
-            gate_rules=self._gate_rules,
+            gate_rules=[*self._gate_rules, self._count],
         )
         job.open()
         if self._stopped:
@@ -241,7 +248,8 @@ class FileWork:
 
     def _progress(self, stats: Stats) -> Progress:
         answers = stats.answered + stats.recalled
-        return Progress(self._position, stats.rendered, stats.requests, answers, stats.credits, stats.trouble)
+        requests = self._count.requests
+        return Progress(self._position, stats.rendered, requests, answers, stats.credits, stats.trouble)
 
     def _event_lines(self, folder: Path) -> EventLines | None:
         if self._order.rules is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -15,19 +14,13 @@ from kpstream.recorded.archive.intake import Inventory
 from kpstream.recorded.archive.ledger import FileRecord, Ledger, read_ledger
 from kpstream.recorded.archive.pool import WorkerDied
 from kpstream.recorded.archive.publish import OutputFolder
+from kpstream.recorded.archive.request_count import RequestCount
 from kpstream.recorded.archive.work import FileResult, FileTask, Progress
 from kpstream.recorded.plan import JOURNAL_SUFFIX
 from kpstream.testing import ManualClock
+from tests.support.scripted_pool import Ending, Result, ScriptedPool, good
 
-Result = FileResult | WorkerDied
-Ending = Callable[[FileTask], Result]
 NO_LIMITS = Limits()
-
-
-def good(task: FileTask) -> Result:
-    target = Path(task.into) / f"{task.name}.jsonl"
-    target.write_text(task.name)
-    return FileResult(task.name, Progress(1.0, 25, 5, 5), 0.5, "node", outputs=(("jsonl", len(task.name)),))
 
 
 def ends_with(error: Exception) -> Ending:
@@ -38,55 +31,12 @@ def dies(task: FileTask) -> Result:
     return WorkerDied(task.name)
 
 
-class ScriptedPool:
-    """Ends each file with the next of its endings, or well."""
-
-    def __init__(
-        self, endings: Mapping[str, list[Ending]], size: int = 1, tick: Callable[[], None] = lambda: None
-    ) -> None:
-        self.size = size
-        self.requests_spent = 0
-        self.reserved = 0
-        self.begun: list[str] = []
-        self.closed = self.stopped = False
-        self._endings = {name: list(each) for name, each in endings.items()}
-        self._under_way: list[FileTask] = []
-        self._passes = tick
-
-    @property
-    def room(self) -> int:
-        return self.size - len(self._under_way)
-
-    def reserve(self, requests: int) -> None:
-        self.reserved = requests
-
-    def submit(self, task: FileTask) -> None:
-        self.begun.append(task.name)
-        self._under_way.append(task)
-
-    def wait(self, within: float, tick: Callable[[], None]) -> list[Result]:
-        self._passes()
-        tick()
-        ended, self._under_way = self._under_way, []
-        if self.stopped:
-            return [FileResult(task.name, Progress(), 0.0, "node", interrupted=True) for task in ended]
-        return [(self._endings.get(task.name) or [good]).pop(0)(task) for task in ended]
-
-    def progress(self) -> Mapping[str, Progress]:
-        return {task.name: Progress(0.5, 10, 1, 1) for task in self._under_way}
-
-    def stop(self) -> None:
-        self.stopped = True
-
-    def close(self) -> None:
-        self.closed = True
-
-
 class Run:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.clock = ManualClock()
         self.figures: list[Figures] = []
+        self.is_local = True
 
     def __call__(self, names: str, size: int = 1, limits: Limits = NO_LIMITS, **endings: list[Ending]) -> Driver:
         inventory = Inventory()
@@ -99,7 +49,7 @@ class Run:
                 inventory.records[name] = FileRecord(name, name, "s", f"content of {name[:-1]}", same_as=name[:-1])
             else:
                 inventory.todo.append(name)
-        self.pool = ScriptedPool(endings, size, lambda: self.clock.advance(3.0))
+        self.pool = ScriptedPool(endings, size, is_local=self.is_local, tick=lambda: self.clock.advance(3.0))
         with Ledger(self.folder / "archive.db") as ledger:
             driver = Driver(
                 ledger,
@@ -193,6 +143,43 @@ def test_the_budget_is_booked_in_the_ledger_before_it_is_dealt(run: Run) -> None
     assert run.facts["booked"] == "5"  # at the end what was really spent
 
 
+def spends_and_dies(requests: int) -> Ending:
+    def ending(task: FileTask) -> Result:
+        count = RequestCount(Path(task.folder), task.requests)
+        count.open()
+        for frame in range(requests):
+            count.sent(frame, 0.0)
+        count.close()
+        return WorkerDied(task.name)
+
+    return ending
+
+
+def test_what_a_worker_that_died_has_sent_is_booked_and_no_more(run: Run) -> None:
+    run("a", limits=Limits(max_requests=1000), a=[spends_and_dies(3), spends_and_dies(0), good])
+    assert run.pool.settled == [("a", 3), ("a", 3), ("a", 8)]
+    assert (run.records["a"].requests, run.facts["booked"]) == (8, "8")
+
+
+@pytest.mark.parametrize("has_ended", [True, False])
+def test_what_was_dealt_to_one_that_may_live_on_or_whose_count_is_not_seen_stays_booked(
+    run: Run, *, has_ended: bool
+) -> None:
+    run.is_local = False
+    run("a", limits=Limits(max_requests=1000), a=[lambda task: WorkerDied(task.name, has_ended=has_ended), good])
+    assert run.pool.settled == [("a", 8), ("a", 13)]
+    assert run.facts["booked"] == "13"
+
+
+def test_all_that_was_reserved_stays_booked_where_the_dealer_does_not_say_what_it_dealt(run: Run) -> None:
+    def is_lost(task: FileTask) -> Result:
+        run.pool.most_held = None
+        return WorkerDied(task.name, has_ended=False)
+
+    run("a", limits=Limits(max_requests=1000), a=[is_lost, good])
+    assert run.pool.settled == [("a", 50), ("a", 55)]
+
+
 def test_what_is_interrupted_waits(run: Run) -> None:
     def interrupted(task: FileTask) -> Result:
         return FileResult(task.name, Progress(requests=3, answers=2), 0.1, "node", interrupted=True)
@@ -207,7 +194,6 @@ def test_a_file_that_changes_fails_alone_and_its_twin_is_done_in_its_place(run: 
 
     def changes(task: FileTask) -> Result:
         journals.append(Path(task.folder))
-        journals[0].mkdir(parents=True)
         return FileResult(task.name, Progress(), 0.5, "node", fault=changed_meanwhile(), changed_to="s2")
 
     run("a a2 b", a=[changes])
@@ -219,7 +205,6 @@ def test_a_file_that_changes_fails_alone_and_its_twin_is_done_in_its_place(run: 
 
 def test_a_file_that_comes_further_each_time_its_process_dies_is_begun_again_and_again(run: Run) -> None:
     def answers_and_dies(task: FileTask) -> Result:
-        Path(task.folder).mkdir(parents=True, exist_ok=True)
         with (Path(task.folder) / f"made{JOURNAL_SUFFIX}").open("a") as journal:
             journal.write('{"frame_index": 0, "poses": []}\n')
         return WorkerDied(task.name)

@@ -44,7 +44,7 @@ def test_what_is_dealt_to_one_that_has_left_is_given_back() -> None:
         dealer = RequestDealer(inf, 20, 0, 0)
         dead = asyncio.create_task(dealer.ask("dead", 8, [], False))
         await asyncio.sleep(0)
-        await dealer.leave("dead")
+        await dealer.leave("dead", None)
         await dealer.reserve(20)
         alive = await dealer.ask("alive", 8, [], False)
         dead.cancel()
@@ -52,6 +52,33 @@ def test_what_is_dealt_to_one_that_has_left_is_given_back() -> None:
 
     spent, alive = asyncio.run(work())
     assert (spent, alive[1]) == (8, 8)
+
+
+def test_what_one_that_died_has_not_sent_can_be_dealt_again_once_somebody_knows() -> None:
+    async def work() -> list[int]:
+        dealer = RequestDealer(inf, 20, 0, 20)
+        spent = []
+        for name in ("lost", "dead", "alive"):
+            await dealer.ask(name, 5, [], False)
+        assert await dealer.held("dead") == 5
+        await dealer.leave("lost", None)
+        spent.append((await dealer.state())[0])
+        await dealer.leave("dead", 5 + 2)  # the lost one may have sent its 5, the dead one has sent 2
+        return [*spent, (await dealer.state())[0]]
+
+    assert asyncio.run(work()) == [15, 5 + 2 + 5]
+
+
+def test_a_question_that_arrives_after_its_worker_has_left_is_dealt_nothing() -> None:
+    async def work() -> int:
+        dealer = RequestDealer(inf, 20, 0, 20)
+        await dealer.leave("dead", 0)
+        question = asyncio.create_task(dealer.ask("dead", 8, [], False))
+        await asyncio.sleep(0)
+        question.cancel()
+        return (await dealer.state())[0]
+
+    assert asyncio.run(work()) == 0
 
 
 def test_a_rate_is_kept_to_without_anybody_asking_again() -> None:
