@@ -68,6 +68,11 @@ class Pose:
         mask: npt.NDArray[np.bool_] = (self.keypoint_confidence >= max(threshold, 1e-6)) & ~np.isnan(self.xy[:, 0])
         return mask
 
+    def scaled(self, scale: Floats) -> Pose:
+        """The pose in a picture whose sides are ``scale`` (x, y) times as long."""
+        xyxy = self.xyxy * np.tile(scale, 2)
+        return replace(self, xy=(self.xy * scale).astype(np.float32), xyxy=xyxy.astype(np.float32))
+
 
 @dataclass(frozen=True, slots=True)
 class Filters:

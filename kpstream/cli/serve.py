@@ -30,7 +30,13 @@ def serve(
 
     draw_on_one_core()
     key = None if api_key_file is None else read_key(api_key_file)
-    find, at_once = MoveNet().find, max(2, usable_cores())
-    application = create_app(find, api_key=key, allow_private_images=allow_private_images, max_at_once=at_once)
+    model = MoveNet()
+    application = create_app(
+        model.find,
+        api_key=key,
+        allow_private_images=allow_private_images,
+        long_side=model.long_side,
+        max_at_once=max(2, usable_cores()),
+    )
     server = Server(application, host, port)
     server.serve_forever(lambda url: typer.echo(f"READY {url}"))

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from kpstream.endpoints.uploads import shrunk
-from kpstream.entities import Answer, Filters, Floats, Image, Pose
+from kpstream.entities import Answer, Filters, Image, Pose
 from kpstream.interfaces import Endpoint
 from kpstream.options import UPLOAD_SIZES
 
@@ -125,15 +125,10 @@ class AdaptiveUpload:
         answer = self._endpoint.infer(small, filters)
         if small is not image:
             scale = np.array([width / small.shape[1], height / small.shape[0]], np.float32)
-            answer = replace(answer, poses=tuple(_scaled(pose, scale) for pose in answer.poses))
+            answer = replace(answer, poses=tuple(pose.scaled(scale) for pose in answer.poses))
         self._size.note(size, longest, answer.poses, answer.bytes_sent)
         return answer
 
     def close(self) -> None:
         """Close the endpoint."""
         self._endpoint.close()
-
-
-def _scaled(pose: Pose, scale: Floats) -> Pose:
-    xyxy = pose.xyxy * np.tile(scale, 2)
-    return replace(pose, xy=(pose.xy * scale).astype(np.float32), xyxy=xyxy.astype(np.float32))

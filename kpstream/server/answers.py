@@ -8,6 +8,8 @@ import time
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
+
 from kpstream.entities import Image, Pose
 from kpstream.server.parameters import Question
 from kpstream.server.request_picture import decode
@@ -39,7 +41,7 @@ class Answer:
     """What finding took, decoding included."""
 
 
-def answer(find: Finder, encoded: bytes, failure: str, question: Question) -> Answer:
+def answer(find: Finder, encoded: bytes, failure: str, question: Question, *, long_side: int | None = None) -> Answer:
     """Answer one picture; blocks while it is decoded, searched and drawn.
 
     Args:
@@ -47,14 +49,18 @@ def answer(find: Finder, encoded: bytes, failure: str, question: Question) -> An
         encoded: The picture's file: JPEG, PNG …
         failure: What to say where it cannot be decoded.
         question: What is asked for.
+        long_side: Pixels of a picture's longer side of which ``find`` makes use; None for all.
 
     Raises:
         Fault: 400, it is no picture.
     """
     began = time.perf_counter()
-    image = decode(encoded, failure, ignores_orientation=question.ignores_orientation)
+    enough = None if question.wants_drawing else long_side
+    image, times = decode(encoded, failure, ignores_orientation=question.ignores_orientation, enough=enough)
     filters = question.filters
     poses = filters.apply(find(image, overlap=filters.overlap))
+    if times > 1:
+        poses = tuple(pose.scaled(np.full(2, times, np.float32)) for pose in poses)
     seconds = time.perf_counter() - began
     drawing = b""
     if question.wants_drawing:
@@ -62,7 +68,7 @@ def answer(find: Finder, encoded: bytes, failure: str, question: Question) -> An
     if not question.wants_json:
         return Answer(None, drawing, seconds)
     height, width = image.shape[:2]
-    content = write_answer(poses, (width, height), seconds=seconds, inference_id=question.request_id)
+    content = write_answer(poses, (times * width, times * height), seconds=seconds, inference_id=question.request_id)
     if drawing:
         content["visualization"] = base64.b64encode(drawing).decode("ascii")
     return Answer(content, drawing, seconds)

@@ -8,6 +8,7 @@ import threading
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from functools import partial
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -19,7 +20,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Lifespan, Message, Receive, Scope, Send
 
 from kpstream.redact import redact
-from kpstream.server.answers import Finder
+from kpstream.server.answers import Finder, answer
 from kpstream.server.faults import Fault
 from kpstream.server.image_urls import ImageUrls
 from kpstream.server.inference import Inference
@@ -42,6 +43,7 @@ def create_app(
     api_key: str | None = None,
     allow_private_images: bool = False,
     image_urls: ImageUrls | None = None,
+    long_side: int | None = None,
     max_at_once: int = 2,
     max_waiting: int = _MAX_WAITING,
 ) -> Starlette:
@@ -52,12 +54,15 @@ def create_app(
         api_key: The only key that is let in; None accepts every request.
         allow_private_images: Whether ``image=`` URLs may lead to private and loopback addresses.
         image_urls: What fetches ``image=`` URLs; None makes one as ``allow_private_images`` says.
+        long_side: Pixels of a picture's longer side of which ``find`` makes use: of a larger one it may be given a
+            smaller form. None gives it every picture as it is.
         max_at_once: How many pictures are decoded, searched and drawn at once.
         max_waiting: How many requests may be under way; further ones are answered 503.
     """
     key_check = ApiKeyCheck(api_key)
     fetching = image_urls or ImageUrls(Dialer(allow_private=allow_private_images))
-    inference = Inference(find, key_check, fetching, project_route(key_check), max_waiting=max_waiting)
+    answering = partial(answer, find, long_side=long_side)
+    inference = Inference(answering, key_check, fetching, project_route(key_check), max_waiting=max_waiting)
     routes = [
         *Registry(key_check).routes(),
         Route("/infer/keypoints_detection", inference.by_json, methods=["POST"]),

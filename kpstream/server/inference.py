@@ -11,14 +11,14 @@ from urllib.parse import quote
 from starlette.requests import Request
 from starlette.responses import Response
 
-from kpstream.server.answers import Answer, Finder, answer, as_json
+from kpstream.server.answers import Answer, as_json
 from kpstream.server.bodies import has_body, model_id_of, parse_object, read_body
 from kpstream.server.faults import invalid, refused, unreadable
 from kpstream.server.image_urls import ImageUrls
 from kpstream.server.keys import ApiKeyCheck
 from kpstream.server.management import Answering
 from kpstream.server.parameters import Question, from_json, from_query
-from kpstream.server.request_picture import MALFORMED, UNDECODABLE, encoded_picture, from_base64
+from kpstream.server.request_picture import UNDECODABLE, encoded_picture
 
 _MAX_PICTURES = 64
 """In one request of the JSON route."""
@@ -36,7 +36,7 @@ class Inference:
     threads, as many as are of use; downloads on threads of their own, so that a slow host delays no other request.
 
     Args:
-        find: What finds the poses.
+        answer: Answers a picture: its file, what to say where it is none, and what is asked for; blocks.
         key_check: Who is let in.
         image_urls: What fetches pictures.
         project: What answers a GET without a picture.
@@ -44,9 +44,15 @@ class Inference:
     """
 
     def __init__(
-        self, find: Finder, key_check: ApiKeyCheck, image_urls: ImageUrls, project: Answering, *, max_waiting: int
+        self,
+        answer: Callable[[bytes, str, Question], Answer],
+        key_check: ApiKeyCheck,
+        image_urls: ImageUrls,
+        project: Answering,
+        *,
+        max_waiting: int,
     ) -> None:
-        self._find = find
+        self._answer = answer
         self._key_check = key_check
         self._image_urls = image_urls
         self._project = project
@@ -63,8 +69,7 @@ class Inference:
         if (kind := query.get("image_type", "base64").lower()) in _REFUSED_TYPES:
             raise unreadable(_REFUSED_TYPES[kind])
         with self._place():
-            encoded, failure = await self._picture_of(request)
-            found = await _compute(request, answer, self._find, encoded, failure, question)
+            found = await self._answer_request(request, question)
         return _response(found, f"{request.path_params['first']}/{request.path_params['second']}")
 
     async def by_json(self, request: Request) -> Response:
@@ -85,21 +90,26 @@ class Inference:
         """Answer one picture of a JSON body: a type and a value."""
         kind, value = _declaration(declared)
         if kind == "url":
-            encoded, failure = await _fetch(request, self._image_urls.fetch, value), UNDECODABLE
-        elif kind == "base64":
-            encoded, failure = await _compute(request, from_base64, value.encode(errors="replace")), MALFORMED
-        else:
-            raise unreadable(_REFUSED_TYPES.get(kind, _UNKNOWN_TYPE))
-        return await _compute(request, answer, self._find, encoded, failure, question)
+            return await self._answer_url(request, value, question)
+        if kind == "base64":
+            return await _compute(request, self._answer_body, value.encode(errors="replace"), "", question)
+        raise unreadable(_REFUSED_TYPES.get(kind, _UNKNOWN_TYPE))
 
-    async def _picture_of(self, request: Request) -> tuple[bytes, str]:
-        """The picture's file, and what to say where it is none."""
+    async def _answer_request(self, request: Request, question: Question) -> Answer:
         content_type = request.headers.get("content-type", "")
         url = request.query_params.get("image")
         # A body beside `image=` is not looked at, except multipart: so the hosted service has it.
         if url and "multipart/form-data" not in content_type.lower():
-            return await _fetch(request, self._image_urls.fetch, url), UNDECODABLE
-        return await _compute(request, encoded_picture, await read_body(request), content_type)
+            return await self._answer_url(request, url, question)
+        return await _compute(request, self._answer_body, await read_body(request), content_type, question)
+
+    async def _answer_url(self, request: Request, url: str, question: Question) -> Answer:
+        encoded = await _fetch(request, self._image_urls.fetch, url)
+        return await _compute(request, self._answer, encoded, UNDECODABLE, question)
+
+    def _answer_body(self, body: bytes, content_type: str, question: Question) -> Answer:
+        """Take the picture out of a body and answer it; in one go, for each hand-over to a thread costs."""
+        return self._answer(*encoded_picture(body, content_type), question)
 
     @contextmanager
     def _place(self) -> Iterator[None]:
