@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ import av
 from bench_parts import report
 from bench_parts.processes import Part, say, started
 
-_LATENCY = 0.4
+LATENCY = 0.4
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -55,13 +55,14 @@ def measure(clip: Path, counts: Sequence[int], *, settle: float, seconds: float)
     with av.open(str(clip)) as container:
         offered = float(container.streams.video[0].average_rate or 0)
     with tempfile.TemporaryDirectory() as folder, Part("endpoint", clip, clip.with_suffix(".poses.json")) as endpoint:
-        endpoint.get(f"_latency/{_LATENCY}")
+        endpoint.get(f"_latency/{LATENCY}")
         for count in counts:
             say(f"{count} cameras")
-            site = Path(folder) / f"{count}.toml"
-            port = _free_port()
-            site.write_text(_site(clip, count, endpoint.url, port))
-            with started([sys.executable, "-m", "kpstream", "run", str(site)]) as process:
+            file = Path(folder) / f"{count}.toml"
+            port = free_port()
+            cameras = {f"camera{number}": {"source": str(clip.resolve())} for number in range(count)}
+            file.write_text(site(cameras, endpoint.url, port))
+            with started([sys.executable, "-m", "kpstream", "run", str(file)]) as process:
                 time.sleep(settle)
                 yield _counted(f"http://127.0.0.1:{port}", process.pid, endpoint, offered=offered, seconds=seconds)
 
@@ -123,10 +124,20 @@ def plot(rows: Sequence[Row], before: Sequence[Row], path: Path) -> None:
     plt.close(figure)
 
 
-def _site(clip: Path, count: int, endpoint: str, port: int) -> str:
-    cameras = [f'[[camera]]\nname = "camera{n}"\nsource = {json.dumps(str(clip.resolve()))}\n' for n in range(count)]
+def site(cameras: Mapping[str, Mapping[str, str]], endpoint: str, port: int) -> str:
+    """The file of a site that asks an endpoint of ours five times a second for each camera, and serves a page.
+
+    Args:
+        cameras: The keys of each, by its name.
+        endpoint: The endpoint's address.
+        port: Of the page, on loopback.
+    """
     head = f'[endpoint]\nmodel = "bench/1"\nendpoint = "{endpoint}"\napi_url = "{endpoint}"\n'
-    return f'{head}[limits]\nrate = {5 * count}\n[web]\nlisten = "127.0.0.1:{port}"\n{"".join(cameras)}'
+    head += f'[limits]\nrate = {5 * len(cameras)}\n[web]\nlisten = "127.0.0.1:{port}"\n'
+    each = ({"name": name, **keys} for name, keys in cameras.items())
+    return head + "".join(
+        "[[camera]]\n" + "".join(f"{key} = {json.dumps(keys[key])}\n" for key in keys) for keys in each
+    )
 
 
 def _counted(page: str, pid: int, endpoint: Part, *, offered: float, seconds: float) -> Row:
@@ -169,7 +180,8 @@ def _is_below(pid: int, root: int, parents: dict[int, int]) -> bool:
     return True
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port on loopback that nobody listens at."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]

@@ -122,6 +122,13 @@ def started(
         kill(process)
 
 
+def children(pid: int) -> dict[str, int]:
+    """The processes that a process has started and that run, by their last word; from /proc."""
+    started_by_any_thread = " ".join(path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/children"))
+    numbers = [int(number) for number in started_by_any_thread.split()]
+    return {Path(f"/proc/{number}/cmdline").read_text().split("\0")[-2]: number for number in numbers}
+
+
 def kill(process: subprocess.Popen[bytes]) -> None:
     """End a program of `started` and its children at once, as a power cut does; wait for it."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
