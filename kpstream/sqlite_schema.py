@@ -93,5 +93,12 @@ def _opening(path: Path, place: str, *, uri: bool) -> Iterator[sqlite3.Connectio
         if connection is not None:
             connection.close()
         if isinstance(error, sqlite3.Error):
-            raise SinkError(f"{path}: {error}") from None
+            raise sqlite_fault(path, error) from None
         raise
+
+
+def sqlite_fault(path: Path, error: sqlite3.Error) -> SinkError:
+    """Why a file cannot be read or written, in one line, with what helps where it is damaged."""
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return SinkError(f"{path} is damaged ({error}): put a copy in its place, or move it away")
+    return SinkError(f"{path}: {error}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -29,5 +30,5 @@ def archive_status(
     if as_json:
         typer.echo(json.dumps(found, ensure_ascii=False, indent=1))
         return
-    for line in status_lines(found, failed_only=failed):
+    for line in status_lines(found, datetime.now(UTC), failed_only=failed):
         typer.echo(on_command_line(line))

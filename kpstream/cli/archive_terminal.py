@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from shutil import disk_usage
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from kpstream.recorded.archive.order import ArchiveOrder
 
 _LISTED = 20
+_STANDS_AFTER = 60.0
+"""Seconds after which a file whose progress nobody writes any more is told: its driver was killed."""
 
 
 class ArchiveProgress:
@@ -124,7 +127,7 @@ def _left_out(inventory: Inventory, passed_over: int) -> Iterator[str]:
         yield f"skipped   {len(failed) - _LISTED} more"
 
 
-def status_lines(found: dict[str, Any], *, failed_only: bool) -> Iterator[str]:
+def status_lines(found: dict[str, Any], now: datetime, *, failed_only: bool) -> Iterator[str]:
     """What stands in a ledger, in lines."""
     totals = found["totals"]
     if not failed_only:
@@ -139,7 +142,9 @@ def status_lines(found: dict[str, Any], *, failed_only: bool) -> Iterator[str]:
         for record in (each for each in found["files"] if each["state"] == "running"):
             of = "" if record["duration"] is None else f" of {clock_text(record['duration'])}"
             how_far = f"{clock_text(record['position'])}{of}"
-            yield f"running   {record['name']}: {how_far}, {record['requests']} requests"
+            silent = (now - datetime.fromisoformat(record["updated_at"])).total_seconds()
+            stands = f", nobody has worked on it for {clock_text(silent)}" if silent >= _STANDS_AFTER else ""
+            yield f"running   {record['name']}: {how_far}, {record['requests']} requests{stands}"
         for record in (each for each in found["files"] if each["state"] == "waiting" and each["fault"]):
             yield f"waiting   {record['name']}: {record['fault']}; {record['remedy']}"
     for record in (each for each in found["files"] if each["state"] == "failed"):

@@ -1,15 +1,19 @@
-"""What the terminal shows of a live view."""
+"""What the terminal shows of a live view and of an archive."""
 
 from __future__ import annotations
 
 import os
 import sys
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 
+from kpstream.cli.archive_terminal import status_lines
 from kpstream.cli.terminal import estimate, idle_line, live_line, summary
 from kpstream.entities import Frame, Scene, Stats
+from kpstream.recorded.archive.ledger import FileRecord, LedgerContents
+from kpstream.recorded.archive.summary import document
 
 NARROW = 76
 """Columns of a terminal of 80, beside the spinner."""
@@ -76,3 +80,12 @@ sys.exit(7)
         pass
     os.close(terminal)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
+
+
+def test_a_file_that_a_killed_driver_has_left_is_told_as_one_that_nobody_works_on() -> None:
+    record = FileRecord("a.mp4", "a.mp4", state="running", updated_at="2026-11-28T10:00:00+00:00")
+    found = document({"archive.db": LedgerContents({"a.mp4": record}, {})})
+    now = datetime(2026, 11, 28, 10, 0, 2, tzinfo=UTC)
+    assert list(status_lines(found, now, failed_only=False))[-1] == "running   a.mp4: 0:00:00, 0 requests"
+    later = list(status_lines(found, now + timedelta(minutes=2), failed_only=False))[-1]
+    assert later == "running   a.mp4: 0:00:00, 0 requests, nobody has worked on it for 0:02:02"

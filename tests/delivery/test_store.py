@@ -275,9 +275,9 @@ def test_a_store_of_a_newer_kpstream_is_refused_in_one_line(tmp_path: Path) -> N
 
 def test_what_is_no_database_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "events.db").write_text("nothing of the kind" * 100)
-    with pytest.raises(SinkError, match=r"events\.db: file is not a database"):
+    with pytest.raises(SinkError, match=r"events\.db is damaged \(file is not a database\)"):
         EventStore(tmp_path).open()
-    with pytest.raises(SourceOpenError, match=r"events\.db: file is not a database"):
+    with pytest.raises(SourceOpenError, match=r"events\.db is damaged \(file is not a database\)"):
         open_to_read(tmp_path)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from math import isnan, nan
@@ -13,10 +14,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
-from kpstream.errors import SinkError, UsageError
+from kpstream.errors import UsageError
 from kpstream.recorded.archive.schema import SCHEMA
 from kpstream.recorded.locking import try_lock
 from kpstream.sinks.output import sink_error
+from kpstream.sqlite_schema import sqlite_fault
 
 State = Literal["waiting", "running", "done", "failed"]
 FILE_NAME = "archive.db"
@@ -116,8 +118,13 @@ class Ledger:
         self.close()
 
     def records(self) -> dict[str, FileRecord]:
-        """The records of all files, by name."""
-        return _records(self._open_connection)
+        """The records of all files, by name.
+
+        Raises:
+            SinkError: The file cannot be read.
+        """
+        with _faults_told(self.path):
+            return _records(self._open_connection)
 
     def put(self, records: Iterable[FileRecord]) -> None:
         """Write records; blocks until they would outlive the process and a power cut.
@@ -132,8 +139,13 @@ class Ledger:
         self._write(f"INSERT OR REPLACE INTO file ({', '.join(_COLUMNS)}) VALUES ({marks})", rows)  # noqa: S608
 
     def fact(self, name: str) -> str | None:
-        """A fact about the whole archive; None where it was never written."""
-        return _fact(self._open_connection, name)
+        """A fact about the whole archive; None where it was never written.
+
+        Raises:
+            SinkError: The file cannot be read.
+        """
+        with _faults_told(self.path):
+            return _fact(self._open_connection, name)
 
     def note(self, **facts: str) -> None:
         """Write facts about the whole archive; blocks as `put` does.
@@ -167,7 +179,7 @@ class Ledger:
         except sqlite3.Error as error:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
-            raise SinkError(f"{self.path}: {error}") from None
+            raise sqlite_fault(self.path, error) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,13 +197,17 @@ def read_ledger(path: Path) -> LedgerContents:
         SinkError: The ledger cannot be read.
     """
     connection = SCHEMA.connect_to_read(path)
-    try:
+    with closing(connection), _faults_told(path):
         facts = dict(connection.execute("SELECT name, value FROM fact"))
         return LedgerContents(_records(connection), facts)
+
+
+@contextmanager
+def _faults_told(path: Path) -> Iterator[None]:
+    try:
+        yield
     except sqlite3.Error as error:
-        raise SinkError(f"{path}: {error}") from None
-    finally:
-        connection.close()
+        raise sqlite_fault(path, error) from None
 
 
 def _records(connection: sqlite3.Connection) -> dict[str, FileRecord]:

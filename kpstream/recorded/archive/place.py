@@ -60,6 +60,8 @@ class ArchivePlace:
         for folder in (self.folder, *([] if is_stored(self.into) else [Path(self.into)])):
             try:
                 folder.mkdir(parents=True, exist_ok=True)
+            except FileExistsError:
+                raise SinkError(f"{folder} is a file: name a folder") from None
             except OSError as error:
                 raise sink_error(folder, error) from None
 

@@ -63,5 +63,15 @@ def test_what_is_forgotten_is_gone(tmp_path: Path) -> None:
 
 def test_what_is_no_ledger_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "archive.db").write_text("nothing of the kind" * 100)
-    with pytest.raises(SinkError, match="not a database"):
+    with pytest.raises(SinkError, match=r"is damaged \(file is not a database\): put a copy in its place"):
         read_ledger(tmp_path / "archive.db")
+
+
+def test_a_damaged_page_is_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "archive.db"
+    with Ledger(path) as ledger:
+        ledger.put([FileRecord("a.mp4", "a.mp4")])
+    whole = path.read_bytes()
+    path.write_bytes(whole[:4096] + b"\xaa" * (len(whole) - 4096))
+    with pytest.raises(SinkError, match=r"archive\.db is damaged"), Ledger(path) as ledger:
+        ledger.records()
