@@ -231,13 +231,16 @@ def _finish(place: ArchivePlace, ledger: Ledger, inventory: Inventory, driver: D
     """Write the reports, say what was done, and end with what stands in the way of the rest."""
     from kpstream.recorded.archive.ledger import read_ledger
     from kpstream.recorded.archive.report import write_reports
+    from kpstream.recorded.archive.summary import is_damaged
 
     write_reports(place, read_ledger(ledger.path))
     figures, failed = driver.figures(), inventory.of_state("failed")
     waiting = figures.files - figures.done - figures.failed
     rest = f", {waiting} wait" if waiting else ""
+    damaged = sum(map(is_damaged, inventory.of_state("done")))
+    of_them = f" ({damaged} of them damaged)" if damaged else ""
     say(
-        f"{place.outputs.name}: {figures.done} of {figures.files} files done, {figures.failed} failed{rest}, "
+        f"{place.outputs.name}: {figures.done} of {figures.files} files done{of_them}, {figures.failed} failed{rest}, "
         f"{figures.requests} requests; {place.report('html')} shows all of it"
     )
     if driver.stopped:

@@ -129,10 +129,13 @@ def _left_out(inventory: Inventory, passed_over: int) -> Iterator[str]:
 
 def status_lines(found: dict[str, Any], now: datetime, *, failed_only: bool) -> Iterator[str]:
     """What stands in a ledger, in lines."""
+    from kpstream.recorded.archive.summary import DAMAGED_REMEDY
+
     totals = found["totals"]
     if not failed_only:
         others = ", ".join(f"{totals[state]} {state}" for state in ("running", "waiting", "failed"))
-        yield f"{totals['done']} of {totals['files']} files done, {others}"
+        damaged = f"; {totals['damaged']} of those done are damaged" if totals["damaged"] else ""
+        yield f"{totals['done']} of {totals['files']} files done, {others}{damaged}"
         left = "" if totals["requests_left"] is None else f", {totals['requests_left']} left"
         cost = f", about {totals['credits']:.4f} credits" if totals["credits"] else ""
         yield (
@@ -147,6 +150,8 @@ def status_lines(found: dict[str, Any], now: datetime, *, failed_only: bool) -> 
             yield f"running   {record['name']}: {how_far}, {record['requests']} requests{stands}"
         for record in (each for each in found["files"] if each["state"] == "waiting" and each["fault"]):
             yield f"waiting   {record['name']}: {record['fault']}; {record['remedy']}"
+        for record in (each for each in found["files"] if each["damage"]):
+            yield f"damaged   {record['name']}: {record['damage']}; {DAMAGED_REMEDY}"
     for record in (each for each in found["files"] if each["state"] == "failed"):
         yield f"failed    {record['name']}: {record['fault']}; {record['remedy']}"
 

@@ -127,6 +127,11 @@ class RecordedJob:
         """What was done so far."""
         return Stats() if self._pipeline is None else self._pipeline.stats
 
+    @property
+    def missing_frames(self) -> int:
+        """How many frames the video holds, or declares, that could not be read so far; complete at its end."""
+        return 0 if self._video is None else self._video.missing_frames
+
     def open(self) -> JobEstimate:
         """Open the video and what an earlier run has left; blocks.
 

@@ -19,7 +19,7 @@ from kpstream.entities import Frame, Taken
 from kpstream.errors import SourceOpenError, SourceReadError
 from kpstream.media.decimation import Decimation
 from kpstream.redact import redact
-from kpstream.sources.declared import declared_by
+from kpstream.sources.declared import Declared, declared_by
 from kpstream.sources.decoder import Decoder
 from kpstream.sources.diagnosis import fault_of
 from kpstream.sources.hwaccel import NO_DEVICE
@@ -32,6 +32,8 @@ from kpstream.sources.timeline import Timeline
 
 _log = logging.getLogger(__name__)
 
+LEFT_OUT = "%s: %d of %d frames could be read: the others are broken, or missing"
+"""What is logged of a file with the two numbers, once it is closed."""
 _TIMEOUT = 10.0
 """Seconds that a server of recorded video may be silent."""
 _USUAL_INTERVAL = 0.04
@@ -61,7 +63,7 @@ class VideoFile:
     It is opened here, and its first frame decoded, so that a wrong file fails at once. Variable frame rates, turned
     and mirrored pictures, odd sizes, deep colours, grey and alpha are taken as they are. Frames that cannot be
     decoded are left out: the index has a gap there, and one logged line counts them. A file that was cut short ends
-    at its cut.
+    at its cut, and what it declares behind that is counted too.
 
     Args:
         path: Where it is; ``-`` is standard input. A pipe is read from its beginning, and once.
@@ -99,6 +101,8 @@ class VideoFile:
         self.start_pts = 0.0
         """Seconds of the container's time at pts 0.0: its sound at time t belongs to pts ``t - start_pts``."""
         self.has_audio = False
+        self.declared: Declared
+        """What the container says of its pictures."""
         self.taken = Taken()
         """When and where it was taken, as it says itself."""
         remote = is_address(str(path))
@@ -115,8 +119,16 @@ class VideoFile:
         self._numbering = Numbering()
         self._decimation = Decimation()
         self._given = 0
+        self._last: _Picture | None = None
+        self._longest = 0.0  # seconds between two frames
+        self._missing_at_end = 0
         self._pending: _Picture | None = None
         self._open_at(start)
+
+    @property
+    def missing_frames(self) -> int:
+        """How many frames it holds, or declares, that could not be read so far; complete at its end."""
+        return self._numbering.lost + self._missing_at_end
 
     def again(self, at: float | None = None) -> VideoFile:
         """Open the same file once more, standing before a frame. What lies before is read, but hardly decoded.
@@ -146,6 +158,8 @@ class VideoFile:
             SourceReadError: The disk or the server failed.
         """
         picture, self._pending = self._pending or self._next(), None
+        if picture is None and self._decoder is not None and self._last is not None:
+            self._missing_at_end = self._count_missing(self.declared, self._last)
         if picture is None or picture.pts >= self._end:
             self.close()
             return None
@@ -163,6 +177,11 @@ class VideoFile:
             is_damaged=picture.decoded.is_corrupt,
         )
 
+    def _count_missing(self, declared: Declared, last: _Picture) -> int:
+        """How many frames are missing behind the last one."""
+        behind = declared.missing_after(last.index, last.pts, self._longest)
+        return max(behind, 0 if isnan(declared.lasting) else self._numbering.pending)
+
     def decimate(self, max_fps: float) -> bool:
         """Give at most so many frames a second from now on; those that nobody leans on are not decoded either."""
         self._decimation.max_fps = max_fps
@@ -171,8 +190,8 @@ class VideoFile:
     def close(self) -> None:
         """Close the file; nothing is read from it afterwards. Idempotent."""
         if self._decoder is not None:
-            if lost := self._numbering.lost:
-                _log.warning("%s: %d broken frames were left out", self.name, lost)
+            if missing := self.missing_frames:
+                _log.warning(LEFT_OUT, self.name, self._given, self._given + missing)
             self._decoder.close()
         self._decoder = None
         self._pending = None
@@ -205,6 +224,7 @@ class VideoFile:
         self._convert = Converter()
         self._timeline = Timeline()
         self._stamp, self._lap = nan, 0
+        self._last, self._longest, self._missing_at_end = None, 0.0, 0
         first = decoder.next()
         if first is None:
             self.close()
@@ -217,7 +237,7 @@ class VideoFile:
 
     def _declare(self, container: InputContainer, stream: VideoStream) -> None:
         """Note what the container says about the video."""
-        declared = declared_by(container, stream)
+        declared = self.declared = declared_by(container, stream)
         self.frame_rate, self.duration, self.has_audio = declared.frame_rate, declared.duration, declared.has_audio
         self.taken = taken_by(container, stream)
 
@@ -245,6 +265,9 @@ class VideoFile:
         if not isnan(stamp):
             self._stamp = stamp
         picture = _Picture(index, self._given, pts, stamp, self._lap, decoded)
+        if self._last is not None and index == self._last.index + 1:
+            self._longest = max(self._longest, pts - self._last.pts)
+        self._last = picture
         self._given += 1
         return picture
 

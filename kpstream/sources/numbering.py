@@ -26,6 +26,11 @@ class Numbering:
         self._last_stamp: int | None = None
         self._last_index = 0
 
+    @property
+    def pending(self) -> int:
+        """How many pictures were fed, and did not come out so far: once all was read, they are lost."""
+        return sum(stamp not in self._unwanted for stamps in self._pending for stamp in stamps)
+
     def feed(self, stamp: int | None, dts: int | None) -> None:
         """Note a packet that goes into the decoder.
 

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Generator, Iterator
 from contextlib import suppress
+from itertools import pairwise
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from av.video.frame import VideoFrame
 from kpstream.entities import Frame
 from kpstream.sources.decoder import Decoder
 from kpstream.sources.deinterlace import Deinterlacer
-from kpstream.sources.file import VideoFile
+from kpstream.sources.file import LEFT_OUT, VideoFile
 from kpstream.sources.opening import open_video
 from kpstream.sources.picture import Converter
 from kpstream.sources.spacing import FrameTable, Group, KeyFrame, Spacing, plan_groups, read_table
@@ -57,7 +58,13 @@ class SampledFile:
         self._whole = Deinterlacer() if deinterlace else None
         self._convert = Converter()
         self._frames: Generator[Frame, None, None] | None = None
+        self._missing = 0
         self._place = 0  # where in the file the packet lies that was read last
+
+    @property
+    def missing_frames(self) -> int:
+        """How many wanted frames could not be read so far, those included that the file declares behind its end."""
+        return self._missing or self._video.missing_frames
 
     def read(self) -> Frame | None:
         """Decode the next wanted frame; blocks for as long as that takes.
@@ -83,7 +90,16 @@ class SampledFile:
         if table is None:
             return self._decode_all()
         self._video.close()
+        self._missing = self._missing_behind(table, time_base)
         return self._decode_groups(plan_groups(table, self._spacing, time_base), table)
+
+    def _missing_behind(self, table: FrameTable, time_base: float) -> int:
+        """How many frames would be wanted of those that the file declares and does not hold."""
+        last = table.stamps[-1] * time_base - self.start_pts
+        longest = max((after - before for before, after in pairwise(table.stamps)), default=0) * time_base
+        missing = self._video.declared.missing_after(len(table.stamps) - 1, last, longest)
+        frames = 1.0 if self._spacing.in_frames or last <= 0 else (len(table.stamps) - 1) / last
+        return round(missing / (frames * self._spacing.interval))
 
     def _read_table(self) -> tuple[FrameTable | None, float]:
         container, stream = open_video(self._reference)
@@ -106,17 +122,18 @@ class SampledFile:
 
     def _decode_groups(self, groups: list[Group], table: FrameTable) -> Generator[Frame, None, None]:
         decoder = Decoder(self._reference, deinterlace=False)
-        lost = 0
+        given = 0
         try:
             for group in groups:
                 numbers = {table.stamps[number]: number for number in group.wanted}
                 for picture in self._decode_group(decoder, group.key, frozenset(numbers)):
+                    given += 1
                     yield self._frame(decoder, picture, numbers.pop(picture.pts or 0))
-                lost += len(numbers)
+                self._missing += len(numbers)
         finally:
             decoder.close()
-        if lost:
-            _log.warning("%s: %d broken frames were left out", self.name, lost)
+        if self._missing:
+            _log.warning(LEFT_OUT, self.name, given, given + self._missing)
 
     def _decode_group(self, decoder: Decoder, key: KeyFrame, wanted: frozenset[int]) -> Iterator[VideoFrame]:
         """The pictures with these stamps, in order, decoded from a key frame on."""

@@ -67,7 +67,9 @@ class PictureSequence:
         self._start, self._end = start, end
         self._next = sum(entry.pts < start - _SAME_TIME for entry in entries)
         self._given = self._next
-        self._broken = 0
+        self.missing_frames = 0
+        """How many pictures could not be read so far."""
+        self._is_closed = False
         self._decimation = Decimation()
         first = next((image for entry in entries if (image := _loaded(entry)) is not None), None)
         if first is None:
@@ -87,7 +89,7 @@ class PictureSequence:
             if image is not None:
                 self._given += 1
                 return Frame(index, entry.pts, time.monotonic(), image, decoded_index=self._given - 1)
-            self._broken += 1
+            self.missing_frames += 1
         self.close()
         return None
 
@@ -107,9 +109,9 @@ class PictureSequence:
 
     def close(self) -> None:
         """Read no more. Idempotent."""
-        if self._broken:
-            _log.warning("%s: %d broken pictures were left out", self.name, self._broken)
-        self._broken, self._next = 0, len(self._entries)
+        if self.missing_frames and not self._is_closed:
+            _log.warning("%s: %d broken pictures were left out", self.name, self.missing_frames)
+        self._is_closed, self._next = True, len(self._entries)
 
     def __repr__(self) -> str:
         return f"<PictureSequence {self.name}: {len(self._entries)} pictures>"

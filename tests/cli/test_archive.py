@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import av
 import pytest
 
 from kpstream import cli
@@ -227,6 +228,35 @@ def test_shards_do_each_their_part_and_status_reads_them_together(
     assert (found["totals"]["files"], found["totals"]["done"], found["totals"]["requests_left"]) == (3, 3, 30)
     assert run("archive", folder, "--into", out, "--shard", "1/3", *at) == 2
     assert "was begun in 2 parts, not in 3 parts: give the same --shard" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("more", [[], ["--rate", "5", "--sampled-only"]], ids=["every frame", "sampled only"])
+def test_a_damaged_file_is_done_and_what_it_lost_is_told(
+    tree: Path, at: list[str], tmp_path: Path, capfd: pytest.CaptureFixture[str], more: list[str]
+) -> None:
+    path = write_video(tree / "damaged.mov", range(0, 4000, 40), options={"g": "5"})
+    with av.open(str(path)) as container:
+        packets = [packet for packet in container.demux(video=0) if packet.pos][40:70]
+    data = bytearray(path.read_bytes())
+    for packet in packets:
+        place = packet.pos or 0
+        data[place : place + packet.size] = bytes(packet.size)
+    path.write_bytes(data)
+    out = tmp_path / "out"
+    assert run("archive", path, tree / "a.mp4", "--into", out, *at, *more) == 0
+    found = status(out, capfd)
+    assert (found["totals"]["done"], found["totals"]["damaged"]) == (2, 1)
+    assert found["damages"] == {"frames could not be read": 1}
+    damaged = next(each for each in found["files"] if each["name"] == "damaged.mov")
+    frames = len((out / "damaged.mov.jsonl").read_text().splitlines())
+    assert (damaged["frames"], damaged["frames"] + damaged["missing"]) == (frames, 20 if more else 100)
+    assert frames < damaged["frames"] + damaged["missing"]
+    told = f"{frames} of {frames + damaged['missing']} frames could be read"
+    assert told in (out / "report.html").read_text()
+    assert run("archive", "status", out) == 0
+    shown = capfd.readouterr().out
+    assert "2 of 2 files done, 0 running, 0 waiting, 0 failed; 1 of those done are damaged" in shown
+    assert f"damaged   damaged.mov: {told}" in shown
 
 
 def test_rules_run_over_every_file_and_their_events_are_in_the_report(

@@ -88,3 +88,6 @@ def test_a_file_that_was_cut_short_gives_what_is_there(tmp_path: Path) -> None:
     found = check_same(path, Spacing(0.4))
     assert found[:2] == [0, 10]
     assert 2 < len(found) < 10
+    few = SampledFile(path, Spacing(0.4))
+    frames_of(few)
+    assert len(found) + few.missing_frames == 10

@@ -247,7 +247,16 @@ class Driver:
             self._book.put(replace(record, state="waiting", attempts=begun.attempts - 1))
         else:
             outputs = dict(result.outputs)
-            self._book.put(replace(record, state="done", outputs=outputs, curve=result.curve, events=result.events))
+            done = replace(
+                record,
+                state="done",
+                outputs=outputs,
+                curve=result.curve,
+                events=result.events,
+                missing=result.missing,
+                damaged=result.damaged,
+            )
+            self._book.put(done)
             self._copy_to_duplicates(record.name)
             self._queue.release(record.name)
             shutil.rmtree(self._folder(record), ignore_errors=True)
@@ -316,7 +325,8 @@ class Driver:
         self._book.put(
             replace(
                 duplicate, state="done", same_as=done.name, outputs=outputs, curve=done.curve, events=done.events,
-                frames=done.frames, fault_kind="", fault="", remedy="",
+                frames=done.frames, missing=done.missing, damaged=done.damaged,
+                fault_kind="", fault="", remedy="",
             )
         )  # fmt: skip
 

@@ -63,6 +63,10 @@ class FileRecord:
     curve: tuple[float, ...] = ()
     """Average poses in a frame, for even parts of the video's time."""
     events: int = 0
+    missing: int = 0
+    """Frames that the file holds, or declares, and that could not be read."""
+    damaged: int = 0
+    """Frames that came out damaged, and were not asked about."""
     updated_at: str = ""
     """When the record was last written, UTC."""
 

@@ -14,7 +14,15 @@ from kpstream.options import on_command_line
 from kpstream.options.units import clock_text
 from kpstream.recorded.archive.ledger import FileRecord, LedgerContents
 from kpstream.recorded.archive.place import ArchivePlace
-from kpstream.recorded.archive.summary import cause_of, causes, document
+from kpstream.recorded.archive.summary import (
+    DAMAGED_REMEDY,
+    cause_of,
+    causes,
+    damage_of,
+    damages,
+    document,
+    is_damaged,
+)
 from kpstream.sinks.output import OutputFile
 
 _MAX_EVENTS = 2000
@@ -60,7 +68,7 @@ def page(title: str, found: dict[str, Any], records: Sequence[FileRecord]) -> st
     return (
         f"<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
         f"<title>{escape(title)}: archive</title><style>{_STYLE}</style><h1>{escape(title)}</h1>"
-        f"{_totals(found['totals'])}{_failures(records)}{_slowest(records)}{_events_table(found['events'])}"
+        f"{_totals(found['totals'])}{_failures(records)}{_damaged(records)}{_slowest(records)}{_events_table(found['events'])}"
         f"{_files(records)}</html>\n"
     )
 
@@ -69,6 +77,7 @@ def _totals(totals: dict[str, Any]) -> str:
     shown = [
         ("files done", f"{totals['done']} of {totals['files']}"),
         ("failed", str(totals["failed"])),
+        *([("done, but damaged", str(totals["damaged"]))] if totals["damaged"] else []),
         ("waiting", str(totals["waiting"] + totals["running"])),
         ("video", f"{clock_text(totals['seconds_done'])} of {clock_text(totals['seconds'])}"),
         ("frames", f"{totals['frames']:,}"),
@@ -96,6 +105,23 @@ def _failures(records: Sequence[FileRecord]) -> str:
     return (
         f"<h2>Failures by cause</h2>{_table(['Cause', 'Files'], counted)}"
         f"<h2>Files that failed</h2>{_table(['File', 'What is wrong', 'What helps'], rows)}"
+    )
+
+
+def _damaged(records: Sequence[FileRecord]) -> str:
+    found = [record for record in records if is_damaged(record)]
+    if not found:
+        return ""
+    counted = "".join(
+        f"<tr><td>{escape(cause)}</td><td class=number>{n}</td></tr>" for cause, n in damages(found).items()
+    )
+    rows = "".join(
+        f"<tr><td class=name>{escape(each.name)}</td><td>{escape(damage_of(each))}</td></tr>" for each in found
+    )
+    return (
+        f"<h2>Damage by cause</h2>{_table(['Cause', 'Files'], counted)}"
+        f"<h2>Files that are done, but damaged</h2>{_table(['File', 'What is missing'], rows)}"
+        f"<p class=small>{escape(DAMAGED_REMEDY)}.</p>"
     )
 
 
@@ -130,8 +156,11 @@ def _files(records: Sequence[FileRecord]) -> str:
 
 
 def _file(record: FileRecord) -> str:
-    note = f"same as {record.same_as}" if record.same_as else cause_of(record) if record.fault else ""
-    shown = f"<div class=small>{escape(note)}</div>" if note else ""
+    notes = [
+        f"same as {record.same_as}" if record.same_as else cause_of(record) if record.fault else "",
+        damage_of(record),
+    ]
+    shown = "".join(f"<div class=small>{escape(note)}</div>" for note in notes if note)
     figures = [
         clock_text(record.duration) if isfinite(record.duration) else "",
         f"{record.frames:,}" if record.frames else "",

@@ -38,6 +38,10 @@ _STEPS = (
     CREATE INDEX file_of_content ON file (content);
     CREATE TABLE fact (name TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
     """,
+    """
+    ALTER TABLE file ADD COLUMN missing INTEGER NOT NULL DEFAULT 0;  -- frames that could not be read
+    ALTER TABLE file ADD COLUMN damaged INTEGER NOT NULL DEFAULT 0;  -- frames that came out damaged
+    """,
 )
 SCHEMA = Schema(
     _STEPS,

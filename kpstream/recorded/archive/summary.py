@@ -12,6 +12,8 @@ from typing import Any
 from kpstream.recorded.archive.ledger import FileRecord, LedgerContents
 
 _STATES = ("waiting", "running", "done", "failed")
+DAMAGED_REMEDY = "copy the file again from where it came: it is done anew"
+"""What helps where frames of a file were lost."""
 
 
 def totals(ledgers: Iterable[LedgerContents]) -> dict[str, Any]:
@@ -24,6 +26,7 @@ def totals(ledgers: Iterable[LedgerContents]) -> dict[str, Any]:
     return {
         "files": len(records),
         **{state: states[state] for state in _STATES},
+        "damaged": sum(is_damaged(record) for record in records),
         "seconds": round(sum(record.duration for record in records if isfinite(record.duration)), 3),
         "seconds_done": round(sum(map(_seconds_done, records)), 3),
         "frames": sum(record.frames for record in records if not record.same_as),
@@ -56,6 +59,31 @@ def causes(records: Iterable[FileRecord]) -> dict[str, int]:
     return dict(counted.most_common())
 
 
+def is_damaged(record: FileRecord) -> bool:
+    """Whether a file is done, but not all of its frames were whole."""
+    return record.state == "done" and (record.missing > 0 or record.damaged > 0)
+
+
+def damage_of(record: FileRecord) -> str:
+    """What was lost of a file that is done, in words for the user; empty where nothing was."""
+    if not is_damaged(record):
+        return ""
+    if not record.missing:
+        return f"{record.damaged} of {record.frames} frames came out damaged"
+    also = f", {record.damaged} of them damaged" if record.damaged else ""
+    return f"{record.frames} of {record.frames + record.missing} frames could be read{also}"
+
+
+def damages(records: Iterable[FileRecord]) -> dict[str, int]:
+    """How many files that are done are damaged, by cause."""
+    counted = Counter(
+        "frames could not be read" if record.missing else "frames came out damaged"
+        for record in records
+        if is_damaged(record)
+    )
+    return dict(counted.most_common())
+
+
 def cause_of(record: FileRecord) -> str:
     """The text of a file's fault without the file's name, so that equal faults are equal."""
     return record.fault.removeprefix("cannot open ").replace(record.path, "").removeprefix(": ").strip() or "unknown"
@@ -63,7 +91,7 @@ def cause_of(record: FileRecord) -> str:
 
 def file_object(record: FileRecord) -> dict[str, Any]:
     """The record of one file, ready for JSON; unknown numbers are None."""
-    item = asdict(record)
+    item = asdict(record) | {"damage": damage_of(record)}
     return {name: None if isinstance(value, float) and not isfinite(value) else value for name, value in item.items()}
 
 
@@ -78,6 +106,7 @@ def document(ledgers: Mapping[str, LedgerContents], *, failed_only: bool = False
     return {
         "totals": totals(ledgers.values()),
         "failures": causes(records),
+        "damages": damages(records),
         "ledgers": list(ledgers),
         "files": [file_object(record) for record in records if record.state == "failed" or not failed_only],
     }

@@ -79,6 +79,10 @@ class FileResult:
     """Whether the work was stopped before the end of the file; its journal has the answers so far."""
     outputs: tuple[tuple[str, int], ...] = ()
     """The bytes of the published outputs, by kind."""
+    missing: int = 0
+    """Frames that the file holds, or declares, and that could not be read."""
+    damaged: int = 0
+    """Frames that came out damaged, and were not asked about."""
     curve: tuple[float, ...] = ()
     """Average poses in a frame, for even parts of the video's time."""
     events: int = 0
@@ -166,7 +170,8 @@ class FileWork:
             self._changed_to = self._stamp_if_changed()
         if self._changed_to:
             fault = changed_meanwhile()
-        progress = self._progress(Stats() if self._job is None else self._job.stats)
+        stats = Stats() if self._job is None else self._job.stats
+        progress = self._progress(stats)
         return FileResult(
             name=self._task.name,
             progress=progress,
@@ -176,6 +181,8 @@ class FileWork:
             changed_to=self._changed_to,
             interrupted=interrupted and fault is None,
             outputs=tuple(outputs.items()),
+            missing=self._job.missing_frames if self._job is not None and outputs else 0,
+            damaged=stats.damaged if outputs else 0,
             curve=self._curve.averages if outputs else (),
             events=len(self._events),
         )

@@ -53,6 +53,19 @@ def test_a_newer_form_is_refused_in_one_line(tmp_path: Path) -> None:
         read_ledger(path)
 
 
+def test_an_older_form_is_given_the_present_one_and_keeps_what_it_has(tmp_path: Path) -> None:
+    path = tmp_path / "archive.db"
+    with Ledger(path) as ledger:
+        ledger.put([replace(RECORD, frame_rate=5.0)])
+    connection = sqlite3.connect(path)
+    connection.executescript(
+        "ALTER TABLE file DROP COLUMN missing; ALTER TABLE file DROP COLUMN damaged; PRAGMA user_version = 1;"
+    )
+    connection.close()
+    with Ledger(path) as ledger:
+        assert replace(ledger.records()[RECORD.name], updated_at="") == replace(RECORD, frame_rate=5.0, missing=0)
+
+
 def test_what_is_forgotten_is_gone(tmp_path: Path) -> None:
     with Ledger(tmp_path / "archive.db") as ledger:
         ledger.put([replace(RECORD, frame_rate=nan)])
