@@ -22,7 +22,7 @@ from kpstream.recorded.archive.place import folder_of
 from kpstream.recorded.archive.pool import FilePool, WorkerDied
 from kpstream.recorded.archive.publish import OutputPlace
 from kpstream.recorded.archive.request_count import prepare_count, read_count
-from kpstream.recorded.archive.work import FileResult, FileTask
+from kpstream.recorded.archive.work import FileResult, FileTask, Progress
 from kpstream.recorded.journal import count_answers
 from kpstream.recorded.plan import JOURNAL_SUFFIX
 
@@ -158,10 +158,16 @@ class Driver:
             seconds=sum(record.duration for record in records if isfinite(record.duration)),
             seconds_done=sum(record.duration for record in records if record.state == "done" and record.duration > 0)
             + sum(each.position for _, each in under_way),
-            requests=self._book.spent,
+            requests=self._requests(under_way),
             credits=sum(record.credits for record in records) + sum(each.credits for _, each in under_way),
             trouble=next((each.trouble for _, each in under_way if each.trouble), ""),
         )
+
+    def _requests(self, under_way: list[tuple[FileRecord, Progress]]) -> int:
+        """Requests that were sent: what is booked holds more while workers have grants that they may give back."""
+        if not under_way:
+            return self._book.spent
+        return sum(record.requests for record in self._records.values()) + sum(each.requests for _, each in under_way)
 
     # what is begun
 

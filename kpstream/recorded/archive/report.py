@@ -38,7 +38,8 @@ dl { display: flex; flex-wrap: wrap; gap: .6rem 2.2rem; margin: 1rem 0 } dt { fo
 dd { margin: 0; font-size: 1.35rem; font-variant-numeric: tabular-nums }
 .wide { overflow-x: auto } table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums }
 th, td { text-align: left; padding: .28rem .7rem .28rem 0; border-bottom: 1px solid var(--faint); vertical-align: top }
-th { font-size: .8rem; font-weight: 500; opacity: .75; white-space: nowrap } .number { text-align: right }
+th { font-size: .8rem; font-weight: 500; opacity: .75 } .number { text-align: right }
+th, .number { white-space: nowrap }
 td.name { overflow-wrap: anywhere; min-width: 14rem } .failed { color: var(--bad) } .done { color: var(--good) }
 .small { font-size: .85rem; opacity: .8 } svg { display: block } .curve { fill: var(--fill); stroke: var(--line) }
 """

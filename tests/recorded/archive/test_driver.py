@@ -88,6 +88,16 @@ def test_all_are_done_and_the_same_content_once(run: Run) -> None:
     assert (run.figures[-1].done, run.figures[-1].files) == (3, 3)
 
 
+def test_what_workers_may_give_back_is_not_shown_as_sent(run: Run) -> None:
+    def books_more_than_it_sends(task: FileTask) -> Result:
+        run.pool.requests_spent = 40
+        return good(task)
+
+    run("a b", a=[books_more_than_it_sends])
+    assert [each.requests for each in run.figures if each.running == ("b",)] == [5 + 1]
+    assert run.figures[-1].requests == 40
+
+
 def test_with_several_workers_the_longest_come_first(run: Run) -> None:
     run("a b c", size=2)
     assert run.pool.begun == ["c", "b", "a"]
