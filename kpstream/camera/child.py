@@ -294,15 +294,23 @@ class CameraChild:
             self._link.offer(lambda: beat)
 
 
-class _ToSite(logging.Handler):
-    """Sends lines of the log to the site, which shows them."""
+class LogToSite(logging.Handler):
+    """Sends lines of the log to the site, which shows them: each names the camera.
 
-    def __init__(self, link: Link) -> None:
+    Args:
+        link: To the site.
+        name: Of the camera.
+    """
+
+    def __init__(self, link: Link, name: str) -> None:
         super().__init__()
         self._link = link
+        self._head = f"{name}: "
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._link.send(Logged(record.levelno, redact(record.getMessage())))
+        """Send a line."""
+        text = redact(record.getMessage())
+        self._link.send(Logged(record.levelno, text if text.startswith(self._head) else self._head + text))
 
 
 def main() -> None:
@@ -323,7 +331,7 @@ def main() -> None:
         for secret in start.secrets:
             remember(secret)
         logger = logging.getLogger("kpstream")
-        logger.handlers[:], logger.propagate = [_ToSite(link)], False
+        logger.handlers[:], logger.propagate = [LogToSite(link, start.spec.name)], False
         logger.setLevel(start.log_level)
         draw_on_one_core()
         thread = threading.Thread(target=child.run, args=(start,), name="kpstream-camera", daemon=True)

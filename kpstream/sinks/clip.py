@@ -53,7 +53,10 @@ class ClipFile:
             )
             self._stream = _stream_for(self._container, first)
         except (av.FFmpegError, OSError) as error:
-            raise self._failed(error) from None
+            failed = self._failed(error)
+            if self._file is not None:
+                self.remove()
+            raise failed from None
 
     @property
     def size(self) -> int:
@@ -61,6 +64,16 @@ class ClipFile:
         with suppress(OSError):
             return self._path.stat().st_size
         return 0
+
+    @property
+    def plays(self) -> bool:
+        """Whether there is a picture in the file."""
+        return plays(self._path)
+
+    def remove(self) -> None:
+        """Remove the file, where that can be done; after the writing has failed."""
+        with suppress(OSError):
+            self._path.unlink()
 
     def takes(self, picture: CodedPicture) -> bool:
         """Whether a picture has the form of the first one, and comes after all that were written."""

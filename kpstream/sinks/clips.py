@@ -125,6 +125,7 @@ class ClipSink:
         self._recording: Sink | None = None
         self._own: _Encoder | None = None
         self._is_recorded = False
+        self._is_in_trouble = False
         self._new: list[CodedPicture] = []
 
     def record_with(self, recording: Sink) -> None:
@@ -240,8 +241,23 @@ class ClipSink:
                 clip.file = ClipFile(clip.path, picture)
             clip.file.write(picture)
         except (SinkError, OSError) as error:
-            _log.warning("a clip is not written, or not to its end: %s", error)
-            del self._clips[name]
+            self._give_up(name, error)
+
+    def _give_up(self, name: str, error: Exception) -> None:
+        """Keep what there is of a clip that cannot be written on, where that plays; told once until one is whole."""
+        _log.log(
+            logging.DEBUG if self._is_in_trouble else logging.WARNING,
+            "a clip is not written, or not to its end: %s",
+            error,
+        )
+        self._is_in_trouble = True
+        file = self._clips.pop(name).file
+        if file is None:
+            return
+        if file.plays:
+            self._on_written(name, file.size)
+        else:
+            file.remove()
 
     def _finish(self, name: str) -> None:
         clip = self._clips.pop(name)
@@ -249,6 +265,7 @@ class ClipSink:
             return
         try:
             clip.file.close()
+            self._is_in_trouble = False
         except SinkError as error:
             _log.warning("a clip is not whole, and plays: %s", error)
         self._on_written(name, clip.file.size)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import pickle
 from collections.abc import Iterator
 
 import pytest
 
+from kpstream.camera.child import LogToSite
 from kpstream.camera.link import Counted, Link, Logged, Message, Stop
 from kpstream.errors import KpstreamError
 from tests.support.camera_child import linked
@@ -34,6 +36,19 @@ def test_what_is_sent_arrives_in_order_until_the_other_end_closes(ends: tuple[Li
     camera.send(Counted("press", 4))
     assert site.meet()
     assert list(site) == [Counted("press", 1), Counted("press", 2), Counted("press", 3)]
+
+
+def test_every_line_of_a_camera_s_log_names_it_once(ends: tuple[Link, Link]) -> None:
+    site, camera = ends
+    camera.start()
+    handler = LogToSite(camera, "door")
+    for text in ("the recording pauses: /disk: the disk is full", "door: pictures come"):
+        handler.handle(logging.makeLogRecord({"msg": text, "levelno": logging.INFO}))
+    camera.close()
+    assert list(site) == [
+        Logged(logging.INFO, "door: the recording pauses: /disk: the disk is full"),
+        Logged(logging.INFO, "door: pictures come"),
+    ]
 
 
 def test_one_that_has_gone_before_it_said_anything_is_met_by_nobody(ends: tuple[Link, Link]) -> None:

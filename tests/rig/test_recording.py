@@ -19,6 +19,8 @@ import pytest
 
 from kpstream.entities import Frame, Scene
 from kpstream.pipeline.background import Background
+from kpstream.sinks.clip import plays
+from kpstream.sinks.clips import ClipLimits, ClipSink
 from kpstream.sinks.pausing import PausingJsonLines
 from kpstream.sinks.segments import SegmentedVideo
 
@@ -126,6 +128,24 @@ def test_a_full_disk_loses_no_more_than_the_second_before_it(drive: Drive) -> No
     assert len(times) >= camera.shown - 10
     camera.sink.close()
     assert recorded(drive.folder) == [times]
+
+
+def test_a_full_disk_leaves_clips_that_play_and_no_others(drive: Drive, caplog: pytest.LogCaptureFixture) -> None:
+    sizes: dict[str, int] = {}
+    sink = ClipSink(ClipLimits(), longest_for=0.0, on_written=sizes.__setitem__)
+    clips = {name: drive.folder / f"{name}.mp4" for name in ("e1", "e2", "e3")}
+    for number in range(150):
+        if name := {10: "e1", 90: "e2", 120: "e3"}.get(number):
+            sink.begin(name, clips[name], number / 10)
+        image = np.ascontiguousarray(_NOISE[:, 211 * number % 1280 :][:, :320])
+        sink.write(replace(_FRAME, frame=Frame(number, number / 10, number / 10, image)), image)
+    sink.close()
+    there = {name for name, path in clips.items() if path.exists()}
+    assert sizes == {name: clips[name].stat().st_size for name in there}
+    assert "e1" in there
+    assert all(map(plays, map(clips.__getitem__, there)))
+    assert [line for line in caplog.messages if "a clip is not written" in line][1:] == []
+    assert "e3" not in there
 
 
 def test_a_full_disk_pauses_the_json_lines_until_there_is_room(drive: Drive) -> None:

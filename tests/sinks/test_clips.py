@@ -150,6 +150,25 @@ def test_a_folder_that_cannot_be_made_ends_the_clip_alone(tmp_path: Path, caplog
     assert "a clip is not written" in caplog.text
 
 
+def test_that_clips_cannot_be_written_is_told_once_until_one_can(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").touch()
+    sink = ClipSink(LIMITS, longest_for=0.5)
+    show(sink, *range(30))
+    for name in ("e1", "e2"):
+        sink.begin(name, tmp_path / "file" / f"{name}.mp4", 2.0)
+    show(sink, *range(30, 40))
+    assert len(caplog.messages) == 1
+    sink.begin("e3", tmp_path / "e3.mp4", 2.0)
+    sink.end("e3", 2.0)
+    show(sink, *range(40, 50))
+    sink.begin("e4", tmp_path / "file" / "e4.mp4", 4.0)
+    show(sink, *range(50, 60))
+    sink.close()
+    assert len(caplog.messages) == 2
+
+
 def coded(pts: float, size: int = 100, *, key: bool = False) -> CodedPicture:
     return CodedPicture(pts, bytes(size), key, b"")
 
