@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import socket
 import sys
 import tempfile
@@ -18,10 +16,9 @@ from typing import Any
 import av
 
 from bench_parts import report
-from bench_parts.processes import Part, say, started
+from bench_parts.processes import Part, busy, say, started
 
 LATENCY = 0.4
-_TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True)
@@ -141,16 +138,16 @@ def site(cameras: Mapping[str, Mapping[str, str]], endpoint: str, port: int) -> 
 
 
 def _counted(page: str, pid: int, endpoint: Part, *, offered: float, seconds: float) -> Row:
-    before, busy, busy_endpoint = _shown(page), _busy(pid), _busy(endpoint.pid)
+    before, spent, spent_endpoint = _shown(page), busy(pid), busy(endpoint.pid)
     began_at = time.monotonic()
     time.sleep(seconds)
-    after, busy_after, busy_endpoint_after = _shown(page), _busy(pid), _busy(endpoint.pid)
+    after, spent_after, spent_endpoint_after = _shown(page), busy(pid), busy(endpoint.pid)
     lasted = time.monotonic() - began_at
     return Row(
         rates=[(after[name] - before[name]) / lasted for name in before],
         offered=offered,
-        cores=(busy_after - busy) / lasted,
-        endpoint_cores=(busy_endpoint_after - busy_endpoint) / lasted,
+        cores=(spent_after - spent) / lasted,
+        endpoint_cores=(spent_endpoint_after - spent_endpoint) / lasted,
     )
 
 
@@ -159,25 +156,6 @@ def _shown(page: str) -> dict[str, int]:
     with urllib.request.urlopen(f"{page}/api/cameras", timeout=20) as answer:
         cameras: list[dict[str, Any]] = json.load(answer)["cameras"]
     return {camera["name"]: camera["stats"]["rendered"] for camera in cameras}
-
-
-def _busy(pid: int) -> float:
-    """Seconds of processor time that a process and all below it have spent."""
-    parents, spent = {}, {}
-    for entry in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):  # it has ended by now
-            fields = entry.read_text().rpartition(")")[2].split()
-            number = int(entry.parent.name)
-            parents[number], spent[number] = int(fields[1]), (int(fields[11]) + int(fields[12])) / _TICKS
-    return sum(seconds for number, seconds in spent.items() if _is_below(number, pid, parents))
-
-
-def _is_below(pid: int, root: int, parents: dict[int, int]) -> bool:
-    while pid != root:
-        if pid not in parents:
-            return False
-        pid = parents[pid]
-    return True
 
 
 def free_port() -> int:

@@ -21,6 +21,7 @@ from typing import IO, Any
 SCRIPTS = Path(__file__).resolve().parents[1]
 ROOT = SCRIPTS.parent
 _BEGAN_AT = time.monotonic()
+_TICKS = os.sysconf("SC_CLK_TCK")
 _IMPORTS = "import kpstream.cli, kpstream.recorded.redraw, kpstream.pipeline, kpstream.endpoints.roboflow"
 
 
@@ -159,6 +160,30 @@ def kpstream(url: str, *words: str | Path | float) -> list[str]:
     """A command of kpstream's against an endpoint of ours."""
     here = ("--model", "bench/1", "--endpoint", url, "--api-url", url)
     return [sys.executable, "-m", "kpstream", *map(str, words), *here]
+
+
+def spent_by(pid: int) -> dict[int, float]:
+    """Seconds of processor time of a process and of each below it, by process."""
+    parents, spent = {}, {}
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it has ended by now
+            fields = entry.read_text().rpartition(")")[2].split()
+            number = int(entry.parent.name)
+            parents[number], spent[number] = int(fields[1]), (int(fields[11]) + int(fields[12])) / _TICKS
+    return {number: seconds for number, seconds in spent.items() if _is_below(number, pid, parents)}
+
+
+def _is_below(pid: int, root: int, parents: dict[int, int]) -> bool:
+    while pid != root:
+        if pid not in parents:
+            return False
+        pid = parents[pid]
+    return True
+
+
+def busy(pid: int) -> float:
+    """Seconds of processor time that a process and all below it have spent."""
+    return sum(spent_by(pid).values())
 
 
 def starting() -> Ended:
