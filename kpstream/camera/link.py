@@ -28,7 +28,7 @@ from kpstream.redact import redact
 from kpstream.web.camera_feed import Encoded, Form
 from kpstream.web.figures import Shown
 
-_VERSION = 1
+_VERSION = 2
 """Of the messages; another one for each change of them."""
 _CAPACITY = 10_000
 _FEW = 32

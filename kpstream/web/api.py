@@ -17,13 +17,13 @@ from kpstream.redact import redact
 from kpstream.web import health, streams
 from kpstream.web.answers import json_response
 from kpstream.web.browser_camera import BrowserCamera
-from kpstream.web.camera_feed import Controls, Encoded, Form
+from kpstream.web.camera_feed import DRAWN, LINES, SNAPSHOT, Controls, Encoded, Form
 from kpstream.web.cameras import Cameras
 from kpstream.web.documents import camera_document
 from kpstream.web.hub import Hub
 from kpstream.web.metrics import Metrics
 from kpstream.web.openapi import document as openapi_document
-from kpstream.web.payloads import ApiError, parse_recording, parse_settings, read_body
+from kpstream.web.payloads import ApiError, parse_recording, parse_settings, parse_width, read_body
 from kpstream.web.recordings import TYPES, Recordings
 
 _COMES_WITHIN = 5.0
@@ -87,7 +87,7 @@ class Api:
 
     async def poses(self, request: Request) -> Response:
         """The newest poses, as a JSON line has them."""
-        lines = await _newest(self._hub(request), "lines")
+        lines = await _newest(self._hub(request), LINES)
         return Response(lines.data[-1], media_type="application/json")
 
     async def change(self, request: Request) -> Response:
@@ -109,7 +109,7 @@ class Api:
         await read_body(request)
         if self._recordings is None:
             raise ApiError(409, "there is no folder for snapshots: name one, when you start kpstream")
-        snapshot = await _newest(hub, "snapshot")
+        snapshot = await _newest(hub, SNAPSHOT)
         name = await run_in_threadpool(self._recordings.keep_snapshot, hub.feed.name, snapshot.data[0])
         return JSONResponse({"name": name, "url": f"/recordings/{name}"}, 201)
 
@@ -119,11 +119,13 @@ class Api:
 
     async def mjpeg(self, request: Request) -> Response:
         """The drawn pictures, one after the other, without end."""
-        return StreamingResponse(streams.mjpeg(self._hub_for_viewer(request)), media_type=streams.MJPEG)
+        hub, width = self._hub_for_viewer(request), request.query_params.get("width")
+        form = DRAWN if width is None else DRAWN.within(parse_width(width))
+        return StreamingResponse(streams.mjpeg(hub, form), media_type=streams.MJPEG)
 
     async def snapshot(self, request: Request) -> Response:
         """The newest drawn picture."""
-        snapshot = await _newest(self._hub(request), "snapshot")
+        snapshot = await _newest(self._hub(request), SNAPSHOT)
         return Response(snapshot.data[0], media_type="image/jpeg")
 
     async def recordings(self, _: Request) -> Response:

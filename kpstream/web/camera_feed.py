@@ -11,9 +11,29 @@ from kpstream.entities import Settings, Stats
 from kpstream.web.figures import Reading, Shown
 from kpstream.web.health import Health
 
-Form = Literal["picture", "drawn", "snapshot", "lines"]
-"""What pictures are made into: ``picture`` is one without drawings and its poses as a message of the page, ``drawn`` a
-JPEG with the drawings, ``snapshot`` the same in full size and good quality, ``lines`` JSON lines without pictures."""
+MAX_WIDTH = 1280
+"""Pixels. Wider pictures are shown in this width: a browser decodes and moves half as much as for 1080p."""
+_WIDTH_STEP = 160
+"""Pixels. Pictures are made in multiples of this width, so that viewers whose windows differ a little share them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What pictures are made into."""
+
+    kind: Literal["picture", "drawn", "snapshot", "lines"]
+    """``picture`` is one without drawings and its poses as a message of the page, ``drawn`` a JPEG with the drawings,
+    ``snapshot`` the same in full size and good quality, ``lines`` JSON lines without pictures."""
+    max_width: int = MAX_WIDTH
+    """Pixels, of ``picture`` and ``drawn``. A picture is never enlarged."""
+
+    def within(self, width: int) -> Form:
+        """The same for somebody who shows so many pixels: at most that wide, but never less than 160."""
+        steps = min(max(width, _WIDTH_STEP), MAX_WIDTH) // _WIDTH_STEP
+        return Form(self.kind, steps * _WIDTH_STEP)
+
+
+PICTURE, DRAWN, SNAPSHOT, LINES = Form("picture"), Form("drawn"), Form("snapshot"), Form("lines")
 
 
 class Controls(Protocol):

@@ -131,16 +131,17 @@ class Feed(MeasuredFeed):
         number = self._number
 
         def encode() -> Encoded:
-            if form == "lines":
+            if form.kind == "lines":
                 return Encoded(number, tuple(line.encoded() for line in lines))
-            if form == "picture":
-                return Encoded(number, (_message(scene, numbers, readings),), classes)
-            as_jpeg = for_viewers if form == "drawn" else for_keeping
-            return Encoded(number, (as_jpeg(squared(scene.frame, scene.canvas)),))
+            if form.kind == "picture":
+                return Encoded(number, (_message(scene, numbers, readings, form.max_width),), classes)
+            canvas = squared(scene.frame, scene.canvas)
+            drawn = for_viewers(canvas, form.max_width) if form.kind == "drawn" else for_keeping(canvas)
+            return Encoded(number, (drawn,))
 
-        lines = [line for line in self._recent if line.number > after] if form == "lines" else []
-        numbers = self._classes.numbers(scene.poses) if form == "picture" else {}
-        readings = self.readings() if form == "picture" else ()
+        lines = [line for line in self._recent if line.number > after] if form.kind == "lines" else []
+        numbers = self._classes.numbers(scene.poses) if form.kind == "picture" else {}
+        readings = self.readings() if form.kind == "picture" else ()
         classes = tuple((each, self._classes.message(each)) for each in sorted(set(numbers.values())))
         return Encodable(number, encode)
 
@@ -148,11 +149,11 @@ class Feed(MeasuredFeed):
         return f"<Feed {self.name} {'closed' if self._closed else 'open'}, {self._number} pictures>"
 
 
-def _message(scene: Scene, numbers: Mapping[int, int], readings: tuple[RuleReading, ...]) -> bytes:
+def _message(scene: Scene, numbers: Mapping[int, int], readings: tuple[RuleReading, ...], max_width: int) -> bytes:
     """A picture without drawings, the poses of the same frame, and what rules see.
 
     Four bytes with the length of what follows (big endian), the frame's JSON, then the JPEG.
     """
     seen = as_seen(scene)
     header = compact(frame_document(seen, numbers, readings))
-    return b"".join((struct.pack(">I", len(header)), header, for_viewers(seen.frame.image)))
+    return b"".join((struct.pack(">I", len(header)), header, for_viewers(seen.frame.image, max_width)))

@@ -35,7 +35,7 @@ class Hub:
         if picture is None:
             return None
         number, made = self._made.get(form, (0, None))
-        if made is None or number != picture.number or form == "lines":  # of lines each reader lacks others
+        if made is None or number != picture.number or form.kind == "lines":  # of lines each reader lacks others
             made = asyncio.get_running_loop().run_in_executor(self._encoder, picture.encode)
             self._made[form] = (picture.number, made)
         return await asyncio.shield(made)  # a viewer that leaves does not cancel it for the others

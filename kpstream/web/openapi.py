@@ -142,10 +142,22 @@ _NAME: Schema = {
 }  # fmt: skip
 
 
+_WIDTH: Schema = {
+    "name": "width", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": 99999},
+    "description": "In how many pixels it is shown: pictures are at most that wide, but at least 160; never enlarged.",
+}  # fmt: skip
+
+
 def _of_camera(
-    identifier: str, summary: str, answers: Schema, errors: tuple[str, ...] = (), body: Schema | None = None
+    identifier: str,
+    summary: str,
+    answers: Schema,
+    errors: tuple[str, ...] = (),
+    body: Schema | None = None,
+    *,
+    query: tuple[Schema, ...] = (),
 ) -> Schema:
-    return operation(identifier, summary, answers, ("404", *errors), parameters=(_NAME,), body=body)
+    return operation(identifier, summary, answers, ("404", *errors), parameters=(_NAME, *query), body=body)
 
 
 def _camera_paths() -> Schema:
@@ -183,7 +195,7 @@ def _camera_paths() -> Schema:
         "/cameras/{name}/stream.mjpg": {
             "get": _of_camera(
                 "stream", "Drawn pictures, one after the other",
-                {"200": answer("Motion JPEG.", None, "multipart/x-mixed-replace")}, ("503",),
+                {"200": answer("Motion JPEG.", None, "multipart/x-mixed-replace")}, ("422", "503"), query=(_WIDTH,),
             )
         },
         "/cameras/{name}/snapshot.jpg": {

@@ -70,6 +70,17 @@ def parse_settings(settings: Settings, payload: dict[str, Any]) -> Settings:
     return replace(settings, **{name: float(value) for name, value in payload.items()})
 
 
+def parse_width(text: str) -> int:
+    """In how many pixels pictures are shown.
+
+    Raises:
+        ApiError: It is no such number.
+    """
+    if not (text.isascii() and text.isdecimal() and len(text) < 6 and int(text) > 0):
+        raise ApiError(422, "width is a number of pixels from 1 to 99999")
+    return int(text)
+
+
 def parse_recording(payload: dict[str, Any]) -> bool:
     """Whether it is to be recorded from now on.
 

@@ -8,20 +8,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
 from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from kpstream.web.camera_feed import LINES, PICTURE, Form
 from kpstream.web.documents import camera_document, compact, reading_document
 from kpstream.web.hub import Hub
 
 WANT = "more"
-"""What a viewer says for each picture that it is ready for."""
+"""What a viewer says for each picture that it is ready for; behind it may stand in how many pixels it is shown."""
 MAX_WANTED = 4
 """Pictures that a viewer may be sent ahead of saying that it is ready for more."""
 STATUS_EVERY = 0.5
 _KEEP_ALIVE = 15.0
+_WIDTH = re.compile("[1-9][0-9]{0,4}")
 _BOUNDARY = b"--frame\r\n"
 MJPEG = "multipart/x-mixed-replace; boundary=frame"
 GONE = 4404
@@ -29,13 +32,18 @@ GONE = 4404
 
 
 class _Wanted:
-    """How many pictures a viewer is ready for."""
+    """How many pictures a viewer is ready for, and in which size."""
 
     def __init__(self) -> None:
         self._count = 0
         self._any = asyncio.Event()
+        self.form = PICTURE
 
-    def more(self) -> None:
+    def hear(self, text: str) -> None:
+        word, _, width = text.partition(" ")
+        if word != WANT or not (width == "" or _WIDTH.fullmatch(width)):
+            return
+        self.form = PICTURE.within(int(width)) if width else PICTURE
         self._count = min(MAX_WANTED, self._count + 1)
         self._any.set()
 
@@ -59,17 +67,15 @@ def looking(hub: Hub) -> Iterator[None]:
 async def show_camera(websocket: WebSocket, hub: Hub) -> None:
     """Serve the page: pictures with their poses as binary messages, classes and status as text.
 
-    The viewer says `WANT` for each picture that it is ready for.
+    The viewer says `WANT` for each picture that it is ready for, and in which width it is shown.
     """
     await websocket.accept()
     wanted = _Wanted()
 
-    def on_text(text: str) -> None:
-        if text == WANT:
-            wanted.more()
-
     with looking(hub):
-        await _while_connected(websocket, on_text, _send_pictures(websocket, hub, wanted), _send_status(websocket, hub))
+        await _while_connected(
+            websocket, wanted.hear, _send_pictures(websocket, hub, wanted), _send_status(websocket, hub)
+        )
 
 
 async def show_lines(websocket: WebSocket, hub: Hub) -> None:
@@ -93,12 +99,12 @@ async def events(hub: Hub) -> AsyncIterator[bytes]:
             yield b"".join(b"data: " + line + b"\n\n" for line in lines) or b": still here\n\n"
 
 
-async def mjpeg(hub: Hub) -> AsyncIterator[bytes]:
+async def mjpeg(hub: Hub, form: Form) -> AsyncIterator[bytes]:
     """The drawn pictures as parts of one endless document."""
     seen = 0
     with looking(hub):
         yield _BOUNDARY
-        while (drawn := await hub.newest("drawn", seen)) is not None:
+        while (drawn := await hub.newest(form, seen)) is not None:
             seen, (jpeg,) = drawn.number, drawn.data
             # The boundary goes with the picture that it ends: browsers show a picture when they see it.
             yield b"Content-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n%s\r\n%s" % (len(jpeg), jpeg, _BOUNDARY)
@@ -108,7 +114,7 @@ async def _send_pictures(websocket: WebSocket, hub: Hub, wanted: _Wanted) -> Non
     seen, known = 0, set[int]()
     while True:
         await wanted.take()
-        picture = await hub.newest("picture", seen)
+        picture = await hub.newest(wanted.form, seen)
         if picture is None:
             break
         seen = picture.number
@@ -142,7 +148,7 @@ async def _lines(hub: Hub, *, beat: bool = False) -> AsyncIterator[Sequence[byte
     while True:
         try:
             async with asyncio.timeout(_KEEP_ALIVE if beat else None):
-                lines = await hub.newest("lines", seen)
+                lines = await hub.newest(LINES, seen)
         except TimeoutError:
             yield []
             continue

@@ -14,7 +14,7 @@ from kpstream.entities import Image, Scene, Stats
 from kpstream.interfaces import Sink, write_scene
 from kpstream.testing import ManualClock
 from kpstream.web import Feed
-from kpstream.web.camera_feed import Encodable, Form
+from kpstream.web.camera_feed import DRAWN, LINES, PICTURE, SNAPSHOT, Encodable, Form
 from tests.support.sink_contract import SinkContract, person, picture, scene
 
 
@@ -45,7 +45,7 @@ def test_the_name_stands_in_addresses_and_holds_no_password(title: str, name: st
 def lines_of(feed: Feed, after: int) -> list[dict[str, Any]]:
     """The JSON lines that a feed has beyond a number; there are some."""
     asked: list[Encodable | None] = []
-    feed.request("lines", after, asked.append)
+    feed.request(LINES, after, asked.append)
     (picture,) = asked
     assert picture is not None
     return [json.loads(line) for line in picture.encode().data]
@@ -70,24 +70,24 @@ def test_whoever_waits_is_called_once_with_the_next_picture_or_the_end() -> None
     def reply(picture: Encodable | None) -> None:
         calls.append(None if picture is None else picture.number)
 
-    feed.request("picture", 0, reply)
+    feed.request(PICTURE, 0, reply)
     assert calls == []
     feed.write(scene(0), picture(0))
     feed.write(scene(1), picture(1))
     assert calls == [1]
-    feed.request("drawn", 1, reply)
+    feed.request(DRAWN, 1, reply)
     assert calls == [1, 2]
-    feed.request("snapshot", 2, reply)
+    feed.request(SNAPSHOT, 2, reply)
     feed.close()
-    feed.request("lines", 2, reply)
+    feed.request(LINES, 2, reply)
     assert calls == [1, 2, None, None]
-    feed.request("snapshot", 0, reply)
+    feed.request(SNAPSHOT, 0, reply)
     assert calls[4:] == [2], "the last picture stays"
 
 
 def test_a_feed_that_follows_another_numbers_its_pictures_and_classes_beyond_it() -> None:
     feed, asked = Feed("camera", numbers_from=500), list[Encodable | None]()
-    feed.request("picture", 500, asked.append)
+    feed.request(PICTURE, 500, asked.append)
     feed.write(scene(0, person()), picture(0))
     (found,) = asked
     assert found is not None
@@ -156,12 +156,12 @@ def test_a_picture_is_drawn_only_for_viewers_that_do_not_draw_themselves_and_onc
     feed, annotator, asked = Feed("camera"), Counting(), list[Encodable | None]()
     for index in range(5):
         write_scene(feed, replace(scene(index), annotator=annotator))
-    forms: tuple[Form, ...] = ("lines", "picture")
+    forms: tuple[Form, ...] = (LINES, PICTURE)
     for form in forms:
         feed.request(form, 0, asked.append)
     assert all(picture is not None and picture.encode().data for picture in asked)
     assert annotator.drawn == 0
-    forms = ("drawn", "drawn", "snapshot")
+    forms = (DRAWN, DRAWN, SNAPSHOT)
     for form in forms:
         feed.request(form, 0, asked.append)
     assert all(picture is not None and picture.encode().data for picture in asked)

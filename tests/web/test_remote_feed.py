@@ -9,7 +9,7 @@ import pytest
 from kpstream.entities import Stats
 from kpstream.testing import ManualClock
 from kpstream.web import RemoteFeed
-from kpstream.web.camera_feed import Encodable, Encoded, Form
+from kpstream.web.camera_feed import DRAWN, LINES, PICTURE, Encodable, Encoded, Form
 from kpstream.web.figures import Shown
 from tests.support.web_page import FakeControls
 
@@ -52,28 +52,39 @@ def test_a_picture_is_asked_for_once_however_many_wait_for_it_and_never_unasked(
     feed.connect(elsewhere.want)
     feed.beat(Stats(), SHOWN, 100.0)
     assert elsewhere.asked == []
-    feed.request("picture", 0, first.reply)
-    feed.request("picture", 0, second.reply)
-    feed.request("drawn", 0, second.reply)
-    assert elsewhere.asked == [("picture", 0), ("drawn", 0)]
-    feed.answer("picture", 0, Encoded(8, (b"eight",)))
+    feed.request(PICTURE, 0, first.reply)
+    feed.request(PICTURE, 0, second.reply)
+    feed.request(DRAWN, 0, second.reply)
+    assert elsewhere.asked == [(PICTURE, 0), (DRAWN, 0)]
+    feed.answer(PICTURE, 0, Encoded(8, (b"eight",)))
     assert (first.data, second.data) == ([b"eight"], [b"eight"])
-    feed.answer("picture", 0, Encoded(9, (b"nobody asked",)))
+    feed.answer(PICTURE, 0, Encoded(9, (b"nobody asked",)))
     assert (first.numbers, second.numbers) == ([8], [8])
-    feed.request("picture", 8, first.reply)
-    assert elsewhere.asked[2:] == [("picture", 8)]
+    feed.request(PICTURE, 8, first.reply)
+    assert elsewhere.asked[2:] == [(PICTURE, 8)]
+
+
+def test_each_size_is_asked_for_by_itself(feed: RemoteFeed) -> None:
+    elsewhere, small, large = Elsewhere(), Viewer(), Viewer()
+    feed.connect(elsewhere.want)
+    feed.request(PICTURE.within(490), 0, small.reply)
+    feed.request(PICTURE, 0, large.reply)
+    feed.request(PICTURE.within(500), 0, small.reply)
+    assert [(form.kind, form.max_width) for form, _ in elsewhere.asked] == [("picture", 480), ("picture", 1280)]
+    feed.answer(PICTURE.within(480), 0, Encoded(1, (b"tile",)))
+    assert (small.data, large.data) == ([b"tile", b"tile"], [])
 
 
 def test_whoever_waits_when_a_pipeline_ends_waits_for_the_next_one(feed: RemoteFeed) -> None:
     first, second, viewer = Elsewhere(), Elsewhere(), Viewer()
     feed.connect(first.want)
-    feed.request("picture", 3, viewer.reply)
+    feed.request(PICTURE, 3, viewer.reply)
     feed.disconnect()
-    feed.request("lines", 3, viewer.reply)
-    assert first.asked == [("picture", 3)]
+    feed.request(LINES, 3, viewer.reply)
+    assert first.asked == [(PICTURE, 3)]
     feed.connect(second.want)
-    assert second.asked == [("picture", 3), ("lines", 3)]
-    feed.answer("picture", 3, Encoded(11, (b"eleven",)))
+    assert second.asked == [(PICTURE, 3), (LINES, 3)]
+    feed.answer(PICTURE, 3, Encoded(11, (b"eleven",)))
     assert viewer.data == [b"eleven"]
 
 
@@ -81,7 +92,7 @@ def test_the_next_pipeline_numbers_beyond_all_that_viewers_know(feed: RemoteFeed
     assert feed.numbers_to == 0
     feed.beat(Stats(), SHOWN, 100.0)
     assert feed.numbers_to == 7
-    feed.answer("picture", 7, Encoded(9, (b"",), classes=((12, "{}"),)))
+    feed.answer(PICTURE, 7, Encoded(9, (b"",), classes=((12, "{}"),)))
     assert feed.numbers_to == 12
 
 

@@ -38,9 +38,9 @@ class Viewer:
     def __exit__(self, *_: object) -> None:
         self._connecting.__exit__(None, None, None)
 
-    def picture(self) -> tuple[dict[str, Any], Image]:
-        """Ask for a picture and wait for it: its frame and its pixels."""
-        self.socket.send("more")
+    def picture(self, width: int | None = None) -> tuple[dict[str, Any], Image]:
+        """Ask for a picture that is shown in some width, and wait for it: its frame and its pixels."""
+        self.socket.send("more" if width is None else f"more {width}")
         self.texts = []
         while isinstance(data := self.socket.recv(10), str):
             self.texts.append(json.loads(data))
@@ -88,6 +88,33 @@ def test_poses_are_told_in_pixels_of_the_source_with_gaps_where_nothing_is_drawn
         assert (first["points"][1], first["points"][4]) == (None, None)
         assert (first["confidence"], first["origin"]) == (0.913, "predicted")
         assert (second["points"], second["id"]) == ([], None)
+
+
+def test_a_viewer_gets_pictures_as_wide_as_it_shows_them_and_never_enlarged() -> None:
+    camera = Camera()
+    wide = {None: 1280, 1: 160, 479: 320, 480: 480, 1000: 960, 5000: 1280}
+    with served(camera) as page, Viewer(page) as viewer:
+        for width, expected in wide.items():
+            shown = camera.show(person(), size=(1920, 1080))
+            frame, image = viewer.picture(width)
+            assert image.shape == (expected * 9 // 16, expected, 3)
+            assert frame["size"] == [1920, 1080]
+            assert frame["poses"][0]["box"] == np.round(shown.poses[0].xyxy, 3).tolist(), "in pixels of the source"
+        camera.show(size=(200, 100))
+        assert viewer.picture(480)[1].shape == (100, 200, 3)
+
+
+def test_viewers_of_several_sizes_look_at_once_and_what_is_no_size_is_not_heard() -> None:
+    camera = Camera()
+    with served(camera) as page, Viewer(page) as small, Viewer(page) as large:
+        for text in ("more 0", "more -1", "more x", "more 480 480", "more 999999", "more ²", "more\n"):
+            small.socket.send(text)
+        for index in range(3):
+            camera.show(size=(1280, 720))
+            (one, tile), (other, full) = small.picture(320), large.picture()
+            assert (one["index"], other["index"]) == (index, index)
+            assert (tile.shape, full.shape) == ((180, 320, 3), (720, 1280, 3))
+            assert np.abs(full[2::4, 2::4].astype(int) - tile).mean() < 4, "the same picture"
 
 
 @pytest.mark.parametrize(("aspect", "size"), [(Fraction(3, 2), (96, 48)), (Fraction(1, 2), (64, 96))])
@@ -248,6 +275,27 @@ def test_drawn_pictures_come_as_motion_jpeg() -> None:
                 if shown == 3:
                     break
                 camera.show()
+
+
+def test_motion_jpeg_comes_in_the_width_that_is_asked_for() -> None:
+    camera = Camera()
+    camera.show(size=(1280, 720))
+    with served(camera) as page, client_of(page) as client:
+        for width, expected in {"?width=640": 640, "?width=700": 640, "": 1280}.items():
+            with client.stream("GET", f"/cameras/front-door/stream.mjpg{width}") as answer:
+                data = b""
+                for chunk in answer.iter_raw():
+                    data += chunk
+                    if data.count(b"--frame\r\n") == 2:
+                        break
+            body = data.split(b"--frame\r\n")[1].partition(b"\r\n\r\n")[2]
+            image = cv2.imdecode(np.frombuffer(body, np.uint8), cv2.IMREAD_COLOR)
+            assert image is not None
+            assert image.shape[1] == expected
+        for text in ("0", "-1", "wide", "640.5", "1000000", ""):
+            refused = client.get("/cameras/front-door/stream.mjpg", params={"width": text})
+            assert refused.status_code == 422
+            assert refused.json() == {"error": "width is a number of pixels from 1 to 99999"}
 
 
 def test_too_many_viewers_are_told_to_try_later() -> None:

@@ -10,6 +10,8 @@ import { texts } from "./texts.js";
 
 const GIVE_UP = 4; // attempts without a WebSocket after which the server's drawing is shown meanwhile
 const POLL = 1000; // ms
+const STEP = 160; // pictures come in multiples of this width
+const SHARP = 2; // more pixels of the screen than this for one of the page are not told apart in a grid
 const QUEUE = 2; // pictures that came within one turn of the screen: each is shown, one a turn
 
 export class CameraView extends EventTarget {
@@ -30,13 +32,17 @@ export class CameraView extends EventTarget {
   #poll = 0;
   #tick = 0;
   #ticks = [];
-  #resize = new ResizeObserver(() => this.#redraw());
-  #redraw = () => this.#drawOverlay();
+  #large;
+  #inView = true;
+  #extent = [0, 0]; // of the stage, in CSS pixels
+  #resize = new ResizeObserver(() => this.#measureStage());
+  #scroll = new IntersectionObserver((entries) => this.#setInView(entries[entries.length - 1].isIntersecting));
   #choose = () => this.#showChoices();
 
   constructor(camera, { large }) {
     super();
     this.camera = camera;
+    this.#large = large;
     this.picture = make("canvas", { className: "picture", role: "img", "aria-label": texts.pictureOf(camera.title) });
     this.overlay = make("canvas", { className: "overlay", "aria-hidden": "true" });
     this.server = make("img", { className: "server", alt: texts.pictureOf(camera.title), hidden: true });
@@ -83,6 +89,8 @@ export class CameraView extends EventTarget {
   start() {
     choices.addEventListener("change", this.#choose);
     this.#resize.observe(this.stage);
+    this.#scroll.observe(this.stage);
+    this.#measureStage();
     this.#connection.open();
     this.#showChoices();
   }
@@ -90,6 +98,7 @@ export class CameraView extends EventTarget {
   stop() {
     choices.removeEventListener("change", this.#choose);
     this.#resize.disconnect();
+    this.#scroll.disconnect();
     this.#connection.close();
     clearInterval(this.#poll);
     cancelAnimationFrame(this.#tick);
@@ -102,7 +111,7 @@ export class CameraView extends EventTarget {
     this.paused = paused;
     if (paused) this.#freezeServer();
     else this.#showServer(!this.server.hidden);
-    this.#connection.want(!paused && !this.#usesServer);
+    this.#ask();
     if (paused) this.#ticks = [];
     this.show();
   }
@@ -175,6 +184,7 @@ export class CameraView extends EventTarget {
       this.readings = [...this.readings, ...event.detail.readings].slice(-300);
       this.#measure();
       this.show(event.detail.camera);
+      this.#ask();
     });
     connection.addEventListener("open", () => {
       this.#classes.clear();
@@ -251,10 +261,32 @@ export class CameraView extends EventTarget {
     this.#connection.done();
   }
 
+  // How wide pictures are to come; 0 is as wide as there are.
+  get #width() {
+    const width = this.place().width * Math.min(devicePixelRatio || 1, SHARP);
+    return this.#large ? 0 : Math.max(1, Math.ceil(width / STEP)) * STEP;
+  }
+
+  // Pictures are asked for only while they can be seen.
+  #ask() {
+    this.#connection.want(this.#inView && !this.paused && !this.#usesServer, this.#width);
+  }
+
+  #setInView(inView) {
+    this.#inView = inView;
+    this.#ask();
+  }
+
+  #measureStage() {
+    this.#extent = [this.stage.clientWidth, this.stage.clientHeight];
+    this.#ask();
+    this.#drawOverlay();
+  }
+
   #drawOverlay() {
-    const { overlay, stage } = this;
+    const { overlay } = this;
     const ratio = Math.min(devicePixelRatio || 1, 3);
-    const [width, height] = [Math.round(stage.clientWidth * ratio), Math.round(stage.clientHeight * ratio)];
+    const [width, height] = this.#extent.map((side) => Math.round(side * ratio));
     if (overlay.width !== width || overlay.height !== height) {
       overlay.width = width;
       overlay.height = height;
@@ -283,23 +315,24 @@ export class CameraView extends EventTarget {
 
   // Where the picture lies on the stage, in CSS pixels.
   place() {
-    const { clientWidth, clientHeight } = this.stage;
+    const [wide, tall] = this.#extent;
     const [width, height] = this.#drawn?.size ?? this.camera.size ?? [16, 9];
-    const scale = Math.min(clientWidth / width, clientHeight / height);
-    return { x: (clientWidth - width * scale) / 2, y: (clientHeight - height * scale) / 2, width: width * scale, height: height * scale };
+    const scale = Math.min(wide / width, tall / height);
+    return { x: (wide - width * scale) / 2, y: (tall - height * scale) / 2, width: width * scale, height: height * scale };
   }
 
   #showChoices() {
     const server = this.#usesServer;
     if (server === this.server.hidden) this.#showServer(server);
     this.picture.hidden = this.overlay.hidden = server;
-    this.#connection.want(!server && !this.paused);
+    this.#ask();
     this.#drawOverlay();
   }
 
   #showServer(shown) {
     this.server.hidden = !shown;
-    if (shown && !this.paused) this.server.src = addressOf(`/cameras/${this.camera.name}/stream.mjpg?at=${Date.now()}`);
+    const width = this.#width ? `&width=${this.#width}` : "";
+    if (shown && !this.paused) this.server.src = addressOf(`/cameras/${this.camera.name}/stream.mjpg?at=${Date.now()}${width}`);
     else if (!shown) this.server.removeAttribute("src");
   }
 

@@ -18,6 +18,7 @@ export class Connection extends EventTarget {
   #underWay = 0;
   #undrawn = 0;
   #wants = true;
+  #width = 0;
   #closed = false;
   #watch = 0;
   #wake = () => this.#check(true);
@@ -47,9 +48,10 @@ export class Connection extends EventTarget {
     this.#drop();
   }
 
-  // Whether pictures are wanted at all; status comes in any case.
-  want(wants) {
+  // Whether pictures are wanted at all, and how wide; 0 is as wide as there are. Status comes in any case.
+  want(wants, width) {
     this.#wants = wants;
+    this.#width = width;
     this.#ask();
   }
 
@@ -95,9 +97,10 @@ export class Connection extends EventTarget {
 
   #ask() {
     // A tab that nobody sees draws nothing, and has no use for pictures.
-    if (!this.#wants || document.visibilityState === "hidden" || this.#socket?.readyState !== WebSocket.OPEN) return;
+    if (!this.#wants || document.visibilityState === "hidden") return;
+    if (this.#socket === null || this.#socket.readyState !== WebSocket.OPEN) return;
     while (this.#underWay + this.#undrawn < WANTED) {
-      this.#socket.send("more");
+      this.#socket.send(this.#width ? `more ${this.#width}` : "more");
       this.#underWay += 1;
     }
   }

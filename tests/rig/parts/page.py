@@ -40,10 +40,11 @@ SAMPLER = """
     for (const camera of document.querySelectorAll('.camera')) {
       const picture = camera.querySelector('canvas.picture');
       const overlay = camera.querySelector('canvas.overlay');
-      if (picture.width !== 1280) continue;
-      const row = picture.getContext('2d').getImageData(0, 20, 960, 1).data;
+      if (picture.width < 480) continue;
+      const cell = picture.width / 32;
+      const row = picture.getContext('2d').getImageData(0, Math.floor(cell / 2), 24 * cell, 1).data;
       let index = 0;
-      for (let bit = 0; bit < 24; bit++) if (row[(bit * 40 + 20) * 4] > 127) index += 2 ** bit;
+      for (let bit = 0; bit < 24; bit++) if (row[Math.floor((bit + 0.5) * cell) * 4] > 127) index += 2 ** bit;
       if (window.seen.last?.[camera.dataset.name] === index) continue;
       const scale = Math.min(overlay.width / 1280, overlay.height / 720);
       const [left, top] = [(overlay.width - 1280 * scale) / 2, (overlay.height - 720 * scale) / 2];
