@@ -121,16 +121,18 @@ def plot(rows: Sequence[Row], before: Sequence[Row], path: Path) -> None:
     plt.close(figure)
 
 
-def site(cameras: Mapping[str, Mapping[str, str]], endpoint: str, port: int) -> str:
+def site(cameras: Mapping[str, Mapping[str, str | float]], endpoint: str | None, port: int) -> str:
     """The file of a site that asks an endpoint of ours five times a second for each camera, and serves a page.
 
     Args:
         cameras: The keys of each, by its name.
-        endpoint: The endpoint's address.
+        endpoint: The endpoint's address; None has the embedded model answer, as often as each camera's keys say.
         port: Of the page, on loopback.
     """
-    head = f'[endpoint]\nmodel = "bench/1"\nendpoint = "{endpoint}"\napi_url = "{endpoint}"\n'
-    head += f'[limits]\nrate = {5 * len(cameras)}\n[web]\nlisten = "127.0.0.1:{port}"\n'
+    head = f'[web]\nlisten = "127.0.0.1:{port}"\n'
+    if endpoint is not None:
+        head += f'[endpoint]\nmodel = "bench/1"\nendpoint = "{endpoint}"\napi_url = "{endpoint}"\n'
+        head += f"[limits]\nrate = {5 * len(cameras)}\n"
     each = ({"name": name, **keys} for name, keys in cameras.items())
     return head + "".join(
         "[[camera]]\n" + "".join(f"{key} = {json.dumps(keys[key])}\n" for key in keys) for keys in each
