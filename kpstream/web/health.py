@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from math import isnan
 from typing import Literal
@@ -10,6 +11,7 @@ SILENT_AFTER = 2.0
 """Seconds without a picture after which a camera is called silent."""
 STUCK_AFTER = 10.0
 """Seconds without a sign of life from a pipeline, which gives one twenty times a second even without a camera."""
+_SILENT = re.compile(r"camera silent for \d+ s")
 
 Status = Literal["live", "waiting", "silent", "stuck", "ended"]
 
@@ -50,6 +52,8 @@ def health_of(*, closed: bool, picture_at: float, beat_at: float, now: float, tr
     if silent < SILENT_AFTER and not trouble:
         return Health("live", "live")
     text = f"camera silent for {_seconds(silent)}"
+    if _SILENT.match(trouble):  # as the capture saw it a moment ago
+        return Health("silent", _SILENT.sub(text, trouble))
     return Health("silent", f"{text}: {trouble}" if trouble else f"{text}, trying again")
 
 

@@ -117,6 +117,8 @@ def test_state_follows_the_pipeline() -> None:
     clock.advance(600)
     feed.idle(Stats(source_trouble="gone"))
     assert told()[1] == "camera silent for 10 min: gone"
+    feed.idle(Stats(source_trouble="camera silent for 602 s, trying again: no such file"))
+    assert told()[1] == "camera silent for 10 min, trying again: no such file"
     clock.advance(11)
     assert told()[0] == "stuck"
     assert feed.health.dead
