@@ -10,7 +10,7 @@ import numpy as np
 
 from kpstream.entities import Frame, Pose
 from kpstream.tracking.flow import Mesh
-from kpstream.tracking.geometry import Mask, Points, is_inside
+from kpstream.tracking.geometry import Mask, Points, is_inside, middles
 from kpstream.tracking.occlusion import contested, hidden, learn_edges, overlapping
 from kpstream.tracking.track import Memory, Track
 from kpstream.tracking.trajectory import Trajectory, mesh_of
@@ -96,7 +96,7 @@ class Forward:
 
     def _fast_forward(self, tracks: Sequence[Track], number: int) -> None:
         """Bring re-tracked objects through the pictures since their answer, as far as one frame's budget goes."""
-        budget = self._settings.max_fast_forward
+        budget = self._settings.fast_forward_within(self._memory.frames.seconds(number))
         while budget > 0:
             behind = [(t, t.motion.retracked) for t in tracks if t.motion.retracked is not None]
             behind = [(track, trajectory) for track, trajectory in behind if trajectory.last < number]
@@ -130,11 +130,9 @@ class Forward:
             points = np.array([trajectory.states[-1].xy for trajectory in trajectories])
             hidden = self._hidden(mesh, tracks, points, last)
             steady = stride * np.array([trajectory.velocity(last) for trajectory in trajectories])
-            for row in np.flatnonzero(hidden.all(1) & bool(len(mesh.edges))):
-                steady[row] = stride * trajectories[row].drift(
-                    round(stride * self._settings.hidden_drift / max(seconds, 1e-3))
-                )
             answered = np.array([track.answered_motion(points.shape[1], seconds) for track in tracks])
+            is_hidden = hidden.all(1) & bool(len(mesh.edges))
+            steady[is_hidden] = middles(answered[is_hidden])[:, None]
             ways, disputed = frames.move(
                 mesh,
                 last,

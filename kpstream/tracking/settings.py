@@ -104,7 +104,7 @@ class TrackerSettings:
     retrack_beyond: float = 0.04
     """Diagonals; a trajectory that an answer corrects by more is tracked again from the answer on."""
     max_fast_forward: int = 28
-    """Cost of the fast-forwarding within one frame: 3 for each picture and 1 for each object in it."""
+    """Cost of the fast-forwarding within a thirtieth of a second: 3 for each picture and 1 for each object in it."""
     crowd: int = 4
     """Objects that are tracked again at once; from so many on they skip every other picture, to be there in time."""
     stride_within: float = 0.07
@@ -177,9 +177,8 @@ class TrackerSettings:
     edge_differs: float = 18.0
     """Grey values by which a hidden edge differs from what it looked like, on average."""
     mostly_hidden: float = 0.4
-    """Share of its edges; an object that is hidden by more moves on as it did before."""
-    hidden_drift: float = 0.25
-    """Seconds; an object that is mostly hidden goes on as it did as a whole over this time before."""
+    """Share of its edges; an object that is hidden by more goes on, as a whole, as it went between its last two
+    answers: its own last steps may be those of whoever hides it."""
     edge_learning_rate: float = 0.3
     """Weight of the newest picture in how an object's edges look."""
 
@@ -195,6 +194,10 @@ class TrackerSettings:
     def glide_after(self, seconds: float) -> float:
         """What is left of a correction in the next picture."""
         return float(self.glide ** max(1.0, 30 * seconds))
+
+    def fast_forward_within(self, seconds: float) -> float:
+        """What fast-forwarding may cost in a picture that comes so long after the one before."""
+        return self.max_fast_forward * max(1.0, 30 * seconds)
 
 
 DEFAULT = TrackerSettings()

@@ -62,11 +62,6 @@ class Trajectory:
         moved = self.displacement(number)
         return np.zeros_like(self.states[0].xy) if moved is None else moved
 
-    def drift(self, steps: int) -> Points:
-        """How far the object as a whole moved in a step, over the last ones, shape ``(2,)``."""
-        states = self.states[-1 - steps :]
-        return shift(states[0].xy, states[-1].xy) / np.float32(max(1, len(states) - 1))
-
     def deformation(self) -> float:
         """How far its points have moved otherwise than the object as a whole since the answer; mean, in pixels."""
         start, end = self.states[0].xy, self.states[-1].xy

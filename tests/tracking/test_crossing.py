@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 import track_merged
 from track_score import Clip
 
-from kpstream.tracking import DEFAULT
+from kpstream.tracking import DEFAULT, Tracker
+from tests.tracking.test_tracker import SIZE, frame, picture, pose, result, texture
 
 DATA = Path(__file__).parents[1] / "data"
 
@@ -40,3 +43,28 @@ def test_both_are_kept_and_neither_jumps(clip: Clip, first: int) -> None:
     assert tracked.switches == 0
     assert max(tracked.jumps) < 0.1  # of the box diagonal
     assert max(held.jumps) > 0.3  # so the measure can tell
+
+
+def test_who_is_hidden_by_somebody_goes_on_as_the_answers_saw_them_go() -> None:
+    cloth, tracker, off = texture(6, (100, 60)), Tracker(), []
+
+    def hidden(index: int) -> tuple[float, float]:
+        return 150 - 1.5 * index, 110.0
+
+    def passer(index: int) -> tuple[float, float]:
+        return -80 + 4.0 * index, 112.0
+
+    for index in range(0, 80, 4):  # 7.5 pictures a second, every other one answered, 0.8 s late
+        asked = index - 24
+        if asked >= 0 and asked % 8 == 0:
+            answered = [pose(*passer(asked))] if passer(asked)[0] > -40 else []
+            seen = [pose(*hidden(asked))] if abs(passer(asked)[0] - hidden(asked)[0]) >= 60 else []
+            tracker.update(result(asked, *seen, *answered))
+        image, (x, y) = picture(hidden(index)), passer(index)
+        place = np.array([[1, 0, x - 20], [0, 1, y - 30]], np.float32)
+        cv2.warpAffine(cloth, place, SIZE, dst=image, borderMode=cv2.BORDER_TRANSPARENT)
+        poses = tracker.predict(frame(index, image))
+        off += [np.abs(drawn.xy - pose(*hidden(index)).xy).max() for drawn in poses if drawn.tracker_id == 1]
+
+    assert len(off) >= 10
+    assert max(off) < 40  # by its own last steps it would go a hundred pixels along with the passer
