@@ -40,6 +40,7 @@ def main() -> None:
     enter()
     sys.path.insert(0, str(ROOT))  # the rig's parts are in tests/
     os.environ["PYTHONPATH"] = str(ROOT / "scripts")  # those of the bench are here
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # threads of the endpoint that wait for each other keep cores busy
     from soak_parts import site_report
     from soak_parts.schedule import site_schedule
     from soak_parts.site_run import soak_site

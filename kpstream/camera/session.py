@@ -51,7 +51,7 @@ from kpstream.redact import redact, remembered
 from kpstream.web import Page
 from kpstream.web.remote_feed import RemoteFeed
 
-_MAX_SILENCE = 30
+_MAX_SILENCE = 60
 """Ticks of the site, a second each, after which a process that says nothing is ended; a healthy one says how it is
 doing four times in each. Ticks and not seconds: a site that is stopped itself hears nothing either."""
 _REAPED_WITHIN = 2.0

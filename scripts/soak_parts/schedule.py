@@ -31,7 +31,7 @@ SITE_JOINTS: dict[str, dict[str, tuple[str, ...]]] = {
 _QUIET, _LASTS = (3.0, 10.0), (1.0, 8.0)
 _SEVERAL_QUIET = (20.0, 70.0)
 """Seconds between two faults of one of several cameras: it is well for longer than a fault and its end take."""
-_HANG = 45.0
+_HANG = 75.0
 """Seconds until a process that hangs for good is ended by its site, and its camera is back."""
 _PEACE = 10.0
 """Seconds at the end without faults."""

@@ -43,7 +43,8 @@ def _figures(seen: SiteSoak) -> dict[str, str]:
     usages = [usage for each in late for usage in each.cameras.values()]
     lowest, mean = (min(getattr(each, of) for each in all_rates) / RATE for of in ("lowest", "mean"))
     return {
-        "time": f"{seen.seconds / 60:.1f} min, {len(seen.faults)} faults, {seen.cores:.2f} cores",
+        "time": f"{seen.seconds / 60:.1f} min, {len(seen.faults)} faults, {seen.cores:.2f} cores; "
+        f"the machine's load {median(each.load for each in seen.samples):.1f} in the middle",
         "end": f"exit code {seen.code} {seen.ended_in:.1f} s after SIGTERM; left: {', '.join(seen.left) or 'nothing'}",
         "frames of a camera without a fault of its own": f"{100 * mean:.1f} % of {RATE:g} a second or more, "
         f"in the worst ten seconds {100 * lowest:.0f} %; began again {sum(each.lost for each in all_rates)} times",

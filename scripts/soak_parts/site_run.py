@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import time
 from collections.abc import Callable, Iterator
@@ -36,6 +37,8 @@ class Sample:
     cameras: dict[str, Usage]
     """Of each process of a camera."""
     zombies: int
+    load: float
+    """Of the machine: how many of all its processes run or wait for a core."""
     shown: dict[str, int] | None
     """Frames of each camera since its process began; None where the page did not answer."""
 
@@ -117,7 +120,7 @@ def _sample(stage: Stage, now: float, pids: set[int]) -> Sample:
     shown = None
     with suppress(requests.RequestException):
         shown = {name: int(each["stats"]["rendered"]) for name, each in site.figures(_PAGE_WITHIN).items()}
-    return Sample(now, Usage.of(site.process.pid), cameras, zombies, shown)
+    return Sample(now, Usage.of(site.process.pid), cameras, zombies, os.getloadavg()[0], shown)
 
 
 def _busy() -> float:

@@ -43,7 +43,7 @@ pre_roll = "2s"
 post_roll = "2s"
 max_clip = "10s"
 """
-_FAULTY = "[limits\nrate = many\n"
+_FAULTY = "[limit]\nrate = 3\n"
 
 
 class Viewer:

@@ -17,7 +17,7 @@ from kpstream.dispatch.dealer import Limits
 from kpstream.testing import wait_until
 from tests.support.camera_child import linked
 
-LONG = 30
+LONG = 60
 """Ticks after which a process hangs."""
 
 
@@ -76,7 +76,7 @@ def test_a_process_that_gives_no_sign_of_life_is_ended_and_told(
     wait_until(lambda: bool(caplog.messages))
     session.stop()
     session.join(Deadline(0.0))
-    line = "door: its process gave no sign of life for 30 s and was ended - begins again"
+    line = "door: its process gave no sign of life for 60 s and was ended - begins again"
     assert caplog.messages == [line]
 
 

@@ -19,7 +19,7 @@ HELD = Usage(100.0, 10, 20)
 def samples(*counts: int | None) -> list[Sample]:
     """A sample each half second, with the frames of the camera ``door``."""
     return [
-        Sample(number / 2, HELD, {}, 0, None if count is None else {"door": count})
+        Sample(number / 2, HELD, {}, 0, 0.5, None if count is None else {"door": count})
         for number, count in enumerate(counts)
     ]
 

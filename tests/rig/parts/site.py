@@ -49,8 +49,10 @@ class Site:
         self.write_text(self._head + "".join(sections) + more)
 
     def write_text(self, text: str) -> None:
-        """Replace its file."""
-        self._file.write_text(text)
+        """Replace its file, at once."""
+        new = self._file.with_suffix(".new")
+        new.write_text(text)
+        new.replace(self._file)
 
     def start(self) -> None:
         """Begin."""
