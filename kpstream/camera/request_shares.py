@@ -26,6 +26,8 @@ class RequestShares:
     def __init__(self, limits: Limits, clock: Callable[[], float]) -> None:
         self.clock = clock
         """Monotonic seconds."""
+        self.limits = limits
+        """For all together."""
         self.dealer = Dealer(limits)
         """Deals requests to all."""
         self._lock = threading.Lock()
@@ -34,6 +36,7 @@ class RequestShares:
 
     def limit(self, limits: Limits) -> None:
         """Share something else from now on; what is spent stays spent."""
+        self.limits = limits
         self.dealer.limit(limits)
 
     def join(self, spec: CameraSpec, own: Quota | None, tell: Tell) -> CameraShare:
@@ -89,7 +92,7 @@ class CameraShare:
         self._shares = shares
         self._service = spec.service
         self._own = own
-        self._max_in_flight = 1
+        self._max_in_flight: int | None = None
         self._member: Member | None = None
 
     @property
@@ -101,21 +104,25 @@ class CameraShare:
         """Do what the process asks for; for one thread."""
         match message:
             case Joined(max_rate, max_in_flight):
-                limits = Limits(rate=max_rate, max_in_flight=max_in_flight)
-                self._max_in_flight = max_in_flight
+                limits = Limits(rate=max_rate, max_in_flight=max_in_flight) if self._service else Limits()
+                self._max_in_flight = limits.max_in_flight
                 self._member = self._shares.dealer.join(self._service, limits, self._own)
             case Rejection(until):
                 self._shares.reject(self.model, until)
             case _ if self._member is None:
                 pass
             case Ask(want):
-                part = max(1, min(want, self._max_in_flight // len(self._shares)))
-                grant = self._member.ask(part, self._shares.clock())
+                grant = self._member.ask(self._part(want), self._shares.clock())
                 self.tell(Dealt(grant, self._member.requests_left, self._member.requests_spent))
             case Ended(grant):
                 self._member.ended(grant)
             case Released(grant, unused):
                 self._member.release(grant, unused)
+
+    def _part(self, want: int) -> int:
+        """What it may have of that many, where all have as much as it."""
+        at_once = self._max_in_flight, self._shares.limits.max_in_flight
+        return max(1, min([want, *(most // len(self._shares) for most in at_once if most is not None)]))
 
     def close(self) -> None:
         """Give up what the process holds; what may have been sent stays spent. Idempotent."""

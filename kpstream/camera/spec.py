@@ -75,9 +75,12 @@ class CameraSpec:
         _ = self.source.picture_size, self.source.headers, self.view.max_delay, self.drawing.parts, self.model.filters
 
     @property
-    def service(self) -> str:
-        """The server that it asks: all cameras that ask the same one share what that server can take."""
-        return "embedded" if self.model.embedded else self.model.endpoint
+    def service(self) -> str | None:
+        """The server that it asks: all cameras that ask the same one share what that server can take.
+
+        None where it runs the embedded model in its own process: the system shares the cores out.
+        """
+        return None if self.model.embedded else self.model.endpoint
 
 
 @dataclass(frozen=True, slots=True)

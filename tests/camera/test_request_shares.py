@@ -122,6 +122,20 @@ def test_those_who_ask_one_server_keep_to_what_it_can_take_together() -> None:
     assert world.may_ask(door, gate, yard) == [True, False, False]
 
 
+def test_those_who_run_the_embedded_model_leave_it_to_the_system_who_computes_when() -> None:
+    world = World(max_in_flight=2)
+    cameras = [world.join(replace(DOOR, name=str(number), model=ModelOptions())) for number in range(8)]
+    for _ in range(8):
+        assert None not in world.leases(*cameras)
+    assert not any(camera.to_site for camera in cameras), "one question was enough for all of it"
+
+
+def test_those_who_run_the_embedded_model_keep_to_a_limit_that_is_set_for_all() -> None:
+    world = World(Limits(max_in_flight=4))
+    first, second = (world.join(replace(DOOR, name=name, model=ModelOptions())) for name in ("first", "second"))
+    assert world.may_ask(first, first, second, second, first, second) == [True, True, True, True, False, False]
+
+
 def test_a_camera_alone_is_dealt_several_requests_at_once() -> None:
     world = World(max_in_flight=3)
     door = world.join(DOOR)

@@ -53,7 +53,7 @@ def test_a_camera_and_its_source_are_enough(write: Write) -> None:
     plan = load(write(CAMERA))
     (camera,) = plan.site.cameras
     assert (camera.name, camera.reference, camera.requests.rate, camera.view.max_delay) == ("door", "0", 5.0, None)
-    assert camera.service == "embedded"
+    assert camera.service is None, "it runs the embedded model"
     assert camera.recording is None
     assert plan.site.limits == Limits()
     assert plan.web is None
@@ -284,7 +284,7 @@ def test_the_embedded_model_may_be_one_cameras_alone(write: Write, monkeypatch: 
     monkeypatch.setenv("ROBOFLOW_API_KEY", "marked-key")
     gate = CAMERA.replace("door", "gate") + '[camera.endpoint]\nendpoint = "embedded"\n'
     door, other = load(write(f'[endpoint]\nmodel = "my-pose/3"\n{CAMERA}{gate}')).site.cameras
-    assert (door.service, other.service) == ("https://serverless.roboflow.com", "embedded")
+    assert (door.service, other.service) == ("https://serverless.roboflow.com", None)
     assert other.model.model is None
 
 
