@@ -165,7 +165,7 @@ def _run(
     limits = _limits(order, place, archiving, len(inventory.records))
     ledger.note(max_requests="" if limits.max_requests is None else str(limits.max_requests))
     draw_on_one_core()
-    pool = _pool(order, place, archiving, has_work=bool(inventory.todo), spent=int(ledger.fact("booked") or 0))
+    pool = _pool(order, place, archiving, files=len(inventory.todo), spent=int(ledger.fact("booked") or 0))
     metrics = MetricsFile(place, limits.max_requests)
     with archive_progress() as progress, signals_handled() as signals, _quiet_stdout():
 
@@ -197,16 +197,16 @@ def _quiet_stdout() -> Iterator[None]:
         yield
 
 
-def _pool(
-    order: ArchiveOrder, place: ArchivePlace, archiving: ArchiveOptions, *, has_work: bool, spent: int
-) -> FilePool:
+def _pool(order: ArchiveOrder, place: ArchivePlace, archiving: ArchiveOptions, *, files: int, spent: int) -> FilePool:
     """Where files are worked on: in this process, or by Ray, which is not started for nothing."""
     from kpstream.dispatch.grant_queue import GrantQueue
     from kpstream.recorded.archive.pool import LocalPool
 
     rate, budget = _rate(order, place, archiving), place.shard.budget(order.requests.max_requests)
     workers = archiving.workers if archiving.workers is not None else (1 if archiving.on is None else 0)
-    if not has_work or (workers == 1 and archiving.on is None):
+    if workers == 0 and archiving.on is None:  # one for each core, and none that would find no file
+        workers = min(os.cpu_count() or 1, files)
+    if not files or (workers == 1 and archiving.on is None):
         return LocalPool(order, GrantQueue(rate, budget, spent))
     if archiving.on is None:  # read when Ray is loaded: on one machine it listens on loopback alone
         os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"

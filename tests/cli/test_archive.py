@@ -6,6 +6,7 @@ import gc
 import json
 import os
 import shutil
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -110,6 +111,14 @@ def test_without_a_failure_to_spare_the_first_one_leaves_the_rest_waiting(
     assert run(*words) == 0
     assert run(*words, tree / "한국 어" / "b c.mp4", tree / "text.mp4") == 7
     assert "1 of 3 files failed, with which --max-failures left 1 waiting: " in capfd.readouterr().err
+
+
+def test_as_many_workers_as_fit_are_no_more_than_there_are_files(
+    at: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_video(tmp_path / "a.mp4", range(0, 40, 10))
+    monkeypatch.setitem(sys.modules, "ray", None)
+    assert run("archive", tmp_path / "a.mp4", "--into", tmp_path / "out", "--workers", "auto", *at) == 0
 
 
 def test_a_plan_asks_and_writes_nothing(

@@ -1,4 +1,4 @@
-"""A pool of worker processes by Ray Core, on this machine or on a cluster: a fresh process a file.
+"""A pool of worker processes by Ray Core, on this machine or on a cluster.
 
 On one machine it listens on loopback alone, without dashboard and statistics, and its object store is as small as it
 can be. Nothing that matters lies in it: whatever of it dies, the ledger and the journals have the truth.
@@ -55,6 +55,8 @@ _MOST_DEATHS = 10
 """Of Ray, without any file that ends in between."""
 _OBJECT_STORE = 80 * 2**20
 """Bytes: Ray takes no less than 75 MiB."""
+_FILES_A_PROCESS = 8
+"""Another takes its place then, so that nothing that leaks can pile up; each takes a second of CPU to start."""
 _LOGS_OF = 50
 """Files, after which the logs of their workers are removed."""
 _ENDED = (WorkerCrashedError, OutOfMemoryError)
@@ -110,8 +112,7 @@ class RayPool:
         """How many files it works on at once."""
         self._order_sent = ray.put(self._order)
         self._dealer = self._make_dealer()
-        # a process that has had a file ends with it, so that nothing that leaks can pile up
-        self._annotate = _remote(max_calls=1, max_retries=0, num_cpus=1)(annotate_file)
+        self._annotate = _remote(max_calls=_FILES_A_PROCESS, max_retries=0, num_cpus=1)(annotate_file)
 
     @property
     def is_local(self) -> bool:

@@ -7,6 +7,7 @@ environment or its key file, never with a task.
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import time
 from collections.abc import Mapping
@@ -22,6 +23,7 @@ from ray.exceptions import RayError
 from kpstream.dispatch.dealer import GRANT_LASTS, Grant
 from kpstream.dispatch.grant_queue import GrantQueue
 from kpstream.errors import EndpointUnavailable
+from kpstream.pipeline.memory import share_heaps, trim_heaps
 from kpstream.recorded.archive.order import ArchiveOrder
 from kpstream.recorded.archive.pool import ArchiveShare
 from kpstream.recorded.archive.work import FileResult, FileTask, FileWork, Progress
@@ -216,6 +218,15 @@ def annotate_file(order: ArchiveOrder, task: FileTask, dealer: Any, member: str)
         dealer: The actor.
         member: What the actor calls this worker.
     """
+    share_heaps()
+    try:
+        return _annotate(order, task, dealer, member)
+    finally:
+        gc.collect()  # what held the file's pictures points to itself
+        trim_heaps()
+
+
+def _annotate(order: ArchiveOrder, task: FileTask, dealer: Any, member: str) -> FileResult:
     reported_at, reply = -inf, None
 
     def report(progress: Progress) -> None:

@@ -58,7 +58,7 @@ class SessionFolder:
             self._lock = -1
 
     def remove_logs(self) -> None:
-        """Remove what Ray has logged of workers that have ended: each file of an archive has one."""
+        """Remove what Ray has logged of workers that have ended: there is another after every few files."""
         if os.name == "nt":  # asking for a process would end it
             return
         for path in self.path.glob("session_*/logs/*worker-*"):
