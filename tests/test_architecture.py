@@ -205,7 +205,7 @@ LIBRARIES: dict[str, set[str]] = {
     "platformdirs": {"endpoints"},
     "typer": {"cli"},
     "rich": {"cli"},
-    "ctypes": {"pipeline"},
+    "ctypes": {"camera", "pipeline"},
 }
 DIALECT = {
     "all_well", "around", "be_polite", "beginning", "bell", "blame", "but", "cord", "desk", "draws", "everybody",

@@ -6,6 +6,7 @@ SIGTERM, and when the site is gone, so that no orphan stays. Ctrl-C is the site'
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import os
 import signal
@@ -63,6 +64,8 @@ _HANGS_AFTER = 10.0
 """Seconds after which a camera that is to end, and has not written everything, is given up."""
 _LINGERS = 0.5
 """Seconds for what is left to be done once everything is written: nothing that matters."""
+_PR_SET_PDEATHSIG = 1
+"""Linux's number of what `prctl` does."""
 _log = logging.getLogger("kpstream")
 
 
@@ -313,8 +316,15 @@ class LogToSite(logging.Handler):
         self._link.send(Logged(record.levelno, text if text.startswith(self._head) else self._head + text))
 
 
+def _go_on_once_orphaned() -> None:
+    """Have the system wake this process when its site dies: one that is stopped could not end by itself."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGCONT)
+
+
 def main() -> None:
     """Run the camera that the site names, to its end, and end the process."""
+    _go_on_once_orphaned()
     for number in (signal.SIGINT, getattr(signal, "SIGHUP", signal.SIGINT)):
         signal.signal(number, signal.SIG_IGN)
     # What a library prints must not get among the messages.
