@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 import time
 from collections import Counter
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,6 +37,8 @@ class Killed:
     clips: Path
     folder: Path
     chance: random.Random
+    budget: int
+    """Requests of each archive."""
     kills: Counter[str] = field(default_factory=Counter)
     codes: Counter[int] = field(default_factory=Counter)
     """How the driver ended, where it was not killed itself."""
@@ -58,7 +62,7 @@ class Killed:
     def _drive(self, kills: int) -> int:
         """One life of a driver."""
         command = words(self.endpoint, self.clips, self.outputs[-1], "--rate", 5, "--max-in-flight", _IN_FLIGHT)
-        driver = start([*command, "--workers", str(_WORKERS)], self.log)
+        driver = start([*command, "--workers", str(_WORKERS), "--max-requests", str(self.budget)], self.log)
         while self.kills.total() < kills:
             if not self._progresses(driver, self.chance.randint(1, 6)):
                 break
@@ -107,11 +111,13 @@ def prove(folder: Path, *, kills: int, clips: int, seed: int) -> bool:
         undisturbed = folder / "undisturbed"
         assert start(words(endpoint, folder / "clips", undisturbed, "--rate", 5), folder / "log.txt").wait() == 0
         requests = endpoint.asked
-        archive = Killed(endpoint, folder / "clips", folder, random.Random(seed))
+        in_flight = kills * _IN_FLIGHT * _WORKERS
+        archive = Killed(endpoint, folder / "clips", folder, random.Random(seed), requests + in_flight)
         archive.run(kills)
-        more = endpoint.asked - requests * (1 + len(archive.outputs))
+        asked = endpoint.asked - requests
+    more = asked - requests * len(archive.outputs)
     equal = all(poses(each) == poses(undisturbed) for each in archive.outputs)
-    in_flight = kills * _IN_FLIGHT * _WORKERS
+    booked = sum(map(_booked, archive.outputs))
     left = left_behind(folder, archive.seen)
     print(
         f"{kills} kills ({', '.join(f'{n} {kind}' for kind, n in archive.kills.items())}); drivers ended with", end=" "
@@ -120,5 +126,13 @@ def prove(folder: Path, *, kills: int, clips: int, seed: int) -> bool:
     print(
         f"{requests} requests undisturbed; {more} more in {len(archive.outputs)} archives, {in_flight} were in flight"
     )
+    print(f"{booked} are booked of the budgets: {booked - asked} never reached the endpoint")
     print(f"left behind: {', '.join(left) or 'nothing'}")
-    return equal and 0 <= more <= in_flight and not left
+    return (
+        equal and 0 <= more <= in_flight and asked <= booked <= requests * len(archive.outputs) + in_flight and not left
+    )
+
+
+def _booked(folder: Path) -> int:
+    with closing(sqlite3.connect(folder / "archive.db")) as ledger:
+        return int(ledger.execute("SELECT value FROM fact WHERE name = 'booked'").fetchone()[0])
