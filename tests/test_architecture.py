@@ -112,9 +112,9 @@ FLOORS: dict[str, str] = {
     ),
     "recorded": "locking < journal < inputs < plan redraw rule_check < rule_report < job < archive",
     "recorded/archive": (
-        "request_count schema session_folder shard stored_file < ledger object_storage ranges web_file < storages "
-        "< inputs < faults < fetch < input_queue probe < estimate intake order < publish summary < stored_outputs "
-        "< place work < pool report < bookkeeping remote < driver < metrics ray_pool"
+        "request_count schema session_folder shard stored_file < ledger object_storage ranges ray_servers web_file "
+        "< storages < inputs < faults < fetch < input_queue probe < estimate intake order < publish summary "
+        "< stored_outputs < place work < pool report < bookkeeping remote < driver < metrics ray_pool"
     ),
     "render": "annotators pixels",
     "server": (

@@ -316,6 +316,17 @@ def test_video_is_written_as_options_say(tree: Path, at: list[str], tmp_path: Pa
     assert not VideoFile(made["silent"]).has_audio
 
 
+def test_a_cluster_that_does_not_answer_or_is_something_else_is_one_line(
+    tree: Path, at: list[str], server: ScriptedServer, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for address in ("127.0.0.1:1", server.url.removeprefix("http://")):
+        assert run("archive", tree / "a.mp4", "--into", tmp_path / "out", *at, "--on", address) == 2
+        assert capfd.readouterr().err.splitlines() == [
+            f"kpstream: error: --on no Ray answers at {address}: start its head (`ray start --head`), or name the "
+            "address of one that runs"
+        ]
+
+
 @pytest.mark.parametrize(
     ("words", "fault"),
     [

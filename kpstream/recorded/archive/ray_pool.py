@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import platform
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from itertools import count
@@ -16,20 +15,11 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from kpstream import __version__
-from kpstream.errors import KpstreamError, UsageError
-from kpstream.options import ModelOptions
-from kpstream.recorded.archive.order import ArchiveOrder
-from kpstream.recorded.archive.pool import WorkerDied
-from kpstream.recorded.archive.session_folder import SessionFolder, session_place
-from kpstream.recorded.archive.work import FileResult, FileTask, Progress
-
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 os.environ.setdefault("RAY_DEDUP_LOGS", "0")
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 
 import ray
-from ray._private import worker as ray_worker
 from ray.exceptions import (
     GetTimeoutError,
     OutOfMemoryError,
@@ -40,21 +30,23 @@ from ray.exceptions import (
 )
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from kpstream.errors import KpstreamError, UsageError
+from kpstream.options import ModelOptions
+from kpstream.recorded.archive.order import ArchiveOrder
+from kpstream.recorded.archive.pool import WorkerDied
+from kpstream.recorded.archive.ray_servers import ServerWatch, join, start_here
 from kpstream.recorded.archive.remote import RequestDealer, annotate_file
+from kpstream.recorded.archive.session_folder import SessionFolder, session_place
+from kpstream.recorded.archive.work import FileResult, FileTask, Progress
 
 _log = logging.getLogger("kpstream")
 _remote: Any = ray.remote  # declared too narrowly for what it takes
-_nodes: Any = ray.nodes
 _resources: Any = ray.cluster_resources
-_worker: Any = ray_worker
-_SERVERS = ("raylet", "gcs_server")
 _ANSWERS_WITHIN = 2.0
 _STARTS = 3
 """How often it is tried on this machine: one that is busy may let Ray wait too long for itself."""
 _MOST_DEATHS = 10
 """Of Ray, without any file that ends in between."""
-_OBJECT_STORE = 80 * 2**20
-"""Bytes: Ray takes no less than 75 MiB."""
 _FILES_A_PROCESS = 8
 """Another takes its place then, so that nothing that leaks can pile up; each takes a second of CPU to start."""
 _LOGS_OF = 50
@@ -103,7 +95,8 @@ class RayPool:
         self._progress: Mapping[str, Progress] = {}
         self._ended = 0
         self._deaths = 0  # of Ray, since a file last ended
-        self._to_stop = self._is_stopped = False
+        self._to_stop = self._is_stopped = self._is_cut_off = False
+        self._watch: ServerWatch | None = None
         self._open()
 
     def _open(self) -> None:
@@ -144,16 +137,16 @@ class RayPool:
         """Wait for files that end; blocks for so many seconds at most.
 
         Raises:
-            KpstreamError: Ray dies again and again, or a worker cannot run at all.
+            KpstreamError: Ray dies again and again, the cluster's has died, or a worker cannot run at all.
             UsageError: Ray has died, and does not start again.
         """
-        if _has_died():
+        if self._has_died():
             return self._begin_anew()
         if self._to_stop and not self._is_stopped:
             self._is_stopped = True
             self._dealer.stop.remote()
         ended, _ = ray.wait(list(self._under_way), timeout=within) if self._under_way else ([], [])
-        if _has_died():  # what has ended now has ended with it
+        if self._has_died():  # what has ended now has ended with it
             return self._begin_anew()
         results = [self._result(reply) for reply in ended]
         self._ask_how_far()
@@ -187,9 +180,25 @@ class RayPool:
 
     def close(self) -> None:
         """End all workers. Idempotent."""
-        ray.shutdown()
+        if self._watch is not None:
+            self._watch.close()
+            self._watch = None
+        if not self._is_cut_off:  # Ray would wait for its servers, and then end this process
+            ray.shutdown()
         if self._session is not None:
             self._session.close()
+
+    def _has_died(self) -> bool:
+        """Whether servers of Ray have died that can be started again.
+
+        Raises:
+            KpstreamError: Those of a cluster have died.
+        """
+        fault = "" if self._watch is None else self._watch.fault()
+        if fault and not self.is_local:
+            self._is_cut_off = True
+            raise KpstreamError(f"{fault}: start it again; the same command goes on")
+        return bool(fault)
 
     def _begin_anew(self) -> list[FileResult | WorkerDied]:
         """Start Ray again: what was under way has died with it.
@@ -222,13 +231,18 @@ class RayPool:
         if self._session is not None:
             self._session.open()
         try:
-            _start(self._workers, self._address, self._session)
+            if self._session is not None:
+                start_here(self._workers, self._session)
+            elif self._address is not None:
+                join(self._address)
         except UsageError:
             self.close()
             if attempts == 1 or self._session is None:
                 raise
             _log.warning("Ray does not start in time; it is tried again")
             self._start_ray(attempts - 1)
+            return
+        self._watch = ServerWatch(is_local=self.is_local)
 
     def _make_dealer(self) -> Any:
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
@@ -250,7 +264,7 @@ class RayPool:
         try:
             self._spent, progress = ray.get(self._dealer.state.remote(), timeout=_ANSWERS_WITHIN)
         except RayActorError:  # it was killed: another takes its place, and all that may have been dealt stays booked
-            if not _has_died():
+            if not self._has_died():
                 self._spent = max(self._spent, self._reserved or 0)
                 self._old |= self._members.keys()
                 self._dealer = self._make_dealer()
@@ -273,70 +287,3 @@ def _for_anywhere(model: ModelOptions) -> ModelOptions:
         api_key_file=None if key is None else key.absolute(),
         skeleton=None if skeleton is None else skeleton.absolute(),
     )
-
-
-def _has_died() -> bool:
-    """Whether one of Ray's servers that this process has started is dead.
-
-    Without them all calls of Ray wait for a minute, and then it ends this process.
-    """
-    node = _worker._global_node  # there is no public way to ask
-    dead = [] if node is None else node.dead_processes()
-    return any(kind in _SERVERS for kind, _ in dead)
-
-
-def _start(workers: int | None, address: str | None, session: SessionFolder | None) -> None:
-    """Start Ray here, or join a cluster whose versions are these."""
-    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
-    try:
-        if session is not None:
-            ray.init(
-                address="local",
-                _temp_dir=str(session.path),
-                num_cpus=workers or os.cpu_count() or 1,
-                num_gpus=0,
-                object_store_memory=_OBJECT_STORE,
-                include_dashboard=False,
-                _node_ip_address="127.0.0.1",
-                **quiet,
-            )
-        else:
-            ray.init(address=address, **quiet)
-    except Exception as error:  # noqa: BLE001 - Ray raises of all kinds, and plain ones too
-        where = "on this machine" if address is None else f"to {address}"
-        mine = f"here are Python {platform.python_version()}, ray {ray.__version__}"
-        text = "it wants a token: set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN_PATH, as its nodes have them"
-        if "auth" not in repr(error.__cause__).lower():
-            text = " ".join(str(error).split())[:300]
-        raise UsageError(f"Ray does not start {where} ({mine}): {text}") from None
-    if address is not None:
-        _check_versions()
-
-
-def _check_versions() -> None:
-    """See that every node runs this version of kpstream.
-
-    Raises:
-        UsageError: One does not.
-    """
-
-    def version() -> str:  # inside a function it travels itself, and needs no kpstream there
-        try:
-            import kpstream
-        except ImportError:
-            return "none"
-        return kpstream.__version__
-
-    probe = _remote(num_cpus=0, max_retries=0)(version)
-    for node in _nodes():
-        if not node["Alive"]:
-            continue
-        there = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-        try:
-            found = ray.get(probe.options(scheduling_strategy=there).remote())
-        except RayError:  # the node has died since: it gets no file
-            continue
-        if found != __version__:
-            ray.shutdown()
-            host = node["NodeManagerHostname"]
-            raise UsageError(f"node {host} runs kpstream {found}, here is {__version__}: install the same on all")

@@ -48,14 +48,16 @@ class SessionFolder:
             while self._lock < 0:
                 self._make()
         except OSError as error:
-            raise SinkError(f"{self._inside}: {error.strerror}") from None
+            short = f"name a folder for it as TMPDIR, with {_LONGEST} characters at most"
+            raise SinkError(f"{self._inside}: {error.strerror}, and Ray needs a folder there: {short}") from None
 
     def close(self) -> None:
-        """Remove it. Idempotent."""
+        """Remove it, and what is left of others by now; blocks. Idempotent."""
         if self._lock >= 0:
             _remove(self.path)
             os.close(self._lock)
             self._lock = -1
+            self._remove_left()
 
     def remove_logs(self) -> None:
         """Remove what Ray has logged of workers that have ended: there is another after every few files."""
@@ -89,8 +91,10 @@ class SessionFolder:
 
 def session_place() -> Path:
     """Where such folders are made: where the system wants temporary files, unless that lies too deep."""
-    usual = tempfile.gettempdir()
-    return Path(usual if len(usual) <= _LONGEST else "/tmp")  # noqa: S108 - a folder of our own is made in it
+    usual = ""
+    with suppress(OSError):  # no folder can be written
+        usual = tempfile.gettempdir()
+    return Path(usual if 0 < len(usual) <= _LONGEST else "/tmp")  # noqa: S108 - a folder of our own is made in it
 
 
 def _remove(folder: Path) -> None:

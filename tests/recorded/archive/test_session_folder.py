@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from kpstream.errors import SinkError
 from kpstream.recorded.archive.session_folder import SessionFolder
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="it has no locks that would tell who is alive")
@@ -53,6 +54,19 @@ def test_what_is_still_written_to_is_removed_by_the_next_one(tmp_path: Path, mon
     assert folder.path.exists()
     with opened(tmp_path):
         assert not folder.path.exists()
+
+
+def test_what_comes_free_while_another_runs_is_removed_when_that_one_ends(tmp_path: Path) -> None:
+    with opened(tmp_path):
+        left = tmp_path / "kpstream-ray-left"
+        left.mkdir()
+        (left / "in-use").touch()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_place_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(SinkError, match="and Ray needs a folder there: name a folder for it as TMPDIR"):
+        SessionFolder(tmp_path / "nowhere").open()
 
 
 def test_the_logs_of_workers_that_have_ended_are_removed(tmp_path: Path) -> None:
