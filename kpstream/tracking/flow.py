@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import combinations
-from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -20,15 +19,6 @@ from kpstream.tracking.geometry import Mask, Points, Weights, middles, zeroed
 from kpstream.tracking.settings import DEFAULT, FlowReach, TrackerSettings
 
 Grey = npt.NDArray[np.uint8]
-
-
-class Moved(NamedTuple):
-    """Where the points of N objects have gone."""
-
-    ways: Points
-    """Displacements, shape ``(N, K, 2)``, zero where a point is not known."""
-    disputed: Weights
-    """How far flow and the guess that the pictures bear out best are apart, as a whole; pixels, shape ``(N,)``."""
 
 
 # The pattern of a strip: nine places along an edge, from a tenth before its beginning to a tenth behind its end, and
@@ -140,7 +130,7 @@ class Mesh:
         hidden: Mask | None = None,
         steps: float = 1.0,
         reach: FlowReach | None = None,
-    ) -> Moved:
+    ) -> Points:
         """Where the points of N objects have gone from one picture to the next.
 
         Flow, a steady motion and what the caller gives are first guesses. Each point starts at the guess that the
@@ -156,6 +146,9 @@ class Mesh:
             hidden: Edges with something else before them, shape ``(N, E)``: they go with the rest of the object.
             steps: Time between the pictures, in thirtieths of a second.
             reach: How far flow looks; None for as far as the time between the pictures asks for.
+
+        Returns:
+            Displacements, shape ``(N, K, 2)``, zero where a point is not known.
         """
         settings = self._settings
         known = ~np.isnan(points[..., :1])
@@ -172,28 +165,21 @@ class Mesh:
         moves = (np.abs(ways[:-1]) > settings.moves_beyond).any((0, 2, 3)) | hidden.any(1)
         chosen = _largest(points, np.flatnonzero(moves), settings.max_registered)
         if not len(self._edges) or not len(chosen):
-            return Moved(np.asarray(ways[0]), np.zeros(len(points), np.float32))
+            return np.asarray(ways[0])
         strips = _Strips(
             before, after, points[chosen], self._edges, hidden=hidden[chosen], settings=settings, steps=steps
         )
-        start, best = self._best(strips, points[chosen], ways[:, chosen])
-        disputed = np.zeros(len(points), np.float32)
-        present = np.maximum(known[chosen].sum(1), 1)
-        disputed[chosen] = np.hypot(*((best - ways[0, chosen]).sum(1) / present).T)
         moved = ways[0]
-        moved[chosen] = self._register(strips, start)
-        return Moved(np.where(known, moved, np.float32(0)), disputed)
+        moved[chosen] = self._register(strips, self._best(strips, points[chosen], ways[:, chosen]))
+        return np.where(known, moved, np.float32(0))
 
-    def _best(self, strips: _Strips, points: Points, ways: Points) -> tuple[Points, Points]:
-        """For each point the guess that the edges around it bear out best, and the same for each object.
+    def _best(self, strips: _Strips, points: Points, ways: Points) -> Points:
+        """For each point the guess that the edges around it bear out best, shape ``(N, K, 2)``.
 
         Args:
             strips: What the pictures show.
             points: Shape ``(N, K, 2)``.
             ways: The guesses, shape ``(G, N, K, 2)``; the last is the steady motion, the last but one stands for it.
-
-        Returns:
-            Twice shape ``(N, K, 2)``.
         """
         steady = np.where((ways[-1] != 0).any((1, 2), keepdims=True), ways[-1], ways[-2])
         size = np.fmax(np.hypot(*(np.fmax.reduce(points, axis=1) - np.fmin.reduce(points, axis=1)).T), 1)
@@ -205,7 +191,7 @@ class Mesh:
         near = misfits @ self._nearness / np.maximum(weights @ self._nearness, 1)
         choice = np.argmin(near + self._settings.guess_whole * whole[..., None], axis=0)
         start: Points = np.take_along_axis(ways, choice[None, ..., None], axis=0)[0]
-        return start, ways[np.argmin(whole, axis=0), np.arange(len(points))]
+        return start
 
     def _uncovered(self, points: Points, hidden: Mask) -> Mask:
         """Which points are known, and no more of their edges hidden than seen; shape ``(N, K)``."""

@@ -68,7 +68,7 @@ class Forward:
             return None
         risk = track.risk()
         trust = min(1.0, max(0.0, 1 + self._settings.sure_below - risk))
-        return replace(pose, confidence=pose.confidence * trust, stale=risk > self._settings.stale_beyond)
+        return replace(pose, confidence=pose.confidence * trust, stale=risk > 1)
 
     def _compare(self, number: int) -> None:
         """Note how much what is under each object differs from what was there when it was last answered."""
@@ -133,7 +133,7 @@ class Forward:
             answered = np.array([track.answered_motion(points.shape[1], seconds) for track in tracks])
             is_hidden = hidden.all(1) & bool(len(mesh.edges))
             steady[is_hidden] = middles(answered[is_hidden])[:, None]
-            ways, disputed = frames.move(
+            ways = frames.move(
                 mesh,
                 last,
                 number,
@@ -142,16 +142,14 @@ class Forward:
                 guesses=[np.array(drawn), answered] if is_known else [answered],
                 hidden=hidden,
             )
-            for track, trajectory, xy, apart in zip(
-                tracks, trajectories, points + ways, disputed.tolist(), strict=True
-            ):
+            for track, trajectory, xy in zip(tracks, trajectories, points + ways, strict=True):
                 if stride == 2:
                     middle = (trajectory.states[-1].xy + xy) / 2
                     if is_known and track.motion.trajectory is not None:  # on a way like that of the one that is drawn
                         first_half = track.motion.trajectory.velocity(number - 1)
                         middle += (first_half - track.motion.trajectory.velocity(number)) / 2
                     trajectory.extend(middle.astype(np.float32), track.size, self._settings)
-                trajectory.extend(xy, track.size, self._settings, apart)
+                trajectory.extend(xy, track.size, self._settings)
 
     def _by_mesh(
         self, batch: Iterable[tuple[Track, Trajectory]], number: int, stride: int

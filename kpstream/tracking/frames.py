@@ -15,7 +15,7 @@ from kpstream.entities import Frame
 from kpstream.media.frame import Picture as FullPicture
 from kpstream.tracking.camera import CameraMotion, camera_motion
 from kpstream.tracking.detail import Pyramid, halved, levels_of, make_atlas
-from kpstream.tracking.flow import Grey, Mesh, Moved
+from kpstream.tracking.flow import Grey, Mesh
 from kpstream.tracking.geometry import Mask, Points, Weights, middles, zeroed
 from kpstream.tracking.settings import DEFAULT, TrackerSettings
 
@@ -176,7 +176,7 @@ class FrameHistory:
         steady: Points,
         guesses: Sequence[Points] = (),
         hidden: Mask | None = None,
-    ) -> Moved:
+    ) -> Points:
         """Move the points of N objects from one picture to the next one or to the one before.
 
         Args:
@@ -195,11 +195,11 @@ class FrameHistory:
         steps = max(1.0, 30 * abs(after.pts - before.pts))
         levels = levels_of(points, self._settings)
         fine = np.array([self._shows_more(before, after, level) for level in levels], bool)
-        moved, disputed = np.zeros_like(points), np.zeros(len(points), np.float32)
+        moved = np.zeros_like(points)
         scale = np.array(before.scale, np.float32)
         if not fine.all():
             rest = ~fine
-            ways, apart = mesh.move(
+            ways = mesh.move(
                 before.grey,
                 after.grey,
                 (points[rest] + 0.5) * scale - 0.5,
@@ -208,9 +208,9 @@ class FrameHistory:
                 hidden=None if hidden is None else hidden[rest],
                 steps=steps,
             )
-            moved[rest], disputed[rest] = ways / scale, apart / scale[0]
+            moved[rest] = ways / scale
         if fine.any():
-            moved[fine], disputed[fine] = self._move_fine(
+            moved[fine] = self._move_fine(
                 mesh,
                 (start, end),
                 points[fine],
@@ -219,7 +219,7 @@ class FrameHistory:
                 hidden=None if hidden is None else hidden[fine],
                 levels=[level for level, is_fine in zip(levels, fine, strict=True) if is_fine],
             )
-        return Moved(moved, disputed)
+        return moved
 
     def _move_fine(
         self,
@@ -231,7 +231,7 @@ class FrameHistory:
         guesses: Sequence[Points],
         hidden: Mask | None,
         levels: Sequence[int],
-    ) -> Moved:
+    ) -> Points:
         """Displacements of N objects in the full pictures, in pixels of the source."""
         before, after = self._picture(numbers[0]), self._picture(numbers[1])
         pyramids = before.detail(self._settings), after.detail(self._settings)
@@ -251,8 +251,7 @@ class FrameHistory:
             steps=max(1.0, 30 * abs(after.pts - before.pts)),
             reach=self._settings.detail_flow,
         )
-        ways = np.where(np.isnan(points), np.float32(0), atlas.source_ways(moved.ways))
-        return Moved(ways, moved.disputed / atlas.scale[:, 0, 0])
+        return np.where(np.isnan(points), np.float32(0), atlas.source_ways(moved))
 
     def _with_camera(self, points: Points, steady: Points, start: int, end: int) -> Points:
         """The steady motion of N objects in the world, as the camera shows it from one picture to the next."""
@@ -306,6 +305,6 @@ class FrameHistory:
         spots = [points]
         velocity = np.zeros_like(points)
         for start, end in pairwise(numbers):
-            spots.append(spots[-1] + self.move(mesh, start, end, points=spots[-1], steady=velocity).ways)
+            spots.append(spots[-1] + self.move(mesh, start, end, points=spots[-1], steady=velocity))
             velocity = zeroed(spots[-1] - spots[-2])
         return spots

@@ -128,13 +128,10 @@ class Track:
         return self.presence.belief(uncertainty)
 
     def risk(self) -> float:
-        """How likely its points have lost it since the last answer, by the pictures alone; 0 to about 1."""
+        """How likely its points have lost it since the last answer, by the pictures alone; beyond 1 they are stale."""
         settings, trajectory = self.presence.settings, self.motion.trajectory or self.motion.retracked
-        risk = self.appearance.misfit + settings.miss_risk * (self.presence.misses > 0)
-        if trajectory is not None:
-            risk += settings.dispute_risk * trajectory.states[-1].disputed / self.size
-            risk += settings.deformation_risk * trajectory.deformation() / self.size
-        return risk
+        deformation = 0.0 if trajectory is None else trajectory.deformation() / self.size
+        return max(deformation / settings.max_deformation, self.appearance.misfit / settings.max_misfit)
 
     def rest(self, pts: float) -> None:
         """While no answer comes: an object that has not moved since the last one is still there."""

@@ -29,8 +29,6 @@ class PointState(NamedTuple):
     """Shape ``(P, 2)``: the keypoints; for an object with too few of them a lattice in its box follows."""
     variance: Weights
     """The variance of each point, shape ``(P,)``, in square pixels."""
-    disputed: float = 0.0
-    """How far apart flow and the best guess were on the way here since the answer, in all; pixels."""
 
 
 @dataclass(slots=True, eq=False)
@@ -71,23 +69,20 @@ class Trajectory:
 
     def narrowed(self, rows: int) -> Trajectory:
         """The same trajectory of the first ``rows`` points alone."""
-        return Trajectory(
-            self.first, [PointState(state.xy[:rows], state.variance[:rows], state.disputed) for state in self.states]
-        )
+        return Trajectory(self.first, [PointState(state.xy[:rows], state.variance[:rows]) for state in self.states])
 
-    def extend(self, xy: Points, size: float, settings: TrackerSettings, disputed: float = 0.0) -> None:
+    def extend(self, xy: Points, size: float, settings: TrackerSettings) -> None:
         """Go one picture further.
 
         Args:
             xy: Where the points are on it.
             size: The diagonal of the object's box.
             settings: What a step adds to the variance.
-            disputed: How far apart the guesses at the way were, in pixels.
         """
         way = xy - self.states[-1].xy
         added = (settings.slip**2) * (way**2).sum(1) + (settings.step_noise * size) ** 2
         last = self.states[-1]
-        self.states.append(PointState(xy, (last.variance + added).astype(np.float32), last.disputed + disputed))
+        self.states.append(PointState(xy, (last.variance + added).astype(np.float32)))
 
     def through(self, number: int, state: PointState) -> Trajectory:
         """The same way from this picture on, through another state on it."""
@@ -97,11 +92,10 @@ class Trajectory:
         known = ~np.isnan(old.xy[:, :1])
         along = np.array([it.xy for it in later]) - old.xy
         added = np.array([it.variance for it in later]) - old.variance
-        disputed = [it.disputed - old.disputed for it in later]
         if not known.all():
             along = np.where(known, along, np.stack([shift(old.xy, it.xy) for it in later])[:, None])
             added = np.where(known[:, 0], added, np.float32(0))
-        return Trajectory(number, [state, *map(PointState, state.xy + along, state.variance + added, disputed)])
+        return Trajectory(number, [state, *map(PointState, state.xy + along, state.variance + added)])
 
 
 def points_of(pose: Pose, settings: TrackerSettings, prior: Points | None = None) -> Points:
