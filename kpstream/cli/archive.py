@@ -213,7 +213,8 @@ def _pool(order: ArchiveOrder, place: ArchivePlace, archiving: ArchiveOptions, *
     try:
         from kpstream.recorded.archive.ray_pool import RayPool
     except ImportError:
-        raise UsageError("more than one needs Ray: pip install 'kpstream[archive]'", option="workers") from None
+        asked = ("more than one", "workers") if archiving.on is None else ("a cluster", "on")
+        raise UsageError(f"{asked[0]} needs Ray: pip install 'kpstream[archive]'", option=asked[1]) from None
     return RayPool(order, rate=rate, max_requests=budget, spent=spent, workers=workers or None, address=archiving.on)
 
 
