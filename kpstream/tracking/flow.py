@@ -190,7 +190,8 @@ class Mesh:
         whole = misfits.sum(2) / np.maximum(weights.sum(1), 1) + self._settings.guess_prior * away
         near = misfits @ self._nearness / np.maximum(weights @ self._nearness, 1)
         choice = np.argmin(near + self._settings.guess_whole * whole[..., None], axis=0)
-        start: Points = np.take_along_axis(ways, choice[None, ..., None], axis=0)[0]
+        objects, keypoints = np.arange(len(points)), np.arange(points.shape[1])
+        start: Points = ways[choice, objects[:, None], keypoints]  # np.take_along_axis is twice as slow
         return start
 
     def _uncovered(self, points: Points, hidden: Mask) -> Mask:
@@ -214,10 +215,11 @@ class Mesh:
             return moved
         counts = sound @ self._joined
         neighbours = (self._joined @ moved) / np.maximum(counts, 1)[..., None]
-        for number in np.flatnonzero(lost.any(1)):
+        alone = lost & (counts == 0)
+        for number in np.flatnonzero(alone.any(1)):
             certain = moved[number, sound[number]] if sound[number].any() else velocity[number, known[number]]
-            ways = np.where(counts[number, :, None] > 0, neighbours[number], middles(certain[None]))
-            moved[number, lost[number]] = ways[lost[number]]
+            neighbours[number, alone[number]] = middles(certain[None])
+        moved[lost] = neighbours[lost]
         return moved
 
     def _register(self, strips: _Strips, guess: Points) -> Points:
