@@ -42,14 +42,16 @@ class Percentiles:
 
     def __init__(self, size: int = 200) -> None:
         self._readings: deque[float] = deque(maxlen=size)
+        self._ranked: list[float] | None = []  # the same in order; None until somebody asks
 
     def add(self, reading: float) -> None:
         """Take in one reading."""
         self._readings.append(reading)
+        self._ranked = None
 
     def at(self, share: float) -> float:
         """The reading that ``share`` (0 to 1) of all readings do not exceed (nearest rank); NaN before the first."""
-        if not self._readings:
-            return nan
-        ranked = sorted(self._readings)
-        return ranked[max(0, ceil(share * len(ranked)) - 1)]
+        ranked = self._ranked
+        if ranked is None:
+            ranked = self._ranked = sorted(self._readings)
+        return ranked[max(0, ceil(share * len(ranked)) - 1)] if ranked else nan

@@ -36,14 +36,21 @@ class ChangeDetector:
         if self._kept is None:
             return True
         change = self._cells(frame) - self._kept
-        change -= np.median(change)
+        change -= _median(change)
         size = np.abs(change)
-        return bool(size.max() > max(_LEAST, _OF_NOISE * float(np.median(size))))
+        return bool(size.max() > max(_LEAST, _OF_NOISE * _median(size)))
 
     def _cells(self, frame: Frame) -> _Cells:
         if self._newest is None or self._newest[0] != frame.index:
             self._newest = (frame.index, _brightness(frame.picture))
         return self._newest[1]
+
+
+def _median(cells: _Cells) -> float:
+    """The median of an even number of cells: np.median takes five times as long."""
+    middle = cells.size // 2
+    ordered = np.partition(cells, (middle - 1, middle), axis=None)
+    return (float(ordered[middle - 1]) + float(ordered[middle])) / 2
 
 
 def _brightness(picture: Picture) -> _Cells:

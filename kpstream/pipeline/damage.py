@@ -26,6 +26,7 @@ class DamageShield:
         self._dimmed: Picture | None = None
         self._whole_at = nan
         self._recent: deque[tuple[float, int]] = deque()  # when a picture came, and how many were damaged by then
+        self._damaged = 0  # of these
 
     def shield(self, frame: Frame, now: float) -> Frame:
         """The frame with a picture that can be shown.
@@ -35,8 +36,9 @@ class DamageShield:
             now: Seconds of any clock that only grows.
         """
         self._recent.append((now, frame.is_damaged + frame.undecoded))
+        self._damaged += self._recent[-1][1]
         while self._recent[0][0] < now - _WINDOW:
-            self._recent.popleft()
+            self._damaged -= self._recent.popleft()[1]
         self.trouble = self._words()
         if not frame.is_damaged:
             self._whole, self._dimmed, self._whole_at = frame.picture, None, now
@@ -50,12 +52,11 @@ class DamageShield:
         return replace(frame, picture=self._dimmed)
 
     def _words(self) -> str:
-        damaged = sum(count for _, count in self._recent)
-        if damaged < _REPORTED_FROM:
+        if self._damaged < _REPORTED_FROM:
             return ""
-        came = max(damaged, len(self._recent))
+        came = max(self._damaged, len(self._recent))
         return (
-            f"{damaged} of the last {came} pictures arrived damaged: data is lost on the way; "
+            f"{self._damaged} of the last {came} pictures arrived damaged: data is lost on the way; "
             "have RTSP carried over TCP, use a cable instead of Wi-Fi, or let the camera send fewer bits"
         )
 
