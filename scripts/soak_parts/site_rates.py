@@ -69,7 +69,7 @@ def _steps(counts: Sequence[tuple[float, int]], begin: float, until: float) -> I
 
 def rates(samples: Sequence[Sample], faults: Sequence[Fault], name: str) -> Rates:
     """The rate of a camera while no fault was its own."""
-    troubles = [_trouble(back) for back in backs(samples, faults, name)]
+    troubles = list(_troubles(backs(samples, faults, name)))
     counts = _counts(samples, name)
     frames, seconds, lowest, lost = 0, 0.0, inf, 0
     for (at, count), (later, then) in pairwise(counts):
@@ -86,10 +86,13 @@ def rates(samples: Sequence[Sample], faults: Sequence[Fault], name: str) -> Rate
     return Rates(name, seconds, frames / seconds if seconds else 0.0, lowest, lost)
 
 
-def _trouble(back: Back) -> tuple[float, float]:
-    fault = back.fault
-    back_at = (fault.begins_at if is_death(fault) else fault.ends_at) + back.after
-    return fault.begins_at, max(fault.ends_at, back_at) + _SETTLES
+def _troubles(found: Sequence[Back]) -> Iterator[tuple[float, float]]:
+    """When each fault began, and when its camera had to show all again; at the next fault that is another's matter."""
+    for number, back in enumerate(found):
+        until = found[number + 1].fault.begins_at if number + 1 < len(found) else inf
+        fault = back.fault
+        back_at = (fault.begins_at if is_death(fault) else fault.ends_at) + back.after
+        yield fault.begins_at, min(until, max(fault.ends_at, back_at) + _SETTLES)
 
 
 def _counts(samples: Sequence[Sample], name: str) -> list[tuple[float, int]]:

@@ -79,5 +79,11 @@ def test_another_fault_is_over_with_the_next_picture_after_it() -> None:
     assert first.after == inf
 
 
+def test_a_fault_that_was_not_over_before_the_next_one_hides_nothing_after_that() -> None:
+    counts = [*range(0, 100, 5), *[95] * 10, *range(95, 195, 5), *[190] * 30]
+    faults = [Fault("network", "stall", 9.6, 12.2, "door"), Fault("network", "stall", 14.0, 14.2, "door")]
+    assert rates(samples(*counts), faults, "door").lowest == 0.0
+
+
 def test_growth_is_by_the_hour() -> None:
     assert growth([(float(at), 100 + at / 36) for at in range(300)]) == pytest.approx(100.0)
