@@ -1,4 +1,4 @@
-"""What went wrong with a file, whose fault it is, and what helps: that decides whether the others go on. Pure."""
+"""Sorts the faults of files by who is at fault, which decides whether the other files go on. Pure."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ _KINDS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], FaultKind, st
 
 
 def fault_of(error: Exception) -> Fault:
-    """Whose fault an error is, and what helps."""
+    """Sort an error: who is at fault, and what helps."""
     text, code = printable(redact(str(error))), getattr(error, "exit_code", 1)
     if isinstance(error, UsageError) and "another kpstream" in text:
         return Fault("passing", text, "wait for the other one, or end it", code)

@@ -15,7 +15,7 @@ from kpstream.recorded.archive.inputs import ArchiveInput
 from kpstream.recorded.archive.intake import Inventory, take_inventory, to_probe
 from kpstream.recorded.archive.ledger import FILE_NAME, FileRecord, Ledger, LedgerContents, read_ledger
 from kpstream.recorded.archive.order import ArchiveOrder
-from kpstream.recorded.archive.probe import look_at_web_files, probe_all, stamp_of
+from kpstream.recorded.archive.probe import probe_all, stamp_of, stamp_web_files
 from kpstream.recorded.archive.publish import OutputPlace
 from kpstream.recorded.archive.shard import Shard
 from kpstream.recorded.archive.stored_file import is_stored
@@ -189,7 +189,7 @@ def survey(
         on_probed: Called after each file with how many files are probed, and how many there are.
     """
     inputs = list(inputs)
-    paths = look_at_web_files(each.path for each in inputs)
+    paths = stamp_web_files(each.path for each in inputs)
     inputs = [replace(each, path=path) for each, path in zip(inputs, paths, strict=True)]
     new = to_probe(inputs, known, stamp_of, retry=retry)
     probes = {}

@@ -1,4 +1,4 @@
-"""What a video declares, and what tells its content from any other: found out for many at once, without a request."""
+"""Probes videos, many at once: finds what each declares and a fingerprint of its content. Sends no request."""
 
 from __future__ import annotations
 
@@ -65,10 +65,10 @@ def stamp_of(path: Path | StoredFile) -> str:
 
 
 def probe(path: Path | StoredFile) -> Probe:
-    """Open a video, and decode the first frame of one that is here; blocks. What is wrong with it is told, not raised.
+    """Open a video, and decode the first frame of a local one; blocks. The result tells a fault of the file.
 
     Raises:
-        SourceRejected: A storage refuses all of it.
+        SourceRejected: A storage refuses all requests.
     """
     if isinstance(path, StoredFile):
         return _probe_stored(path)
@@ -110,7 +110,7 @@ def _probe_stored(file: StoredFile) -> Probe:
 
 
 def _probe_whole(reader: StoredReader) -> Probe:
-    """Load a file whose server gives no parts, and look at that."""
+    """Download a file whose server gives no ranges, and probe the copy."""
     with TemporaryDirectory(prefix="kpstream-") as folder:
         path = fetch(reader, Path(folder), _pause)
         found = probe(path)
@@ -122,13 +122,16 @@ def _pause(seconds: float) -> bool:
     return False
 
 
-def look_at_web_files(paths: Iterable[Path | StoredFile]) -> Iterator[Path | StoredFile]:
-    """The same with what servers say of theirs now; one that says nothing stays as it is. Blocks."""
+def stamp_web_files(paths: Iterable[Path | StoredFile]) -> Iterator[Path | StoredFile]:
+    """Ask the servers of web files for their stamps; yields all paths in order. Blocks.
+
+    A file whose server says nothing keeps an empty stamp.
+    """
     with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="kpstream-probe") as pool:
-        yield from pool.map(_looked_at, paths)
+        yield from pool.map(_stamped, paths)
 
 
-def _looked_at(path: Path | StoredFile) -> Path | StoredFile:
+def _stamped(path: Path | StoredFile) -> Path | StoredFile:
     if isinstance(path, StoredFile) and not path.stamp:
         with suppress(SourceError):  # the probe tells it
             return open_stored(path).file
@@ -136,7 +139,11 @@ def _looked_at(path: Path | StoredFile) -> Path | StoredFile:
 
 
 def probe_all(paths: Iterable[Path | StoredFile]) -> Iterator[Probe]:
-    """Probe several files at once; the results come in the order of the paths."""
+    """Probe several files at once; yields the results in the order of the paths. Blocks.
+
+    Raises:
+        SourceRejected: A storage refuses all requests.
+    """
     with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="kpstream-probe") as pool:
         yield from pool.map(probe, paths)
 

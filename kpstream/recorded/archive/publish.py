@@ -1,4 +1,4 @@
-"""Outputs that are complete are put in their places: synced, and each at once, so that none is ever seen half."""
+"""Publishes complete outputs: each is synced and renamed into its place, so that nobody ever sees half of one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class OutputPlace(Protocol):
         """What to call it before users."""
 
     def check_apart(self, reads: Iterable[Path], names: Iterable[str], kinds: tuple[str, ...]) -> None:
-        """See that nothing is written twice, or over what is read.
+        """Check that no output is written twice, or over an input.
 
         Args:
             reads: Files that are read.
@@ -31,7 +31,7 @@ class OutputPlace(Protocol):
             kinds: Which outputs.
 
         Raises:
-            UsageError: It would be.
+            UsageError: One would be.
         """
 
     def find(self, name: str, kinds: tuple[str, ...]) -> str:

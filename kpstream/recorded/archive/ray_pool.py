@@ -58,7 +58,7 @@ _MAX_ASKING = 10_000
 
 
 class RayPool:
-    """Works on as many files at once as it has workers. Used by one thread; `stop` by any.
+    """Works on as many files at once as it has workers. Used by one thread; `stop` by any. Starts Ray, and blocks.
 
     Args:
         order: What is made of each file.
@@ -114,7 +114,7 @@ class RayPool:
 
     @property
     def room(self) -> int:
-        """How many more files may be given to it now."""
+        """How many more files `submit` takes now."""
         return 0 if self._to_stop else self.size - len(self._under_way)
 
     @property
@@ -123,12 +123,12 @@ class RayPool:
         return self._spent
 
     def reserve(self, requests: int) -> None:
-        """Let requests be booked up to this number in all."""
+        """Allow requests to be booked up to this number in all. Does not wait."""
         self._reserved = requests
         self._dealer.reserve.remote(requests)
 
     def submit(self, task: FileTask) -> None:
-        """Begin a file."""
+        """Begin to work on a file in another process. Does not wait."""
         there = replace(task, path=_absolute(task.path), into=_absolute(task.into), folder=_absolute(task.folder))
         member = self._members[task.name] = f"{next(self._numbers)} {task.name}"
         self._under_way[self._annotate.remote(self._order_sent, there, self._dealer, member)] = task.name
@@ -171,11 +171,11 @@ class RayPool:
             self._dealer.leave.remote(member, None if self._old else spent)
 
     def progress(self) -> Mapping[str, Progress]:
-        """How far the files are that are worked on, as of the last `wait`."""
+        """The progress of the files that are worked on, as of the last `wait`."""
         return self._progress
 
     def stop(self) -> None:
-        """End what is under way; the next `wait` passes it on."""
+        """End the files under way, whole to their last answers; the next `wait` tells the workers."""
         self._to_stop = True
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""What runs in the processes of Ray: the one that deals requests to all workers, and the work on one file.
+"""The code that runs in the processes of Ray: an actor that deals requests to all workers, and the work on one file.
 
 Nothing but a few hundred bytes a file goes through Ray: no frame, no pose. A key comes from the process's own
 environment or its key file, never with a task.
@@ -39,13 +39,13 @@ Dealt = tuple[int, int, int | None, int]
 
 
 class RequestDealer:
-    """The actor: one `GrantQueue` for all workers, and what they tell of how far they are.
+    """The actor: deals the grants of one `GrantQueue` to all workers, and collects their progress.
 
     Args:
-        rate: Requests a second; infinite for none but what the service says.
+        rate: Requests a second; infinite for no limit but the service's own.
         max_requests: The budget; None for none.
         spent: What is booked already.
-        reserved: What may be booked, as the ledger has it; None where there is no budget.
+        reserved: Requests that may be booked in all, as the ledger has it; None where there is no budget.
     """
 
     def __init__(self, rate: float, max_requests: int | None, spent: int, reserved: int | None) -> None:
@@ -63,7 +63,7 @@ class RequestDealer:
         Args:
             member: Who asks; one that has left waits for ever.
             want: Requests, at most.
-            ended: The grants, one entry a request, that are over since it last asked.
+            ended: The numbers of the grants whose requests have ended since it last asked, one entry a request.
             has_answers: Whether the service answered any of them.
         """
         now = time.monotonic()
@@ -89,7 +89,7 @@ class RequestDealer:
         self._deal()
 
     async def report(self, member: str, progress: Progress) -> bool:
-        """Note how far a file is; whether it is to stop."""
+        """Take the progress of a file; returns whether the file is to end now."""
         if member not in self._left:
             self._progress[member] = progress
         return self._stopped
@@ -117,7 +117,7 @@ class RequestDealer:
         self._deal()
 
     async def state(self) -> tuple[int, Mapping[str, Progress]]:
-        """What is spent, and how far the files are, by member."""
+        """The requests that are booked, and the progress of the files by member."""
         return self._queue.spent, self._progress
 
     async def reserve(self, requests: int) -> None:
@@ -152,7 +152,7 @@ class RequestDealer:
 
 
 class RemoteGrants:
-    """One worker's side of the actor: satisfies `ServiceGrants`. Under its gate's lock; waits ten milliseconds at most.
+    """One worker's side of the actor: satisfies `ServiceGrants`. Used under its gate's lock; waits 10 ms at most.
 
     Args:
         dealer: The actor.
@@ -172,7 +172,7 @@ class RemoteGrants:
         """What was booked for all workers then."""
 
     def ask(self, want: int, now: float) -> Grant | None:
-        """What was dealt; None where nothing was, yet.
+        """Take the grant that was dealt; None where none was dealt so far.
 
         Raises:
             EndpointUnavailable: The actor is gone.
@@ -192,11 +192,11 @@ class RemoteGrants:
         return Grant(number, requests, self._not_before + GRANT_LASTS) if requests else None
 
     def ended(self, grant: Grant) -> None:
-        """Note that one request of a grant is over."""
+        """Note that one request of a grant has ended; the actor hears of it with the next question."""
         self._ended.append(grant.number)
 
     def release(self, grant: Grant, unused: int) -> None:
-        """Give back requests that were not sent."""
+        """Return requests that were not sent. Does not wait."""
         self._dealer.release.remote(grant.number, unused)
 
     def answered(self, sent_at: float, now: float) -> None:  # noqa: ARG002 - the Protocol's words
