@@ -115,7 +115,7 @@ class TrackerSettings:
     # trust: the risk that a pose has lost its object is how near it is to the first of two bounds, and beyond 1 it is
     # stale. On the sample at 30, 10, 7.5 and 5 pictures a second, with answers 0.4 and 0.7 s late, 0.0, 0.7, 1.6 and
     # 6.3 % of the poses that are not stale are off by more than a fifth of the person, and 98, 98, 92 and 91 % of those
-    # within a fifth are not stale; on clips that nobody tuned to, at 10, 7.5 and 5, 1.8, 1.0 and 4.0, and 92 to 98 %.
+    # within a fifth are not stale; on other drawn clips, at 10, 7.5 and 5, 1.8, 1.0 and 4.0, and 92 to 98 %.
 
     max_deformation: float = 0.11
     """Diagonals, by which the points have moved otherwise than the object as a whole since the answer, on average."""
