@@ -15,6 +15,7 @@ import obstore
 import pytest
 from obstore.store import S3Store
 
+from kpstream.recorded.archive.object_storage import ObjectStorage
 from kpstream.testing import ScriptedServer
 from tests.rig.parts.processes import FaultyNetwork, Part
 from tests.support.source_clips import write_video
@@ -110,6 +111,24 @@ def archive(s3: S3, network: FaultyNetwork, endpoint: ScriptedServer, tmp_path: 
 
 def asked(server: ScriptedServer) -> int:
     return sum(request.method == "POST" for request in server.requests)
+
+
+def test_only_a_very_large_output_goes_up_in_parts(s3: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = {"ENDPOINT_URL": s3.url, "REGION": "us-east-1", "ACCESS_KEY_ID": s3.owner["key"]}
+    for name, value in (settings | {"SECRET_ACCESS_KEY": s3.owner["secret"]}).items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    storage, stamps = ObjectStorage("s3://poses"), {}
+    for megabytes in (6, 65):
+        path = tmp_path / f"{megabytes}.mp4"
+        with path.open("wb") as file:
+            file.truncate(megabytes << 20)
+        storage.upload(path, f"parts/{path.name}")
+        found = storage.look_at(f"parts/{path.name}")
+        assert found.size == megabytes << 20
+        stamps[megabytes] = found.stamp.partition(" ")[2].strip('"')
+        obstore.delete(s3.bucket("poses"), f"parts/{path.name}")
+    assert "-" not in stamps[6]
+    assert stamps[65].endswith("-5")
 
 
 def test_from_storage_to_storage_over_a_network_that_cuts(

@@ -35,6 +35,10 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 _PIECE = 1 << 20
+_MOST_AT_ONCE = 64 << 20
+"""Bytes of an upload that is one request: whoever is killed leaves nothing of it. Parts of larger ones stay."""
+_PART, _PARTS_AT_ONCE = 16 << 20, 4
+"""Bytes, and how many are in memory; a storage takes 10,000 parts."""
 _CODE = re.compile(r"<Code>(\w+)</Code>")
 _STATUS = re.compile(r"status code: (\d{3})")
 _NO_BUCKET = {"ContainerNotFound", "NoSuchBucket"}
@@ -75,7 +79,9 @@ _CAUSES = (
         {"408", "429", "500", "502", "503", "504"}, "the storage failed ({detail})", SourceUnavailable, SinkUnavailable
     ),
 )  # fmt: skip
-_CLIENT: Any = {"timeout": "1h", "read_timeout": "30s", "connect_timeout": "10s"}
+_CLIENT: Any = {"timeout": "1h", "connect_timeout": "10s"}
+_ANSWERS_WITHIN, _TAKES_WITHIN = "30s", "10m"
+"""The time of an answer begins before what it is about is sent: what goes up may go slowly."""
 _RETRY: Any = {"max_retries": 3, "retry_timeout": timedelta(seconds=30)}
 
 
@@ -91,7 +97,8 @@ class ObjectStorage:
 
     def __init__(self, bucket: str) -> None:
         self._bucket = bucket
-        self._store = _open_store(bucket)
+        self._store = _open_store(bucket, _ANSWERS_WITHIN)
+        self._uploads = _open_store(bucket, _TAKES_WITHIN)
 
     def find(self, prefix: str) -> Iterator[StoredFile]:
         """All files below a prefix, in order; blocks.
@@ -143,7 +150,10 @@ class ObjectStorage:
         """
         import obstore
 
-        _translated(f"{self._bucket}/{key}", lambda: obstore.put(self._store, key, path), writes=True)
+        options: Any = {"use_multipart": False}
+        if path.stat().st_size > _MOST_AT_ONCE:
+            options = {"use_multipart": True, "chunk_size": _PART, "max_concurrency": _PARTS_AT_ONCE}
+        _translated(f"{self._bucket}/{key}", lambda: obstore.put(self._uploads, key, path, **options), writes=True)
 
     def copy(self, key: str, target: str) -> None:
         """Copy a file within the bucket; blocks.
@@ -168,6 +178,8 @@ class ObjectStorage:
 
     def _file(self, found: Any) -> StoredFile:
         tag = found["e_tag"] or ""
+        if tag and not tag.endswith('"'):  # as Azure lists it, and nothing else shows it
+            tag = f'"{tag}"'
         stamp = f"{found['size']}/{found['last_modified']:%Y-%m-%dT%H:%M:%S} {tag}"
         return StoredFile(f"{self._bucket}/{found['path']}", found["size"], stamp)
 
@@ -183,13 +195,15 @@ def _storage(bucket: str) -> ObjectStorage:
     return ObjectStorage(bucket)
 
 
-def _open_store(bucket: str) -> ObjectStore:
+def _open_store(bucket: str, read_timeout: str) -> ObjectStore:
     if find_spec("obstore") is None:
         raise UsageError(f"{bucket} needs obstore: pip install 'kpstream[archive]'")
     from obstore.store import from_url
 
     more: dict[str, Any] = _s3_settings(os.environ) if bucket.startswith("s3:") else {}
-    client = _CLIENT | ({"allow_http": True} if more.get("endpoint", "").startswith("http://") else {})
+    client = _CLIENT | {"read_timeout": read_timeout}
+    if more.get("endpoint", "").startswith("http://"):
+        client["allow_http"] = True
     fault = ""
     try:
         return from_url(bucket, client_options=client, retry_config=_RETRY, **more)
