@@ -216,8 +216,10 @@ def test_cameras_are_a_grid_and_one_of_them_is_large(serve: Serve, screen: Scree
     screen.tab.goto(page.url)
     screen.moves("two")
     assert screen.tab.locator(".grid .camera").count() == 2
+    screen.until("document.querySelector('[data-name=two] .picture').width === 800")  # its tile has some 660
     screen.tab.click("[data-name=two] .stage")
     screen.until("document.querySelector('.camera.large')?.dataset.name === 'two'")
+    screen.until("document.querySelector('.large .picture').width === 1280")
     screen.tab.keyboard.press("ArrowRight")
     screen.until("document.querySelector('.camera.large')?.dataset.name === 'one'")
     screen.tab.keyboard.press("g")
