@@ -81,6 +81,8 @@ class SessionFolder:
             return
         for folder in self._inside.glob(f"{_PREFIX}*"):
             with suppress(OSError):  # another user's, or it is being made, or gone
+                if not (folder / _LOCK).exists() and any(folder.iterdir()):
+                    shutil.rmtree(folder)  # a process of Ray that was ending has made it again
                 lock = os.open(folder / _LOCK, os.O_RDWR)
                 try:
                     if try_lock(lock):

@@ -64,6 +64,12 @@ def test_what_comes_free_while_another_runs_is_removed_when_that_one_ends(tmp_pa
     assert not list(tmp_path.iterdir())
 
 
+def test_what_a_process_that_was_ending_has_made_again_is_removed(tmp_path: Path) -> None:
+    (tmp_path / "kpstream-ray-again" / "session_1" / "logs").mkdir(parents=True)
+    with opened(tmp_path) as folder:
+        assert list(tmp_path.iterdir()) == [folder.path]
+
+
 def test_a_place_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(SinkError, match="and Ray needs a folder there: name a folder for it as TMPDIR"):
         SessionFolder(tmp_path / "nowhere").open()
