@@ -81,7 +81,8 @@ class SessionFolder:
             return
         for folder in self._inside.glob(f"{_PREFIX}*"):
             with suppress(OSError):  # another user's, or it is being made, or gone
-                if not (folder / _LOCK).exists() and any(folder.iterdir()):
+                names = {path.name for path in folder.iterdir()}
+                if names and _LOCK not in names:
                     shutil.rmtree(folder)  # a process of Ray that was ending has made it again
                 lock = os.open(folder / _LOCK, os.O_RDWR)
                 try:
