@@ -121,7 +121,7 @@ class SampledFile:
                 yield frame
 
     def _decode_groups(self, groups: list[Group], table: FrameTable) -> Generator[Frame, None, None]:
-        decoder = Decoder(self._reference, deinterlace=False)
+        decoder = Decoder(self._reference, deinterlace=False, by_slices=True)
         given = 0
         try:
             for group in groups:
