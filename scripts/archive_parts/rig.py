@@ -18,6 +18,8 @@ import av
 
 ROOT = Path(__file__).parents[2]
 CLIP, POSES = ROOT / "samples" / "walkers.mp4", ROOT / "samples" / "walkers.poses.json"
+_AGENTS_END_WITHIN = 90.0
+"""Seconds: Ray's agents try for a minute to tell a head that was killed, too, of their server's death."""
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -139,7 +141,7 @@ def cpu_seconds(process: int) -> float:
 
 def left_behind(folder: Path, seen: set[int]) -> list[str]:
     """What an archive left: processes that still run of those that were seen, files for a while, shared memory."""
-    until = time.monotonic() + 15
+    until = time.monotonic() + _AGENTS_END_WITHIN
     while (alive := [each for each in seen if _runs(each)]) and time.monotonic() < until:
         time.sleep(0.2)
     mine = ("clips", "log.txt", "undisturbed", "out")
