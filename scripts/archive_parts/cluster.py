@@ -43,6 +43,15 @@ def node(place: Path, *, head: bool, python_path: Path = ROOT) -> Iterator[subpr
         kill(process)
 
 
+@contextmanager
+def _second(place: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """One more node, begun once the other has joined: two that start at once may take the same port, and one aborts."""
+    _wait_for_nodes(2)
+    with node(place, head=False) as process:
+        _wait_for_nodes(3)
+        yield process
+
+
 def kill(process: subprocess.Popen[bytes]) -> None:
     """Kill a node with all that runs on it."""
     for each in [*below(process.pid), process.pid]:
@@ -68,8 +77,7 @@ def prove(folder: Path) -> bool:
         alone = start(words(endpoint, Path("clips"), Path("alone"), "--rate", 5), log, folder).wait()
         requests = endpoint.asked
         command = words(endpoint, Path("clips"), Path("out"), "--rate", 5, "--on", f"{here()}:{PORT}")
-        with node(sessions, head=False), node(sessions, head=False) as victim:
-            _wait_for_nodes(3)
+        with node(sessions, head=False), _second(sessions) as victim:
             process = start(command, log, folder)
             while len(_busy(victim)) == 0 or endpoint.asked < requests + 15:
                 time.sleep(0.1)
@@ -80,6 +88,7 @@ def prove(folder: Path) -> bool:
         more = endpoint.asked - 2 * requests
         equal = poses(folder / "out") == poses(folder / "alone")
         print(f"exit {code}; outputs {'equal' if equal else 'DIFFER'}; {more} more requests than the {requests} of one")
+        _wait_for_nodes(1)  # those that were killed are missed after some seconds only
         with node(sessions, head=False, python_path=other.parent):
             _wait_for_nodes(2)
             refused = start([*command, "--again"], log, folder).wait()
@@ -102,6 +111,7 @@ def _wait_for_nodes(count: int) -> None:
         f"while sum(n['Alive'] for n in ray.nodes()) != {count}: time.sleep(0.2)\n"
     )
     until = time.monotonic() + 90
-    while subprocess.run([sys.executable, "-c", code], stderr=subprocess.DEVNULL, check=False, timeout=120).returncode:
+    command, nowhere = [sys.executable, "-c", code], subprocess.DEVNULL
+    while subprocess.run(command, stdout=nowhere, stderr=nowhere, check=False, timeout=120).returncode:
         assert time.monotonic() < until, "the nodes do not come up"
         time.sleep(1)
