@@ -32,7 +32,6 @@ from walkers.cast import BEN, CAST, DURATION
 from walkers.film import Film, Image
 
 FRAME_RATE = 30
-STORIES = ("walkers", "events", "crossing")
 _STILL = 9.5
 """Seconds: the moment of ``street.jpg``."""
 

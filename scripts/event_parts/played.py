@@ -62,11 +62,6 @@ class Clip:
     keypoint_confidence: float
     """What is less sure is not known."""
 
-    @property
-    def has_identities(self) -> bool:
-        """Whether the reference says who is who."""
-        return any(pose.tracker_id is not None for poses in self.people for pose in poses)
-
     def place(self, index: int) -> int:
         """Which frame of the clip is shown as the so many-th."""
         there = len(self.people) - 1

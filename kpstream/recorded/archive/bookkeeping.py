@@ -16,14 +16,12 @@ from pathlib import Path
 from kpstream.recorded.archive.ledger import FileRecord, Ledger
 from kpstream.recorded.archive.place import folder_of
 from kpstream.recorded.archive.pool import FilePool
-from kpstream.recorded.archive.request_count import read_count
+from kpstream.recorded.archive.request_count import DIES_WITHIN, read_count
 from kpstream.recorded.archive.work import Progress
 
 _MAX_RESERVE = 64
 """Requests of the budget that may be lost to a driver that is killed, where nobody knows what its workers have sent."""
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-_END_WITHIN = 3.0
-"""Seconds for which the workers of a driver that was killed may live on."""
 
 
 class Bookkeeping:
@@ -130,13 +128,15 @@ def settle_last_run(ledger: Ledger, scratch: Path) -> None:
     machine, rest = ledger.fact("machine"), ledger.fact("rest")
     if not machine or machine != _boot() or not rest:
         return
-    records, until = ledger.records(), time.monotonic() + _END_WITHIN
+    records, until = ledger.records(), time.monotonic() + DIES_WITHIN
     settled = {}
-    for name in [name for name, record in records.items() if record.state == "running"]:
-        counted = read_count(folder_of(scratch, records[name].content), max(0.0, until - time.monotonic()))
+    for name, record in records.items():
+        if record.state != "running":
+            continue
+        counted = read_count(folder_of(scratch, record.content), max(0.0, until - time.monotonic()))
         if counted is None:
             return
-        settled[name] = replace(records[name], requests=max(counted.requests, records[name].requests))
+        settled[name] = replace(record, requests=max(counted.requests, record.requests))
     ledger.put(settled.values())
     ledger.note(booked=str(int(rest) + sum(record.requests for record in (records | settled).values())))
 

@@ -17,7 +17,7 @@ _NAME = "requests"
 _BYTES = 64
 """Of the whole file, which is overwritten in one piece: a process that is killed leaves it as it was or as it is."""
 _FLAGS = os.O_RDWR | getattr(os, "O_BINARY", 0)
-_DIES_WITHIN = 3.0
+DIES_WITHIN = 3.0
 """Seconds for which a process may hold the lock after it was killed, or after the Ray that it belongs to was."""
 _POLL = 0.05
 
@@ -114,7 +114,7 @@ def prepare_count(folder: Path, before: int) -> None:
         raise sink_error(path, error) from None
 
 
-def read_count(folder: Path, within: float = _DIES_WITHIN) -> Counted | None:
+def read_count(folder: Path, within: float = DIES_WITHIN) -> Counted | None:
     """Read the count of a worker that has ended; blocks while the worker holds the file.
 
     Args:
