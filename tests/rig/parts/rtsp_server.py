@@ -52,9 +52,9 @@ class ClockCamera:
         self._ground = ramp * height
         self._chroma = bytes([128]) * (2 * ((width + 1) // 2) * ((height + 1) // 2))
 
-    def picture(self, number: int) -> bytes:
-        """The picture of this moment."""
-        now = bits(int(time.monotonic() * 1000), 2 * BITS_A_ROW)
+    def picture(self, number: int, due_at: float) -> bytes:
+        """The picture with this number, taken at ``due_at`` on the monotonic clock."""
+        now = bits(int(due_at * 1000), 2 * BITS_A_ROW)
         rows = [now[:BITS_A_ROW], now[BITS_A_ROW:], bits(number, BITS_A_ROW)]
         head = b"".join(self._row(row) for row in rows)
         body = bytearray(self._ground[len(head) :])
@@ -68,12 +68,18 @@ class ClockCamera:
 
 
 def feed(source: Any, camera: ClockCamera, fps: int, frames: int, stopped: threading.Event) -> None:
-    """Push a picture every ``1 / fps`` seconds until the pipeline is gone."""
+    """Push a picture every ``1 / fps`` seconds until the pipeline is gone.
+
+    A picture shows the time that its stamp says, also where a busy machine draws it late.
+    """
     started_at, number = time.monotonic(), 0
     clock = source.get_clock()
     begins = clock.get_time() - source.get_base_time() if clock else 0
-    while number != frames and not stopped.wait(max(0.0, started_at + number / fps - time.monotonic())):
-        picture = Gst.Buffer.new_wrapped(camera.picture(number))
+    while number != frames:
+        due_at = started_at + number / fps
+        if stopped.wait(max(0.0, due_at - time.monotonic())):
+            break
+        picture = Gst.Buffer.new_wrapped(camera.picture(number, due_at))
         picture.pts = begins + number * Gst.SECOND // fps
         source.emit("push-buffer", picture)
         number += 1
