@@ -11,10 +11,12 @@ from kpstream.errors import opencv_missing
 def main() -> None:
     """Run the command line; a system without OpenCV's libraries gets one line that mends it."""
     _end_cleanly_on_signals()
-    from kpstream.cli import run
-
     try:
+        from kpstream.cli import run
+
         code = run()
+    except KeyboardInterrupt:  # before the commands are loaded
+        sys.exit(130)
     except ImportError as error:  # commands load OpenCV when they need it; `kpstream doctor` works without
         if ".so" not in str(error):
             raise

@@ -94,8 +94,11 @@ def archive(
         return
     _check_endpoint(model)
     place.make()
-    with Ledger(place.ledger) as ledger:
-        _run(order, place, found, ledger, archiving)
+    try:
+        with Ledger(place.ledger) as ledger:
+            _run(order, place, found, ledger, archiving)
+    except (KeyboardInterrupt, SystemExit):  # before there is work that could be stopped, or a second Ctrl-C
+        raise _interrupted() from None
 
 
 def _into(archiving: ArchiveOptions) -> str:
@@ -165,14 +168,14 @@ def _run(
     limits = _limits(order, place, archiving, len(inventory.records))
     ledger.note(max_requests="" if limits.max_requests is None else str(limits.max_requests))
     draw_on_one_core()
-    pool = _pool(order, place, archiving, files=len(inventory.todo), spent=int(ledger.fact("booked") or 0))
     metrics = MetricsFile(place, limits.max_requests)
-    with archive_progress() as progress, signals_handled() as signals, _quiet_stdout():
 
-        def show(figures: Figures) -> None:
-            progress.show(figures)
-            metrics.show(figures)
+    def show(figures: Figures) -> None:
+        progress.show(figures)
+        metrics.show(figures)
 
+    with signals_handled() as signals:
+        pool = _pool(order, place, archiving, files=len(inventory.todo), spent=int(ledger.fact("booked") or 0))
         driver = Driver(
             ledger,
             inventory,
@@ -185,7 +188,10 @@ def _run(
             on_figures=show,
         )
         signals.stop = driver.stop
-        driver.run()
+        if signals.caught:  # while Ray started, which may swallow the exception
+            driver.stop()
+        with archive_progress() as progress, _quiet_stdout():
+            driver.run()
     metrics.write(driver.figures())
     _finish(place, ledger, inventory, driver)
 
@@ -245,8 +251,7 @@ def _finish(place: ArchivePlace, ledger: Ledger, inventory: Inventory, driver: D
         f"{figures.requests} requests; {place.report('html')} shows all of it"
     )
     if driver.stopped:
-        say("interrupted: what was answered is kept; the same command goes on")
-        raise typer.Exit(INTERRUPTED)
+        raise _interrupted()
     if driver.fault is not None:
         raise _error_of(driver.fault)
     if away := [record for record in inventory.of_state("waiting") if record.fault_kind == "passing"]:
@@ -257,6 +262,11 @@ def _finish(place: ArchivePlace, ledger: Ledger, inventory: Inventory, driver: D
             f"{len(failed)} of {figures.files} files failed{left}: "
             f"`kpstream archive status {place.folder} --failed` says why"
         )
+
+
+def _interrupted() -> typer.Exit:
+    say("interrupted: what was answered is kept; the same command goes on")
+    return typer.Exit(INTERRUPTED)
 
 
 def _error_of(fault: Fault) -> KpstreamError:

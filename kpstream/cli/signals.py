@@ -20,11 +20,12 @@ class Signals:
 
     def handle(self, number: int, _: FrameType | None) -> None:
         """Stop the work; a second Ctrl-C, or either while there is no work, ends the program at once."""
+        is_second = bool(self.caught)
+        self.caught.append(number)
         if self.stop is None and number != signal.SIGINT:
             raise SystemExit(0)
-        if self.stop is None or (self.caught and number == signal.SIGINT):
+        if self.stop is None or (is_second and number == signal.SIGINT):
             raise KeyboardInterrupt
-        self.caught.append(number)
         self.stop()
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -118,3 +121,21 @@ def test_a_server_that_is_away_lets_its_files_wait_and_the_same_command_goes_on(
     videos.status = 0
     assert run(*words, out) == 0
     assert {each["state"] for each in records(out).values()} == {"done"}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_while_files_are_looked_at_says_that_the_same_command_goes_on(
+    number: signal.Signals, videos: RangeServer, at: list[str], tmp_path: Path
+) -> None:
+    """The server of the videos sends the signal when it is first asked."""
+    words = ["archive", f"{videos.url}/v/a.mp4", "--into", str(tmp_path / "out"), *at]
+    with subprocess.Popen([sys.executable, "-m", "kpstream", *words], stderr=subprocess.PIPE, text=True) as process:
+
+        def interrupt() -> None:
+            videos.on_asked = lambda: None
+            process.send_signal(number)
+
+        videos.on_asked = interrupt
+        _, errors = process.communicate()
+    assert "kpstream: interrupted: what was answered is kept; the same command goes on\n" in errors
+    assert (process.returncode, "Traceback" in errors) == (130, False)

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -438,6 +439,15 @@ def test_the_key_is_nowhere_in_what_is_said(
 def test_a_traceback_is_only_for_those_who_ask(clip: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert run("annotate", clip) == 2
     assert "Traceback" not in capfd.readouterr().err
+
+
+def test_ctrl_c_while_the_program_is_loaded_shows_no_traceback(tmp_path: Path) -> None:
+    (tmp_path / "typer.py").write_text("raise KeyboardInterrupt\n")
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    ended = subprocess.run(
+        [sys.executable, "-m", "kpstream", "doctor"], env=environment, capture_output=True, check=False
+    )
+    assert (ended.returncode, ended.stderr) == (130, b"")
 
 
 def test_interrupted_work_is_whole_and_exit_130(clip: Path, tmp_path: Path) -> None:

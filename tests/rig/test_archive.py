@@ -140,6 +140,19 @@ def test_ray_that_is_killed_is_started_again_and_leaves_nothing(
     assert undisturbed[1] <= asked(endpoint) <= booked(tmp_path / "out") <= undisturbed[1] + 2 * 3
 
 
+def test_ctrl_c_while_ray_starts_says_that_the_same_command_goes_on_and_leaves_nothing_of_ray(
+    endpoint: str, clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with tempfile.TemporaryDirectory(dir="/tmp") as place:
+        monkeypatch.setenv("TMPDIR", place)
+        process = archive(endpoint, clips, tmp_path / "out", "--workers", "2")
+        while process.poll() is None and not list(Path(place).glob("kpstream-ray-*/session_*")):
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        assert "interrupted: what was answered is kept; the same command goes on" in finish(process, 130)
+        assert not list(Path(place).iterdir())
+
+
 def test_the_cluster_file_is_one_that_ray_takes() -> None:
     yaml, ray = pytest.importorskip("yaml"), pytest.importorskip("ray.autoscaler._private.util")
     config = yaml.safe_load((ROOT / "samples" / "deploy" / "archive-cluster.yaml").read_text())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -26,6 +26,8 @@ class RangeServer:
         """Bytes of a body after which a connection is cut; 0 cuts none."""
         self.requests: list[tuple[str, str]] = []
         """The path and the range of each."""
+        self.on_asked: Callable[[], None] = lambda: None
+        """Called with each request, before its answer."""
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -43,6 +45,7 @@ class RangeServer:
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
         path, wanted = handler.path, handler.headers.get("Range", "")
         self.requests.append((path, wanted))
+        self.on_asked()
         body = self.files.get(path.partition("?")[0])
         if self.status or body is None:
             handler.send_response(self.status or 404)

@@ -97,7 +97,11 @@ class RayPool:
         self._deaths = 0  # of Ray, since a file last ended
         self._to_stop = self._is_stopped = self._is_cut_off = False
         self._watch: ServerWatch | None = None
-        self._open()
+        try:
+            self._open()
+        except BaseException:  # Ctrl-C while Ray starts, too
+            self.close()
+            raise
 
     def _open(self) -> None:
         self._start_ray(_STARTS)
