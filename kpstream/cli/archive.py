@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import replace
+from importlib.util import find_spec
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -93,6 +94,8 @@ def archive(
         _print_plan(order, place, found, archiving)
         return
     _check_endpoint(model)
+    if not place.ledger.exists():
+        _check_ray(archiving, len(found.inputs))
     place.make()
     try:
         with Ledger(place.ledger) as ledger:
@@ -125,6 +128,25 @@ def _check_endpoint(model: ModelOptions) -> None:
     from kpstream.endpoints.opening import make_endpoint
 
     make_endpoint(model).close()
+
+
+def _check_ray(archiving: ArchiveOptions, files: int) -> None:
+    """See that Ray is there where more than one process is wanted for so many files."""
+    if files and _workers(archiving, files) != 1 and find_spec("ray") is None:
+        raise _without_ray(archiving)
+
+
+def _workers(archiving: ArchiveOptions, files: int) -> int:
+    """How many processes are to work on so many files; 0 leaves it to the cluster."""
+    workers = archiving.workers if archiving.workers is not None else (1 if archiving.on is None else 0)
+    if workers == 0 and archiving.on is None:  # one for each core, and none that would find no file
+        workers = min(os.cpu_count() or 1, files)
+    return workers
+
+
+def _without_ray(archiving: ArchiveOptions) -> UsageError:
+    asked = ("more than one", "workers") if archiving.on is None else ("a cluster", "on")
+    return UsageError(f"{asked[0]} needs Ray: pip install 'kpstream[archive]'", option=asked[1])
 
 
 def _print_plan(order: ArchiveOrder, place: ArchivePlace, found: FoundInputs, archiving: ArchiveOptions) -> None:
@@ -209,9 +231,7 @@ def _pool(order: ArchiveOrder, place: ArchivePlace, archiving: ArchiveOptions, *
     from kpstream.recorded.archive.pool import LocalPool
 
     rate, budget = _rate(order, place, archiving), place.shard.budget(order.requests.max_requests)
-    workers = archiving.workers if archiving.workers is not None else (1 if archiving.on is None else 0)
-    if workers == 0 and archiving.on is None:  # one for each core, and none that would find no file
-        workers = min(os.cpu_count() or 1, files)
+    workers = _workers(archiving, files)
     if not files or (workers == 1 and archiving.on is None):
         return LocalPool(order, GrantQueue(rate, budget, spent))
     if archiving.on is None:  # read when Ray is loaded: on one machine it listens on loopback alone
@@ -219,8 +239,7 @@ def _pool(order: ArchiveOrder, place: ArchivePlace, archiving: ArchiveOptions, *
     try:
         from kpstream.recorded.archive.ray_pool import RayPool
     except ImportError:
-        asked = ("more than one", "workers") if archiving.on is None else ("a cluster", "on")
-        raise UsageError(f"{asked[0]} needs Ray: pip install 'kpstream[archive]'", option=asked[1]) from None
+        raise _without_ray(archiving) from None
     return RayPool(order, rate=rate, max_requests=budget, spent=spent, workers=workers or None, address=archiving.on)
 
 

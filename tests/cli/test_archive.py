@@ -121,6 +121,25 @@ def test_as_many_workers_as_fit_are_no_more_than_there_are_files(
     assert run("archive", tmp_path / "a.mp4", "--into", tmp_path / "out", "--workers", "auto", *at) == 0
 
 
+@pytest.mark.parametrize(("asked", "named"), [("--workers 2", "--workers"), ("--on 127.0.0.1:6379", "--on")])
+def test_what_wants_ray_leaves_nothing_behind_without_it(
+    asked: str,
+    named: str,
+    tree: Path,
+    at: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    out, ledger = tmp_path / "out", tmp_path / "ledger"
+    assert run("archive", tree, "--into", out, "--ledger", ledger, *asked.split(), *at) == 2
+    assert f"{named} " in (error := capfd.readouterr().err)
+    assert "needs Ray: pip install 'kpstream[archive]'" in error
+    assert not out.exists()
+    assert not ledger.exists()
+
+
 def test_a_plan_asks_and_writes_nothing(
     tree: Path, at: list[str], server: ScriptedServer, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
