@@ -19,8 +19,12 @@ _NAMES = (
     r"|(?:[\w-]*[-_])?(?:key|pass|pwd|psw|pas|pw|sig|auth|hmac|sid|sessionid)"
     r"|(?:user|usr|login|admin|cam)_?(?:pass?|pwd|pw)|hdnea|hdnts)\d*"
 )
-_QUERY = re.compile(rf"(?P<before>\b{_NAMES}=)[^&\s'\"#)]+", re.IGNORECASE)
-_MEMBER = re.compile(rf"(?P<before>(?:['\"]{_NAMES}['\"]|\b\w+-[\w-]*key)\s*:\s*['\"]?)[^\s'\",]+", re.IGNORECASE)
+# Where a remembered secret is a part of such a name ("client_secret"), the mask stands in its place.
+_MASKED_NAME = r"(?<![\w-])[\w-]*\*{3}[\w-]*"
+_QUERY = re.compile(rf"(?P<before>(?:\b{_NAMES}|{_MASKED_NAME})=)[^&\s'\"#)]+", re.IGNORECASE)
+_MEMBER = re.compile(
+    rf"(?P<before>(?:['\"](?:{_NAMES}|{_MASKED_NAME})['\"]|\b\w+-[\w-]*key)\s*:\s*['\"]?)[^\s'\",]+", re.IGNORECASE
+)
 _HEADER = re.compile(r"(?P<before>\bBearer\s+|\bAuthorization:\s*\w+\s+)\S+", re.IGNORECASE)
 _SECRET_NAME = re.compile(_NAMES, re.IGNORECASE)
 _ADDRESS = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://)(?P<rest>.*)", re.IGNORECASE | re.DOTALL)

@@ -64,6 +64,12 @@ def test_data_loses_what_was_remembered_and_nothing_else() -> None:
     assert without_remembered("token=1 rfKey77 a:b@c") == "token=1 *** a:b@c"
 
 
+@pytest.mark.parametrize("text", ["http://cam.test/?club_token={}&size=1", "{{'club_token': '{}'}}"])
+def test_a_remembered_secret_that_is_a_part_of_a_name_does_not_uncover_what_that_name_stands_for(text: str) -> None:
+    remember("club_tok")
+    assert "hunter2" not in redact(text.format("hunter2"))
+
+
 def test_any_object_can_be_shown() -> None:
     assert redact(ValueError("https://u:longpass@h/")) == "https://***@h/"
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import av
@@ -36,15 +36,16 @@ def times_in(video: Path) -> list[float]:
 
 def assert_recorded_in_true_time(live: Live) -> None:
     lines, times = live.lines(), times_in(live.video)
-    assert len(times) == len(lines)
-    first = lines[0]["pts"]
-    assert times == pytest.approx([line["pts"] - first for line in lines], abs=0.002)
-    assert usual_delay(lines[-30:]) == pytest.approx(usual_delay(lines[:30]), abs=0.25)
+    lacking = re.search(r"the recording lacks (\d+) frames", live.said())  # it is told where the machine is too slow
+    assert len(times) == len(lines) - int(lacking[1] if lacking else 0)
+    shown_at = [line["pts"] - lines[0]["pts"] for line in lines]
+    assert all(min(abs(each - at) for at in shown_at) < 0.002 for each in times)
+    assert least_delay(lines[-30:]) == pytest.approx(least_delay(lines[:30]), abs=0.25)
 
 
-def usual_delay(lines: list[dict[str, Any]]) -> float:
-    """By how much pictures came after their time; one that the machine or the network held up says nothing."""
-    return float(median(line["captured_at"] - line["pts"] for line in lines))
+def least_delay(lines: list[dict[str, Any]]) -> float:
+    """By how much pictures came after their time; those that the machine or the network held up say nothing."""
+    return float(min(line["captured_at"] - line["pts"] for line in lines))
 
 
 def test_a_stream_is_shown_and_recorded_in_its_true_time(tmp_path: Path, endpoint: ScriptedServer) -> None:

@@ -119,7 +119,7 @@ def test_an_address_is_shown_without_what_is_secret() -> None:
 def test_a_web_file_is_read_in_parts_and_whole() -> None:
     server = RangeServer({"/a.mp4": DATA})
     with server.running():
-        file = WebFile(f"{server.url}/a.mp4?token=secret")
+        file = WebFile(f"{server.url}/a.mp4?token=marked-token")
         assert (file.has_ranges, file.file.size) == (True, len(DATA))
         assert file.read(1000, 5) == DATA[1000:1005]
         assert b"".join(file.stream(2_999_000)) == DATA[2_999_000:]
@@ -144,7 +144,7 @@ def test_a_web_server_that_refuses_is_told_in_one_line(status: int, kind: type[S
     server = RangeServer({"/a.mp4": DATA})
     server.status = status
     with server.running(), pytest.raises(kind, match=text) as caught:
-        WebFile(f"{server.url.replace('//', '//user:hidden@')}/a.mp4?token=secret")
+        WebFile(f"{server.url.replace('//', '//user:hidden@')}/a.mp4?token=marked-token")
     assert str(caught.value).startswith(f"{server.url}/a.mp4: ")
     assert caught.value.__context__ is None
 

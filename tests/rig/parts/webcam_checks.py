@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import av
@@ -180,4 +179,4 @@ def test_the_program_shows_and_records_it_in_true_time_also_when_unplugged(
     shown_at = [line["pts"] - shown[0]["pts"] for line in shown]
     assert all(min(abs(each - at) for at in shown_at) < 0.002 for each in times)
     delays = [line["captured_at"] - line["pts"] for line in shown]
-    assert median(delays[-30:]) == pytest.approx(median(delays[:30]), abs=0.25)
+    assert min(delays[-30:]) == pytest.approx(min(delays[:30]), abs=0.25)  # what the machine held up says nothing
