@@ -34,7 +34,9 @@ class Channel(Generic[T]):
         self._capacity = capacity
         self._drop_oldest = drop_oldest
         self._items: deque[T] = deque()
-        self._changed = threading.Condition()
+        lock = threading.RLock()
+        self._changed = threading.Condition(lock)
+        self._ended = threading.Condition(lock)  # items wake nobody who waits for the end alone
         self._closed = False
         self._error: BaseException | None = None
         self._dropped = 0
@@ -139,11 +141,12 @@ class Channel(Generic[T]):
                 self._closed = True
                 self._error = error
                 self._changed.notify_all()
+                self._ended.notify_all()
 
     def wait_closed(self, timeout: float) -> bool:
         """Sleep for ``timeout`` seconds, or until the channel is closed; True where it is."""
-        with self._changed:
-            return self._changed.wait_for(lambda: self._closed, timeout)
+        with self._ended:
+            return self._ended.wait_for(lambda: self._closed, timeout)
 
     def __iter__(self) -> Iterator[T]:
         while True:
