@@ -81,7 +81,7 @@ FLOORS: dict[str, str] = {
         "remote_controls request_shares shared_endpoint < assembly session < child site"
     ),
     "cli": (
-        "checks options signals terminal < app archive_terminal page rules < archive_order < annotate archive "
+        "checks options signals terminal < app archive_terminal page rules < archive_settings < annotate archive "
         "archive_status doctor events image live serve site"
     ),
     "delivery": (
@@ -113,7 +113,7 @@ FLOORS: dict[str, str] = {
     "recorded": "locking < journal < inputs < plan redraw rule_check < rule_report < job < archive",
     "recorded/archive": (
         "request_count schema session_folder shard stored_file < ledger object_storage ranges ray_servers web_file "
-        "< storages < inputs < faults < fetch < input_queue probe < estimate intake order < publish summary "
+        "< storages < inputs < faults < fetch < input_queue probe < estimate intake settings < publish summary "
         "< stored_outputs < place work < pool report < bookkeeping remote < driver < metrics ray_pool"
     ),
     "render": "annotators pixels",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kpstream.cli.app import INTERRUPTED, app
-from kpstream.cli.archive_order import make_order
+from kpstream.cli.archive_settings import make_settings
 from kpstream.cli.archive_terminal import archive_progress, plan_lines, probing
 from kpstream.cli.options import takes
 from kpstream.cli.signals import signals_handled
@@ -36,9 +36,9 @@ if TYPE_CHECKING:
     from kpstream.recorded.archive.inputs import FoundInputs
     from kpstream.recorded.archive.intake import Inventory
     from kpstream.recorded.archive.ledger import Ledger
-    from kpstream.recorded.archive.order import ArchiveOrder
     from kpstream.recorded.archive.place import ArchivePlace
     from kpstream.recorded.archive.pool import FilePool
+    from kpstream.recorded.archive.settings import ArchiveSettings
 
 _ERRORS: dict[int, type[KpstreamError]] = {3: SourceError, 4: EndpointError, 5: SinkError, 6: BudgetSpent}
 """By the exit code of a fault."""
@@ -83,7 +83,7 @@ def archive(
     from kpstream.recorded.archive.shard import parse_shard
 
     into = _into(archiving)
-    order = make_order(archiving, video, model, requests, drawing, every=every, rules=rules)
+    settings = make_settings(archiving, video, model, requests, drawing, every=every, rules=rules)
     place = ArchivePlace(into, archiving.ledger or Path(into), parse_shard(archiving.shard, os.environ))
     check_parts(place)
     found = find_inputs(inputs, outputs=[place.into, place.folder])
@@ -91,7 +91,7 @@ def archive(
     if not found.inputs and place.shard.is_whole:
         raise UsageError("no video among the inputs: name files, or folders that hold some")
     if archiving.plan:
-        _print_plan(order, place, found, archiving)
+        _print_plan(settings, place, found, archiving)
         return
     _check_endpoint(model)
     if not place.ledger.exists():
@@ -99,7 +99,7 @@ def archive(
     place.make()
     try:
         with Ledger(place.ledger) as ledger:
-            _run(order, place, found, ledger, archiving)
+            _run(settings, place, found, ledger, archiving)
     except (KeyboardInterrupt, SystemExit):  # before there is work that could be stopped, or a second Ctrl-C
         raise _interrupted() from None
 
@@ -149,26 +149,28 @@ def _without_ray(archiving: ArchiveOptions) -> UsageError:
     return UsageError(f"{asked[0]} needs Ray: pip install 'kpstream[archive]'", option=asked[1])
 
 
-def _print_plan(order: ArchiveOrder, place: ArchivePlace, found: FoundInputs, archiving: ArchiveOptions) -> None:
+def _print_plan(settings: ArchiveSettings, place: ArchivePlace, found: FoundInputs, archiving: ArchiveOptions) -> None:
     from kpstream.recorded.archive.place import check_settings, done_elsewhere, read_known, survey
 
     contents = read_known(place)
-    known = {} if archiving.again else {**contents.records, **done_elsewhere(place, order, contents.records)}
+    known = {} if archiving.again else {**contents.records, **done_elsewhere(place, settings, contents.records)}
     if not archiving.again:
-        check_settings(order, contents.facts, place.folder)
+        check_settings(settings, contents.facts, place.folder)
     with probing(len(found.inputs)) as on_probed:
         inventory = survey(place, found.inputs, known, retry=archiving.retry_failed, on_probed=on_probed)
-    for line in plan_lines(inventory, found.passed_over, order, rate=_rate(order, place, archiving), into=place.into):
+    for line in plan_lines(
+        inventory, found.passed_over, settings, rate=_rate(settings, place, archiving), into=place.into
+    ):
         typer.echo(line)
 
 
-def _rate(order: ArchiveOrder, place: ArchivePlace, archiving: ArchiveOptions) -> float:
+def _rate(settings: ArchiveSettings, place: ArchivePlace, archiving: ArchiveOptions) -> float:
     wanted = archiving.requests_per_second
-    return place.shard.rate(order.usual_rate if wanted is None else wanted)
+    return place.shard.rate(settings.usual_rate if wanted is None else wanted)
 
 
 def _run(
-    order: ArchiveOrder, place: ArchivePlace, found: FoundInputs, ledger: Ledger, archiving: ArchiveOptions
+    settings: ArchiveSettings, place: ArchivePlace, found: FoundInputs, ledger: Ledger, archiving: ArchiveOptions
 ) -> None:
     from kpstream.camera.cores import draw_on_one_core
     from kpstream.recorded.archive.bookkeeping import settle_last_run
@@ -177,17 +179,17 @@ def _run(
     from kpstream.recorded.archive.metrics import MetricsFile
     from kpstream.recorded.archive.place import begin, check_targets, done_elsewhere, survey
 
-    is_new = begin(ledger, place, order, again=archiving.again)
+    is_new = begin(ledger, place, settings, again=archiving.again)
     settle_last_run(ledger, place.scratch)
     known = ledger.records()
-    elsewhere = {} if archiving.again else done_elsewhere(place, order, known)
+    elsewhere = {} if archiving.again else done_elsewhere(place, settings, known)
     with probing(len(found.inputs)) as on_probed:
         inventory = survey(
             place, found.inputs, {**known, **elsewhere}, retry=archiving.retry_failed, on_probed=on_probed
         )
     inventory.leave_out_done(elsewhere)
-    check_targets(place, order, inventory, is_new=is_new)
-    limits = _limits(order, place, archiving, len(inventory.records))
+    check_targets(place, settings, inventory, is_new=is_new)
+    limits = _limits(settings, place, archiving, len(inventory.records))
     ledger.note(max_requests="" if limits.max_requests is None else str(limits.max_requests))
     draw_on_one_core()
     metrics = MetricsFile(place, limits.max_requests)
@@ -197,7 +199,7 @@ def _run(
         metrics.show(figures)
 
     with signals_handled() as signals:
-        pool = _pool(order, place, archiving, files=len(inventory.todo), spent=int(ledger.fact("booked") or 0))
+        pool = _pool(settings, place, archiving, files=len(inventory.todo), spent=int(ledger.fact("booked") or 0))
         driver = Driver(
             ledger,
             inventory,
@@ -225,32 +227,34 @@ def _quiet_stdout() -> Iterator[None]:
         yield
 
 
-def _pool(order: ArchiveOrder, place: ArchivePlace, archiving: ArchiveOptions, *, files: int, spent: int) -> FilePool:
+def _pool(
+    settings: ArchiveSettings, place: ArchivePlace, archiving: ArchiveOptions, *, files: int, spent: int
+) -> FilePool:
     """Where files are worked on: in this process, or by Ray, which is not started for nothing."""
     from kpstream.dispatch.grant_queue import GrantQueue
     from kpstream.recorded.archive.pool import LocalPool
 
-    rate, budget = _rate(order, place, archiving), place.shard.budget(order.requests.max_requests)
+    rate, budget = _rate(settings, place, archiving), place.shard.budget(settings.requests.max_requests)
     workers = _workers(archiving, files)
     if not files or (workers == 1 and archiving.on is None):
-        return LocalPool(order, GrantQueue(rate, budget, spent))
+        return LocalPool(settings, GrantQueue(rate, budget, spent))
     if archiving.on is None:  # read when Ray is loaded: on one machine it listens on loopback alone
         os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
     try:
         from kpstream.recorded.archive.ray_pool import RayPool
     except ImportError:
         raise _without_ray(archiving) from None
-    return RayPool(order, rate=rate, max_requests=budget, spent=spent, workers=workers or None, address=archiving.on)
+    return RayPool(settings, rate=rate, max_requests=budget, spent=spent, workers=workers or None, address=archiving.on)
 
 
-def _limits(order: ArchiveOrder, place: ArchivePlace, archiving: ArchiveOptions, files: int) -> Limits:
+def _limits(settings: ArchiveSettings, place: ArchivePlace, archiving: ArchiveOptions, files: int) -> Limits:
     from kpstream.recorded.archive.driver import Limits
 
     failures = inf
     if archiving.max_failures is not None:
         number, is_share = archiving.max_failures
         failures = max(1, number * files / 100 if is_share else number)
-    return Limits(place.shard.budget(order.requests.max_requests), failures)
+    return Limits(place.shard.budget(settings.requests.max_requests), failures)
 
 
 def _finish(place: ArchivePlace, ledger: Ledger, inventory: Inventory, driver: Driver) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from kpstream.recorded.archive.driver import Figures
     from kpstream.recorded.archive.intake import Inventory
     from kpstream.recorded.archive.ledger import FileRecord
-    from kpstream.recorded.archive.order import ArchiveOrder
+    from kpstream.recorded.archive.settings import ArchiveSettings
 
 _LISTED = 20
 _STANDS_AFTER = 60.0
@@ -78,16 +78,18 @@ def probing(files: int) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, of: progress.update(task, completed=done, total=of)
 
 
-def plan_lines(inventory: Inventory, passed_over: int, order: ArchiveOrder, *, rate: float, into: str) -> list[str]:
+def plan_lines(
+    inventory: Inventory, passed_over: int, settings: ArchiveSettings, *, rate: float, into: str
+) -> list[str]:
     """What an archive will take, and what of it is left out, in lines."""
     from kpstream.recorded.archive.estimate import estimate
     from kpstream.recorded.archive.stored_file import is_stored
 
     def samples(record: FileRecord) -> float:
-        return order.samples(record.duration, record.frame_rate)
+        return settings.samples(record.duration, record.frame_rate)
 
     def written(record: FileRecord) -> float:
-        return samples(record) if order.sampled_only else record.duration * record.frame_rate
+        return samples(record) if settings.sampled_only else record.duration * record.frame_rate
 
     todo = [inventory.records[name] for name in inventory.todo]
     found = estimate(
@@ -95,9 +97,9 @@ def plan_lines(inventory: Inventory, passed_over: int, order: ArchiveOrder, *, r
         inventory.of_state("done"),
         samples=samples,
         written=written,
-        kinds=order.outputs,
+        kinds=settings.outputs,
         requests_per_second=rate,
-        credits_per_request=order.credits_per_request,
+        credits_per_request=settings.credits_per_request,
     )
     free = "" if is_stored(into) else f", {disk_usage(_nearest(Path(into))).free / 1e9:.0f} GB are free"
     unknown = f", and {found.unknown} of unknown length" if found.unknown else ""

@@ -14,9 +14,9 @@ from kpstream.errors import SinkError, UsageError
 from kpstream.recorded.archive.inputs import ArchiveInput
 from kpstream.recorded.archive.intake import Inventory, take_inventory, to_probe
 from kpstream.recorded.archive.ledger import FILE_NAME, FileRecord, Ledger, LedgerContents, read_ledger
-from kpstream.recorded.archive.order import ArchiveOrder
 from kpstream.recorded.archive.probe import probe_all, stamp_of, stamp_web_files
 from kpstream.recorded.archive.publish import OutputPlace
+from kpstream.recorded.archive.settings import ArchiveSettings
 from kpstream.recorded.archive.shard import Shard
 from kpstream.recorded.archive.stored_file import is_stored
 from kpstream.recorded.archive.stored_outputs import open_outputs
@@ -111,14 +111,14 @@ def _in_parts(number: int) -> str:
     return "as a whole" if number == 1 else f"in {number} parts"
 
 
-def check_settings(order: ArchiveOrder, facts: Mapping[str, str], folder: Path) -> None:
+def check_settings(settings: ArchiveSettings, facts: Mapping[str, str], folder: Path) -> None:
     """Check that an archive, if it was begun, was begun with these settings.
 
     Raises:
         UsageError: The archive was begun with other settings; the text names both.
     """
     before: dict[str, str] = json.loads(facts.get("settings", "{}"))
-    now = order.identity()
+    now = settings.identity()
     if not before or before == now:
         return
     names = [name for name in {**before, **now} if before.get(name) != now.get(name)]
@@ -136,7 +136,7 @@ def _change(name: str, before: str, now: str) -> str:
     return f"{name}: {before}, now {now}"
 
 
-def check_targets(place: ArchivePlace, order: ArchiveOrder, inventory: Inventory, *, is_new: bool) -> None:
+def check_targets(place: ArchivePlace, settings: ArchiveSettings, inventory: Inventory, *, is_new: bool) -> None:
     """Check that no output replaces an input, or a file that this archive has not written.
 
     Raises:
@@ -144,8 +144,8 @@ def check_targets(place: ArchivePlace, order: ArchiveOrder, inventory: Inventory
     """
     outputs = place.outputs
     here = [path for path in inventory.paths.values() if isinstance(path, Path)]
-    outputs.check_apart(here, inventory.records, order.outputs)
-    there = next(filter(None, (outputs.find(name, order.outputs) for name in inventory.records if is_new)), "")
+    outputs.check_apart(here, inventory.records, settings.outputs)
+    there = next(filter(None, (outputs.find(name, settings.outputs) for name in inventory.records if is_new)), "")
     if there:
         raise UsageError(f"{there} is there already, and not by this archive: choose another folder, or add `again`")
 
@@ -155,7 +155,9 @@ def read_known(place: ArchivePlace) -> LedgerContents:
     return read_ledger(place.ledger) if place.ledger.exists() else LedgerContents({}, {})
 
 
-def done_elsewhere(place: ArchivePlace, order: ArchiveOrder, own: Mapping[str, FileRecord]) -> dict[str, FileRecord]:
+def done_elsewhere(
+    place: ArchivePlace, settings: ArchiveSettings, own: Mapping[str, FileRecord]
+) -> dict[str, FileRecord]:
     """The files that other shards alone have done with the same settings, by name.
 
     Files go from one shard to another when others come between them. An unreadable ledger counts as empty.
@@ -166,7 +168,7 @@ def done_elsewhere(place: ArchivePlace, order: ArchiveOrder, own: Mapping[str, F
             contents = read_ledger(path)
         except SinkError:
             continue
-        if json.loads(contents.facts.get("settings", "{}")) == order.identity():
+        if json.loads(contents.facts.get("settings", "{}")) == settings.identity():
             found |= {name: record for name, record in contents.records.items() if record.state == "done"}
     return {name: record for name, record in found.items() if name not in own or own[name].state != "done"}
 
@@ -199,7 +201,7 @@ def survey(
     return take_inventory(inputs, probes, known, place.outputs.are_there, retry=retry)
 
 
-def begin(ledger: Ledger, place: ArchivePlace, order: ArchiveOrder, *, again: bool) -> bool:
+def begin(ledger: Ledger, place: ArchivePlace, settings: ArchiveSettings, *, again: bool) -> bool:
     """Write the settings into the ledger, or check that the archive was begun with them.
 
     Returns:
@@ -211,7 +213,7 @@ def begin(ledger: Ledger, place: ArchivePlace, order: ArchiveOrder, *, again: bo
     if again:
         ledger.forget_everything()
         place.clear()
-    settings = ledger.fact("settings")
-    check_settings(order, {} if settings is None else {"settings": settings}, place.folder)
-    ledger.note(settings=json.dumps(order.identity()))
-    return settings is None and not again
+    begun_with = ledger.fact("settings")
+    check_settings(settings, {} if begun_with is None else {"settings": begun_with}, place.folder)
+    ledger.note(settings=json.dumps(settings.identity()))
+    return begun_with is None and not again

@@ -11,7 +11,7 @@ from kpstream.dispatch.dealer import Grants
 from kpstream.dispatch.fair_share import FairShare
 from kpstream.dispatch.grant_queue import GrantQueue, LocalGrants
 from kpstream.errors import EndpointUnavailable
-from kpstream.recorded.archive.order import ArchiveOrder
+from kpstream.recorded.archive.settings import ArchiveSettings
 from kpstream.recorded.archive.work import FileResult, FileTask, FileWork, Progress
 
 BATCH = 8
@@ -120,15 +120,15 @@ class LocalPool:
     """Works in this process, on one file at a time.
 
     Args:
-        order: What is made of each file.
+        settings: What is made of each file.
         queue: Deals the requests.
     """
 
     size = 1
     is_local = True
 
-    def __init__(self, order: ArchiveOrder, queue: GrantQueue) -> None:
-        self._order = order
+    def __init__(self, settings: ArchiveSettings, queue: GrantQueue) -> None:
+        self._settings = settings
         self._queue = queue
         self._grants = LocalGrants(queue)
         self._task: FileTask | None = None
@@ -164,7 +164,7 @@ class LocalPool:
             self._progress = {task.name: progress}
             tick()
 
-        self._work = FileWork(self._order, task, gate_rules=[ArchiveShare(self._grants)], on_progress=note)
+        self._work = FileWork(self._settings, task, gate_rules=[ArchiveShare(self._grants)], on_progress=note)
         try:
             return [self._work.run()]
         finally:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from kpstream.errors import SinkError
-from kpstream.recorded.archive.order import output_name
+from kpstream.recorded.archive.settings import output_name
 from kpstream.sinks.output import check_apart, sink_error
 
 

@@ -32,11 +32,11 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from kpstream.errors import KpstreamError, UsageError
 from kpstream.options import ModelOptions
-from kpstream.recorded.archive.order import ArchiveOrder
 from kpstream.recorded.archive.pool import WorkerDied
 from kpstream.recorded.archive.ray_servers import ServerWatch, join, start_here
 from kpstream.recorded.archive.remote import RequestDealer, annotate_file
 from kpstream.recorded.archive.session_folder import SessionFolder, session_place
+from kpstream.recorded.archive.settings import ArchiveSettings
 from kpstream.recorded.archive.work import FileResult, FileTask, Progress
 
 _log = logging.getLogger("kpstream")
@@ -61,7 +61,7 @@ class RayPool:
     """Works on as many files at once as it has workers. Used by one thread; `stop` by any. Starts Ray, and blocks.
 
     Args:
-        order: What is made of each file.
+        settings: What is made of each file.
         rate: Requests a second, all workers together; infinite for no limit.
         max_requests: The budget; None for none.
         spent: What is booked already.
@@ -74,7 +74,7 @@ class RayPool:
 
     def __init__(
         self,
-        order: ArchiveOrder,
+        settings: ArchiveSettings,
         *,
         rate: float,
         max_requests: int | None,
@@ -82,7 +82,7 @@ class RayPool:
         workers: int | None = None,
         address: str | None = None,
     ) -> None:
-        self._order = replace(order, model=_for_anywhere(order.model))
+        self._settings = replace(settings, model=_for_anywhere(settings.model))
         self._workers, self._address = workers, address
         self._rate, self._max_requests = rate, max_requests
         self._reserved: int | None = None if max_requests is None else spent
@@ -107,7 +107,7 @@ class RayPool:
         self._start_ray(_STARTS)
         self.size = self._workers or int(_resources().get("CPU", 1))
         """How many files it works on at once."""
-        self._order_sent = ray.put(self._order)
+        self._settings_sent = ray.put(self._settings)
         self._dealer = self._make_dealer()
         self._annotate = _remote(max_calls=_FILES_A_PROCESS, max_retries=0, num_cpus=1)(annotate_file)
 
@@ -135,7 +135,7 @@ class RayPool:
         """Begin to work on a file in another process. Does not wait."""
         there = replace(task, path=_absolute(task.path), into=_absolute(task.into), folder=_absolute(task.folder))
         member = self._members[task.name] = f"{next(self._numbers)} {task.name}"
-        self._under_way[self._annotate.remote(self._order_sent, there, self._dealer, member)] = task.name
+        self._under_way[self._annotate.remote(self._settings_sent, there, self._dealer, member)] = task.name
 
     def wait(self, within: float, tick: Callable[[], None]) -> list[FileResult | WorkerDied]:
         """Wait for files that end; blocks for so many seconds at most.

@@ -24,8 +24,8 @@ from kpstream.dispatch.dealer import GRANT_LASTS, Grant
 from kpstream.dispatch.grant_queue import GrantQueue
 from kpstream.errors import EndpointUnavailable
 from kpstream.pipeline.memory import share_heaps, trim_heaps
-from kpstream.recorded.archive.order import ArchiveOrder
 from kpstream.recorded.archive.pool import ArchiveShare
+from kpstream.recorded.archive.settings import ArchiveSettings
 from kpstream.recorded.archive.work import FileResult, FileTask, FileWork, Progress
 
 _REPORT_EVERY = 0.5
@@ -209,24 +209,24 @@ class RemoteGrants:
             self._dealer.failed.remote(fault.status, fault.retry_after, now - sent_at)
 
 
-def annotate_file(order: ArchiveOrder, task: FileTask, dealer: Any, member: str) -> FileResult:
+def annotate_file(settings: ArchiveSettings, task: FileTask, dealer: Any, member: str) -> FileResult:
     """Work on one file in this process; blocks.
 
     Args:
-        order: What is made of it.
+        settings: What is made of it.
         task: The file.
         dealer: The actor.
         member: What the actor calls this worker.
     """
     share_heaps()
     try:
-        return _annotate(order, task, dealer, member)
+        return _annotate(settings, task, dealer, member)
     finally:
         gc.collect()  # what held the file's pictures points to itself
         trim_heaps()
 
 
-def _annotate(order: ArchiveOrder, task: FileTask, dealer: Any, member: str) -> FileResult:
+def _annotate(settings: ArchiveSettings, task: FileTask, dealer: Any, member: str) -> FileResult:
     reported_at, reply = -inf, None
 
     def report(progress: Progress) -> None:
@@ -243,5 +243,5 @@ def _annotate(order: ArchiveOrder, task: FileTask, dealer: Any, member: str) -> 
         if reply is None:
             reply = dealer.report.remote(member, progress)
 
-    work = FileWork(order, task, gate_rules=[ArchiveShare(RemoteGrants(dealer, member))], on_progress=report)
+    work = FileWork(settings, task, gate_rules=[ArchiveShare(RemoteGrants(dealer, member))], on_progress=report)
     return work.run()

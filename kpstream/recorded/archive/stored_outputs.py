@@ -8,8 +8,8 @@ from typing import TypeVar
 
 from kpstream.errors import SinkError, SinkUnavailable, SourceError, SourceUnavailable
 from kpstream.recorded.archive.object_storage import storage_of
-from kpstream.recorded.archive.order import output_name
 from kpstream.recorded.archive.publish import OutputFolder, OutputPlace
+from kpstream.recorded.archive.settings import output_name
 from kpstream.recorded.archive.storages import find_stored
 from kpstream.recorded.archive.stored_file import bucket_of, is_stored, key_of, shown
 

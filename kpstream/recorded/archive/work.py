@@ -15,9 +15,9 @@ from kpstream.entities import Event, Scene, Stats
 from kpstream.errors import SinkError, SourceError
 from kpstream.events import RuleWatch
 from kpstream.recorded.archive.faults import Fault, changed_meanwhile, fault_of
-from kpstream.recorded.archive.order import ArchiveOrder, job_outputs, output_paths
 from kpstream.recorded.archive.probe import stamp_of
 from kpstream.recorded.archive.request_count import RequestCount
+from kpstream.recorded.archive.settings import ArchiveSettings, job_outputs, output_paths
 from kpstream.recorded.archive.stored_outputs import open_outputs
 from kpstream.recorded.job import Asking, RecordedJob
 from kpstream.recorded.journal import fingerprint
@@ -117,7 +117,7 @@ class FileWork:
     """Works on one file. `run` it in one thread; `stop` it from any.
 
     Args:
-        order: What is made of the file.
+        settings: What is made of the file.
         task: The file.
         gate_rules: Leave others who share the endpoint their part.
         on_progress: Called with every frame, and some twenty times a second while there is none.
@@ -126,14 +126,14 @@ class FileWork:
 
     def __init__(
         self,
-        order: ArchiveOrder,
+        settings: ArchiveSettings,
         task: FileTask,
         *,
         gate_rules: Sequence[Rule] = (),
         on_progress: Callable[[Progress], None] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._order = order
+        self._settings = settings
         self._task = task
         self._gate_rules = gate_rules
         self._count = RequestCount(Path(task.folder), task.requests)
@@ -189,7 +189,7 @@ class FileWork:
 
     def _run(self) -> dict[str, int]:
         """The bytes of the outputs by kind; empty where it was stopped, or the file has changed."""
-        task, order = self._task, self._order
+        task, settings = self._task, self._settings
         folder = Path(task.folder)
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -207,9 +207,9 @@ class FileWork:
         self._changed_to = self._stamp_if_changed()
         if self._changed_to:
             return {}
-        made = output_paths(folder, order.outputs)
+        made = output_paths(folder, settings.outputs)
         done = open_outputs(task.into).publish(task.name, made)
-        if missing := set(order.outputs) - done.keys():
+        if missing := set(settings.outputs) - done.keys():
             raise SinkError(f"{task.folder}: {', '.join(sorted(missing))} was not written")
         return done
 
@@ -225,20 +225,20 @@ class FileWork:
             return stamp or _GONE
 
     def _work(self, folder: Path, watch: RuleWatch | None) -> None:
-        order = self._order
-        drawing = order.drawing
+        settings = self._settings
+        drawing = settings.drawing
         job = self._job = RecordedJob(
             Job(
                 Path(self._task.path),
-                job_outputs(folder, order.kinds),
-                order.encoding,
-                order.deinterlace,
-                spacing=order.spacing,
+                job_outputs(folder, settings.kinds),
+                settings.encoding,
+                settings.deinterlace,
+                spacing=settings.spacing,
                 source=self._task.source,
             ),
-            make_endpoint(order.model),
-            Asking(order.sampling(), order.model.filters, order.requests.max_in_flight),
-            made_of=order.identity(),
+            make_endpoint(settings.model),
+            Asking(settings.sampling(), settings.model.filters, settings.requests.max_in_flight),
+            made_of=settings.identity(),
             annotator=PoseAnnotator(draw=drawing.parts, thickness=drawing.thickness),
             rules=watch,
             gate_rules=[*self._gate_rules, self._count],
@@ -259,22 +259,22 @@ class FileWork:
         return Progress(self._position, stats.rendered, requests, answers, stats.credits, stats.trouble)
 
     def _event_lines(self, folder: Path) -> EventLines | None:
-        if self._order.rules is None:
+        if self._settings.rules is None:
             return None
         lines = EventLines(output_paths(folder, ("events",))["events"])
         lines.open()
         return lines
 
     def _watch(self, lines: EventLines) -> RuleWatch:
-        assert self._order.rules is not None
+        assert self._settings.rules is not None
 
         def tell(event: Event, scene: Scene | None) -> None:
             self._events.add(event.id)
             lines.tell(event, scene)
 
         return RuleWatch(
-            self._order.rules,
+            self._settings.rules,
             camera=PurePosixPath(self._task.name).stem,
             listeners=[tell],
-            keypoint_confidence=self._order.model.keypoint_confidence,
+            keypoint_confidence=self._settings.model.keypoint_confidence,
         )

@@ -52,7 +52,7 @@ def output_name(name: str, kind: str) -> str:
 
 
 @dataclass(frozen=True)
-class ArchiveOrder:
+class ArchiveSettings:
     """What is made of every file. Holds no secret, because it travels to other processes and machines."""
 
     model: ModelOptions

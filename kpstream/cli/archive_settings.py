@@ -13,10 +13,10 @@ from kpstream.errors import UsageError
 from kpstream.options import ArchiveOptions, ArchiveRequestOptions, DrawOptions, ModelOptions, VideoOptions
 
 if TYPE_CHECKING:
-    from kpstream.recorded.archive.order import ArchiveOrder
+    from kpstream.recorded.archive.settings import ArchiveSettings
 
 
-def make_order(
+def make_settings(
     archiving: ArchiveOptions,
     video: VideoOptions,
     model: ModelOptions,
@@ -25,8 +25,8 @@ def make_order(
     *,
     every: int | None,
     rules: Path | None,
-) -> ArchiveOrder:
-    """The order that options name, checked as far as it can be before anything is looked for.
+) -> ArchiveSettings:
+    """The settings that options name, checked as far as it can be before anything is looked for.
 
     Args:
         archiving: What is written.
@@ -41,7 +41,7 @@ def make_order(
         UsageError: They do not fit together.
     """
     from kpstream.options.units import split_words
-    from kpstream.recorded.archive.order import KINDS, ArchiveOrder
+    from kpstream.recorded.archive.settings import KINDS, ArchiveSettings
     from kpstream.recorded.plan import Encoding
     from kpstream.sinks.h264 import Quality
 
@@ -61,7 +61,7 @@ def make_order(
     if archiving.sampled_only:
         _check_sampled_only(kinds, requests, every=every, rules=rules)
     _ = model.filters, drawing.parts  # what is wrong with them is told before anything is looked for
-    order = ArchiveOrder(
+    settings = ArchiveSettings(
         model,
         requests,
         every,
@@ -72,10 +72,10 @@ def make_order(
         sampled_only=archiving.sampled_only,
     )
     if rules is None:
-        return order
+        return settings
 
     digest = hashlib.sha256(rules.read_bytes()).hexdigest()[:16] if rules.is_file() else ""
-    return replace(order, rules=load_rules(rules).rules, rules_digest=digest)
+    return replace(settings, rules=load_rules(rules).rules, rules_digest=digest)
 
 
 def _check_sampled_only(
