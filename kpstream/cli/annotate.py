@@ -25,6 +25,7 @@ from kpstream.options import (
     RulesOptions,
     VideoOptions,
 )
+from kpstream.options.units import count_text
 
 if TYPE_CHECKING:
     from kpstream.entities import Annotator, Stats
@@ -203,7 +204,9 @@ def _redraw(job: Job, span: Span, annotator: Annotator, poses: Path, skeleton: P
     if found < frames:
         say(f"warning: {poses} says nothing about {frames - found} of the frames: they are drawn without poses")
     if frames:
-        counted = f"{frames} frames" if found == frames else f"poses for {found} of {frames} frames"
+        counted = (
+            count_text(frames, "frame") if found == frames else f"poses for {found} of {count_text(frames, 'frame')}"
+        )
         say(f"{job.outputs}: {counted}, no requests")
     _check_not_interrupted(signals)
     span.check(video.name, frames, video.duration)

@@ -29,6 +29,7 @@ from kpstream.errors import (
     UsageError,
 )
 from kpstream.options import ArchiveOptions, ArchiveRequestOptions, DrawOptions, ModelOptions, VideoOptions
+from kpstream.options.units import count_text
 
 if TYPE_CHECKING:
     from kpstream.recorded.archive.driver import Driver, Figures, Limits
@@ -266,25 +267,32 @@ def _finish(place: ArchivePlace, ledger: Ledger, inventory: Inventory, driver: D
     write_reports(place, read_ledger(ledger.path))
     figures, failed = driver.figures(), inventory.of_state("failed")
     waiting = figures.files - figures.done - figures.failed
-    rest = f", {waiting} wait" if waiting else ""
+    rest = f", {waiting} {_wait(waiting)}" if waiting else ""
     damaged = sum(map(is_damaged, inventory.of_state("done")))
     of_them = f" ({damaged} of them damaged)" if damaged else ""
     say(
-        f"{place.outputs.name}: {figures.done} of {figures.files} files done{of_them}, {figures.failed} failed{rest}, "
-        f"{figures.requests} requests; {place.report('html')} shows all of it"
+        f"{place.outputs.name}: {figures.done} of {count_text(figures.files, 'file')} done{of_them}, "
+        f"{figures.failed} failed{rest}, "
+        f"{count_text(figures.requests, 'request')}; {place.report('html')} shows all of it"
     )
     if driver.stopped:
         raise _interrupted()
     if driver.fault is not None:
         raise _error_of(driver.fault)
     if away := [record for record in inventory.of_state("waiting") if record.fault_kind == "passing"]:
-        raise SourceError(f"{len(away)} of {figures.files} files wait: {away[0].fault}; {away[0].remedy}")
+        raise SourceError(
+            f"{len(away)} of {count_text(figures.files, 'file')} {_wait(len(away))}: {away[0].fault}; {away[0].remedy}"
+        )
     if failed:
         left = f", with which `max_failures` left {waiting} waiting" if waiting else ""
         raise FilesFailed(
-            f"{len(failed)} of {figures.files} files failed{left}: "
+            f"{len(failed)} of {count_text(figures.files, 'file')} failed{left}: "
             f"`kpstream archive status {place.folder} --failed` says why"
         )
+
+
+def _wait(files: int) -> str:
+    return "waits" if files == 1 else "wait"
 
 
 def _interrupted() -> typer.Exit:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from kpstream.cli.terminal import LINE_EVERY, PRICE, progress_bar, say, stderr
-from kpstream.options.units import clock_text
+from kpstream.options.units import clock_text, count_text
 
 if TYPE_CHECKING:
     from kpstream.recorded.archive.driver import Figures
@@ -52,7 +52,7 @@ class ArchiveProgress:
 
 def progress_text(figures: Figures) -> str:
     """Files, requests, credits and failures in one line."""
-    parts = [f"{figures.done} of {figures.files} files", f"{figures.requests} requests"]
+    parts = [f"{figures.done} of {count_text(figures.files, 'file')}", count_text(figures.requests, "request")]
     if figures.credits:
         parts.append(f"{figures.credits:.3f} credits")
     if figures.failed:
@@ -72,7 +72,7 @@ def archive_progress() -> Iterator[ArchiveProgress]:
 @contextmanager
 def probing(files: int) -> Iterator[Callable[[int, int], None]]:
     """A bar while files are probed; given how many of how many are."""
-    columns = (TextColumn("looking at {task.total} files"), BarColumn(), TaskProgressColumn())
+    columns = (TextColumn(f"looking at {count_text(files, 'file')}"), BarColumn(), TaskProgressColumn())
     with Progress(*columns, console=stderr, disable=not stderr.is_terminal, transient=True) as progress:
         task = progress.add_task("", total=files)
         yield lambda done, of: progress.update(task, completed=done, total=of)
@@ -104,9 +104,11 @@ def plan_lines(
     free = "" if is_stored(into) else f", {disk_usage(_nearest(Path(into))).free / 1e9:.0f} GB are free"
     unknown = f", and {found.unknown} of unknown length" if found.unknown else ""
     price = f", at least {found.credits:.4f} credits {PRICE}" if found.credits else ""
-    lasting = f"at least {clock_text(found.work_seconds)} at {rate:g} requests a second" if found.work_seconds else ""
+    rated = "1 request" if rate == 1 else f"{rate:g} requests"
+    lasting = f"at least {clock_text(found.work_seconds)} at {rated} a second" if found.work_seconds else ""
     lines = [
-        f"to do     {found.files} files, {clock_text(found.seconds)} of video{unknown}, {found.frames} frames",
+        f"to do     {count_text(found.files, 'file')}, {clock_text(found.seconds)} of video{unknown}, "
+        f"{count_text(found.frames, 'frame')}",
         f"requests  about {found.requests}{price}",
         f"time      {lasting or 'as fast as this machine and the endpoint are'}",
         f"disk      about {found.bytes / 1e6:.1f} MB{free}",
@@ -118,11 +120,12 @@ def _left_out(inventory: Inventory, passed_over: int) -> Iterator[str]:
     done, failed = inventory.of_state("done"), inventory.of_state("failed")
     again = len(inventory.to_copy) + sum(bool(record.same_as) for record in inventory.of_state("waiting"))
     if done:
-        yield f"done      {len(done)} files"
+        yield f"done      {count_text(len(done), 'file')}"
     if again:
-        yield f"the same  {again} files have the content of another: they are given its outputs"
+        has, they, are = ("has", "it", "is") if again == 1 else ("have", "they", "are")
+        yield (f"the same  {count_text(again, 'file')} {has} the content of another: {they} {are} given its outputs")
     if passed_over:
-        yield f"no video  {passed_over} other files in the folders"
+        yield f"no video  {count_text(passed_over, 'other file')} in the folders"
     for record in failed[:_LISTED]:
         yield f"skipped   {record.name}: {record.fault}"
     if len(failed) > _LISTED:
@@ -136,20 +139,21 @@ def status_lines(found: dict[str, Any], now: datetime, *, failed_only: bool) -> 
     totals = found["totals"]
     if not failed_only:
         others = ", ".join(f"{totals[state]} {state}" for state in ("running", "waiting", "failed"))
-        damaged = f"; {totals['damaged']} of those done are damaged" if totals["damaged"] else ""
-        yield f"{totals['done']} of {totals['files']} files done, {others}{damaged}"
+        are = "is" if totals["damaged"] == 1 else "are"
+        damaged = f"; {totals['damaged']} of those done {are} damaged" if totals["damaged"] else ""
+        yield f"{totals['done']} of {count_text(totals['files'], 'file')} done, {others}{damaged}"
         left = "" if totals["requests_left"] is None else f", {totals['requests_left']} left"
         cost = f", about {totals['credits']:.4f} credits" if totals["credits"] else ""
         yield (
             f"{clock_text(totals['seconds_done'])} of {clock_text(totals['seconds'])} of video, "
-            f"{totals['requests']} requests{left}{cost}, {clock_text(totals['work_seconds'])} of work"
+            f"{count_text(totals['requests'], 'request')}{left}{cost}, {clock_text(totals['work_seconds'])} of work"
         )
         for record in (each for each in found["files"] if each["state"] == "running"):
             of = "" if record["duration"] is None else f" of {clock_text(record['duration'])}"
             how_far = f"{clock_text(record['position'])}{of}"
             silent = (now - datetime.fromisoformat(record["updated_at"])).total_seconds()
             stands = f", nobody has worked on it for {clock_text(silent)}" if silent >= _STANDS_AFTER else ""
-            yield f"running   {record['name']}: {how_far}, {record['requests']} requests{stands}"
+            yield f"running   {record['name']}: {how_far}, {count_text(record['requests'], 'request')}{stands}"
         for record in (each for each in found["files"] if each["state"] == "waiting" and each["fault"]):
             yield f"waiting   {record['name']}: {record['fault']}; {record['remedy']}"
         for record in (each for each in found["files"] if each["damage"]):

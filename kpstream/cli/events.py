@@ -13,6 +13,7 @@ from kpstream.cli.app import app
 from kpstream.cli.rules import load_rules
 from kpstream.cli.terminal import say
 from kpstream.errors import UsageError
+from kpstream.options.units import count_text
 
 if TYPE_CHECKING:
     from kpstream.delivery import EventQuery
@@ -60,7 +61,10 @@ def check(
     if html is not None:
         write_report(html, loaded, found, title=poses.name)
     seconds = found.ended_pts - found.began_pts
-    say(f"{len(found.events)} events in {seconds:.1f} s of video, by {len(loaded.rules)} rules")
+    say(
+        f"{count_text(len(found.events), 'event')} in {seconds:.1f} s of video, "
+        f"by {count_text(len(loaded.rules), 'rule')}"
+    )
 
 
 _Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="The event store: what --event-store named.")]
@@ -113,7 +117,7 @@ def export(
         check_writable(output)
     of_ending: Format = "csv" if output is not None and output.suffix.lower() == ".csv" else "jsonl"
     count = _write(output or Path(STDOUT), form or of_ending, folder, _query(since, until, camera, rule, severity))
-    say(f"{count} events")
+    say(count_text(count, "event"))
 
 
 def _query(

@@ -20,6 +20,7 @@ from rich.status import Status
 
 from kpstream.entities import Scene, Stats
 from kpstream.options import on_command_line
+from kpstream.options.units import count_text
 from kpstream.redact import redact
 
 
@@ -134,7 +135,7 @@ def live_line(scene: Scene) -> str:
         f"{_number(stats.render_fps)} of {_number(stats.capture_fps)} frames/s",
         "no answer yet" if isnan(scene.result_age) else f"answer {scene.result_age:.2f} s old",
         f"{stats.in_flight} in flight",
-        f"{stats.requests} requests",
+        count_text(stats.requests, "request"),
         f"{len(scene.poses)} in view",
     ]
     return _DOT.join(parts)
@@ -142,7 +143,9 @@ def live_line(scene: Scene) -> str:
 
 def idle_line(stats: Stats) -> str:
     """The figures of a live view without pictures in one line."""
-    return _DOT.join(["no pictures", *_wrong(stats), f"{stats.rendered} frames", f"{stats.requests} requests"])
+    return _DOT.join(
+        ["no pictures", *_wrong(stats), count_text(stats.rendered, "frame"), count_text(stats.requests, "request")]
+    )
 
 
 def _wrong(stats: Stats) -> list[str]:
@@ -164,7 +167,7 @@ class WorkProgress:
 
     def __init__(self, progress: Progress, title: str, duration: float, expected_requests: float) -> None:
         self._progress = progress
-        self._expected = f" of ~{expected_requests:.0f}" if isfinite(expected_requests) else ""
+        self._expected = f"{expected_requests:.0f}" if isfinite(expected_requests) else ""
         self._next_line_at = 0.0
         self._task = progress.add_task(title, total=duration if isfinite(duration) else None, what="")
 
@@ -172,9 +175,9 @@ class WorkProgress:
         """Move the bar to ``pts`` seconds of the video."""
         what = ""
         if stats is not None:
-            what = f"{stats.requests}{self._expected} requests" + (
-                f"  {_shown(stats.trouble)}" if stats.trouble else ""
-            )
+            sent = f"{stats.requests} of ~{self._expected} requests" if self._expected else ""
+            trouble = f"  {_shown(stats.trouble)}" if stats.trouble else ""
+            what = f"{sent or count_text(stats.requests, 'request')}{trouble}"
         self._progress.update(self._task, completed=pts, what=what)
 
     def idle(self, stats: Stats) -> None:
@@ -226,10 +229,10 @@ def estimate(duration: float, samples: float, known: int, *, credits_per_request
     """
     parts = [f"{_clock_text(duration)} of video" if isfinite(duration) else "video of unknown length"]
     if known:
-        parts.append(f"{known} answers are there from an interrupted run")
+        parts.append(f"{count_text(known, 'answer')} {'is' if known == 1 else 'are'} there from an interrupted run")
     if isfinite(samples):
         requests = max(0.0, samples - known)
-        parts.append(f"about {requests:.0f} requests")
+        parts.append(f"about {count_text(round(requests), 'request')}")
         if credits_per_request:
             parts.append(f"at least {requests * credits_per_request:.4f} credits {PRICE}")
     return ", ".join(parts)
@@ -237,24 +240,24 @@ def estimate(duration: float, samples: float, known: int, *, credits_per_request
 
 def summary(stats: Stats) -> str:
     """What a run did in one line, with what it cost where the service has a price."""
-    parts = [f"{stats.rendered} frames shown" if stats.dropped else f"{stats.rendered} frames"]
+    parts = [f"{count_text(stats.rendered, 'frame')}{' shown' if stats.dropped else ''}"]
     if stats.dropped:
         parts.append(f"{stats.dropped} dropped")
     if stats.damaged:
         parts.append(f"{stats.damaged} damaged")
     if stats.requests:
         up = f" ({stats.bytes_sent / 1e6:.1f} MB up)" if stats.bytes_sent else ""
-        parts.append(f"{stats.requests} requests{up}")
+        parts.append(f"{count_text(stats.requests, 'request')}{up}")
     if stats.lost:
         parts.append(f"{stats.lost} lost")
     if stats.given_up:
-        parts.append(f"{stats.given_up} frame{'s' if stats.given_up > 1 else ''} never answered, poses interpolated")
+        parts.append(f"{count_text(stats.given_up, 'frame')} never answered, poses interpolated")
     if stats.stale:
         parts.append(f"{stats.stale} too late")
     if stats.recalled:
-        parts.append(f"{stats.recalled} answers from the journal")
+        parts.append(f"{count_text(stats.recalled, 'answer')} from the journal")
     if stats.reconnects:
-        parts.append(f"{stats.reconnects} reconnect{'s' if stats.reconnects > 1 else ''}")
+        parts.append(count_text(stats.reconnects, "reconnect"))
     if stats.billed:
         parts.append(f"{stats.billed:.1f} s billed")
     if stats.credits:

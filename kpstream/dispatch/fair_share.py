@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kpstream.dispatch.dealer import Grant, Grants
-from kpstream.dispatch.rule import Rule
+from kpstream.dispatch.rule import Rule, spent_text
 
 
 class FairShare(Rule):
@@ -30,7 +30,7 @@ class FairShare(Rule):
     def trouble(self, now: float) -> str:  # noqa: ARG002
         """A line that says that the budget is spent; empty while it is not."""
         if self.requests_left == 0:
-            return f"all {self._grants.requests_spent} requests are spent: no new answers"
+            return f"{spent_text(self._grants.requests_spent)}: no new answers"
         return ""
 
     def allows(self, now: float) -> bool:

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Sequence
 from math import ceil, exp, inf, isnan
 
-from kpstream.dispatch.rule import RequestsOut, Rule
+from kpstream.dispatch.rule import RequestsOut, Rule, spent_text
 from kpstream.errors import EndpointUnavailable
 
 
@@ -248,7 +248,7 @@ class RequestBudget(Rule):
 
     def trouble(self, now: float) -> str:  # noqa: ARG002
         """A line that says that no request is left; empty while one is."""
-        return "" if self.requests_left else f"all {self._max_requests} requests are spent: no new answers"
+        return "" if self.requests_left else f"{spent_text(self._max_requests)}: no new answers"
 
     def allows(self, now: float) -> bool:  # noqa: ARG002
         """Whether a request is left."""

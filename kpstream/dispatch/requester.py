@@ -16,6 +16,7 @@ from math import inf
 from kpstream.channel import Deadline
 from kpstream.dispatch.gate import RequestGate
 from kpstream.dispatch.retry import AskAgain, EndWork, Failure, Fault, GiveUp, RetryPolicy, is_own
+from kpstream.dispatch.rule import spent_text
 from kpstream.dispatch.sender import RequestSender
 from kpstream.entities import Filters, Frame, Lost, Outcome, Result
 from kpstream.errors import BudgetSpent
@@ -141,7 +142,7 @@ class Requester:
 
     def budget_spent(self) -> BudgetSpent:
         """The error that says that the budget is spent."""
-        return BudgetSpent(f"all {self._leases} requests of `max_requests` are spent before the end")
+        return BudgetSpent(f"{spent_text(self._leases, '`max_requests`')} before the end")
 
     def ready(self) -> list[Outcome]:
         """Take the outcomes that are there; never waits.

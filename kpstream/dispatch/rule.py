@@ -16,6 +16,17 @@ LOADING = 3.0
 _SOON = 1.0
 
 
+def spent_text(requests: int, of: str = "") -> str:
+    """What says that a budget is spent, in words for the user.
+
+    Args:
+        requests: The whole budget.
+        of: The option that names it.
+    """
+    named = f" of {of}" if of else ""
+    return f"the one request{named} is spent" if requests == 1 else f"all {requests} requests{named} are spent"
+
+
 class Rule:
     """One reason to send no request now. The gate calls it under its lock, so a rule needs none.
 

@@ -73,6 +73,11 @@ def parse_share(text: str | float) -> tuple[float, bool]:
     return float(f"{found[1]}{found[2] or ''}"), bool(found[3])
 
 
+def count_text(count: int, noun: str) -> str:
+    """A count with its noun, which takes an s but for one: ``1 file``, ``2 files``."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
 def clock_text(seconds: float) -> str:
     """Seconds as hours, minutes and seconds."""
     minutes, rest = divmod(round(seconds), 60)

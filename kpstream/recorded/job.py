@@ -11,6 +11,7 @@ from kpstream.dispatch.sampling import EveryNth, FixedRate, Sampling
 from kpstream.entities import Annotator, Filters, Scene, Stats
 from kpstream.errors import BudgetSpent, EndpointUnavailable, KpstreamError, UsageError
 from kpstream.interfaces import Endpoint, SceneRules, Sink
+from kpstream.options.units import count_text
 from kpstream.pipeline import Pipeline, held_frames
 from kpstream.pipeline.background import Background
 from kpstream.recorded.inputs import Recording, identity_of
@@ -281,6 +282,7 @@ def _out_of_requests(error: BudgetSpent, stats: Stats, name: str) -> KpstreamErr
     """What ends a job whose requests are spent: the want of them only where the endpoint answers at all."""
     trouble = stats.endpoint_trouble
     if stats.requests and not stats.answered:
-        return EndpointUnavailable(f"{trouble or error}; {stats.requests} requests were sent, none was answered")
+        sent = "1 request was" if stats.requests == 1 else f"{stats.requests} requests were"
+        return EndpointUnavailable(f"{trouble or error}; {sent} sent, none was answered")
     why = f" (the last that failed: {trouble})" if trouble else ""
-    return BudgetSpent(f"{error}{why}: {name} is done up to {stats.rendered} frames")
+    return BudgetSpent(f"{error}{why}: {name} is done up to {count_text(stats.rendered, 'frame')}")

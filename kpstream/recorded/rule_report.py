@@ -10,6 +10,7 @@ from pathlib import Path
 
 from kpstream.entities import Pose
 from kpstream.events import Event, Rule, RuleSet, Truth, bounds_of
+from kpstream.options.units import count_text
 from kpstream.recorded.rule_check import Lane, RuleCheck, Sample
 from kpstream.sinks.output import OutputFile
 
@@ -56,8 +57,9 @@ def report(rules: RuleSet, found: RuleCheck, title: str) -> str:
     return (
         f"<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
         f"<title>{escape(title)}: events</title><style>{_STYLE}</style><h1>{escape(title)}</h1>"
-        f"<p>{len(events)} events in {seconds:.1f} s of video. Green is true, grey is unknown, orange is an open "
-        f"event; a line is the value that the rule compares with its dashed bounds.</p>{sections}</html>\n"
+        f"<p>{count_text(len(events), 'event')} in {seconds:.1f} s of video. "
+        "Green is true, grey is unknown, orange is an open event; a line is the value that the rule compares "
+        f"with its dashed bounds.</p>{sections}</html>\n"
     )
 
 

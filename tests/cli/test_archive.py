@@ -148,9 +148,9 @@ def test_a_plan_asks_and_writes_nothing(
     told = capfd.readouterr().out
     assert "to do     2 files" in told
     assert "requests  about 6\n" in told  # of each file the first, the sixth and the last frame
-    assert "time      at least 0:00:06 at 1 requests a second" in told
-    assert "the same  1 files" in told
-    assert "no video  1 other files" in told
+    assert "time      at least 0:00:06 at 1 request a second" in told
+    assert "the same  1 file has the content of another: it is given its outputs" in told
+    assert "no video  1 other file in" in told
     assert "skipped   empty.mp4: cannot open" in told
     assert (server.requests, out.exists()) == ([], False)
 
@@ -283,7 +283,7 @@ def test_a_damaged_file_is_done_and_what_it_lost_is_told(
     assert told in (out / "report.html").read_text()
     assert run("archive", "status", out) == 0
     shown = capfd.readouterr().out
-    assert "2 of 2 files done, 0 running, 0 waiting, 0 failed; 1 of those done are damaged" in shown
+    assert "2 of 2 files done, 0 running, 0 waiting, 0 failed; 1 of those done is damaged" in shown
     assert f"damaged   damaged.mov: {told}" in shown
 
 

@@ -116,7 +116,7 @@ def test_a_server_that_is_away_lets_its_files_wait_and_the_same_command_goes_on(
     videos.status = 503
     assert run(*words, out) == 3
     told = capfd.readouterr().err
-    assert f"1 of 2 files wait: {videos.url}/v/a.mp4: the server failed (503); the same command goes on" in told
+    assert f"1 of 2 files waits: {videos.url}/v/a.mp4: the server failed (503); the same command goes on" in told
     assert "hidden" not in told
     videos.status = 0
     assert run(*words, out) == 0

@@ -131,17 +131,15 @@ def test_poses_of_another_video_are_told(
     assert re.search(r"warning: .*clip\.mp4, and are drawn on .*other\.mp4", capfd.readouterr().err)
 
 
-@pytest.mark.parametrize("budget", ["1", "3"])
+@pytest.mark.parametrize(("budget", "sent"), [(1, "1 request was"), (3, "3 requests were")])
 def test_a_budget_that_a_dead_endpoint_used_up_is_the_endpoints_fault(
-    budget: str, clip: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    budget: int, sent: str, clip: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    at = ["--model", "my-pose/3", "--endpoint", "http://127.0.0.1:1", "--max-requests", budget]
+    at = ["--model", "my-pose/3", "--endpoint", "http://127.0.0.1:1", "--max-requests", str(budget)]
     assert run("annotate", clip, "-o", tmp_path / "out.mp4", *at) == 4
     said = capfd.readouterr().err
-    assert re.search(
-        rf"error: nothing listens at 127\.0\.0\.1:1.*; {budget} requests were sent, none was answered", said
-    )
-    assert f"clip.mp4: 0 frames, {budget} requests, {budget} lost" in said
+    assert re.search(rf"error: nothing listens at 127\.0\.0\.1:1.*; {sent} sent, none was answered", said)
+    assert f"clip.mp4: 0 frames, {sent.rpartition(' ')[0]}, {budget} lost" in said
     assert "out.mp4: " not in said
 
 
@@ -239,6 +237,7 @@ sampling = "steady"
 name = "gate"
 source = "{clip}"
 sampling = "steady"
+rotate = 90
 """
 
 
@@ -247,18 +246,22 @@ def test_a_site_ends_with_the_figures_of_each_camera(
 ) -> None:
     (tmp_path / "site.toml").write_text(SITE.format(url=server.url, clip=clip))
 
+    def are_both_asked() -> bool:
+        pictures = [cv2.imdecode(np.frombuffer(each.picture, np.uint8), 1) for each in server.predictions]
+        return len({picture.shape for picture in pictures if picture is not None}) == 2
+
     def terminate() -> None:
-        wait_until(lambda: len(server.predictions) >= 4, within=60)
+        wait_until(are_both_asked, within=60)
         os.kill(os.getpid(), signal.SIGTERM)
 
     thread = threading.Thread(target=terminate)
     thread.start()
     assert run("run", tmp_path / "site.toml") == 0
     thread.join()
-    lines = [line for line in capfd.readouterr().err.splitlines() if " requests" in line]
-    found = [re.match(r"kpstream: (door|gate): \d+ frames.*, (\d+) requests", line) for line in lines]
+    lines = [line for line in capfd.readouterr().err.splitlines() if " request" in line]
+    found = [re.match(r"kpstream: (door|gate): \d+ frames?.*, (\d+) requests?", line) for line in lines]
     assert [match[1] for match in found if match] == ["door", "gate"]
-    assert sum(int(match[2]) for match in found if match) >= len(server.predictions) >= 4
+    assert sum(int(match[2]) for match in found if match) >= len(server.predictions) >= 2
 
 
 def test_the_embedded_model_answers_when_none_is_named(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

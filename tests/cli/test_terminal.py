@@ -52,6 +52,14 @@ def test_a_run_that_cost_something_says_what() -> None:
     assert "2.2 s billed, about 0.0045 credits (Roboflow's price for execution time" in done
 
 
+def test_one_of_a_kind_is_told_in_the_singular() -> None:
+    assert summary(Stats(rendered=1, requests=1, recalled=1)) == "1 frame, 1 request, 1 answer from the journal"
+    assert estimate(1.0, 2.0, 1, credits_per_request=0.0).endswith(
+        "1 answer is there from an interrupted run, about 1 request"
+    )
+    assert idle_line(Stats(rendered=1, requests=0)).endswith("1 frame  ·  0 requests")
+
+
 def test_only_a_service_with_a_price_is_estimated_in_credits() -> None:
     free = estimate(60.0, 300.0, 0, credits_per_request=0.0)
     assert free == "1:00 of video, about 300 requests"

@@ -258,6 +258,12 @@ def test_a_request_that_was_not_sent_takes_nothing_from_the_rate() -> None:
 # -- how many in all
 
 
+def test_a_budget_of_one_request_is_told_in_the_singular() -> None:
+    budget = RequestBudget(1)
+    budget.sent(0, 0.0)
+    assert budget.trouble(0.0) == "the one request is spent: no new answers"
+
+
 def test_a_budget_is_never_exceeded_and_its_end_is_told() -> None:
     budget, sent = RequestBudget(3), 0
     for number in range(10):

@@ -181,7 +181,7 @@ def test_a_key_in_amazons_files_is_found(s3: S3, archive: Archive, tmp_path: Pat
         f"[default]\naws_access_key_id = {s3.owner['key']}\naws_secret_access_key = {s3.owner['secret']}\n"
     )
     code, told = archive("s3://videos/season/*/*.mp4", "--into", "s3://poses/c", "--rate", "1", "--plan")
-    assert (code, "to do     1 files, 0:00:12 of video" in told) == (0, True), told
+    assert (code, "to do     1 file, 0:00:12 of video" in told) == (0, True), told
 
 
 def test_a_storage_that_stays_away_stops_all_and_the_same_command_goes_on(

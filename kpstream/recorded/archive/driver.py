@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from math import inf, isfinite
 from pathlib import Path
 
+from kpstream.dispatch.rule import spent_text
 from kpstream.errors import SinkError
 from kpstream.recorded.archive.bookkeeping import Bookkeeping
 from kpstream.recorded.archive.faults import MAX_ATTEMPTS, Fault, fault_of, pause_before, process_died
@@ -294,7 +295,7 @@ class Driver:
 
     def _failed(self, record: FileRecord, fault: Fault) -> None:
         if fault.kind == "budget":
-            fault = replace(fault, text=f"all {self._limits.max_requests} requests of `max_requests` are spent")
+            fault = replace(fault, text=spent_text(self._limits.max_requests or 0, "`max_requests`"))
         attempts = record.attempts if fault.kind in ("file", "passing") else record.attempts - 1
         state: State = "failed" if fault.kind == "file" else "waiting"
         described = replace(record, fault_kind=fault.kind, fault=fault.text, remedy=fault.remedy)

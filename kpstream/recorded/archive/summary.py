@@ -9,6 +9,7 @@ from itertools import chain
 from math import isfinite
 from typing import Any
 
+from kpstream.options.units import count_text
 from kpstream.recorded.archive.ledger import FileRecord, LedgerContents
 
 _STATES = ("waiting", "running", "done", "failed")
@@ -69,9 +70,9 @@ def damage_of(record: FileRecord) -> str:
     if not is_damaged(record):
         return ""
     if not record.missing:
-        return f"{record.damaged} of {record.frames} frames came out damaged"
+        return f"{record.damaged} of {count_text(record.frames, 'frame')} came out damaged"
     also = f", {record.damaged} of them damaged" if record.damaged else ""
-    return f"{record.frames} of {record.frames + record.missing} frames could be read{also}"
+    return f"{record.frames} of {count_text(record.frames + record.missing, 'frame')} could be read{also}"
 
 
 def damages(records: Iterable[FileRecord]) -> dict[str, int]:
