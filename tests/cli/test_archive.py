@@ -299,6 +299,20 @@ def test_rules_run_over_every_file_and_their_events_are_in_the_report(
     assert (out / "a.mp4.events.jsonl").read_text()
 
 
+def test_that_the_rules_are_others_is_said_in_words(
+    tree: Path, at: list[str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    rules = tmp_path / "rules.toml"
+    words = ["archive", tree / "a.mp4", "--into", tmp_path / "out", *at]
+    rules.write_text('[[rule]]\nname = "somebody"\nkind = "count"\nmin = 1\n')
+    assert run(*words, "--rules", rules) == 0
+    assert run(*words) == 2
+    assert "was made with other settings (rules: some, now none): " in capfd.readouterr().err
+    rules.write_text('[[rule]]\nname = "a crowd"\nkind = "count"\nmin = 9\n')
+    assert run(*words, "--rules", rules) == 2
+    assert "was made with other settings (other rules): " in capfd.readouterr().err
+
+
 def test_the_pictures_of_a_file_are_let_go_before_the_next(tree: Path, at: list[str], tmp_path: Path) -> None:
     gc.collect()
     gc.disable()

@@ -25,6 +25,8 @@ from kpstream.sinks.output import sink_error
 _JOURNALS = "journals"
 _SHARDS = "archive-*-of-*.db"
 _PART = re.compile(r"(\w+)=(\([^()]*\)|[^,()]+)")
+_OTHER = {"rules": "other rules", "skeleton": "another skeleton"}
+"""What is said of settings that are known by a file's digest alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +135,9 @@ def _change(name: str, before: str, now: str) -> str:
         changed = [part for part in parts if parts[part] != parts_now.get(part)]
         if changed:
             return "; ".join(f"{part}: {parts[part]}, now {parts_now.get(part, 'none')}" for part in changed)
+    if name in _OTHER:
+        words = ["none" if value in ("", "none") else "some" for value in (before, now)]
+        return _OTHER[name] if words == ["some", "some"] else f"{name}: {words[0]}, now {words[1]}"
     return f"{name}: {before}, now {now}"
 
 
