@@ -101,7 +101,7 @@ FLOORS: dict[str, str] = {
         "machine rules < moment shapes tables < bodies happenings < conditions < judges < engine < observations < watch"
     ),
     "media": "decimation sound < frame",
-    "models": "runtime < movenet",
+    "models": "cell_heads runtime < movenet",
     "options": (
         "declared file_faults naming units < decoding < archive delivery drawing events model outputs page recording "
         "requests rules source view"

@@ -1,7 +1,7 @@
 """MoveNet MultiPose Lightning: the keypoints of every person in a picture, in one pass.
 
 The network is Google's (see ``data/NOTICE``); ``scripts/build_movenet.py`` says how the file was made. It answers
-with six maps over a grid of cells, four pixels of its input each; what they mean is read here, in numpy.
+with maps over a grid of cells, four pixels of its input each; what they mean is read here, in numpy.
 
 **The scale of confidence.** The network's own score of a person runs low: 0.4 to 0.7 for one whom anybody sees
 clearly, and 0.2 is where people end and chance begins. Thresholds come on the usual scale, where 0.4 is that point.
@@ -17,21 +17,23 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from math import ceil, log
-from typing import NamedTuple
+from typing import Protocol
 
 import cv2
 import numpy as np
 
 from kpstream.entities import Floats, Image, Pose
 from kpstream.errors import KpstreamError
+from kpstream.models.cell_heads import PARTS, CellHead, Indices, patches
 from kpstream.models.runtime import Network, completion, load
 from kpstream.skeleton import COCO
 
-SHA256 = "29af8e3f48f0f1b8eb7fe1ad10e6550ec18f2bc4e620de71f676026e8847632d"
-_FILE = "data/movenet_multipose_heads.onnx"
+SHA256 = "b3dd58607ceb71a615bd65c74e80e616b1497361d46fcd1952414dde74979c7b"
+_FILE = "data/movenet_multipose.onnx"
 _SIDE_STEP = 32
 """The network's input has sides of multiples of this, in pixels."""
 _MIN_SIDE = 64
@@ -49,21 +51,53 @@ _SPREAD = 0.30004883
 """How far from its expected place a keypoint is looked for. Source: the same graph."""
 
 
-class HeadMaps(NamedTuple):
-    """What the network says of every cell: float32, shape ``(channels, h, w)``; lengths in cells, y before x."""
+_PERSON_HEADS = ("box_scale", "box_offset", "kpt_regress")
+_CELL_HEADS = (*_PERSON_HEADS, "kpt_offset")
+
+
+class HeadMaps(Protocol):
+    """What the network says of the cells: float32; lengths in cells, y before x."""
+
+    @property
+    def center(self) -> Floats:
+        """How surely the middle of a person lies in each cell, 0 to 1, shape ``(h, w)``."""
+
+    @property
+    def kpt_heatmap(self) -> Floats:
+        """How surely each keypoint of anybody lies in each cell, 0 to 1, shape ``(17, h, w)``."""
+
+    def of_cells(self, rows: Indices, columns: Indices, *heads: str) -> list[Floats]:
+        """What each of these heads says of n cells, shapes ``(n, channels)``.
+
+        ``box_scale`` (2 channels) is height and width of the box of a person whose middle lies there; ``box_offset``
+        (2) leads from the cell to the middle of that box; ``kpt_regress`` (34, y and x of each keypoint in turn) from
+        the cell to where that person's keypoint is expected; ``kpt_offset`` (34) from the cell to the exact place of
+        a keypoint that lies there.
+        """
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NetworkMaps:
+    """The `HeadMaps` of one picture."""
 
     center: Floats
-    """1 channel: how surely the middle of a person lies here, 0 to 1."""
-    box_scale: Floats
-    """2: height and width of that person's box."""
-    box_offset: Floats
-    """2: from the cell to the middle of the box."""
     kpt_heatmap: Floats
-    """17: how surely this keypoint of anybody lies here, 0 to 1."""
-    kpt_regress: Floats
-    """34, y and x of each keypoint in turn: from the cell to where that person's keypoint is expected."""
-    kpt_offset: Floats
-    """34, y and x of each keypoint in turn: from the cell to the exact place of a keypoint that lies here."""
+    features: Floats
+    """What the other heads are computed from, shape ``(24, h, w)``."""
+    heads: Mapping[str, CellHead]
+
+    def of_cells(self, rows: Indices, columns: Indices, *heads: str) -> list[Floats]:
+        """As `HeadMaps` has it."""
+        near = patches(self.features, rows, columns)
+        return [self.heads[head].of(near) for head in heads]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Loaded:
+    """The network, and its heads that are computed outside of it."""
+
+    network: Network
+    heads: Mapping[str, CellHead]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,7 +131,7 @@ class MoveNet:
             raise ValueError(f"long_side must be at least {_MIN_SIDE}, not {long_side}")
         self.long_side = long_side
         """Pixels of the longer side of what the network sees."""
-        self._network: Network | None = None
+        self._ready: _Loaded | None = None
         self._loading = threading.Lock()
 
     def find(self, image: Image, *, overlap: float = 0.3) -> tuple[Pose, ...]:
@@ -122,7 +156,7 @@ class MoveNet:
             poses = [_pose(person, pixels * _CELL, image) for person in decode(self.maps(canvas))]
             return _without_doubles(poses, limit=overlap**0.5)
 
-    def maps(self, canvas: Image) -> HeadMaps:
+    def maps(self, canvas: Image) -> NetworkMaps:
         """Run the network as it is; blocks as `find` does.
 
         Args:
@@ -137,17 +171,21 @@ class MoveNet:
                 f"sides must be multiples of {_SIDE_STEP} and at least {_MIN_SIDE}, not {canvas.shape[:2]}"
             )
         blob = cv2.dnn.blobFromImage(canvas, 1 / 127.5, mean=(127.5, 127.5, 127.5), swapRB=True)
-        batches = self._loaded().run(np.asarray(blob, np.float32), HeadMaps._fields)
-        return HeadMaps(*(batch[0] for batch in batches))
+        loaded = self._loaded()
+        center, heatmap, features = loaded.network.run(
+            np.asarray(blob, np.float32), ("center", "kpt_heatmap", "features")
+        )
+        return NetworkMaps(center[0, 0], heatmap[0], features[0], loaded.heads)
 
-    def _loaded(self) -> Network:
+    def _loaded(self) -> _Loaded:
         with self._loading:
-            if self._network is None:
-                self._network = load(_weights())
-            return self._network
+            if self._ready is None:
+                network = load(_weights())
+                self._ready = _Loaded(network, _cell_heads(network))
+            return self._ready
 
     def __repr__(self) -> str:
-        return f"<MoveNet {self.long_side} px, {'loaded' if self._network is not None else 'not loaded yet'}>"
+        return f"<MoveNet {self.long_side} px, {'loaded' if self._ready is not None else 'not loaded yet'}>"
 
 
 def _weights() -> bytes:
@@ -158,6 +196,13 @@ def _weights() -> bytes:
     if hashlib.sha256(data).hexdigest() != SHA256:
         raise KpstreamError("the embedded model is damaged: reinstall kpstream")
     return data
+
+
+def _cell_heads(network: Network) -> dict[str, CellHead]:
+    """The heads whose weights are among the network's outputs."""
+    nothing = np.zeros((1, 3, _MIN_SIDE, _MIN_SIDE), np.float32)
+    numbers = iter(network.run(nothing, [f"{head}.{part}" for head in _CELL_HEADS for part in PARTS]))
+    return {head: CellHead({part: next(numbers) for part in PARTS}) for head in _CELL_HEADS}
 
 
 def _fitted(image: Image, long_side: int) -> tuple[Image, Floats]:
@@ -195,44 +240,50 @@ def _halved(image: Image) -> Image:
 
 def decode(maps: HeadMaps) -> list[Person]:
     """Read everybody out of the maps, in no order; a person may be there twice."""
-    center = maps.center[0]
+    center = maps.center
     highest_near = cv2.dilate(center, _PEAK_WINDOW, borderType=cv2.BORDER_CONSTANT, borderValue=0)
     rows, columns = np.nonzero((center == highest_near) & (center >= _MIN_SCORE))
     surest = np.argsort(-center[rows, columns], kind="stable")[:_MAX_PEOPLE]
-    people = (_person_at(maps, int(rows[i]), int(columns[i])) for i in surest)
-    return [person for person in people if person is not None and person.score >= _MIN_SCORE]
-
-
-def _person_at(maps: HeadMaps, row: int, column: int) -> Person | None:
-    """The person whose middle lies in this cell; None where the box is empty."""
-    grid = np.array(maps.center.shape[1:], np.float32)
-    cell = np.array([row, column], np.float32)
-    middle = cell + maps.box_offset[:, row, column]
-    half = np.maximum(maps.box_scale[:, row, column], 0) / 2
+    rows, columns = rows[surest], columns[surest]
+    if not len(rows):
+        return []
+    cells = np.stack([rows, columns], axis=1).astype(np.float32)
+    size, offset, regress = maps.of_cells(rows, columns, *_PERSON_HEADS)
+    middle, half = cells + offset, np.maximum(size, 0) / 2
+    grid = np.array(center.shape, np.float32)
     low, high = np.clip(middle - half, 0, grid), np.clip(middle + half, 0, grid)
-    (top, left), (bottom, right) = np.ceil(low).astype(int), np.ceil(high).astype(int)
+    expected = cells[:, None] + regress.reshape(len(rows), -1, 2)
+    people = (_person_in(maps, *each) for each in zip(center[rows, columns], low, high, expected, strict=True))
+    return [person for person in people if person is not None]
+
+
+def _person_in(maps: HeadMaps, center: np.float32, low: Floats, high: Floats, expected: Floats) -> Person | None:
+    """The person in a box, y before x; None where it is empty, or hardly anything of a person in it."""
+    (top, left), (bottom, right) = np.ceil(low).astype(int).tolist(), np.ceil(high).astype(int).tolist()
     if top >= bottom or left >= right:
         return None
-    expected = cell + maps.kpt_regress[:, row, column].reshape(-1, 2)
-    likely = maps.kpt_heatmap[:, top:bottom, left:right] * _nearness(expected, (top, left), (bottom, right), grid)
+    nearness = _nearness(expected, (top, left), (bottom, right), min(maps.center.shape))
+    likely = maps.kpt_heatmap[:, top:bottom, left:right] * nearness
     # The surest cell of each keypoint, of those in the box.
     flat = likely.reshape(len(likely), -1)
     best = flat.argmax(axis=1)
     each = np.arange(len(best))
     confidence = flat[each, best]
-    rows, columns = top + best // (right - left), left + best % (right - left)
-    x = columns + maps.kpt_offset[1::2][each, rows, columns]
-    y = rows + maps.kpt_offset[::2][each, rows, columns]
-    xy = np.where(confidence[:, None] > 0, np.stack([x, y], axis=1), np.nan).astype(np.float32)
     seen = confidence > _MIN_KEYPOINT_SCORE
-    score = float(maps.center[0, row, column] * confidence[seen].mean()) if seen.any() else 0.0
+    score = float(center * confidence[seen].mean()) if seen.any() else 0.0
+    if score < _MIN_SCORE:
+        return None
+    rows, columns = top + best // (right - left), left + best % (right - left)
+    (offsets,) = maps.of_cells(rows, columns, "kpt_offset")
+    y, x = offsets.reshape(len(best), -1, 2)[each, each].T
+    xy = np.where(confidence[:, None] > 0, np.stack([columns + x, rows + y], axis=1), np.nan).astype(np.float32)
     box = np.array([low[1], low[0], high[1], high[0]], np.float32)
     return Person(score, box, xy, confidence)
 
 
-def _nearness(expected: Floats, low: tuple[int, int], high: tuple[int, int], grid: Floats) -> Floats:
+def _nearness(expected: Floats, low: tuple[int, int], high: tuple[int, int], shorter: int) -> Floats:
     """How near every cell of a box is to where each keypoint is expected: 1 there, shape ``(17, rows, columns)``."""
-    spread = _SPREAD * grid.min()
+    spread = np.float32(_SPREAD * shorter)
     along = [
         np.exp(-((np.arange(low[axis], high[axis], dtype=np.float32) - expected[:, axis, None]) ** 2) / spread)
         for axis in (0, 1)
