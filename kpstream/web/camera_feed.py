@@ -13,7 +13,9 @@ from kpstream.web.health import Health
 
 MAX_WIDTH = 1280
 """Pixels. Wider pictures are shown in this width: a browser decodes and moves half as much as for 1080p."""
-_WIDTH_STEP = 160
+_MIN_WIDTH = 160
+"""Pixels. Nobody is sent narrower pictures."""
+_WIDTH_STEP = 32
 """Pixels. Pictures are made in multiples of this width, so that viewers whose windows differ a little share them."""
 
 
@@ -29,7 +31,7 @@ class Form:
 
     def within(self, width: int) -> Form:
         """The same for somebody who shows so many pixels: at most that wide, but never less than 160."""
-        steps = min(max(width, _WIDTH_STEP), MAX_WIDTH) // _WIDTH_STEP
+        steps = min(max(width, _MIN_WIDTH), MAX_WIDTH) // _WIDTH_STEP
         return Form(self.kind, steps * _WIDTH_STEP)
 
 

@@ -216,7 +216,7 @@ def test_cameras_are_a_grid_and_one_of_them_is_large(serve: Serve, screen: Scree
     screen.tab.goto(page.url)
     screen.moves("two")
     assert screen.tab.locator(".grid .camera").count() == 2
-    screen.until("document.querySelector('[data-name=two] .picture').width === 800")  # its tile has some 660
+    screen.until("document.querySelector('[data-name=two] .picture').width === 672")  # its tile has some 660
     screen.tab.click("[data-name=two] .stage")
     screen.until("document.querySelector('.camera.large')?.dataset.name === 'two'")
     screen.until("document.querySelector('.large .picture').width === 1280")

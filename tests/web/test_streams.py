@@ -92,7 +92,7 @@ def test_poses_are_told_in_pixels_of_the_source_with_gaps_where_nothing_is_drawn
 
 def test_a_viewer_gets_pictures_as_wide_as_it_shows_them_and_never_enlarged() -> None:
     camera = Camera()
-    wide = {None: 1280, 1: 160, 479: 320, 480: 480, 1000: 960, 5000: 1280}
+    wide = {None: 1280, 1: 160, 479: 448, 480: 480, 1000: 992, 5000: 1280}
     with served(camera) as page, Viewer(page) as viewer:
         for width, expected in wide.items():
             shown = camera.show(person(), size=(1920, 1080))
@@ -281,7 +281,7 @@ def test_motion_jpeg_comes_in_the_width_that_is_asked_for() -> None:
     camera = Camera()
     camera.show(size=(1280, 720))
     with served(camera) as page, client_of(page) as client:
-        for width, expected in {"?width=640": 640, "?width=700": 640, "": 1280}.items():
+        for width, expected in {"?width=640": 640, "?width=700": 672, "": 1280}.items():
             with client.stream("GET", f"/cameras/front-door/stream.mjpg{width}") as answer:
                 data = b""
                 for chunk in answer.iter_raw():

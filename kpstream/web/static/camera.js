@@ -10,7 +10,7 @@ import { texts } from "./texts.js";
 
 const GIVE_UP = 4; // attempts without a WebSocket after which the server's drawing is shown meanwhile
 const POLL = 1000; // ms
-const STEP = 160; // pictures come in multiples of this width
+const STEP = 32; // pictures come in multiples of this width
 const SHARP = 2; // more pixels of the screen than this for one of the page are not told apart in a grid
 const QUEUE = 2; // pictures that came within one turn of the screen: each is shown, one a turn
 
