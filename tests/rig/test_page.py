@@ -105,6 +105,13 @@ def test_the_poses_are_those_of_the_picture_under_them(serve: Serve, screen: Scr
     assert [(index, x) for _, index, _, x in seen if x is None or abs(x - point_of(index)) >= 2] == []
 
 
+def test_pictures_are_shown_where_the_page_is_not_secure(serve: Serve, screen: Screen) -> None:
+    screen.tab.add_init_script("delete globalThis.ImageDecoder")  # as in a page by http from another machine
+    screen.tab.goto(serve(NumberedCamera("one")).url)
+    screen.moves()
+    assert screen.tab.evaluate("typeof ImageDecoder") == "undefined"
+
+
 def test_drawing_is_switched_for_this_viewer_alone(serve: Serve, look: Look) -> None:
     screen, other = look(), look()
     blank = (
@@ -208,6 +215,18 @@ def test_keys_and_full_screen(serve: Serve, screen: Screen) -> None:
     screen.until("document.getElementById('help').open")
     screen.tab.keyboard.press("Escape")
     screen.until("!document.getElementById('help').open")
+
+
+def test_tiles_are_drawn_together(serve: Serve, screen: Screen) -> None:
+    screen.tab.goto(serve(NumberedCamera("one"), NumberedCamera("two")).url)
+    screen.moves("two")
+    screen.tab.evaluate("""() => {
+        window.together = 0;
+        new MutationObserver((changes) => {  // told once for each callback of the page
+            window.together += new Set(changes.map((change) => change.target.dataset.name)).size > 1;
+        }).observe(document.getElementById("main"), { subtree: true, attributeFilter: ["data-index"] });
+    }""")
+    screen.until("window.together > 2")
 
 
 def test_cameras_are_a_grid_and_one_of_them_is_large(serve: Serve, screen: Screen) -> None:

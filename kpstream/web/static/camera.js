@@ -2,17 +2,20 @@
 
 import { choices } from "./choices.js";
 import { Connection } from "./connection.js";
+import { decoded } from "./decoding.js";
 import { drawPoses, prepared } from "./drawing.js";
 import { drawReadings, drawShapes } from "./rule_drawing.js";
 import { button, make, put, relabel } from "./dom.js";
 import { addressOf, change, keepSnapshot, read } from "./service.js";
 import { texts } from "./texts.js";
+import { turns } from "./turns.js";
 
 const GIVE_UP = 4; // attempts without a WebSocket after which the server's drawing is shown meanwhile
 const POLL = 1000; // ms
 const STEP = 32; // pictures come in multiples of this width
 const SHARP = 2; // more pixels of the screen than this for one of the page are not told apart in a grid
-const QUEUE = 2; // pictures that came within one turn of the screen: each is shown, one a turn
+const QUEUE = 2; // pictures that came between two turns: each is shown, one a turn
+const PAUSE = 50; // ms between two turns of a grid, or half of what lies between two pictures where that is less
 
 export class CameraView extends EventTarget {
   camera;
@@ -30,11 +33,11 @@ export class CameraView extends EventTarget {
   #offline = false;
   #fallback = false;
   #poll = 0;
-  #tick = 0;
   #ticks = [];
   #large;
   #inView = true;
   #extent = [0, 0]; // of the stage, in CSS pixels
+  #draw = () => this.#drawNext();
   #resize = new ResizeObserver(() => this.#measureStage());
   #scroll = new IntersectionObserver((entries) => this.#setInView(entries[entries.length - 1].isIntersecting));
   #choose = () => this.#showChoices();
@@ -101,9 +104,9 @@ export class CameraView extends EventTarget {
     this.#scroll.disconnect();
     this.#connection.close();
     clearInterval(this.#poll);
-    cancelAnimationFrame(this.#tick);
+    turns.cancel(this.#draw);
     this.server.removeAttribute("src");
-    for (const { bitmap } of this.#queue) bitmap.close();
+    for (const { image } of this.#queue) image.close();
   }
 
   // The picture of this viewer alone stands still; the camera and its recording go on.
@@ -230,35 +233,41 @@ export class CameraView extends EventTarget {
   async #take({ frame, picture }) {
     const sequence = ++this.#sequence;
     try {
-      const bitmap = await createImageBitmap(picture);
-      this.#queue.push({ frame, bitmap, sequence });
+      const image = await decoded(picture);
+      this.#queue.push({ frame, image, sequence });
       this.#queue.sort((a, b) => a.sequence - b.sequence); // decoding may end in another order
       while (this.#queue.length > QUEUE) {
-        this.#queue.shift().bitmap.close();
+        this.#queue.shift().image.close();
         this.#connection.done();
       }
-      if (!this.#tick) this.#tick = requestAnimationFrame(() => this.#draw());
+      turns.ask(this.#draw, this.#pause);
     } catch {
       this.#connection.done(); // a broken picture is left out
     }
   }
 
-  #draw() {
-    const { frame, bitmap } = this.#queue.shift();
-    this.#tick = this.#queue.length ? requestAnimationFrame(() => this.#draw()) : 0;
+  #drawNext() {
+    const { frame, image } = this.#queue.shift();
+    if (this.#queue.length) turns.ask(this.#draw, this.#pause);
     if (!this.paused && !this.#usesServer) {
-      if (this.picture.width !== bitmap.width || this.picture.height !== bitmap.height) {
-        this.picture.width = bitmap.width;
-        this.picture.height = bitmap.height;
+      const [width, height] = [image.displayWidth ?? image.width, image.displayHeight ?? image.height];
+      if (this.picture.width !== width || this.picture.height !== height) {
+        this.picture.width = width;
+        this.picture.height = height;
       }
-      this.picture.getContext("2d", { alpha: false }).drawImage(bitmap, 0, 0);
+      this.picture.getContext("2d", { alpha: false }).drawImage(image, 0, 0);
       this.#drawn = frame;
       this.#drawOverlay();
       this.element.dataset.index = frame.index;
       this.#ticks.push(performance.now());
     }
-    bitmap.close();
+    image.close();
     this.#connection.done();
+  }
+
+  // Tiles are drawn together, and none is late by more than half of the time between two pictures of the fastest.
+  get #pause() {
+    return this.#large ? 0 : Math.min(PAUSE, 500 / (this.camera.stats.render_fps ?? Infinity));
   }
 
   // How wide pictures are to come; 0 is as wide as there are.

@@ -91,8 +91,7 @@ export class Connection extends EventTarget {
     this.#undrawn += 1;
     const length = new DataView(data).getUint32(0);
     const frame = JSON.parse(new TextDecoder().decode(new Uint8Array(data, 4, length)));
-    const picture = new Blob([new Uint8Array(data, 4 + length)], { type: "image/jpeg" });
-    this.dispatchEvent(new CustomEvent("frame", { detail: { frame, picture } }));
+    this.dispatchEvent(new CustomEvent("frame", { detail: { frame, picture: new Uint8Array(data, 4 + length) } }));
   }
 
   #ask() {
