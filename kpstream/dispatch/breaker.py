@@ -37,10 +37,8 @@ class CircuitBreaker(Rule):
 
     def trouble(self, now: float) -> str:
         """For how long the endpoint has sent nothing at all, while the breaker is open; empty otherwise."""
-        silence = self._out.silence(now)
-        if self.is_open(now) and silence:
-            return f"no answer from the endpoint for {silence:.0f} s, trying again"
-        return ""
+        silence = self._out.silence(now) if self.is_open(now) else 0.0
+        return f"no answer from the endpoint for {silence:.0f} s, trying again" if silence else ""
 
     def wait(self, now: float) -> float:
         """Seconds that the service asked to wait (Retry-After) while the breaker is open; 0 where it did not ask."""

@@ -143,6 +143,8 @@ class RequestsOut(Rule):
     def _find_late(self, now: float) -> None:
         usual = self._latencies.at(0.9)
         limit = self._loading if isnan(usual) or self._loading == inf else max(_SOON, 2 * usual)
+        if now - next(iter(self._sent_at.values()), now) <= limit:
+            return  # the oldest stands first
         late = {number for number, at in self._sent_at.items() if now - at > limit} - self._late
         self._failures += len(late)
         self._late |= late
