@@ -142,8 +142,8 @@ class Frame:
             raise TypeError("a frame is made of an image, or of a picture")
         times = index, pts, captured_at
         rest = pixel_aspect, decoded_index, stamp, lap, sound, captured_wall, is_damaged, undecoded, overrun
-        for own, value in zip(fields(Frame), (*times, picture, *rest), strict=True):
-            object.__setattr__(self, own.name, value)
+        for name, value in zip(_FIELDS, (*times, picture, *rest), strict=True):
+            object.__setattr__(self, name, value)
 
     @property
     def image(self) -> Image:
@@ -170,3 +170,6 @@ class Frame:
     def showing(self, image: Image) -> Frame:
         """The same frame with another image, BGR."""
         return replace(self, picture=BgrPicture(image))
+
+
+_FIELDS = tuple(each.name for each in fields(Frame))

@@ -45,6 +45,7 @@ class Splice:
             self._shift = int(last_index) + 1 - frame.index, pts - frame.pts
         self._is_cut = False
         index_shift, pts_shift = self._shift
-        joined = replace(frame, index=frame.index + index_shift, pts=frame.pts + pts_shift)
-        self._last = joined.index, joined.pts
-        return joined
+        if index_shift or pts_shift:
+            frame = replace(frame, index=frame.index + index_shift, pts=frame.pts + pts_shift)
+        self._last = frame.index, frame.pts
+        return frame

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from math import inf
-from typing import Any
+from typing import Any, Literal
 
 from av.codec.context import ThreadType
 from av.container import InputContainer
@@ -29,6 +29,8 @@ from kpstream.sources.survey import Place, holds_a_picture, place_of
 
 _UNWANTED_IN_FLIGHT = 64
 """Pictures that a decoder may hold back, and more."""
+_Skipped = Literal["DEFAULT", "NONREF"]
+_SQUARE = Fraction(1)
 _MIN_ASPECT = Fraction(1, 10)
 """Pixels that are longer are a fault of the file."""
 
@@ -93,6 +95,7 @@ class Decoder:
         self.stream.thread_type = ThreadType.SLICE if by_slices else ThreadType.NONE
         self._stands_alone = self.stream.codec_context.codec.intra_only
         self._may_skip = True
+        self._skipped: _Skipped = "DEFAULT"
         self._hearing = hearing_of(self.container) if with_sound else None
         self._packets: Iterator[Packet[Any]] = self._demuxed()
         self._declared_aspect = self.stream.sample_aspect_ratio
@@ -153,7 +156,7 @@ class Decoder:
             is_wanted = self._is_wanted(packet)
         if not is_wanted and self._stands_alone:
             return []
-        self.stream.codec_context.skip_frame = "DEFAULT" if is_wanted or not self._may_skip else "NONREF"
+        self._skip("NONREF" if self._may_skip and not is_wanted else "DEFAULT")
         try:
             pictures = packet.decode()
         except FFmpegError:
@@ -178,9 +181,9 @@ class Decoder:
         """
         coded = self.stream.codec_context.sample_aspect_ratio
         # The container knows better than the codec, until the codec changes its mind: broadcasts do.
-        aspect = (self._declared_aspect if coded == self._coded_aspect else coded) or Fraction(1)
-        if not _MIN_ASPECT <= aspect <= 1 / _MIN_ASPECT:
-            return Fraction(1)
+        aspect = (self._declared_aspect if coded == self._coded_aspect else coded) or _SQUARE
+        if aspect == _SQUARE or not _MIN_ASPECT <= aspect <= 1 / _MIN_ASPECT:
+            return _SQUARE
         return 1 / aspect if picture.rotation % 180 else aspect
 
     def seek(self, stamp: int) -> bool:
@@ -217,6 +220,10 @@ class Decoder:
         if self._whole is None:
             return pictures
         return [whole for picture in pictures for whole in self._whole.feed(picture)]
+
+    def _skip(self, what: _Skipped) -> None:
+        if what != self._skipped:
+            self.stream.codec_context.skip_frame = self._skipped = what
 
     def _is_wanted(self, packet: Packet[VideoStream]) -> bool:
         if packet.pts is None or packet.time_base is None:

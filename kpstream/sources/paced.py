@@ -81,14 +81,14 @@ class Paced:
         frame, self._ahead = self._ahead or self._take(), None
         if frame is None:
             return None
-        late = self._late(frame)
+        late, overrun = self._late(frame), 0
         if late > 0:
-            frame = self._newest_due(frame)
+            frame, overrun = self._newest_due(frame)
         else:
             self._sleep(min(-late, _MAX_WAIT))
             if -late > _MAX_WAIT:
                 self._is_due_now(frame)
-        return replace(frame, captured_at=self._clock())
+        return replace(frame, captured_at=self._clock(), overrun=overrun)
 
     def decimate(self, max_fps: float) -> bool:
         """Let the source give fewer frames; False where it cannot."""
@@ -119,7 +119,9 @@ class Paced:
                 self._shift = self._last.index + 1 - frame.index, self._last.pts + self._interval - frame.pts
         if frame is None:
             return None
-        frame = replace(frame, index=frame.index + self._shift[0], pts=frame.pts + self._shift[1])
+        index_shift, pts_shift = self._shift
+        if index_shift or pts_shift:
+            frame = replace(frame, index=frame.index + index_shift, pts=frame.pts + pts_shift)
         if self._last is not None:
             self._interval = frame.pts - self._last.pts
         self._last = frame
@@ -134,8 +136,8 @@ class Paced:
     def _is_due_now(self, frame: Frame) -> None:
         self._started_at = self._clock() - frame.pts
 
-    def _newest_due(self, frame: Frame) -> Frame:
-        """The last frame that is due already; keeps the one after it for the next call."""
+    def _newest_due(self, frame: Frame) -> tuple[Frame, int]:
+        """The last frame that is due already, and how many were before it; keeps the one after it for the next call."""
         give_up_at, overrun = self._clock() + _MAX_CATCH_UP, 0
         while (follower := self._take()) is not None:
             if self._late(follower) < 0:
@@ -146,7 +148,7 @@ class Paced:
             if self._clock() > give_up_at:
                 self._is_due_now(frame)
                 break
-        return replace(frame, overrun=overrun)
+        return frame, overrun
 
     def __repr__(self) -> str:
         return f"<Paced {self._source!r}{', looped' if self._loop else ''}>"
