@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -90,8 +91,7 @@ class Feed(MeasuredFeed):
         Raises:
             SinkError: It is closed.
         """
-        now, (width, height) = self._clock(), scene.frame.size
-        light = replace(scene, frame=scene.frame.showing(np.broadcast_to(_BLACK, (height, width, 3))))
+        now, light = self._clock(), replace(scene, frame=scene.frame.showing(_black(scene.frame.size)))
         with self._lock:
             if self._closed:
                 raise SinkError(f"{self.title}: nothing more can be shown, it is closed")
@@ -147,6 +147,12 @@ class Feed(MeasuredFeed):
 
     def __repr__(self) -> str:
         return f"<Feed {self.name} {'closed' if self._closed else 'open'}, {self._number} pictures>"
+
+
+@lru_cache(maxsize=8)
+def _black(size: tuple[int, int]) -> Image:
+    width, height = size
+    return np.broadcast_to(_BLACK, (height, width, 3))
 
 
 def _message(scene: Scene, numbers: Mapping[int, int], readings: tuple[RuleReading, ...], max_width: int) -> bytes:
