@@ -16,6 +16,7 @@ from kpstream.events import Line, Zone, point_text, polygon_text, shape_table
 
 _TABLE = re.compile(r"\[\[\s*(zone|line)\s*\]\]")
 _KEY = re.compile(r'[ \t]*("[^"\n]*"|\'[^\'\n]*\'|[A-Za-z0-9_.\- \t]+?)[ \t]*=[ \t]*')
+_COMMENT = re.compile(r"#[^\r\n]*")
 _QUOTES = ('"""', "'''", '"', "'")
 
 
@@ -81,8 +82,17 @@ def _with_value(text: str, kind: str, place: int, key: str, value: str) -> str:
             inside = found.table == kind
             number += inside
         elif inside and number == place and found.key == key:
-            return text[: found.start] + value + text[found.end :]
+            return text[: found.start] + _with_comments(value, text[found.start : found.end]) + text[found.end :]
     raise ValueError(f"there is no {key} of {kind} {place}")
+
+
+def _with_comments(value: str, replaced: str) -> str:
+    """A list of numbers with the comments of the one that it replaces, a line each before its first entry."""
+    comments = _COMMENT.findall(replaced)
+    if not comments:
+        return value
+    end = "\r\n" if "\r\n" in replaced else "\n"
+    return end.join(["[", *(f"  {comment}" for comment in comments), f"  {value[1:-1]}", "]"])
 
 
 @dataclass(frozen=True, slots=True)

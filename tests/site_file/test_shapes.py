@@ -53,9 +53,12 @@ call = "mine:function"      # polygon = x
 PRESS = Zone("press", ((0.1, 0.2), (0.3, 0.2), (0.123456, 1.0)))
 
 
-def test_a_zone_is_moved_and_all_else_stays() -> None:
+def test_a_zone_is_moved_and_all_else_stays_its_comments_before_its_first_corner() -> None:
     old = "[                 # its corners\n  [0.4, 0.3], [0.7, 0.3],   # ] above\n  [0.7, 0.8],\n]"
-    assert with_shapes(SITE, [PRESS], []) == SITE.replace(old, "[[0.1, 0.2], [0.3, 0.2], [0.1235, 1.0]]")
+    new = "[\n  # its corners\n  # ] above\n  [0.1, 0.2], [0.3, 0.2], [0.1235, 1.0]\n]"
+    changed = with_shapes(SITE, [PRESS], [])
+    assert changed == SITE.replace(old, new)
+    assert with_shapes(changed, [PRESS], []) == changed
 
 
 def test_a_line_is_moved_and_all_else_stays() -> None:
@@ -106,7 +109,9 @@ def test_whatever_comments_and_texts_there_are_they_stay(texts: list[str], end: 
     text = (head + body).replace("\n", end)
     changed = with_shapes(text, [PRESS], [])
     assert changed.startswith(head.replace("\n", end))
-    assert changed.endswith(f" # {comment}{end}")
+    assert changed.endswith(
+        f"polygon = [{end}  # {comment}{end}  [0.1, 0.2], [0.3, 0.2], [0.1235, 1.0]{end}] # {comment}{end}"
+    )
 
 
 def test_the_file_is_replaced_whole_with_its_rights_also_through_a_link(tmp_path: Path) -> None:
