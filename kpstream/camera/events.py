@@ -108,9 +108,12 @@ class CameraEvents:
         self._opened.callback(self.deliveries.close)
 
     def begin(self, rules: RuleSet, camera: str) -> WatchedCamera:
-        """Make what a camera's events are told to from now on, and what is known of it by its name."""
+        """Make what a camera's events are told to from now on, and what is known of it by its name.
+
+        Of a camera without rules its zones and lines are known, and nothing is stored.
+        """
         earlier, recorder = self.cameras.get(camera), None
-        if self.deliveries is not None:
+        if self.deliveries is not None and rules.rules:
             recorder = self.deliveries.recorder(rules, camera=camera, listeners=self._listeners)
         elif earlier is not None and earlier.rules == rules:
             return earlier  # nothing else knows what of it is armed

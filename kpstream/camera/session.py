@@ -195,7 +195,7 @@ class _Run:
         self._child = surroundings.start_child(spec.name)
         self._link: Link = self._child.link
         self._share: CameraShare = surroundings.shares.join(spec, own, self._link.send)
-        self._events = surroundings.events if spec.rules.rules else None
+        self._events = surroundings.events
         self._watched: WatchedCamera | None = None
         self._unfinished = UnfinishedEvents()
         self._ticks_silent = 0
@@ -252,6 +252,7 @@ class _Run:
         plan = None
         if events is not None:
             watched = self._watched = events.begin(self._spec.rules, self._spec.name)
+        if events is not None and self._spec.rules.rules:
             store, recorder = events.store, watched.recorder
             folder = None if store is None else store.folder
             plan = EventsPlan(events.options, folder, recorder is not None and recorder.counts_zones)

@@ -69,7 +69,7 @@ def _rules() -> Schema:
     cameras = {"cameras": list_of(TEXT)}
     return object_of(
         {
-            "camera": {**_NAME, "description": "Its name in events; null where it has no rules."},
+            "camera": {**_NAME, "description": "Its name in events; null where it can have no rules."},
             "armed": FLAG,
             "timezone": {**_NAME, "description": "In which schedules hold; null for the machine's own."},
             "rules": list_of(object_of(rule)),

@@ -41,6 +41,8 @@ class RuleApi:
     async def arm(self, request: Request) -> Response:
         """Arm or disarm a rule, or the camera as a whole."""
         found, of_page = self._found(request)
+        if not found.rules.rules:
+            raise ApiError(409, "this camera has no rules")
         payload = await read_body(request)
         rule, armed = payload.get("rule", ""), payload.get("armed")
         if not isinstance(armed, bool) or payload.keys() - {"rule", "armed"}:

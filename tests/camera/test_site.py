@@ -558,6 +558,14 @@ class TestEvents:
                 world.screen("door", 1).wait_for_more(100)
             assert len(self.documents(events)) == 1 + len(more), "it is not armed any more"
 
+    def test_of_a_camera_without_rules_its_zones_are_known(self, world: World, tmp_path: Path) -> None:
+        zones = {"way": Zone("way", ((0.1, 0.1), (0.2, 0.1), (0.2, 0.2)))}
+        with closing(self.opened(tmp_path)) as events:
+            world.events = events
+            with world.runs(camera("door", rules=RuleSet((), zones))):
+                world.screen("door").wait_for_more(3)
+                assert events.cameras["door"].rules.zones == zones
+
     def test_what_goes_on_before_a_camera_that_is_killed_is_ended(self, world: World, tmp_path: Path) -> None:
         world.answer = lambda _: Answer((truth(0),))
         with closing(self.opened(tmp_path)) as events:

@@ -9,8 +9,11 @@ from typing import Any
 
 import pytest
 
-from kpstream.events import Line, Zone
-from tests.rig.parts.page import CONTRASTS, UNNAMED, Look, Screen, Serve
+from kpstream.camera.events import CameraEvents
+from kpstream.events import Line, RuleSet, Zone
+from kpstream.options import EventsOptions
+from kpstream.web import PageRules
+from tests.rig.parts.page import CONTRASTS, UNNAMED, Look, NumberedCamera, Screen, Serve
 from tests.rig.parts.watched import WatchedCamera
 
 pytestmark = pytest.mark.rig
@@ -136,6 +139,21 @@ def test_zones_and_lines_are_drawn_and_moved(serve: Serve, look: Look, tmp_path:
     assert near(owner.zones["press"].polygon, (0.4, 0.4), (0.55, 0.25), (0.7, 0.4), (0.8, 0.9), (0.4, 0.8))
     assert near((owner.lines["gate"].start, owner.lines["gate"].end), (0.2, 0.9), (0.2, 0.5))
     assert owner.zones.keys() == {"press"}  # what nobody touched is not written
+
+
+def test_before_a_camera_without_rules_the_first_line_is_drawn(serve: Serve, screen: Screen) -> None:
+    bare, owner = CameraEvents(EventsOptions()).begin(RuleSet(), "one"), Owner()
+    screen.tab.goto(serve(NumberedCamera("one"), rules=PageRules(lambda _: bare, edit=owner.edit)).url)
+    screen.moves()
+    screen.until("document.querySelector('[data-act=zones]')?.checkVisibility() === true")
+    assert not screen.tab.is_visible("input[name=armed]")
+    hand = Drawing(screen, touches=False)
+    hand.begin("zones")
+    hand.begin("line")
+    hand.drag((0.2, 0.9), (0.2, 0.5))
+    hand.begin("save")
+    screen.until("document.querySelector('.editor') === null")
+    assert near((owner.lines["line 1"].start, owner.lines["line 1"].end), (0.2, 0.9), (0.2, 0.5))
 
 
 def test_points_are_moved_and_removed_with_the_keyboard_alone(serve: Serve, screen: Screen, tmp_path: Path) -> None:

@@ -103,6 +103,18 @@ def test_a_camera_without_rules_says_so() -> None:
             assert client.get("/api/cameras/nobody/rules").status_code == 404
 
 
+def test_before_a_camera_without_rules_its_first_zone_is_drawn_and_there_is_nothing_to_arm() -> None:
+    written = list[tuple[Zone, ...]]()
+    camera = watched(RuleSet())
+    zone = {"name": "door", "polygon": [[0, 0], [1, 0], [1, 1]]}
+    with asked(PageRules(lambda _: camera, edit=lambda zones, _: written.append(zones))) as client:
+        found = client.get(f"{PATH}/rules").json()
+        assert (found["camera"], found["rules"], found["editable"]) == ("hall", [], True)
+        assert client.put(f"{PATH}/shapes", json={"zones": [zone]}).json()["written"] is True
+        assert [each.name for zones in written for each in zones] == ["door"]
+        assert client.patch(f"{PATH}/rules", json={"armed": False}).status_code == 409
+
+
 def test_where_the_page_may_not_write_it_gives_zones_and_lines_as_toml() -> None:
     shapes = {
         "zones": [{"name": "press", "polygon": [[0.1, 0.25], [1, 0], [0.333333, 1]]}],

@@ -68,6 +68,7 @@ export class RulesPanel {
     this.element.hidden = camera === null;
     if (camera === null) return;
     this.camera.checked = rules.armed;
+    this.camera.parentElement.hidden = !rules.rules.length;
     this.edit.disabled = this.#view.camera.size === null;
     put(this.hint, zones.length || lines.length ? "" : texts.noZones);
     const told = JSON.stringify(rules.rules.map((rule) => [rule.name, rule.schedule]));
