@@ -35,12 +35,13 @@ def read_key(path: Path | None) -> str | None:
     return key or None
 
 
-def make_endpoint(model: ModelOptions, api_key: str | None = None) -> Endpoint:
+def make_endpoint(model: ModelOptions, api_key: str | None = None, *, skeletons_not_found: str = "") -> Endpoint:
     """The endpoint that the options name.
 
     Args:
         model: Which model, where, and how it is asked.
         api_key: A key that was found already; None reads the key file or the environment.
+        skeletons_not_found: What the function of this name says of an endpoint that has asked before.
 
     Raises:
         EndpointRejected: The hosted service is named, and there is no key.
@@ -69,11 +70,19 @@ def make_endpoint(model: ModelOptions, api_key: str | None = None) -> Endpoint:
         body=model.body,
         timeout=model.timeout,
         skeletons=None if model.skeleton is None else load_skeleton_file(model.skeleton),
+        skeletons_not_found=skeletons_not_found,
     )
     if key is None and is_hosted(model.endpoint):
         raise EndpointRejected(f"no API key: put it in {KEY_VARIABLE}, or in a file given as `api_key_file`")
     endpoint.check()
     return endpoint
+
+
+def skeletons_not_found(endpoint: Endpoint) -> str:
+    """Why the endpoint's skeletons cannot be known, once it looked them up in vain; otherwise empty."""
+    from kpstream.endpoints.roboflow import RoboflowEndpoint
+
+    return redact(endpoint.skeletons_not_found) if isinstance(endpoint, RoboflowEndpoint) else ""
 
 
 def make_live_endpoint(model: ModelOptions, api_key: str | None = None) -> Endpoint:

@@ -39,6 +39,7 @@ class RoboflowEndpoint:
             once, and in base64 ever after.
         timeout: Seconds for one request, all phases.
         skeletons: By class name, where the user gave them: no server is asked then.
+        skeletons_not_found: What `skeletons_not_found` of an earlier endpoint said: they are not looked up again.
         max_in_flight: How many requests at once are of use.
         cache_folder: Where found skeletons are kept; None for the user's cache.
 
@@ -59,6 +60,7 @@ class RoboflowEndpoint:
         body: Form = "multipart",
         timeout: float = 10.0,
         skeletons: Mapping[str, Skeleton] | None = None,
+        skeletons_not_found: str = "",
         max_in_flight: int = 32,
         cache_folder: Path | None = None,
     ) -> None:
@@ -76,7 +78,7 @@ class RoboflowEndpoint:
         )
         classes = ClassRegistry()
         classes.set_skeletons(skeletons or {})
-        lookup = SkeletonLookup(
+        self._lookup = SkeletonLookup(
             model,
             _checked_url("api_url", api_url, key_in),
             self._access,
@@ -84,13 +86,19 @@ class RoboflowEndpoint:
             classes.set_skeletons,
             hosted=is_hosted(api_url),
             cache=SkeletonCache(cache_folder),
+            not_found=skeletons_not_found,
         )
-        self._answers = AnswerReader(model, self._client.host, classes, None if skeletons else lookup)
+        self._answers = AnswerReader(model, self._client.host, classes, None if skeletons else self._lookup)
 
     @property
     def name(self) -> str:
         """The model and the host, without any key."""
         return f"{self._model} at {self._client.host}"
+
+    @property
+    def skeletons_not_found(self) -> str:
+        """Why the skeletons cannot be known, once they were looked up in vain; otherwise empty."""
+        return self._lookup.not_found
 
     @property
     def max_rate(self) -> float:

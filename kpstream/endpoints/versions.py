@@ -104,6 +104,7 @@ class SkeletonLookup:
         on_found: Called with the skeletons once they are known, by the thread that found them.
         hosted: Whether ``api_url`` is the hosted API, which answers no request without a key.
         cache: Where found skeletons are kept.
+        not_found: Why there are none, where an earlier look-up of this run has found that out: nothing is asked then.
         clock: Seconds that only grow.
     """
 
@@ -117,6 +118,7 @@ class SkeletonLookup:
         *,
         hosted: bool,
         cache: SkeletonCache,
+        not_found: str = "",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._model = model
@@ -129,10 +131,15 @@ class SkeletonLookup:
         self._cache = cache
         self._clock = clock
         self._turn = threading.Lock()
-        self._done = False
+        self._done = bool(not_found)
         self._not_before = float("-inf")
         self._pause = _PAUSE
-        self._trouble = ""
+        self._trouble = not_found
+
+    @property
+    def not_found(self) -> str:
+        """Why there are no skeletons, once that will not change; otherwise empty."""
+        return self._trouble if self._done else ""
 
     @property
     def trouble(self) -> str:

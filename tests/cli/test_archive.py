@@ -167,6 +167,19 @@ def test_a_budget_holds_over_all_files_and_all_runs(
     assert status(tmp_path / "out", capfd)["totals"]["requests_left"] == 0
 
 
+def test_skeletons_that_nobody_knows_are_looked_up_once_for_all_files(
+    tree: Path, at: list[str], server: ScriptedServer, tmp_path: Path
+) -> None:
+    def looked_up() -> int:
+        return sum(request.method == "GET" for request in server.requests)
+
+    videos = tree / "a.mp4", tree / "한국 어" / "b c.mp4"
+    assert run("archive", videos[0], "--into", tmp_path / "one", *at) == 0
+    once = looked_up()
+    assert run("archive", *videos, "--into", tmp_path / "both", *at) == 0
+    assert looked_up() == 2 * once > 0
+
+
 def test_other_settings_are_refused_with_both_named_and_again_makes_all_anew(
     tree: Path, at: list[str], server: ScriptedServer, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -109,6 +109,7 @@ class Driver:
         )
         self._running: dict[str, FileRecord] = {}  # as they were when they were begun
         self._written_at = self._shown_at = -inf
+        self._skeletons_not_found = ""  # told to every file after the first that looked them up in vain
         self._woken = threading.Event()
         self.stopped = False
         """Whether it was ended early by `stop`."""
@@ -214,6 +215,7 @@ class Driver:
                 folder=str(folder),
                 source=record.path,
                 requests=record.requests,
+                skeletons_not_found=self._skeletons_not_found,
             )
         )
 
@@ -232,6 +234,7 @@ class Driver:
 
     def _file_ended(self, begun: FileRecord, result: FileResult) -> None:
         progress = result.progress
+        self._skeletons_not_found = result.skeletons_not_found or self._skeletons_not_found
         record = replace(
             begun,
             node=result.node,
@@ -242,9 +245,7 @@ class Driver:
             credits=begun.credits + progress.credits,
             seconds=begun.seconds + result.seconds,
         )
-        if (
-            result.changed_to
-        ):  # nothing of it may be used: some answers are to frames of what it was, some of what it is
+        if result.changed_to:  # some answers are to frames of what it was, some of what it is: none may be used
             shutil.rmtree(self._folder(record), ignore_errors=True)
             self._hand_on(record)
             record = replace(record, stamp=result.changed_to, answers=0)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from kpstream.dispatch.rule import Rule
-from kpstream.endpoints.opening import make_endpoint
+from kpstream.endpoints.opening import make_endpoint, skeletons_not_found
 from kpstream.entities import Event, Scene, Stats
 from kpstream.errors import SinkError, SourceError
 from kpstream.events import RuleWatch
@@ -47,6 +47,8 @@ class FileTask:
     """What to call the file before users: its path, or its address without its query and its user."""
     requests: int = 0
     """Requests of earlier attempts, as the ledger has them."""
+    skeletons_not_found: str = ""
+    """Why the model's skeletons cannot be known, where a file of this run has found that out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,8 @@ class FileResult:
     curve: tuple[float, ...] = ()
     """Average poses in a frame, for even parts of the video's time."""
     events: int = 0
+    skeletons_not_found: str = ""
+    """Why the model's skeletons cannot be known, if they were looked up in vain."""
 
 
 class PoseCurve:
@@ -185,6 +189,7 @@ class FileWork:
             damaged=stats.damaged if outputs else 0,
             curve=self._curve.averages if outputs else (),
             events=len(self._events),
+            skeletons_not_found="" if self._job is None else skeletons_not_found(self._job.endpoint),
         )
 
     def _run(self) -> dict[str, int]:
@@ -236,7 +241,7 @@ class FileWork:
                 spacing=settings.spacing,
                 source=self._task.source,
             ),
-            make_endpoint(settings.model),
+            make_endpoint(settings.model, skeletons_not_found=self._task.skeletons_not_found),
             Asking(settings.sampling(), settings.model.filters, settings.requests.max_in_flight),
             made_of=settings.identity(),
             annotator=PoseAnnotator(draw=drawing.parts, thickness=drawing.thickness),
