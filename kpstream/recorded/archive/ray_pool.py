@@ -10,7 +10,6 @@ import logging
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from itertools import count
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -32,6 +31,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from kpstream.errors import KpstreamError, UsageError
 from kpstream.options import ModelOptions
+from kpstream.recorded.archive.members import Members
 from kpstream.recorded.archive.pool import WorkerDied
 from kpstream.recorded.archive.ray_servers import ServerWatch, join, start_here
 from kpstream.recorded.archive.remote import RequestDealer, annotate_file
@@ -89,9 +89,7 @@ class RayPool:
         self._spent = spent
         self._session = SessionFolder(session_place()) if address is None else None
         self._under_way: dict[Any, str] = {}
-        self._members: dict[str, str] = {}  # what the dealer calls the workers, by the file, until that is settled
-        self._numbers = count()
-        self._old: set[str] = set()  # files under way to which a dealer has dealt that has died
+        self._members = Members(has_budget=max_requests is not None)
         self._progress: Mapping[str, Progress] = {}
         self._ended = 0
         self._deaths = 0  # of Ray, since a file last ended
@@ -119,7 +117,7 @@ class RayPool:
     @property
     def room(self) -> int:
         """How many more files `submit` takes now."""
-        return 0 if self._to_stop else self.size - len(self._under_way)
+        return self.size - len(self._under_way) if self._members.may_begin and not self._to_stop else 0
 
     @property
     def requests_spent(self) -> int:
@@ -134,7 +132,7 @@ class RayPool:
     def submit(self, task: FileTask) -> None:
         """Begin to work on a file in another process. Does not wait."""
         there = replace(task, path=_absolute(task.path), into=_absolute(task.into), folder=_absolute(task.folder))
-        member = self._members[task.name] = f"{next(self._numbers)} {task.name}"
+        member = self._members.begin(task.name)
         self._under_way[self._annotate.remote(self._settings_sent, there, self._dealer, member)] = task.name
 
     def wait(self, within: float, tick: Callable[[], None]) -> list[FileResult | WorkerDied]:
@@ -160,19 +158,18 @@ class RayPool:
 
     def held(self, name: str) -> int | None:
         """What the dealer has booked for a file that has ended; None where a dealer that has died had. Blocks."""
-        if name in self._old:
+        if self._members.is_old(name):
             return None
         try:
-            return int(ray.get(self._dealer.held.remote(self._members[name]), timeout=_ANSWERS_WITHIN))
+            return int(ray.get(self._dealer.held.remote(self._members.member(name)), timeout=_ANSWERS_WITHIN))
         except (RayError, GetTimeoutError):
             return None
 
     def settle(self, name: str, spent: int) -> None:
         """Let the dealer correct what is booked, once all have ended to whom a dealer has dealt that has died."""
-        self._old.discard(name)
-        member = self._members.pop(name)
+        member = self._members.settle(name)
         if ray.is_initialized():
-            self._dealer.leave.remote(member, None if self._old else spent)
+            self._dealer.leave.remote(member, None if self._members.has_old else spent)
 
     def progress(self) -> Mapping[str, Progress]:
         """The progress of the files that are worked on, as of the last `wait`."""
@@ -211,7 +208,7 @@ class RayPool:
         """
         _log.warning("Ray has died; it is started again")
         died = [WorkerDied(name, alone=False, has_ended=self.is_local) for name in self._under_way.values()]
-        self._old |= self._members.keys()
+        self._members.dealer_died()
         self.close()
         self._deaths += 1
         if self._deaths > _MOST_DEATHS:
@@ -270,12 +267,12 @@ class RayPool:
         except RayActorError:  # it was killed: another takes its place, and all that may have been dealt stays booked
             if not self._has_died():
                 self._spent = max(self._spent, self._reserved or 0)
-                self._old |= self._members.keys()
+                self._members.dealer_died()
                 self._dealer = self._make_dealer()
         except GetTimeoutError:  # the machine is busy, or Ray is dying
             _log.debug("the process that deals the requests does not answer")
         else:
-            self._progress = {name: progress[member] for name, member in self._members.items() if member in progress}
+            self._progress = {name: progress[member] for name, member in self._members if member in progress}
 
 
 def _absolute(place: str) -> str:
