@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import sys
 import tempfile
 import time
@@ -12,18 +11,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from playwright.sync_api import Page as Tab
-from playwright.sync_api import sync_playwright
-
 from bench_parts import report
+from bench_parts.browser import Tab, showing
 from bench_parts.cameras import LATENCY, free_port, site
 from bench_parts.processes import Part, say, spent_by, started
 
 _EMBEDDED_RATE = 1.0
 """Pictures of each camera that the embedded model is asked about a second."""
-_FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 _COUNTER = """
-() => {
+{
   window.shown = {};
   const names = [...document.querySelectorAll('[data-name]')];
   for (const one of names) window.shown[one.dataset.name] = 0;
@@ -118,18 +114,13 @@ def _cells(row: Row) -> list[str]:
 
 def _browsed(plan: Plan, page: str, pid: int) -> Row:
     say("a browser looks")
-    width, height = plan.viewport
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=_FLAGS)
-        tab = browser.new_page(viewport={"width": width, "height": height})
-        tab.goto(f"http://{page}/")
-        tab.wait_for_timeout(6000)
+    with showing(f"http://{page}/", plan.viewport) as tab:
+        time.sleep(6)
         tab.evaluate(_COUNTER)
         row = _watched(tab, pid, plan.seconds)
         if plan.screenshot is not None:
             plan.screenshot.parent.mkdir(parents=True, exist_ok=True)
-            tab.screenshot(path=plan.screenshot)
-        browser.close()
+            plan.screenshot.write_bytes(tab.screenshot())
     return row
 
 
