@@ -313,8 +313,7 @@ class Link:
         return None
 
     def _write(self, data: bytes) -> None:
-        self._outgoing.write(len(data).to_bytes(_HEAD, "big"))
-        self._outgoing.write(data)
+        self._outgoing.write(len(data).to_bytes(_HEAD, "big") + data)  # at once, or the other end would wake up twice
 
     def _write_all(self) -> None:
         try:

@@ -128,13 +128,14 @@ class CameraFeed(Protocol):
     def health(self) -> Health:
         """How it is doing right now, in words."""
 
-    def request(self, form: Form, after: int, reply: Callable[[Encodable | None], None]) -> None:
+    def request(self, form: Form, after: int, reply: Callable[[Encodable | Encoded | None], None]) -> None:
         """Ask for the newest picture beyond a number, or for the lines of all beyond it.
 
         Args:
             form: What it is to be made into.
             after: The number.
-            reply: Called once, from any thread, as soon as there is one; None says that no more will come.
+            reply: Called once, from any thread, as soon as there is one, encoded or not; None says that no more will
+                come.
         """
 
 

@@ -24,7 +24,7 @@ class Hub:
         """How many are looking right now."""
         self._encoder = encoder
         self._made: dict[Form, tuple[int, asyncio.Future[Encoded]]] = {}
-        self._asked: dict[tuple[Form, int], asyncio.Future[Encodable | None]] = {}
+        self._asked: dict[tuple[Form, int], asyncio.Future[Encodable | Encoded | None]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self.closed = False
         """Whether it was taken off the page."""
@@ -32,8 +32,8 @@ class Hub:
     async def newest(self, form: Form, after: int = 0) -> Encoded | None:
         """Wait for a picture beyond a number, or for the lines of all beyond it; None where no more will come."""
         picture = None if self.closed else await self._newer(form, after)
-        if picture is None:
-            return None
+        if picture is None or isinstance(picture, Encoded):
+            return picture
         number, made = self._made.get(form, (0, None))
         if made is None or number != picture.number or form.kind == "lines":  # of lines each reader lacks others
             made = asyncio.get_running_loop().run_in_executor(self._encoder, picture.encode)
@@ -46,7 +46,7 @@ class Hub:
         if self._loop is not None:
             _soon(self._loop, self._answer_all)
 
-    async def _newer(self, form: Form, after: int) -> Encodable | None:
+    async def _newer(self, form: Form, after: int) -> Encodable | Encoded | None:
         asked = self._asked.get((form, after))
         if asked is None:
             loop = self._loop = asyncio.get_running_loop()
@@ -54,7 +54,7 @@ class Hub:
             self.feed.request(form, after, lambda picture: _soon(loop, lambda: self._answer(form, after, picture)))
         return await asyncio.shield(asked)
 
-    def _answer(self, form: Form, after: int, picture: Encodable | None) -> None:
+    def _answer(self, form: Form, after: int, picture: Encodable | Encoded | None) -> None:
         asked = self._asked.pop((form, after), None)
         if asked is not None and not asked.done():
             asked.set_result(picture)

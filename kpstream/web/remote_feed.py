@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable
 
 from kpstream.entities import Stats
-from kpstream.web.camera_feed import Controls, Encodable, Encoded, Form
+from kpstream.web.camera_feed import Controls, Encoded, Form
 from kpstream.web.figures import Shown
 from kpstream.web.measured_feed import MeasuredFeed
 
-Reply = Callable[[Encodable | None], None]
+Reply = Callable[[Encoded | None], None]
 Want = Callable[[Form, int], None]
 """Asks for a picture beyond a number; never waits."""
 
@@ -69,7 +69,7 @@ class RemoteFeed(MeasuredFeed):
         with self._lock:
             replies = self._waiting.pop((form, after), [])
         for reply in replies:
-            reply(Encodable(encoded.number, lambda: encoded))
+            reply(encoded)
 
     def request(self, form: Form, after: int, reply: Reply) -> None:
         """Ask for the newest picture beyond a number, or for the lines beyond it; as of `CameraFeed`."""

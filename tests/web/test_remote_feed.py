@@ -9,7 +9,7 @@ import pytest
 from kpstream.entities import Stats
 from kpstream.testing import ManualClock
 from kpstream.web import RemoteFeed
-from kpstream.web.camera_feed import DRAWN, LINES, PICTURE, Encodable, Encoded, Form
+from kpstream.web.camera_feed import DRAWN, LINES, PICTURE, Encoded, Form
 from kpstream.web.figures import Shown
 from tests.support.web_page import FakeControls
 
@@ -31,10 +31,10 @@ class Viewer:
         self.numbers: list[int] = []
         self.data: list[bytes] = []
 
-    def reply(self, picture: Encodable | None) -> None:
+    def reply(self, picture: Encoded | None) -> None:
         assert picture is not None
         self.numbers.append(picture.number)
-        self.data += picture.encode().data
+        self.data += picture.data
 
 
 @pytest.fixture
