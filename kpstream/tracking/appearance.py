@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,6 +12,17 @@ from kpstream.tracking.geometry import Points, Weights, box_around, widen
 from kpstream.tracking.presence import Presence
 from kpstream.tracking.settings import TrackerSettings
 from kpstream.tracking.trajectory import PointState
+
+
+class EdgeSample(NamedTuple):
+    """How the edges of one object look on a picture."""
+
+    number: int
+    """The picture's."""
+    points: Points
+    """Where its points are on it."""
+    edges: Weights
+    """Grey values, shape ``(E, 3)``."""
 
 
 @dataclass(slots=True, eq=False)
@@ -23,6 +35,8 @@ class Appearance:
     """How its edges look where nothing is before them, shape ``(E, 3)``: grey values."""
     answered_edges: Weights | None = None
     """How its edges looked on the picture of the last answer, shape ``(E, 3)``; None until somebody looked."""
+    sampled: EdgeSample | None = None
+    """How its edges looked where they were last sampled."""
     misfit: float = 0.0
     """The most by which they have differed since, from 0 to 1."""
     margins: Points = field(default_factory=lambda: np.zeros(4, np.float32))
@@ -31,6 +45,11 @@ class Appearance:
     """Pts at which an answer last gave each keypoint, shape ``(K,)``."""
     confidence: Weights = field(default_factory=lambda: np.zeros(0, np.float32))
     """The confidence that it then gave, shape ``(K,)``."""
+
+    def sampled_at(self, number: int, points: Points) -> Weights | None:
+        """How its edges look with these very points on a picture; None where that was not what was last sampled."""
+        last = self.sampled
+        return last.edges if last is not None and last.number == number and last.points is points else None
 
     def remember(self, pts: float, pose: Pose, state: PointState) -> None:
         """Take in an answer, and where the points are then believed to be."""

@@ -12,7 +12,7 @@ from kpstream.tracking.flow import Grey, lucas_kanade
 from kpstream.tracking.geometry import Points, middles
 from kpstream.tracking.settings import TrackerSettings
 
-_COLUMNS, _ROWS = 12, 8
+_COLUMNS, _ROWS = 9, 6
 _ROUNDS = 6
 _NARROWS = 0.7  # by which the residual that still counts shrinks from round to round
 _TURN_PRIOR, _SHIFT_PRIOR = 1e2, 1e-3  # no rotation and no zoom, unless most points say otherwise

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, log2
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -16,8 +17,18 @@ import numpy.typing as npt
 
 from kpstream.media.frame import Picture
 from kpstream.tracking.flow import Grey
-from kpstream.tracking.geometry import Points
+from kpstream.tracking.geometry import Points, zeroed
 from kpstream.tracking.settings import TrackerSettings
+
+
+class View(NamedTuple):
+    """A picture as large as an object asks for."""
+
+    plane: Grey
+    scale: tuple[float, float]
+    """Its pixels per pixel of the source, to the right and downwards."""
+    to_grey: Grey | None
+    """Grey values by those of the plane, shape ``(256,)``; None where these are grey."""
 
 
 class Pyramid:
@@ -29,12 +40,12 @@ class Pyramid:
         self.to_grey = None if picture.luma is None else picture.luma.to_grey
         """Grey values by those of the planes, shape ``(256,)``; None where these are grey."""
 
-    def plane(self, level: int) -> tuple[int, Grey]:
-        """The picture halved ``level`` times, or the finest that there is; and how often it was halved."""
+    def view(self, level: int) -> View:
+        """The picture halved ``level`` times, or the finest that there is."""
         level = max(level, self._first)
         while len(self._planes) <= level - self._first:
             self._planes.append(halved(self._planes[-1]))
-        return level, self._planes[level - self._first]
+        return View(self._planes[level - self._first], (0.5**level, 0.5**level), self.to_grey)
 
 
 def halved(image: Grey) -> Grey:
@@ -57,12 +68,12 @@ def _copied(picture: Picture, halvings: int) -> Grey:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Atlas:
-    """Pieces of two pictures, one below the other: N objects can be tracked in one stroke."""
+    """Pieces of pairs of pictures, one below the other: N objects can be tracked in one stroke."""
 
     before: Grey
     after: Grey
     scale: Points
-    """Pixels of the atlas per pixel of the source, shape ``(N, 1, 1)``."""
+    """Pixels of the atlas per pixel of the source, shape ``(N, 1, 2)``."""
     origin: Points
     """What is added after scaling, shape ``(N, 1, 2)``."""
     shift: Points
@@ -95,51 +106,43 @@ def levels_of(points: Points, settings: TrackerSettings) -> list[int]:
     return [ceil(log2(side / settings.detail_object)) if side > settings.detail_object else 0 for side in sides]
 
 
-def make_atlas(
-    pyramids: tuple[Pyramid, Pyramid],
-    points: Points,
-    moves: Points,
-    levels: Sequence[int],
-    settings: TrackerSettings,
-) -> Atlas:
+def make_atlas(views: Sequence[tuple[View, View]], points: Points, moves: Points, settings: TrackerSettings) -> Atlas:
     """Cut out N objects.
 
     Args:
-        pyramids: The picture that the points are in, and the next one.
-        points: Shape ``(N, K, 2)``, in pixels of the source; of each object at least one is known.
+        views: Of each object the picture that its points are in, and the one that they go to, of the same size.
+        points: Shape ``(N, K, 2)``, in pixels of the source. What is farther outside of the picture than that is
+            large is not cut out: no answer makes this large.
         moves: About how far each object goes, shape ``(N, 2)``, in the same pixels.
-        levels: How often the picture is halved for each.
         settings: How much there is around each object.
     """
-    planes = [pyramids[0].plane(level) for level in levels]
-    scales = np.array([0.5**level for level, _ in planes], np.float32)[:, None]
-    low, high = np.fmin.reduce(points, axis=1) * scales, np.fmax.reduce(points, axis=1) * scales
+    scales = np.array([before.scale for before, _ in views], np.float32)
+    limits = np.array([before.plane.shape[::-1] for before, _ in views], np.float32)
+    ends = (edge.reduce(points, axis=1, initial=np.nan) * scales for edge in (np.fmin, np.fmax))
+    low, high = (np.clip(zeroed(end), -limits, 2 * limits) for end in ends)
     margins = settings.detail_margin * (high - low).max(1, keepdims=True) + 8
     corners, sizes = np.floor(low - margins).astype(int), np.ceil(high - low + 2 * margins).astype(int) + 1
     sizes[:, 0] = sizes[:, 0].max()
     shifts, rows = np.round(moves * scales).astype(int), np.cumsum([0, *sizes[:, 1]])
-    before, after = (np.empty((rows[-1], sizes[0, 0]), np.uint8) for _ in pyramids)
-    for number, (level, plane) in enumerate(planes):
+    before, after = (np.empty((rows[-1], sizes[0, 0]), np.uint8) for _ in range(2))
+    for number, (first, second) in enumerate(views):
         place, corner, size = slice(rows[number], rows[number + 1]), corners[number], sizes[number]
-        before[place] = _cut(plane, corner, size)
-        after[place] = _cut(pyramids[1].plane(level)[1], corner + shifts[number], size)
+        before[place] = _cut(first, corner, size)
+        after[place] = _cut(second, corner + shifts[number], size)
     origins = -corners
     origins[:, 1] += rows[:-1]
     return Atlas(
-        _as_grey(before, pyramids[0]),
-        _as_grey(after, pyramids[1]),
-        scales[:, None],
-        origins.astype(np.float32)[:, None],
-        shifts.astype(np.float32)[:, None],
+        before, after, scales[:, None], origins.astype(np.float32)[:, None], shifts.astype(np.float32)[:, None]
     )
 
 
-def _as_grey(plane: Grey, pyramid: Pyramid) -> Grey:
-    return plane if pyramid.to_grey is None else np.asarray(cv2.LUT(plane, pyramid.to_grey), np.uint8)
+def _cut(view: View, corner: npt.NDArray[np.int_], size: npt.NDArray[np.int_]) -> Grey:
+    """A piece of a picture in grey; at the picture's border it goes on."""
+    piece = _piece(view.plane, corner, size)
+    return piece if view.to_grey is None else np.asarray(cv2.LUT(piece, view.to_grey), np.uint8)
 
 
-def _cut(plane: Grey, corner: npt.NDArray[np.int_], size: npt.NDArray[np.int_]) -> Grey:
-    """A piece of a picture; at the picture's border it goes on."""
+def _piece(plane: Grey, corner: npt.NDArray[np.int_], size: npt.NDArray[np.int_]) -> Grey:
     (x, y), (width, height) = corner.tolist(), size.tolist()
     left, right = min(max(0, x), plane.shape[1] - 1), max(min(x + width, plane.shape[1]), 1)
     top, bottom = min(max(0, y), plane.shape[0] - 1), max(min(y + height, plane.shape[0]), 1)

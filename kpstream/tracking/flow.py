@@ -34,7 +34,7 @@ _FLOW_ENDS = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 10, 0.03)
 
 
 def lucas_kanade(
-    before: Grey, after: Grey, points: Points, settings: TrackerSettings = DEFAULT, reach: FlowReach = DEFAULT.flow
+    before: Grey, after: Grey, points: Points, settings: TrackerSettings = DEFAULT, reach: FlowReach | None = None
 ) -> tuple[Points, Mask]:
     """Move points by pyramidal Lucas-Kanade flow, there and back.
 
@@ -43,13 +43,14 @@ def lucas_kanade(
         after: The next one, of the same size.
         points: Shape ``(P, 2)``, all known.
         settings: How exactly a point must come back.
-        reach: How far it looks.
+        reach: How far it looks; None for as far as in what is cut out around an object.
 
     Returns:
         Displacements, shape ``(P, 2)``, and which of them lead back to where they began, shape ``(P,)``.
     """
     if not len(points):
         return points, np.zeros(0, bool)
+    reach = reach or settings.flow
     start = np.ascontiguousarray(points, np.float32).reshape(-1, 1, 2)
     options = {"winSize": (reach.window, reach.window), "criteria": _FLOW_ENDS}
     there, found, _ = cv2.calcOpticalFlowPyrLK(before, after, start, None, maxLevel=reach.levels, **options)  # type: ignore[call-overload]
@@ -128,8 +129,7 @@ class Mesh:
         *,
         guesses: Sequence[Points] = (),
         hidden: Mask | None = None,
-        steps: float = 1.0,
-        reach: FlowReach | None = None,
+        steps: Weights | None = None,
     ) -> Points:
         """Where the points of N objects have gone from one picture to the next.
 
@@ -144,8 +144,7 @@ class Mesh:
             guesses: How far the points may have gone, each of shape ``(N, K, 2)``; the last one stands for an object
                 whose steady motion is not known.
             hidden: Edges with something else before them, shape ``(N, E)``: they go with the rest of the object.
-            steps: Time between the pictures, in thirtieths of a second.
-            reach: How far flow looks; None for as far as the time between the pictures asks for.
+            steps: Time between the pictures of each object, in thirtieths of a second, shape ``(N,)``; one if None.
 
         Returns:
             Displacements, shape ``(N, K, 2)``, zero where a point is not known.
@@ -153,21 +152,15 @@ class Mesh:
         settings = self._settings
         known = ~np.isnan(points[..., :1])
         hidden = np.zeros((len(points), len(self._edges)), bool) if hidden is None else hidden
-        flow = self._flow(
-            before,
-            after,
-            points,
-            steady,
-            uncovered=self._uncovered(points, hidden),
-            reach=reach or (settings.flow if steps < settings.slow_beyond else settings.slow_flow),
-        )
+        steps = np.ones(len(points), np.float32) if steps is None else steps
+        flow = self._flow(before, after, points, steady, uncovered=self._uncovered(points, hidden))
         ways = np.where(known, np.array([flow, *guesses, steady], np.float32), np.float32(0))
         moves = (np.abs(ways[:-1]) > settings.moves_beyond).any((0, 2, 3)) | hidden.any(1)
         chosen = _largest(points, np.flatnonzero(moves), settings.max_registered)
         if not len(self._edges) or not len(chosen):
             return np.asarray(ways[0])
         strips = _Strips(
-            before, after, points[chosen], self._edges, hidden=hidden[chosen], settings=settings, steps=steps
+            before, after, points[chosen], self._edges, hidden=hidden[chosen], settings=settings, steps=steps[chosen]
         )
         moved = ways[0]
         moved[chosen] = self._register(strips, self._best(strips, points[chosen], ways[:, chosen]))
@@ -201,14 +194,12 @@ class Mesh:
         uncovered: Mask = ~np.isnan(points[..., 0]) & (balance >= 0)
         return uncovered
 
-    def _flow(
-        self, before: Grey, after: Grey, points: Points, velocity: Points, *, uncovered: Mask, reach: FlowReach
-    ) -> Points:
+    def _flow(self, before: Grey, after: Grey, points: Points, velocity: Points, *, uncovered: Mask) -> Points:
         """Each point's own flow; where it fails that of its neighbours, of the object, or the object's last motion."""
         known = ~np.isnan(points[..., 0])
         moved = np.zeros_like(points)
         sound = np.zeros(known.shape, bool)
-        moved[uncovered], sound[uncovered] = lucas_kanade(before, after, points[uncovered], self._settings, reach)
+        moved[uncovered], sound[uncovered] = lucas_kanade(before, after, points[uncovered], self._settings)
         moved[~sound] = 0
         lost = known & ~sound
         if not lost.any():
@@ -272,7 +263,7 @@ class _Strips:
         points: Shape ``(N, K, 2)``.
         edges: Shape ``(E, 2)``, indices of points.
         hidden: Edges that say nothing, shape ``(N, E)``.
-        steps: Time between the pictures, in thirtieths of a second.
+        steps: Time between the pictures, in thirtieths of a second, shape ``(N,)``.
         settings: How stiff the edges are, how much pictures differ.
     """
 
@@ -286,7 +277,7 @@ class _Strips:
         edges: npt.NDArray[np.int_],
         *,
         hidden: Mask,
-        steps: float,
+        steps: Weights,
         settings: TrackerSettings,
     ) -> None:
         self._edges, self._settings = edges, settings
@@ -301,7 +292,8 @@ class _Strips:
         self._target = _blurred(after, settings.blur)
         self._shown, x, y = _values_and_slopes(_blurred(before, settings.blur), self._places)
         self._slopes, self._curves = np.array([x, y]), np.array([x * x, x * y, y * y])
-        self.stiffness = _stiffness(along, self._length, present, max(1.0, steps) ** settings.softening, settings)
+        softer = np.maximum(1, steps)[:, None] ** np.float32(settings.softening)
+        self.stiffness = _stiffness(along, self._length, present, softer, settings)
         """How hard each edge is to deform, shape ``(3, N, E)``: xx, xy, yy."""
 
     def differences(self, moved: Points) -> Weights:
@@ -354,7 +346,7 @@ def _planes(points: Points, edges: npt.NDArray[np.int_]) -> Points:
     return np.take(np.ascontiguousarray(points.transpose(2, 0, 1)), edges, axis=2)  # indexing is four times slower
 
 
-def _stiffness(along: Points, length: Weights, present: Mask, softer: float, settings: TrackerSettings) -> Points:
+def _stiffness(along: Points, length: Weights, present: Mask, softer: Weights, settings: TrackerSettings) -> Points:
     """How hard edges are to stretch and to turn, shape ``(3, N, E)``: xx, xy and yy."""
     x, y = along / length
     stretch, turn = (

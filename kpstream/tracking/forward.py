@@ -2,21 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import takewhile
+from math import ceil
+from typing import NamedTuple
 
 import numpy as np
 
 from kpstream.entities import Frame, Pose
+from kpstream.tracking.appearance import EdgeSample
 from kpstream.tracking.flow import Mesh
-from kpstream.tracking.geometry import Mask, Points, is_inside, middles
+from kpstream.tracking.geometry import Mask, Points, Weights, is_inside, middles
 from kpstream.tracking.occlusion import contested, hidden, learn_edges, overlapping
 from kpstream.tracking.track import Memory, Track
 from kpstream.tracking.trajectory import Trajectory, mesh_of
 
-_Moving = tuple[Track, Trajectory, Points | None]
-"""A track, the trajectory to extend, and the way of the one that is drawn, where that is known."""
+
+class _Leg(NamedTuple):
+    """The way of one object from a picture to the next one, or to the next but one."""
+
+    track: Track
+    trajectory: Trajectory
+    """The one that it extends."""
+    start: int
+    """The number of the picture where it begins."""
+    end: int
+    points: Points
+    """Where it begins, shape ``(P, 2)``."""
+    steady: Points
+    """How far the points moved on the leg before, shape ``(P, 2)``; zero where nobody knows."""
+    drawn: Points | None
+    """How far the trajectory that is drawn goes on this leg; None where that is not known."""
 
 
 class Forward:
@@ -31,9 +48,21 @@ class Forward:
         moving = [track for track in self._memory.tracks if track.keyframes[-1].pts < pts]
         for track in moving:
             track.motion.demote_stale(number - 1)
-        drawn = [(track, track.motion.trajectory) for track in moving]
-        self._step([(track, it) for track, it in drawn if it is not None and it.last == number - 1], number)
-        self._fast_forward(moving, number)
+        goals = self._goals(moving, number)
+        legs: list[_Leg] = []
+        for track in moving:  # who is there by a better trajectory in a moment needs no step of the one that is drawn
+            drawn = track.motion.trajectory
+            if drawn is not None and drawn.last < number and goals.get(track.tracker_id, 0) < number:
+                legs += self._legs(track, drawn, number)
+        while True:
+            for track in moving:
+                retracked, goal = track.motion.retracked, goals.get(track.tracker_id, 0)
+                if retracked is not None and retracked.last < goal:
+                    legs += self._legs(track, retracked, goal)
+            if not legs:
+                break
+            self._go(legs)
+            legs = []
         for track in self._memory.tracks:
             track.motion.promote(number)
         self._compare(number)
@@ -45,9 +74,10 @@ class Forward:
             state = track.motion.state(number)
             assert state is not None
             mesh = mesh_of(track.pose, len(state.xy), self._settings)
-            seen = self._memory.frames.sample_edges(mesh, number, state.xy[None])[0]
+            (seen,) = self._seen(mesh, number, [(track, state.xy)])
             covered = contested(state.xy, mesh, others)
             track.appearance.edges = learn_edges(track.appearance.edges, seen, covered, self._settings)
+            track.appearance.answered_edges = seen
 
     def pose(self, track: Track, frame: Frame, number: int) -> Pose | None:
         """The pose after the last answer; None where the object is not drawn."""
@@ -81,103 +111,114 @@ class Forward:
             mesh = mesh_of(track.pose, len(state.xy), self._settings)
             by_mesh.setdefault(mesh, []).append((track, state.xy))
             if track.appearance.answered_edges is None:
-                answered = trajectory.states[0].xy[None]
-                seen = self._memory.frames.sample_edges(mesh, trajectory.first, answered)
-                track.appearance.answered_edges = seen[0]
+                answered = [(track, trajectory.states[0].xy)]
+                (track.appearance.answered_edges,) = self._seen(mesh, trajectory.first, answered)
         for mesh, members in by_mesh.items():
-            points = np.array([xy for _, xy in members])
-            seen = self._memory.frames.sample_edges(mesh, number, points)
-            for (track, xy), edges in zip(members, seen, strict=True):
+            for (track, xy), edges in zip(members, self._seen(mesh, number, members), strict=True):
                 track.appearance.compare(edges, mesh.lengths(xy), self._settings)
+
+    def _seen(self, mesh: Mesh, number: int, objects: Sequence[tuple[Track, Points]]) -> list[Weights]:
+        """How the edges of objects look on a picture, each of shape ``(E, 3)``; what was sampled last is kept."""
+        found = [track.appearance.sampled_at(number, xy) for track, xy in objects]
+        new = [row for row, edges in enumerate(found) if edges is None]
+        if new:
+            points = np.array([objects[row][1] for row in new])
+            for row, edges in zip(new, self._memory.frames.sample_edges(mesh, number, points), strict=True):
+                found[row] = edges
+                objects[row][0].appearance.sampled = EdgeSample(number, objects[row][1], edges)
+        return [edges for edges in found if edges is not None]
 
     def _is_tolerated(self, track: Track, pts: float, unseen: Sequence[float]) -> bool:
         """Whether an object that the last answers did not confirm is still taken to be there."""
         return track.belief() >= self._settings.min_existence or pts <= (track.keyframes[-1].pts + unseen[0]) / 2
 
-    def _fast_forward(self, tracks: Sequence[Track], number: int) -> None:
-        """Bring re-tracked objects through the pictures since their answer, as far as one frame's budget goes."""
+    def _goals(self, tracks: Sequence[Track], number: int) -> dict[int, int]:
+        """The picture up to which each re-tracked object is fast-forwarded within this frame, by the track's id."""
+        behind = [(t, it) for t in tracks if (it := t.motion.retracked) is not None and it.last < number]
         budget = self._settings.fast_forward_within(self._memory.frames.seconds(number))
-        while budget > 0:
-            behind = [(t, t.motion.retracked) for t in tracks if t.motion.retracked is not None]
-            behind = [(track, trajectory) for track, trajectory in behind if trajectory.last < number]
-            if not behind:
-                return
-            first = min(trajectory.last for _, trajectory in behind)
-            batch = [(track, trajectory) for track, trajectory in behind if trajectory.last == first]
-            self._step(batch, first + self._stride(len(batch), first, number))
-            budget -= 3 + len(batch)
+        steps = ceil(budget / (3 + len(behind)))
+        pictures = steps if len(behind) < self._settings.crowd else 2 * steps
+        return {track.tracker_id: min(number, trajectory.last + pictures) for track, trajectory in behind}
 
-    def _stride(self, objects: int, first: int, number: int) -> int:
-        """Pictures that re-tracked objects go in one step: two for a crowd, where that is hardly any time."""
-        frames = self._memory.frames
-        if objects < self._settings.crowd or first + 2 > number or not frames.is_continuous(first, first + 2):
-            return 1
-        return 2 if frames.seconds(first + 1) + frames.seconds(first + 2) <= self._settings.stride_within else 1
-
-    def _step(self, batch: Sequence[tuple[Track, Trajectory]], number: int) -> None:
-        """Extend trajectories to a picture, from one or two pictures before."""
-        if not batch:
-            return
-        frames, last = self._memory.frames, batch[0][1].last
-        stride = number - last
-        if not frames.is_continuous(last, number):
-            for track, _ in batch:
-                track.motion.drop()
-            return
-        seconds = frames.seconds(number) + (frames.seconds(number - 1) if stride == 2 else 0)
-        for (mesh, is_known), members in self._by_mesh(batch, number, stride).items():
-            tracks, trajectories, drawn = zip(*members, strict=True)
-            points = np.array([trajectory.states[-1].xy for trajectory in trajectories])
-            hidden = self._hidden(mesh, tracks, points, last)
-            steady = stride * np.array([trajectory.velocity(last) for trajectory in trajectories])
-            answered = np.array([track.answered_motion(points.shape[1], seconds) for track in tracks])
-            is_hidden = hidden.all(1) & bool(len(mesh.edges))
-            steady[is_hidden] = middles(answered[is_hidden])[:, None]
-            ways = frames.move(
-                mesh,
-                last,
-                number,
-                points=points,
-                steady=steady,
-                guesses=[np.array(drawn), answered] if is_known else [answered],
-                hidden=hidden,
-            )
-            for track, trajectory, xy in zip(tracks, trajectories, points + ways, strict=True):
-                if stride == 2:
-                    middle = (trajectory.states[-1].xy + xy) / 2
-                    if is_known and track.motion.trajectory is not None:  # on a way like that of the one that is drawn
-                        first_half = track.motion.trajectory.velocity(number - 1)
-                        middle += (first_half - track.motion.trajectory.velocity(number)) / 2
-                    trajectory.extend(middle.astype(np.float32), track.size, self._settings)
-                trajectory.extend(xy, track.size, self._settings)
-
-    def _by_mesh(
-        self, batch: Iterable[tuple[Track, Trajectory]], number: int, stride: int
-    ) -> dict[tuple[Mesh, bool], list[_Moving]]:
-        """What can be moved together: by its mesh, and by whether the way of the trajectory that is drawn is known.
+    def _legs(self, track: Track, trajectory: Trajectory, goal: int) -> list[_Leg]:
+        """The next leg of a trajectory on its way to a picture; none, and no trajectory, where the scene was cut.
 
         A re-tracked trajectory lies near the one that is drawn, and goes much the same way.
         """
-        kinds: dict[tuple[Mesh, bool], list[_Moving]] = {}
-        for track, trajectory in batch:
-            drawn, xy = track.motion.trajectory, trajectory.states[-1].xy
-            way = None if drawn is None else drawn.displacement(number, stride)
-            kind = mesh_of(track.pose, len(xy), self._settings), way is not None and way.shape == xy.shape
-            kinds.setdefault(kind, []).append((track, trajectory, way))
-        return kinds
+        last, xy, drawn = trajectory.last, trajectory.states[-1].xy, track.motion.trajectory
+        if not self._memory.frames.is_continuous(last, goal):
+            track.motion.drop()
+            return []
+        stride = 1 if trajectory is drawn else self._stride(last, goal)
+        way = None if drawn is None else drawn.displacement(last + stride, stride)
+        if way is not None and way.shape != xy.shape:
+            way = None
+        return [_Leg(track, trajectory, last, last + stride, xy, stride * trajectory.velocity(last), way)]
 
-    def _hidden(self, mesh: Mesh, tracks: Sequence[Track], points: Points, number: int) -> Mask:
-        """Which edges of these tracks have another object before them on a picture, shape ``(N, E)``."""
-        boxes = self._boxes(number) if len(self._memory.tracks) > 1 else {}
-        others = [overlapping(track.tracker_id, boxes) if boxes else [] for track in tracks]
-        if not any(others):
-            return np.zeros((len(tracks), len(mesh.edges)), bool)
-        covered = np.zeros((len(tracks), len(mesh.edges)), bool)
-        rows = [row for row, near in enumerate(others) if near]
-        seen = self._memory.frames.sample_edges(mesh, number, points[rows])
-        for row, now in zip(rows, seen, strict=True):
-            known, near = tracks[row].appearance.edges, others[row]
-            covered[row] = hidden(mesh, points[row], seen=now, known=known, others=near, settings=self._settings)
+    def _stride(self, first: int, goal: int) -> int:
+        """Pictures that re-tracked objects go in one step: two for a crowd, where that is hardly any time."""
+        settings = self._settings
+        behind = sum(track.motion.retracked is not None for track in self._memory.tracks)
+        if behind < settings.crowd or first + 2 > goal:
+            return 1
+        return 2 if self._seconds(first, first + 2) <= settings.stride_within else 1
+
+    def _go(self, legs: Sequence[_Leg]) -> None:
+        """Extend trajectories by their next legs."""
+        by_mesh: dict[Mesh, list[_Leg]] = {}
+        for leg in legs:
+            by_mesh.setdefault(mesh_of(leg.track.pose, len(leg.points), self._settings), []).append(leg)
+        for mesh, members in by_mesh.items():
+            points = np.array([leg.points for leg in members])
+            hidden = self._hidden(mesh, members, points)
+            steady = np.array([leg.steady for leg in members])
+            times = [self._seconds(leg.start, leg.end) for leg in members]
+            answered = np.array(
+                [leg.track.answered_motion(points.shape[1], time) for leg, time in zip(members, times, strict=True)]
+            )
+            is_hidden = hidden.all(1) & bool(len(mesh.edges))
+            steady[is_hidden] = middles(answered[is_hidden])[:, None]
+            known = [answer if leg.drawn is None else leg.drawn for leg, answer in zip(members, answered, strict=True)]
+            ways = self._memory.frames.move(
+                mesh,
+                [(leg.start, leg.end) for leg in members],
+                points=points,
+                steady=steady,
+                guesses=[answered] if all(leg.drawn is None for leg in members) else [np.array(known), answered],
+                hidden=hidden,
+            )
+            for leg, way in zip(members, ways, strict=True):
+                self._extend(leg, way)
+
+    def _extend(self, leg: _Leg, way: Points) -> None:
+        """Extend a trajectory by a leg."""
+        start, drawn = leg.trajectory.states[-1].xy, leg.track.motion.trajectory
+        if leg.end - leg.start == 2:
+            middle = start + way / 2
+            if leg.drawn is not None and drawn is not None:  # on a way like that of the one that is drawn
+                middle += (drawn.velocity(leg.end - 1) - drawn.velocity(leg.end)) / 2
+            leg.trajectory.extend(middle.astype(np.float32), leg.track.size, self._settings)
+        leg.trajectory.extend(start + way, leg.track.size, self._settings)
+
+    def _seconds(self, first: int, last: int) -> float:
+        """The time from one picture to a later one."""
+        return sum(self._memory.frames.seconds(number) for number in range(first + 1, last + 1))
+
+    def _hidden(self, mesh: Mesh, legs: Sequence[_Leg], points: Points) -> Mask:
+        """Which edges have another object before them where the legs begin, shape ``(N, E)``."""
+        covered = np.zeros((len(legs), len(mesh.edges)), bool)
+        if len(self._memory.tracks) < 2:
+            return covered
+        for number in {leg.start for leg in legs}:
+            boxes = self._boxes(number)
+            rows = [row for row, leg in enumerate(legs) if leg.start == number]
+            others = {row: near for row in rows if (near := overlapping(legs[row].track.tracker_id, boxes))}
+            if not others:
+                continue
+            seen = self._seen(mesh, number, [(legs[row].track, legs[row].points) for row in others])
+            for (row, near), now in zip(others.items(), seen, strict=True):
+                known = legs[row].track.appearance.edges
+                covered[row] = hidden(mesh, points[row], seen=now, known=known, others=near, settings=self._settings)
         return covered
 
     def _boxes(self, number: int) -> dict[int, Points]:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from kpstream.entities import Frame
 from kpstream.media.frame import Picture as FullPicture
 from kpstream.tracking.camera import CameraMotion, camera_motion
-from kpstream.tracking.detail import Pyramid, halved, levels_of, make_atlas
+from kpstream.tracking.detail import Pyramid, View, halved, levels_of, make_atlas
 from kpstream.tracking.flow import Grey, Mesh
 from kpstream.tracking.geometry import Mask, Points, Weights, middles, zeroed
 from kpstream.tracking.settings import DEFAULT, TrackerSettings
@@ -47,6 +47,8 @@ def _shrunk(image: npt.NDArray[np.uint8], side: int) -> Grey:
 
 def thumbnail(picture: Grey) -> Thumbnail:
     """What a picture is at first sight: how light each part is, compared with the whole."""
+    while min(picture.shape[1] - 2 * _THUMB[0], picture.shape[0] - 2 * _THUMB[1]) >= 0:
+        picture = halved(picture)  # many times faster than all at once
     small = cv2.resize(picture, _THUMB, interpolation=cv2.INTER_AREA).astype(float)
     return np.asarray(small - small.mean())
 
@@ -158,10 +160,8 @@ class FrameHistory:
         for row, level in enumerate(levels_of(points, self._settings)):
             rows.setdefault(level if self._shows_more(picture, picture, level) else None, []).append(row)
         for wanted, some in rows.items():
-            plane, scale, to_grey = picture.grey, np.array(picture.scale, np.float32), None
-            if wanted is not None and (pyramid := picture.detail(self._settings)) is not None:
-                level, plane = pyramid.plane(wanted)
-                scale, to_grey = np.full(2, 0.5**level, np.float32), pyramid.to_grey
+            plane, sides, to_grey = self._view(picture, wanted)
+            scale = np.array(sides, np.float32)
             values = mesh.sample_edges(plane, (points[some] + np.float32(0.5)) * scale - np.float32(0.5))
             seen[some] = values if to_grey is None else np.interp(values, _LEVELS, to_grey)
         return seen
@@ -169,20 +169,19 @@ class FrameHistory:
     def move(
         self,
         mesh: Mesh,
-        start: int,
-        end: int,
+        legs: Sequence[tuple[int, int]],
         *,
         points: Points,
         steady: Points,
         guesses: Sequence[Points] = (),
         hidden: Mask | None = None,
     ) -> Points:
-        """Move the points of N objects from one picture to the next one or to the one before.
+        """Move the points of N objects, each from one picture to another one nearby.
 
         Args:
             mesh: What holds the points of each object together.
-            start: The number of the picture that the points are in.
-            end: The number of a neighbouring picture; `is_continuous` between the two.
+            legs: Of each object the number of the picture that its points are in, and of the one to which they are
+                moved; `is_continuous` between the two.
             points: Shape ``(N, K, 2)``, in pixels of the source.
             steady: How far they moved from the picture before, in the same pixels.
             guesses: How far they may have gone, in the same pixels; see `Mesh.move`.
@@ -191,56 +190,28 @@ class FrameHistory:
         Returns:
             Displacements in pixels of the source.
         """
-        before, after = self._picture(start), self._picture(end)
-        steps = max(1.0, 30 * abs(after.pts - before.pts))
-        levels = levels_of(points, self._settings)
-        fine = np.array([self._shows_more(before, after, level) for level in levels], bool)
-        moved = np.zeros_like(points)
-        scale = np.array(before.scale, np.float32)
-        if not fine.all():
-            rest = ~fine
-            ways = mesh.move(
-                before.grey,
-                after.grey,
-                (points[rest] + 0.5) * scale - 0.5,
-                steady[rest] * scale,
-                guesses=[guess[rest] * scale for guess in guesses],
-                hidden=None if hidden is None else hidden[rest],
-                steps=steps,
-            )
-            moved[rest] = ways / scale
-        if fine.any():
-            moved[fine] = self._move_fine(
-                mesh,
-                (start, end),
-                points[fine],
-                steady[fine],
-                guesses=[guess[fine] for guess in guesses],
-                hidden=None if hidden is None else hidden[fine],
-                levels=[level for level, is_fine in zip(levels, fine, strict=True) if is_fine],
-            )
-        return moved
-
-    def _move_fine(
-        self,
-        mesh: Mesh,
-        numbers: tuple[int, int],
-        points: Points,
-        steady: Points,
-        *,
-        guesses: Sequence[Points],
-        hidden: Mask | None,
-        levels: Sequence[int],
-    ) -> Points:
-        """Displacements of N objects in the full pictures, in pixels of the source."""
-        before, after = self._picture(numbers[0]), self._picture(numbers[1])
-        pyramids = before.detail(self._settings), after.detail(self._settings)
-        assert pyramids[0] is not None
-        assert pyramids[1] is not None
-        steady = self._with_camera(points, steady, *numbers)
+        if not len(points):
+            return points
+        pairs = {leg: (self._picture(leg[0]), self._picture(leg[1])) for leg in set(legs)}
+        levels = [
+            level if self._shows_more(*pairs[leg], level) else None
+            for leg, level in zip(legs, levels_of(points, self._settings), strict=True)
+        ]
+        steady = steady.copy()
+        for leg in pairs:  # what is near is seen well enough to be found by flow, whatever the camera does
+            if far := [row for row, own in enumerate(legs) if own == leg and levels[row] is not None]:
+                steady[far] = self._with_camera(points[far], steady[far], *leg)
         guess = guesses[0] if guesses else steady
-        moves = middles(np.where(np.isnan(points), np.float32(np.nan), guess))
-        atlas = make_atlas((pyramids[0], pyramids[1]), points, moves, levels, self._settings)
+        atlas = make_atlas(
+            [
+                (self._view(pairs[leg][0], level), self._view(pairs[leg][1], level))
+                for leg, level in zip(legs, levels, strict=True)
+            ],
+            points,
+            middles(np.where(np.isnan(points), np.float32(np.nan), guess)),
+            self._settings,
+        )
+        times = {leg: max(1.0, 30 * abs(after.pts - before.pts)) for leg, (before, after) in pairs.items()}
         moved = mesh.move(
             atlas.before,
             atlas.after,
@@ -248,10 +219,14 @@ class FrameHistory:
             atlas.ways(steady),
             guesses=[atlas.ways(guess) for guess in guesses],
             hidden=hidden,
-            steps=max(1.0, 30 * abs(after.pts - before.pts)),
-            reach=self._settings.detail_flow,
+            steps=np.array([times[leg] for leg in legs], np.float32),
         )
         return np.where(np.isnan(points), np.float32(0), atlas.source_ways(moved))
+
+    def _view(self, picture: Picture, level: int | None) -> View:
+        """The picture halved so often, or the small one."""
+        pyramid = None if level is None else picture.detail(self._settings)
+        return View(picture.grey, picture.scale, None) if level is None or pyramid is None else pyramid.view(level)
 
     def _with_camera(self, points: Points, steady: Points, start: int, end: int) -> Points:
         """The steady motion of N objects in the world, as the camera shows it from one picture to the next."""
@@ -271,8 +246,8 @@ class FrameHistory:
             return CameraMotion()
         if later not in self._cameras:
             first, second = self._picture(later - 1), self._picture(later)
-            found = camera_motion(first.grey, second.grey, self._settings)
-            self._cameras[later] = found.scaled(1 / first.scale[0])
+            found = camera_motion(halved(first.grey), halved(second.grey), self._settings)
+            self._cameras[later] = found.scaled(2 / first.scale[0])
         motion = self._cameras[later]
         return motion if end > start else motion.inverse()
 
@@ -305,6 +280,6 @@ class FrameHistory:
         spots = [points]
         velocity = np.zeros_like(points)
         for start, end in pairwise(numbers):
-            spots.append(spots[-1] + self.move(mesh, start, end, points=spots[-1], steady=velocity))
+            spots.append(spots[-1] + self.move(mesh, [(start, end)] * len(points), points=spots[-1], steady=velocity))
             velocity = zeroed(spots[-1] - spots[-2])
         return spots

@@ -41,10 +41,8 @@ class TrackerSettings:
     """Seconds for which full pictures are kept, only while somebody is small: 2.7 MB each at 1080p, as at 4K."""
     detail_margin: float = 0.2
     """What is cut out around an object on each side, in shares of its larger side."""
-    detail_flow: FlowReach = FlowReach(9, 2)
-    """In pieces of the full picture, which move along with their object."""
-    camera_flow: FlowReach = FlowReach(9, 3)
-    """For the camera's motion, in the small picture."""
+    camera_flow: FlowReach = FlowReach(9, 2)
+    """For the camera's motion, in half the small picture."""
     min_camera_points: int = 8
     """Points of the background that must be found again; with fewer, the camera is taken to stand still."""
     camera_outlier: float = 2.0
@@ -55,11 +53,7 @@ class TrackerSettings:
     # from one picture to the next
 
     flow: FlowReach = FlowReach(9, 3)
-    """In the small picture."""
-    slow_flow: FlowReach = FlowReach(13, 4)
-    """The same where an object may go far between two pictures."""
-    slow_beyond: float = 1.5
-    """Thirtieths of a second between two pictures, from which on that is so."""
+    """In what is cut out around an object, which moves along with it."""
     flow_returns_within: float = 1.5
     """Small pixels; a point that flow does not bring back as near as this is followed by its neighbours' flow."""
     rounds: int = 2
@@ -86,8 +80,9 @@ class TrackerSettings:
     """What keeps a point at its first guess while nothing else says otherwise: inverse variance, in small pixels."""
     moves_beyond: float = 0.3
     """Small pixels; an object all of whose points move less by their own flow is not registered."""
-    max_registered: int = 24
-    """Objects; in a larger crowd the small ones go by flow alone, as each costs a sixth of a millisecond."""
+    max_registered: int = 48
+    """Steps of objects that are moved at once; in a larger crowd the small ones go by flow alone, as each costs a tenth
+    of a millisecond."""
     max_mesh: int = 64
     """Keypoints; a larger skeleton goes by flow alone, as the cost grows with their third power."""
 

@@ -65,8 +65,8 @@ def test_object_is_of_middling_size_or_as_it_is(side: float) -> None:
 
 
 def test_what_is_finer_than_4k_needs_is_never_kept() -> None:
-    level, plane = Pyramid(BgrPicture(np.zeros((2160, 3840, 3), np.uint8)), DEFAULT).plane(0)
-    assert (level, plane.shape) == (1, (1080, 1920))
+    view = Pyramid(BgrPicture(np.zeros((2160, 3840, 3), np.uint8)), DEFAULT).view(0)
+    assert (view.scale, view.plane.shape) == ((0.5, 0.5), (1080, 1920))
 
 
 @pytest.mark.parametrize("place", [(100, 100), (-30, 20), (1270, 715), (-500, -500)])
@@ -74,7 +74,8 @@ def test_atlas_gives_points_and_ways_back(place: tuple[float, float]) -> None:
     pyramid = Pyramid(BgrPicture(STREET), DEFAULT)
     one = np.array([[0, 0], [30, 40]], np.float32) + np.array(place, np.float32)
     both = np.stack([one, one * 1.5 + 7])
-    atlas = make_atlas((pyramid, pyramid), both, np.array([[3, 0], [-8, 5]], np.float32), [0, 1], DEFAULT)
+    views = [(pyramid.view(level), pyramid.view(level)) for level in (0, 1)]
+    atlas = make_atlas(views, both, np.array([[3, 0], [-8, 5]], np.float32), DEFAULT)
     height, width = atlas.before.shape
     inside = atlas.points(both)
     assert ((inside > 0) & (inside < (width, height))).all()
