@@ -34,9 +34,9 @@ class Channel(Generic[T]):
         self._capacity = capacity
         self._drop_oldest = drop_oldest
         self._items: deque[T] = deque()
-        lock = threading.RLock()
-        self._changed = threading.Condition(lock)
-        self._ended = threading.Condition(lock)  # items wake nobody who waits for the end alone
+        self._lock = threading.RLock()
+        # Three, for each wake costs the lock and the interpreter: an item wakes one of those who wait for items.
+        self._filled, self._has_room, self._ended = (threading.Condition(self._lock) for _ in range(3))
         self._closed = False
         self._error: BaseException | None = None
         self._dropped = 0
@@ -57,17 +57,17 @@ class Channel(Generic[T]):
         Raises:
             Closed: The channel is closed, or was closed while this call waited.
         """
-        with self._changed:
+        with self._lock:
             while not self._closed and len(self._items) >= self._capacity:
                 if self._drop_oldest:
                     self._items.popleft()
                     self._dropped += 1
                 else:
-                    self._changed.wait()
+                    self._has_room.wait()
             if self._closed:
                 raise Closed
             self._items.append(item)
-            self._changed.notify_all()
+            self._filled.notify()
 
     def offer(self, item: T) -> bool:
         """Add an item if there is room; never waits and never drops another.
@@ -75,11 +75,11 @@ class Channel(Generic[T]):
         Returns:
             False where the channel is full or closed: the caller keeps the item.
         """
-        with self._changed:
+        with self._lock:
             if self._closed or len(self._items) >= self._capacity:
                 return False
             self._items.append(item)
-            self._changed.notify_all()
+            self._filled.notify()
             return True
 
     def get(self, timeout: float | None = None) -> T:
@@ -93,12 +93,12 @@ class Channel(Generic[T]):
             Closed: The channel is closed and empty.
             BaseException: The error that the channel was closed with, once it is empty.
         """
-        with self._changed:
-            if not self._changed.wait_for(lambda: self._items or self._closed, timeout):
+        with self._lock:
+            if not self._filled.wait_for(lambda: self._items or self._closed, timeout):
                 raise TimeoutError
             if self._items:
                 item = self._items.popleft()
-                self._changed.notify_all()
+                self._has_room.notify()
                 return item
             raise self._error if self._error is not None else Closed
 
@@ -113,11 +113,11 @@ class Channel(Generic[T]):
             Closed: The channel is closed and empty.
             BaseException: The error that the channel was closed with, once it is empty.
         """
-        with self._changed:
+        with self._lock:
             items = [self.get(timeout)]
             items += self._items
             self._items.clear()
-            self._changed.notify_all()
+            self._has_room.notify_all()
             return items
 
     def drain(self) -> list[T]:
@@ -126,22 +126,22 @@ class Channel(Generic[T]):
         Raises:
             BaseException: The error that the channel was closed with, once it is empty.
         """
-        with self._changed:
+        with self._lock:
             items = list(self._items)
             self._items.clear()
-            self._changed.notify_all()
+            self._has_room.notify_all()
             if not items and self._error is not None:
                 raise self._error
             return items
 
     def close(self, error: BaseException | None = None) -> None:
         """End the stream; what is in it can still be taken. Only the first call counts."""
-        with self._changed:
+        with self._lock:
             if not self._closed:
                 self._closed = True
                 self._error = error
-                self._changed.notify_all()
-                self._ended.notify_all()
+                for waiting in (self._filled, self._has_room, self._ended):
+                    waiting.notify_all()
 
     def wait_closed(self, timeout: float) -> bool:
         """Sleep for ``timeout`` seconds, or until the channel is closed; True where it is."""
