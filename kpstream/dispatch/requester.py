@@ -100,9 +100,11 @@ class Requester:
         """What the endpoint last said instead of an answer, in words; empty once it answers."""
         if self._retry.needs_every_answer:
             return self.sender.fault
-        now = self._clock()
-        fault, wait = self.sender.fault, self._gate.wait(now)
-        return self._gate.trouble(now) or (f"{fault} - waiting {wait:.0f} s" if wait else fault)
+        now, fault = self._clock(), self.sender.fault
+        if trouble := self._gate.trouble(now):
+            return trouble
+        wait = self._gate.wait(now) if fault else 0.0
+        return f"{fault} - waiting {wait:.0f} s" if wait else fault
 
     def offer(self, frame: Frame) -> bool:
         """Ask about a frame if a request may be sent now; never waits.

@@ -81,7 +81,7 @@ class Renderer:
             return scene
         if any(map(needs_canvas, self._sinks)):
             _ = scene.canvas  # drawn before it counts as rendered
-        scene = scene.rendered(self._clock())
+            scene = scene.rendered(self._clock())
         for sink in self._sinks:
             write_scene(sink, scene)
         return scene
