@@ -194,7 +194,7 @@ LIBRARIES: dict[str, set[str]] = {
     "av": {"sources", "sinks", "cli"},
     "requests": {"endpoints", "recorded", "serving"},
     "urllib3": {"endpoints", "server"},
-    "supervision": {"entities", "render"},
+    "supervision": {"entities"},
     "lap": {"tracking"},
     "scipy": set(),
     "starlette": {"server", "serving", "web"},

@@ -35,8 +35,9 @@ def test_the_samples_use_nothing_else(path: Path) -> None:
             assert node.attr in kpstream.__all__
 
 
-def test_who_only_asks_and_tracks_does_not_load_what_draws_or_computes() -> None:
-    code = "import sys, kpstream.camera.child, kpstream.recorded.archive.work; print(*sys.modules)"
+def test_who_asks_tracks_and_draws_does_not_load_what_computes_or_is_for_programs() -> None:
+    loaded = "kpstream.camera.child, kpstream.recorded.archive.work, kpstream.render.annotators"
+    code = f"import sys, {loaded}; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"supervision", "matplotlib", "scipy", "onnxruntime"} & set(done.stdout.split())
 

@@ -79,6 +79,12 @@ def test_edges_have_the_colours_that_their_owner_chose() -> None:
     assert [at(canvas, 250, 250), at(canvas, 350, 250)] == [(0, 255, 255), (255, 0, 255)]
 
 
+def test_colours_may_be_short_and_what_they_say_of_opacity_is_left_out() -> None:
+    short = replace(ARM, vertex_colors=("#F00", "0F08", "#0000FF80"), edge_colors=())
+    canvas = drawn(arm(BENT, skeleton=short), draw={"keypoints"})
+    assert [at(canvas, int(x), int(y)) for x, y in BENT] == [(0, 0, 255), (0, 255, 0), (255, 0, 0)]
+
+
 def test_colours_that_cannot_be_read_are_chosen_for_the_owner() -> None:
     odd = replace(ARM, vertex_colors=("red?", "#12", "#00FF00"), edge_colors=("#FFFF00",))
     canvas = drawn(arm(BENT, skeleton=odd))

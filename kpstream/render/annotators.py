@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 from math import hypot, isnan
-from typing import TYPE_CHECKING
+from string import hexdigits
 
 import cv2
 import numpy as np
@@ -21,9 +21,6 @@ from kpstream.options import in_file
 from kpstream.redact import redact
 from kpstream.skeleton import Skeleton
 
-if TYPE_CHECKING:  # it takes half a second to load: only who draws waits for it
-    import supervision as sv
-
 Bgr = tuple[int, int, int]
 Spot = tuple[int, int, int, int]
 """A rectangle of whole pixels: x_min, y_min, x_max, y_max."""
@@ -31,7 +28,16 @@ Spot = tuple[int, int, int, int]
 PARTS = frozenset({"boxes", "keypoints", "edges", "labels", "ids"})
 """What `PoseAnnotator` can draw."""
 
-_COLORS = ("#2DD4BF", "#A78BFA", "#F472B6", "#FACC15", "#A3E635", "#F87171", "#D6C7AE", "#E2E8F0")
+_COLORS: tuple[Bgr, ...] = (
+    (191, 212, 45),
+    (250, 139, 167),
+    (182, 114, 244),
+    (21, 204, 250),
+    (53, 230, 163),
+    (113, 113, 248),
+    (174, 199, 214),
+    (240, 232, 226),
+)
 """Of poses; nothing in it looks like the two colours of the sides."""
 _LEFT: Bgr = (60, 150, 255)
 _RIGHT: Bgr = (255, 190, 60)
@@ -113,12 +119,14 @@ def _sides(skeleton: Skeleton) -> list[int]:
 
 
 def _parsed(color: str, otherwise: Bgr) -> Bgr:
-    import supervision as sv
-
-    try:
-        return sv.Color.from_hex(color).as_bgr() if color else otherwise
-    except ValueError:
+    """A colour as web pages write them, ``#rgb`` or ``#rrggbb``; what it says of opacity is not looked at."""
+    digits = color.lstrip("#")
+    if len(digits) not in (3, 4, 6, 8) or not set(digits) <= set(hexdigits):
         return otherwise
+    if len(digits) <= 4:
+        digits = "".join(2 * digit for digit in digits)
+    red, green, blue, *_ = bytes.fromhex(digits)
+    return blue, green, red
 
 
 def _faded(color: Bgr) -> Bgr:
@@ -126,21 +134,8 @@ def _faded(color: Bgr) -> Bgr:
     return blue, green, red
 
 
-def _palette_index(pose: Pose) -> int:
-    return (pose.class_id if pose.tracker_id is None else pose.tracker_id) % len(_COLORS)
-
-
 def _color(pose: Pose) -> Bgr:
-    return _palettes()[0].by_idx(_palette_index(pose)).as_bgr()
-
-
-@cache
-def _palettes() -> tuple[sv.ColorPalette, sv.ColorPalette]:
-    """Of poses, and the same faded."""
-    import supervision as sv
-
-    palette = sv.ColorPalette.from_hex(list(_COLORS))
-    return palette, sv.ColorPalette([sv.Color.from_bgr_tuple(_faded(color.as_bgr())) for color in palette.colors])
+    return _COLORS[(pose.class_id if pose.tracker_id is None else pose.tracker_id) % len(_COLORS)]
 
 
 class PoseAnnotator:
@@ -164,11 +159,9 @@ class PoseAnnotator:
         height, width = canvas.shape[:2]
         pen = _pen(width, height, self._thickness)
         boxed = [(pose, box) for pose in scene.poses if (box := _box_within(pose, width, height)) is not None]
-        if "boxes" in self._draw and boxed:
-            for stale in (False, True):
-                some = [(pose, box) for pose, box in boxed if (scene.stale or pose.stale) == stale]
-                if some:
-                    _draw_boxes(canvas, some, pen.line, stale)
+        if "boxes" in self._draw:
+            _draw_boxes(canvas, [(pose, box) for pose, box in boxed if not (scene.stale or pose.stale)], pen.line)
+            _draw_corners(canvas, [(pose, box) for pose, box in boxed if scene.stale or pose.stale], pen.line)
         for pose in scene.poses:
             if len(pose.xy):
                 self._draw_limbs(canvas, pose, pen, scene.stale or pose.stale)
@@ -221,21 +214,20 @@ def _suited(pen: _Pen, pose: Pose) -> tuple[int, int]:
     return min(pen.line, largest), min(pen.radius, largest + 1)
 
 
-def _draw_boxes(canvas: Image, boxed: Sequence[tuple[Pose, Spot]], thickness: int, stale: bool) -> None:
-    # Supervision's annotators where they serve. Measured at 1768x994 with five people, in ms of CPU a picture:
-    # BoxAnnotator and BoxCornerAnnotator take 0.1. EdgeAnnotator (3.2) and VertexAnnotator (1.8) know one colour and
-    # one skeleton; LabelAnnotator takes 1.8 to keep the labels of a crowd apart, 26 for fifty people. Limbs and
-    # labels are therefore ours: 1.2 with the boxes.
-    import supervision as sv
+def _draw_boxes(canvas: Image, boxed: Sequence[tuple[Pose, Spot]], thickness: int) -> None:
+    for pose, (x_min, y_min, x_max, y_max) in boxed:
+        cv2.rectangle(canvas, (x_min, y_min), (x_max, y_max), _color(pose), thickness)
 
-    palette, faded = _palettes()
-    detections = sv.Detections(xyxy=np.array([box for _, box in boxed], np.float32))
-    lookup = np.array([_palette_index(pose) for pose, _ in boxed])
-    if stale:
-        corner = max(4, *(min(box[2] - box[0], box[3] - box[1]) // 5 for _, box in boxed))
-        sv.BoxCornerAnnotator(faded, thickness, corner).annotate(canvas, detections, lookup)
-    else:
-        sv.BoxAnnotator(palette, thickness).annotate(canvas, detections, lookup)
+
+def _draw_corners(canvas: Image, boxed: Sequence[tuple[Pose, Spot]], thickness: int) -> None:
+    """Two lines at each corner of each box, as long at all of them as suits the largest."""
+    length = max([4, *(min(box[2] - box[0], box[3] - box[1]) // 5 for _, box in boxed)])
+    for pose, (x_min, y_min, x_max, y_max) in boxed:
+        color = _faded(_color(pose))
+        for x, inward in ((x_min, length), (x_max, -length)):
+            for y, downward in ((y_min, length), (y_max, -length)):
+                cv2.line(canvas, (x, y), (x + inward, y), color, thickness)
+                cv2.line(canvas, (x, y), (x, y + downward), color, thickness)
 
 
 def _draw_edges(
