@@ -1,6 +1,6 @@
 """Draw a sample clip: people on a street, with exact poses for every frame.
 
-    python scripts/draw_walkers.py [walkers|events|crossing] [--folder samples] [--seed 7]
+    python scripts/draw_walkers.py [walkers|events|crossing|three|beside|waiting|four] [--folder samples] [--seed 7]
 
 Writes ``walkers.mp4`` (1280x720, 30 frames/s, H.264 and AAC), ``walkers.poses.json`` (the truth) and ``street.jpg``
 (one frame), or the clip and the truth of another story. Nobody was filmed: everything is computed, and the same seed
@@ -110,9 +110,8 @@ def write_truth(path: Path, video: str, truth: Truth) -> None:
 def main() -> None:
     """Draw what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "clip", nargs="?", choices=("walkers", "events", "crossing"), default="walkers", help="which clip"
-    )
+    clips = ("walkers", "events", *crossing.CASTS)
+    parser.add_argument("clip", nargs="?", choices=clips, default="walkers", help="which clip")
     parser.add_argument("--folder", type=Path, default=Path("samples"), help="where the files go")
     parser.add_argument("--seed", type=int, default=7, help="of the textures, the grain and the sound")
     parser.add_argument("--duration", type=float, help="seconds that are drawn")
@@ -124,8 +123,8 @@ def main() -> None:
         film, crf, duration = Film(CAST, options.seed), options.crf or 24, options.duration or DURATION
         still, _ = film.frame(_STILL)
         cv2.imwrite(str(options.folder / "street.jpg"), still, [cv2.IMWRITE_JPEG_QUALITY, 90])
-    elif options.clip == "crossing":
-        film = Film(crossing.CAST, options.seed, crossing.camera)
+    elif options.clip in crossing.CASTS:
+        film = Film(crossing.CASTS[options.clip], options.seed, crossing.camera)
         crf, duration = options.crf or 20, options.duration or crossing.DURATION
     else:
         film = Film(incidents.CAST, options.seed, incidents.camera, incidents.props())

@@ -1,18 +1,19 @@
 #!/usr/bin/env python3
-"""How the tracker takes answers that make one person of two who cross: no endpoint, no threads, no waiting.
+"""How the tracker takes answers that make one person of some who meet: no endpoint, no threads, no waiting.
 
-    python scripts/draw_walkers.py crossing --folder FOLDER
-    python scripts/track_merged.py FOLDER/crossing.mp4 FOLDER/crossing.poses.json [--every N]
+    python scripts/draw_walkers.py crossing|three|beside|waiting|four --folder FOLDER
+    python scripts/track_merged.py FOLDER/three.mp4 FOLDER/three.poses.json [--every N] [--latency S] [--answers WAY]
 
-The clip's truth says who is who, also behind others. While the one behind is mostly hidden an answer has one pose for
-both, with the limbs of either: a third of a second and more at each crossing. Answers come 0.4 s late, five a second.
-Rows: the tracker; the same where such an answer counts as whoever is nearest; the newest answer held. Columns, over
-those whose boxes overlap somebody else's:
+The clip's truth says who is who, also behind others. While somebody behind is mostly hidden an answer has one pose for
+both (``both``), or for all who overlap (``all``), with the limbs of either, or nothing of them (``front``): a third of
+a second and more at each meeting. Answers come five a second. Rows: the tracker; the same where such an answer counts
+as whoever is nearest; the newest answer held. Columns, over those whose boxes overlap somebody else's:
 
   kept       share of the moments at which somebody is drawn, also the one behind
   off        mean distance from the truth, in percent of the person's box diagonal; at its most
   jump       the most by which somebody moves from one frame to the next beyond what they truly do, likewise
-  switches   how often somebody's number changes, each sampling phase counted
+  switches   how often the pose that is drawn nearest to somebody has another number than before, each sampling phase
+             counted; and how often an answer to somebody alone is given another one than before
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ from kpstream.entities import Frame, Pose, Result
 from kpstream.tracking import DEFAULT, Tracker, TrackerSettings
 
 LATENCY, RATE = 0.4, 5.0
+MERGED = {"both": 1, "all": 9, "front": 0}
+"""How many others an answer makes one with somebody."""
 _ALIKE, _HIDDEN, _NEAR, _ANSWERED = 0.2, 0.95, 0.15, 0.5
 """Boxes that overlap so much are answered as one, if so little of one is seen; so much counts as overlapping; and who
 is alone is answered if so much is seen."""
@@ -58,13 +61,15 @@ class Crossing:
     """Box diagonals."""
     jumps: list[float] = field(default_factory=lambda: [0.0])
     switches: int = 0
+    exchanges: int = 0
+    """How often an answer was given another number than the one before to the same person."""
 
     def row(self) -> list[str]:
         """The columns of the table."""
         off = np.array(self.off)
         return [
             f"{100 * np.mean(self.kept):.1f} %", f"{100 * off.mean():.1f}, {100 * off.max():.1f}",
-            f"{100 * max(self.jumps):.1f}", str(self.switches),
+            f"{100 * max(self.jumps):.1f}", f"{self.switches}, {self.exchanges}",
         ]  # fmt: skip
 
 
@@ -78,58 +83,78 @@ def overlap(one: Entry, other: Entry) -> float:
     return float(shared / (one["width"] * one["height"] + other["width"] * other["height"] - shared))
 
 
-def merged(people: Sequence[Entry], frame: int) -> list[Entry]:
-    """What a model says to a frame that makes one person of two who overlap."""
+def merged(people: Sequence[Entry], frame: int, most: int = 1) -> list[Entry]:
+    """What a model says to a frame that makes one person of somebody and of so many others who overlap them."""
     left, said = sorted(people, key=lambda one: -one["seen"]), []
     while left:
         one = left.pop(0)
-        other = next((b for b in left if overlap(one, b) > _ALIKE and b["seen"] < _HIDDEN), None)
-        if other is not None:
-            left.remove(other)
-            said.append(_mixture(one, other, frame))
+        others = [b for b in left if overlap(one, b) > _ALIKE and b["seen"] < _HIDDEN][:most]
+        if others:
+            left = [b for b in left if b not in others]
+            said.append(_mixture(one, others, frame))
         elif one["seen"] > _ANSWERED:
             said.append(one)
     return said
 
 
-def _mixture(front: Entry, back: Entry, frame: int) -> Entry:
-    dice = np.random.default_rng((front["id"], back["id"], frame // _MIXED_FOR))
+def _mixture(front: Entry, behind: Sequence[Entry], frame: int) -> Entry:
+    dice = np.random.default_rng((front["id"], *(back["id"] for back in behind), frame // _MIXED_FOR))
     points = np.array(front["keypoints"])
     for limb in _LIMBS:
         if dice.random() < _TAKEN:
-            points[list(limb)] = np.array(back["keypoints"])[list(limb)]
+            points[list(limb)] = np.array(behind[dice.integers(len(behind))]["keypoints"])[list(limb)]
     points[:, 2] = np.where(points[:, 2] > 0, 0.9, 0)
     low, high = points[:, :2].min(axis=0), points[:, :2].max(axis=0)
     (x, y), (width, height) = (low + high) / 2, 1.1 * (high - low)
-    return {**front, "x": x, "y": y, "width": width, "height": height, "keypoints": points.tolist()}
+    box = {"x": x, "y": y, "width": width, "height": height}
+    return {**front, **box, "id": None, "keypoints": points.tolist()}
 
 
-def follow(clip: Clip, settings: TrackerSettings, first: int) -> Iterator[tuple[Pose, ...]]:
-    """The poses that the tracker draws on each frame; ``first`` is the first one that is asked about."""
-    tracker = Tracker(settings)
-    for index, image, answer in _late(clip, first):
-        if answer is not None:
-            tracker.update(answer)
-        yield tracker.predict(Frame(index, index / clip.rate, index / clip.rate, image))
+@dataclass(frozen=True)
+class Answers:
+    """How answers come."""
+
+    latency: float = LATENCY
+    """Seconds."""
+    most: int = MERGED["both"]
+    """How many others they make one with somebody."""
+
+    def late(self, clip: Clip, first: int) -> Iterator[tuple[int, list[Entry] | None]]:
+        """For each frame an earlier one, and what is then said to that; ``first`` is the first that is asked about."""
+        step, late = max(1, round(clip.rate / RATE)), math.ceil(self.latency * clip.rate - 1e-6)
+        for index in range(len(clip.images)):
+            asked = index - late
+            is_answered = asked >= first and (asked - first) % step == 0
+            yield asked, merged(clip.people[asked], asked, self.most) if is_answered else None
 
 
-def hold(clip: Clip, first: int) -> Iterator[tuple[Pose, ...]]:
+AS_PAIRS = Answers()
+
+
+def follow(
+    clip: Clip, settings: TrackerSettings, first: int, found: Crossing, answers: Answers = AS_PAIRS
+) -> Iterator[tuple[Pose, ...]]:
+    """The poses that the tracker draws on each frame."""
+    tracker, numbers = Tracker(settings), dict[int, int | None]()
+    for index, (asked, said) in enumerate(answers.late(clip, first)):
+        if said is not None:
+            for entry, pose in zip(said, tracker.update(_result(clip, asked, said)), strict=True):
+                if entry["id"] is not None:
+                    found.exchanges += numbers.get(entry["id"], pose.tracker_id) != pose.tracker_id
+                    numbers[entry["id"]] = pose.tracker_id
+        yield tracker.predict(Frame(index, index / clip.rate, index / clip.rate, clip.images[index]))
+
+
+def hold(clip: Clip, first: int, answers: Answers = AS_PAIRS) -> Iterator[tuple[Pose, ...]]:
     """The newest answer as it came, with numbers by nearness."""
     tracker, newest = Tracker(), tuple[Pose, ...]()
-    for _, _, answer in _late(clip, first):
-        newest = newest if answer is None else tracker.update(answer)
+    for asked, said in answers.late(clip, first):
+        newest = newest if said is None else tracker.update(_result(clip, asked, said))
         yield newest
 
 
-def _late(clip: Clip, first: int) -> Iterator[tuple[int, Any, Result | None]]:
-    step, late = max(1, round(clip.rate / RATE)), math.ceil(LATENCY * clip.rate - 1e-6)
-    for index, image in enumerate(clip.images):
-        asked = index - late
-        answer = None
-        if asked >= first and (asked - first) % step == 0:
-            poses = tuple(answered(entry) for entry in merged(clip.people[asked], asked))
-            answer = Result(asked, asked / clip.rate, poses, 0, 0, 0)
-        yield index, image, answer
+def _result(clip: Clip, asked: int, said: Sequence[Entry]) -> Result:
+    return Result(asked, asked / clip.rate, tuple(answered(entry) for entry in said), 0, 0, 0)
 
 
 def assess(clip: Clip, drawn: Sequence[tuple[Pose, ...]], found: Crossing) -> None:
@@ -140,9 +165,9 @@ def assess(clip: Clip, drawn: Sequence[tuple[Pose, ...]], found: Crossing) -> No
         people, poses = clip.people[index], drawn[index]
         owners = _owners(people, poses)
         for entry in people:
+            pose, who = owners.get(entry["id"]), entry["id"]
             if not any(overlap(entry, other) > _NEAR for other in people if other is not entry):
                 continue
-            pose, who = owners.get(entry["id"]), entry["id"]
             found.kept.append(pose is not None)
             if pose is None:
                 continue
@@ -178,11 +203,11 @@ def _points(entry: Entry) -> Array:
     return np.array(entry["keypoints"], float)
 
 
-def measure(clip: Clip, settings: TrackerSettings | None) -> Crossing:
+def measure(clip: Clip, settings: TrackerSettings | None, answers: Answers = AS_PAIRS) -> Crossing:
     """All phases of the sampling together; without settings the newest answer is held."""
     found = Crossing()
     for first in range(max(1, round(clip.rate / RATE))):
-        drawn = hold(clip, first) if settings is None else follow(clip, settings, first)
+        drawn = hold(clip, first, answers) if settings is None else follow(clip, settings, first, found, answers)
         assess(clip, list(drawn), found)
     return found
 
@@ -209,12 +234,15 @@ def main() -> None:
     parser.add_argument("clip", type=Path)
     parser.add_argument("poses", type=Path)
     parser.add_argument("--every", type=int, default=1, help="only every Nth picture, as a slow camera gives them")
+    parser.add_argument("--latency", type=float, default=LATENCY, help="seconds to an answer")
+    parser.add_argument("--answers", choices=MERGED, default="both", help="what they make of people who overlap")
     options = parser.parse_args()
+    answers = Answers(options.latency, MERGED[options.answers])
     cv2.setNumThreads(1)
     clip = load_truth(options.clip, options.poses, options.every)
     print("| | kept | off %, mean, most | jump % | switches |\n|---|---|---|---|---|")
     for name, settings in WAYS.items():
-        print("| " + " | ".join([name, *measure(clip, settings).row()]) + " |", flush=True)
+        print("| " + " | ".join([name, *measure(clip, settings, answers).row()]) + " |", flush=True)
 
 
 if __name__ == "__main__":

@@ -35,12 +35,12 @@ def test_answers_make_one_of_both_for_a_third_of_a_second(clip: Clip) -> None:
 def test_both_are_kept_and_neither_jumps(clip: Clip, first: int) -> None:
     tracked, held = track_merged.Crossing(), track_merged.Crossing()
 
-    track_merged.assess(clip, list(track_merged.follow(clip, DEFAULT, first)), tracked)
+    track_merged.assess(clip, list(track_merged.follow(clip, DEFAULT, first, tracked)), tracked)
     track_merged.assess(clip, list(track_merged.hold(clip, first)), held)
 
     assert len(tracked.kept) >= 20
     assert all(tracked.kept)
-    assert tracked.switches == 0
+    assert tracked.switches == tracked.exchanges == 0
     assert max(tracked.jumps) < 0.1  # of the box diagonal
     assert max(held.jumps) > 0.3  # so the measure can tell
 
