@@ -102,7 +102,7 @@ def _mixture(front: Entry, behind: Sequence[Entry], frame: int) -> Entry:
     points = np.array(front["keypoints"])
     for limb in _LIMBS:
         if dice.random() < _TAKEN:
-            points[list(limb)] = np.array(behind[dice.integers(len(behind))]["keypoints"])[list(limb)]
+            points[list(limb)] = np.array(behind[int(dice.integers(len(behind)))]["keypoints"])[list(limb)]
     points[:, 2] = np.where(points[:, 2] > 0, 0.9, 0)
     low, high = points[:, :2].min(axis=0), points[:, :2].max(axis=0)
     (x, y), (width, height) = (low + high) / 2, 1.1 * (high - low)

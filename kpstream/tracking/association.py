@@ -90,6 +90,7 @@ class Association:
         pairs = match(places, result.poses, self._settings.max_distance)
         missed = [track for place, track in enumerate(known) if place not in pairs.values()]
         number = self._memory.frames.number(result.frame_index) if late else None
+        hidden = [] if number is None else [track for track in missed if self._is_hidden(track, result, number)]
         owned: list[tuple[Track, Pose]] = []
         for place, answered in enumerate(result.poses):
             pose = answered
@@ -100,8 +101,23 @@ class Association:
                     if is_merged:
                         missed.remove(other)
             owned.append((track, pose))
-        self._judge(result.pts, missed)
+        self._judge(result.pts, [track for track in missed if track not in hidden])
         return owned
+
+    def _is_hidden(self, track: Track, result: Result, number: int) -> bool:
+        """Whether an object that an answer lacks was behind others that it found.
+
+        Its trajectory may have stayed with whoever hides it, so the place to which its last answers lead counts, too.
+        """
+        state, carried = track.motion.state(number), self._carried(track, result.pts)
+        places = [] if state is None else [state.xy, *([] if carried is None else [carried.xy])]
+        boxes = np.array([pose.xyxy for pose in result.poses]).reshape(-1, 4)
+        for xy in places:
+            points = xy[~np.isnan(xy[:, 0]), None]
+            outside: Points = np.maximum(boxes[:, :2] - points, points - boxes[:, 2:])
+            if (outside.max(2) <= 0).any(1).sum() > self._settings.mostly_covered * len(points):
+                return True
+        return False
 
     def _own_part(self, pose: Pose, track: Track, other: Track, number: int) -> tuple[Pose, bool]:
         """What of a pose is not another object's, which the answer lacks; and whether some of it is.
@@ -144,15 +160,18 @@ class Association:
             states = [trajectory.at(number) for trajectory in track.motion.trajectories()]
             poses = [track.pose_of(state, pts, np.inf) for state in states if state is not None]
             if poses:
-                return poses
-        places = [last.pose]
-        if len(track.keyframes) > 1:
-            before = track.keyframes[-2]
-            rows = max(len(keyframe.pose.xy) for keyframe in (before, last)) + 2
-            way = shift(widen(outline(before.pose), rows), widen(outline(last.pose), rows))
-            way *= (pts - last.pts) / (last.pts - before.pts)
-            places.append(replace(last.pose, xy=last.pose.xy + way, xyxy=last.pose.xyxy + np.tile(way, 2)))
-        return places
+                return [*poses, *filter(None, [self._carried(track, pts)])]
+        return [last.pose, *filter(None, [self._carried(track, pts)])]
+
+    def _carried(self, track: Track, pts: float) -> Pose | None:
+        """Its last answer, moved on as a whole as it went between the last two; None without two."""
+        if len(track.keyframes) < 2:
+            return None
+        before, last = track.keyframes[-2], track.keyframes[-1]
+        rows = max(len(keyframe.pose.xy) for keyframe in (before, last)) + 2
+        way = shift(widen(outline(before.pose), rows), widen(outline(last.pose), rows))
+        way *= (pts - last.pts) / (last.pts - before.pts)
+        return replace(last.pose, xy=last.pose.xy + way, xyxy=last.pose.xyxy + np.tile(way, 2))
 
     def _judge(self, pts: float, missed: Sequence[Track]) -> None:
         """Note who was not found. Answers close together overlook the same: they count once."""

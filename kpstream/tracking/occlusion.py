@@ -82,8 +82,9 @@ def hidden(
     doubtful = contested(points, mesh, others)
     if not doubtful.any():
         return doubtful
-    differs: Mask = doubtful & (np.abs(seen - known).sum(1) > 3 * settings.edge_differs)
-    present = ~np.isnan(points[mesh.edges, 0]).any(1)
-    if (differs & present).sum() > settings.mostly_hidden * present.sum():
+    difference, present = np.abs(seen - known).mean(1), ~np.isnan(points[mesh.edges, 0]).any(1)
+    differs: Mask = doubtful & (difference > settings.edge_differs)
+    is_lost = (difference[present] > settings.lost_differs).sum() > settings.mostly_lost * present.sum()
+    if is_lost or (differs & present).sum() > settings.mostly_hidden * present.sum():
         differs[:] = True
     return differs

@@ -161,6 +161,9 @@ class TrackerSettings:
     expected, and twice as near to where that one's was."""
     min_astray: int = 2
     """Such points; from so many on the answer is taken to be made of both objects, and neither was missed."""
+    mostly_covered: float = 0.5
+    """Share of its points; an object of which more were expected within others that an answer found is hidden by them,
+    and was not missed."""
     foreign_beyond: float = 0.15
     """Diagonals; such a point that is further off is not taken over."""
 
@@ -171,6 +174,10 @@ class TrackerSettings:
     mostly_hidden: float = 0.4
     """Share of its edges; an object that is hidden by more goes on, as a whole, as it went between its last two
     answers: its own last steps may be those of whoever hides it."""
+    lost_differs: float = 36.0
+    """Grey values by which an edge differs that is not the object's own, on average."""
+    mostly_lost: float = 0.5
+    """Share of its edges; an object that touches another and of which more differ so goes on in the same way."""
     edge_learning_rate: float = 0.3
     """Weight of the newest picture in how an object's edges look."""
 

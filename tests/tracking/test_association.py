@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from kpstream.entities import Pose, Result
 from kpstream.skeleton import Skeleton
@@ -33,4 +34,27 @@ def test_answer_made_of_two_people_moves_neither_and_loses_none() -> None:
         if index >= 12:
             assert drawn.keys() == {1, 2}
             off += [float(np.nanmax(np.abs(drawn[1 + i] - SHAPE - at))) for i, at in enumerate((ONE, OTHER))]
+    assert max(off) < 3
+
+
+@pytest.mark.parametrize("first", [0, 2, 4])
+def test_who_passes_behind_two_who_stand_keeps_the_number_and_so_do_they(first: int) -> None:
+    tracker, image, numbers, off = Tracker(), picture(), list[tuple[int | None, ...]](), list[float]()
+    places = [np.array([100, 90], np.float32), np.array([148, 92], np.float32)]
+
+    def passer(index: int) -> np.ndarray:
+        return np.array([2.2 * index + 2, 84], np.float32)
+
+    for index in range(112):  # flat pictures: nothing is to be seen but what the answers say
+        asked = index - 12
+        if asked >= first and (asked - first) % 6 == 0:
+            is_hidden = any(abs(passer(asked)[0] - place[0]) < 16 for place in places)
+            found = [*places, *([] if is_hidden else [passer(asked)])]
+            poses = tuple(body(SHAPE + at) for at in found)
+            numbers.append(tuple(p.tracker_id for p in tracker.update(Result(asked, asked / 30, poses, 0, 0, 0))))
+        drawn = {pose.tracker_id: pose.xy for pose in tracker.predict(frame(index, image))}
+        if 30 <= index < 100:
+            assert drawn.keys() == {1, 2, 3}
+            off += [float(np.nanmax(np.abs(drawn[1 + i] - SHAPE - at))) for i, at in enumerate(places)]
+    assert set(numbers) == {(1, 2), (1, 2, 3)}
     assert max(off) < 3
