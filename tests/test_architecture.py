@@ -33,7 +33,7 @@ PLAN: dict[str, set[str]] = {
     "interfaces": {"entities"},
     "tracking": {"entities", "media"},
     "render": {"interfaces", "entities", "options", "skeleton", "redact"},
-    "models": {"entities", "errors", "skeleton"},
+    "models": {"entities", "errors", "media", "skeleton"},
     "wire": {"entities", "errors", "redact", "skeleton"},
     "endpoints": {"channel", "options", "entities", "errors", "interfaces", "skeleton", "redact", "models", "wire"},
     "sources": {"entities", "errors", "interfaces", "media", "redact"},
@@ -100,7 +100,7 @@ FLOORS: dict[str, str] = {
     "events": (
         "machine rules < moment shapes tables < bodies happenings < conditions < judges < engine < observations < watch"
     ),
-    "media": "decimation sound < frame",
+    "media": "decimation halving sound < frame",
     "models": "cell_heads runtime < movenet",
     "options": (
         "declared file_faults naming units < decoding < archive delivery drawing events model outputs page recording "
@@ -179,6 +179,7 @@ LIBRARIES: dict[str, set[str]] = {
         "delivery",
         "tracking",
         "dispatch",
+        "media",
         "models",
         "endpoints",
         "render",

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kpstream.media.frame import Picture
+from kpstream.media.halving import halved
 from kpstream.tracking.flow import Grey
 from kpstream.tracking.geometry import Points, zeroed
 from kpstream.tracking.settings import TrackerSettings
@@ -46,13 +47,6 @@ class Pyramid:
         while len(self._planes) <= level - self._first:
             self._planes.append(halved(self._planes[-1]))
         return View(self._planes[level - self._first], (0.5**level, 0.5**level), self.to_grey)
-
-
-def halved(image: Grey) -> Grey:
-    """Half a picture, shape ``(height, width, ...)``: each pixel is the mean of four. What is odd is cut off."""
-    height, width = image.shape[:2]
-    half = cv2.resize(image[: height & ~1, : width & ~1], (width // 2, height // 2), interpolation=cv2.INTER_AREA)
-    return np.asarray(half, np.uint8)
 
 
 def _copied(picture: Picture, halvings: int) -> Grey:

@@ -13,8 +13,9 @@ import numpy.typing as npt
 
 from kpstream.entities import Frame
 from kpstream.media.frame import Picture as FullPicture
+from kpstream.media.halving import halved
 from kpstream.tracking.camera import CameraMotion, camera_motion
-from kpstream.tracking.detail import Pyramid, View, halved, levels_of, make_atlas
+from kpstream.tracking.detail import Pyramid, View, levels_of, make_atlas
 from kpstream.tracking.flow import Grey, Mesh
 from kpstream.tracking.geometry import Mask, Points, Weights, middles, zeroed
 from kpstream.tracking.settings import DEFAULT, TrackerSettings

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import cv2
 import numpy as np
 
 from kpstream.entities import Image
+from kpstream.media.halving import halved
 
 _QUALITY = 80
 _SNAPSHOT_QUALITY = 92
@@ -22,7 +21,7 @@ def for_viewers(image: Image, max_width: int) -> bytes:
     # Halves are averaged, which is fast for halves alone, until the rest is a step that needs no averaging.
     while width >= 2 * max_width and height >= 2:
         height, width = height // 2, width // 2
-        image = cast(Image, cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA))
+        image = halved(image)
     return _encoded(cv2.resize(image, target, interpolation=cv2.INTER_LINEAR), _QUALITY)
 
 
