@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kpstream.cli.app import INTERRUPTED, app
-from kpstream.cli.options import takes
+from kpstream.cli.options import check_named, takes
 from kpstream.cli.rules import are_events_written, watching
 from kpstream.cli.signals import Signals, signals_handled
 from kpstream.cli.terminal import estimate, say, summary, work_progress
@@ -70,6 +70,7 @@ def annotate(
     from kpstream.recorded.job import Asking, RecordedJob, Span
     from kpstream.render import PoseAnnotator
 
+    check_named(inputs)
     _check_together(inputs, part, outputs, requests, ruling)
     span, poses = Span(part.start, part.last), part.poses
     annotator = PoseAnnotator(draw=drawing.parts, thickness=drawing.thickness)

@@ -16,7 +16,7 @@ import typer
 from kpstream.cli.app import INTERRUPTED, app
 from kpstream.cli.archive_settings import make_settings
 from kpstream.cli.archive_terminal import archive_progress, plan_lines, probing
-from kpstream.cli.options import takes
+from kpstream.cli.options import check_named, takes
 from kpstream.cli.signals import signals_handled
 from kpstream.cli.terminal import say
 from kpstream.errors import (
@@ -83,6 +83,7 @@ def archive(
     from kpstream.recorded.archive.place import ArchivePlace, check_parts
     from kpstream.recorded.archive.shard import parse_shard
 
+    check_named(inputs)
     into = _into(archiving)
     settings = make_settings(archiving, video, model, requests, drawing, every=every, rules=rules)
     place = ArchivePlace(into, archiving.ledger or Path(into), parse_shard(archiving.shard, os.environ))

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from kpstream.cli.app import app
-from kpstream.cli.options import takes
+from kpstream.cli.options import check_named, takes
 from kpstream.cli.terminal import show_finding
 from kpstream.options import ModelOptions
 
@@ -22,6 +22,7 @@ def doctor(
     """Say what works on this machine and what does not, with the remedy. Nothing is sent to a model."""
     from kpstream.cli.checks import examine
 
+    check_named([] if source is None else [source])
     exit_code = 0
     for finding in examine(source, model):
         show_finding(finding.what, finding.works, finding.detail)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from kpstream.cli.app import app
-from kpstream.cli.options import takes
+from kpstream.cli.options import check_named, takes
 from kpstream.cli.terminal import say
 from kpstream.errors import EndpointError, SourceError, UsageError
 from kpstream.options import DrawOptions, ModelOptions
@@ -50,6 +50,7 @@ def image(
     from kpstream.render import PoseAnnotator
     from kpstream.sinks.output import STDOUT, OutputFile
 
+    check_named(pictures)
     if save is None and form == "image":
         raise UsageError("--format image gives a picture and no JSON: add --save OUT.jpg")
     if save is not None and len(pictures) > 1:

@@ -11,7 +11,7 @@ import typer
 
 from kpstream.camera.spec import CameraSpec, Recording
 from kpstream.cli.app import INTERRUPTED, app
-from kpstream.cli.options import takes
+from kpstream.cli.options import check_named, takes
 from kpstream.cli.page import page_of, served
 from kpstream.cli.rules import watching
 from kpstream.cli.signals import signals_handled
@@ -77,6 +77,7 @@ def live(
     from kpstream.render import PoseAnnotator
     from kpstream.web import Feed
 
+    check_named([source])
     endpoint = make_live_endpoint(model)
     spec = CameraSpec(
         name="",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Annotated, Any, get_args, get_origin
 
@@ -11,6 +11,16 @@ import typer
 
 from kpstream.errors import UsageError
 from kpstream.options import DeclaredOption, declared_options
+
+
+def check_named(references: Iterable[str]) -> None:
+    """Check that each input has a name: an empty one would stand for the present folder, and all that is in it.
+
+    Raises:
+        UsageError: One is empty.
+    """
+    if not all(reference.strip() for reference in references):
+        raise UsageError("an input is empty: name a file, a camera or an address (is a variable of the shell not set?)")
 
 
 def takes(**groups: type) -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -149,6 +149,9 @@ class _Reading:
         if ("source" in written) == ("source_env" in written):
             self._faults.add(f"{place}source", "give this or source_env, one of them (a device, an address or a file)")
             return ""
+        if "source" in written and not written["source"].strip():
+            self._faults.add(f"{place}source", "it is empty (a device, an address or a file)")
+            return ""
         if "source_env" in written:
             reference = self._faults.variable(f"{place}source_env", written["source_env"])
         else:

@@ -179,6 +179,7 @@ def test_each_fault_of_a_section_is_a_line(
         ('[[camera]]\nname = "a/b"\nsource = 1', "camera a/b, name: it has another form (what it is called"),
         ("[[camera]]\nsource = 1", "camera 2, name: it is required (what it is called"),
         ('[[camera]]\nname = "gate"', "camera gate, source: give this or source_env, one of them"),
+        ('[[camera]]\nname = "gate"\nsource = " "', "camera gate, source: it is empty"),
     ],
 )
 def test_each_fault_of_a_camera_is_a_line(text: str, line: str, told: Callable[[str], list[str]]) -> None:
