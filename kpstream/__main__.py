@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 
@@ -11,6 +12,8 @@ from kpstream.errors import opencv_missing
 def main() -> None:
     """Run the command line; a system without OpenCV's libraries gets one line that mends it."""
     _end_cleanly_on_signals()
+    # NumPy's matrices are small here, and threads for them, which spin while they wait, start with it.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         from kpstream.cli import run
 
