@@ -15,7 +15,7 @@ const POLL = 1000; // ms
 const STEP = 32; // pictures come in multiples of this width
 const SHARP = 2; // more pixels of the screen than this for one of the page are not told apart in a grid
 const QUEUE = 2; // pictures that came between two turns: each is shown, one a turn
-const PAUSE = 50; // ms between two turns of a grid, or half of what lies between two pictures where that is less
+const PAUSE = 66; // ms between two turns of a grid, or two thirds of what lies between two pictures where that is less
 
 export class CameraView extends EventTarget {
   camera;
@@ -37,7 +37,9 @@ export class CameraView extends EventTarget {
   #large;
   #inView = true;
   #extent = [0, 0]; // of the stage, in CSS pixels
+  #status = null; // came, and is not shown yet
   #draw = () => this.#drawNext();
+  #tell = () => this.#showStatus();
   #resize = new ResizeObserver(() => this.#measureStage());
   #scroll = new IntersectionObserver((entries) => this.#setInView(entries[entries.length - 1].isIntersecting));
   #choose = () => this.#showChoices();
@@ -105,6 +107,7 @@ export class CameraView extends EventTarget {
     this.#connection.close();
     clearInterval(this.#poll);
     turns.cancel(this.#draw);
+    turns.cancel(this.#tell);
     this.server.removeAttribute("src");
     for (const { image } of this.#queue) image.close();
   }
@@ -185,9 +188,8 @@ export class CameraView extends EventTarget {
     connection.addEventListener("status", (event) => {
       this.#setOffline(false);
       this.readings = [...this.readings, ...event.detail.readings].slice(-300);
-      this.#measure();
-      this.show(event.detail.camera);
-      this.#ask();
+      this.#status = event.detail.camera;
+      turns.ask(this.#tell, this.#pause);
     });
     connection.addEventListener("open", () => {
       this.#classes.clear();
@@ -200,6 +202,12 @@ export class CameraView extends EventTarget {
       put(this.veil, event.detail.full ? texts.full : texts.lost);
       this.dispatchEvent(new Event("lost"));
     });
+  }
+
+  #showStatus() {
+    this.#measure();
+    this.show(this.#status);
+    this.#ask();
   }
 
   #setOffline(offline) {
@@ -265,9 +273,9 @@ export class CameraView extends EventTarget {
     this.#connection.done();
   }
 
-  // Tiles are drawn together, and none is late by more than half of the time between two pictures of the fastest.
+  // Tiles are drawn together, and none is late by more than two thirds of the time between two pictures of the fastest.
   get #pause() {
-    return this.#large ? 0 : Math.min(PAUSE, 500 / (this.camera.stats.render_fps ?? Infinity));
+    return this.#large ? 0 : Math.min(PAUSE, 667 / (this.camera.stats.render_fps ?? Infinity));
   }
 
   // How wide pictures are to come; 0 is as wide as there are.
