@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from kpstream.media.frame import Picture
 from kpstream.media.halving import halved
@@ -37,16 +36,16 @@ class Pyramid:
 
     def __init__(self, picture: Picture, settings: TrackerSettings) -> None:
         self._first = max(0, ceil(log2(max(picture.size) / settings.detail_side)))
-        self._planes: list[Grey] = [_copied(picture, self._first)]
-        self.to_grey = None if picture.luma is None else picture.luma.to_grey
-        """Grey values by those of the planes, shape ``(256,)``; None where these are grey."""
+        to_grey = None if picture.luma is None else picture.luma.to_grey
+        self._views = [View(_copied(picture, self._first), (0.5**self._first, 0.5**self._first), to_grey)]
 
     def view(self, level: int) -> View:
         """The picture halved ``level`` times, or the finest that there is."""
-        level = max(level, self._first)
-        while len(self._planes) <= level - self._first:
-            self._planes.append(halved(self._planes[-1]))
-        return View(self._planes[level - self._first], (0.5**level, 0.5**level), self.to_grey)
+        place = max(0, level - self._first)
+        while len(self._views) <= place:
+            plane, (across, down), to_grey = self._views[-1]
+            self._views.append(View(halved(plane), (across / 2, down / 2), to_grey))
+        return self._views[place]
 
 
 def _copied(picture: Picture, halvings: int) -> Grey:
@@ -112,17 +111,18 @@ def make_atlas(views: Sequence[tuple[View, View]], points: Points, moves: Points
     """
     scales = np.array([before.scale for before, _ in views], np.float32)
     limits = np.array([before.plane.shape[::-1] for before, _ in views], np.float32)
-    ends = (edge.reduce(points, axis=1, initial=np.nan) * scales for edge in (np.fmin, np.fmax))
-    low, high = (np.clip(zeroed(end), -limits, 2 * limits) for end in ends)
+    edges = (edge.reduce(points, axis=1, initial=np.nan) * scales for edge in (np.fmin, np.fmax))
+    low, high = (np.clip(zeroed(edge), -limits, 2 * limits) for edge in edges)
     margins = settings.detail_margin * (high - low).max(1, keepdims=True) + 8
     corners, sizes = np.floor(low - margins).astype(int), np.ceil(high - low + 2 * margins).astype(int) + 1
     sizes[:, 0] = sizes[:, 0].max()
     shifts, rows = np.round(moves * scales).astype(int), np.cumsum([0, *sizes[:, 1]])
     before, after = (np.empty((rows[-1], sizes[0, 0]), np.uint8) for _ in range(2))
-    for number, (first, second) in enumerate(views):
-        place, corner, size = slice(rows[number], rows[number + 1]), corners[number], sizes[number]
-        before[place] = _cut(first, corner, size)
-        after[place] = _cut(second, corner + shifts[number], size)
+    ends, across = rows.tolist(), int(sizes[0, 0])
+    places = zip(views, ends, ends[1:], corners.tolist(), (corners + shifts).tolist(), strict=False)
+    for (first, second), top, bottom, here, there in places:
+        before[top:bottom] = _cut(first, here, (across, bottom - top))
+        after[top:bottom] = _cut(second, there, (across, bottom - top))
     origins = -corners
     origins[:, 1] += rows[:-1]
     return Atlas(
@@ -130,14 +130,14 @@ def make_atlas(views: Sequence[tuple[View, View]], points: Points, moves: Points
     )
 
 
-def _cut(view: View, corner: npt.NDArray[np.int_], size: npt.NDArray[np.int_]) -> Grey:
+def _cut(view: View, corner: Sequence[int], size: tuple[int, int]) -> Grey:
     """A piece of a picture in grey; at the picture's border it goes on."""
     piece = _piece(view.plane, corner, size)
     return piece if view.to_grey is None else np.asarray(cv2.LUT(piece, view.to_grey), np.uint8)
 
 
-def _piece(plane: Grey, corner: npt.NDArray[np.int_], size: npt.NDArray[np.int_]) -> Grey:
-    (x, y), (width, height) = corner.tolist(), size.tolist()
+def _piece(plane: Grey, corner: Sequence[int], size: tuple[int, int]) -> Grey:
+    (x, y), (width, height) = corner, size
     left, right = min(max(0, x), plane.shape[1] - 1), max(min(x + width, plane.shape[1]), 1)
     top, bottom = min(max(0, y), plane.shape[0] - 1), max(min(y + height, plane.shape[0]), 1)
     right, bottom = max(right, left + 1), max(bottom, top + 1)

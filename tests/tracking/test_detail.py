@@ -12,6 +12,8 @@ from kpstream.entities import Frame, Image, Pose, Result
 from kpstream.media.frame import BgrPicture
 from kpstream.tracking import DEFAULT, Tracker
 from kpstream.tracking.detail import Pyramid, levels_of, make_atlas
+from kpstream.tracking.flow import Mesh
+from kpstream.tracking.frames import FrameHistory
 from tests.tracking.test_tracker import ARM, texture
 
 SIZE = (1280, 720)
@@ -81,6 +83,23 @@ def test_atlas_gives_points_and_ways_back(place: tuple[float, float]) -> None:
     assert ((inside > 0) & (inside < (width, height))).all()
     ways = np.full_like(both, 2.5)
     assert atlas.source_ways(atlas.ways(ways)) == pytest.approx(ways)
+
+
+def test_near_and_far_objects_of_several_pictures_go_at_once_as_each_goes_alone() -> None:
+    history, mesh = FrameHistory(), Mesh(3, ((0, 1), (1, 2)))
+    for index in range(3):
+        number = history.add(Frame(index, index / 30, 0, scene(400 + 3 * index, 300, camera=4 * index)))
+        history.show(number, keeps_detail=True)
+    far = [small(400 + 3 * index, 300).xy for index in range(2)]
+    near = np.array([[200, 100], [500, 300], [800, 600]], np.float32)
+    legs, points = [(0, 1), (0, 1), (1, 2)], np.stack([near, *far])
+    ways = history.move(mesh, legs, points=points, steady=np.zeros_like(points))
+    assert ways[0] == pytest.approx(np.full((3, 2), (4, 0)), abs=0.5)
+    assert ways[1:] == pytest.approx(np.full((2, 3, 2), (3, 0)), abs=0.3)
+    for leg, xy, way in zip(legs, points, ways, strict=True):
+        assert history.move(mesh, [leg], points=xy[None], steady=np.zeros_like(xy[None]))[0] == pytest.approx(
+            way, abs=0.1
+        )
 
 
 @pytest.mark.parametrize("ahead", [7, 20])
