@@ -36,7 +36,7 @@ READ_AHEAD = 4
 """Frames of recorded video that are decoded before they are asked for: enough to keep both sides busy."""
 _SHORTEST_PAUSE = 0.1
 _LONGEST_PAUSE = 0.9
-_WATCH_INTERVAL = 0.1
+_WATCH_INTERVAL = 0.25
 """Seconds between two checks whether the camera is silent."""
 _OPENS_WITHIN = 20.0
 """Seconds from opening to the first picture: two timeouts to connect, and ten for a camera's next key picture."""
