@@ -107,15 +107,22 @@ class TrackerSettings:
     glide: float = 0.7
     """What is left of a correction a thirtieth of a second later, and at least one picture later."""
 
-    # trust: the risk that a pose has lost its object is how near it is to the first of two bounds, and beyond 1 it is
-    # stale. On the sample at 30, 10, 7.5 and 5 pictures a second, with answers 0.4 and 0.7 s late, 0.0, 0.7, 1.6 and
-    # 6.3 % of the poses that are not stale are off by more than a fifth of the person, and 98, 98, 92 and 91 % of those
-    # within a fifth are not stale; on other drawn clips, at 10, 7.5 and 5, 1.8, 1.0 and 4.0, and 92 to 98 %.
+    # trust: the risk that a pose has lost its object is how near it is to the first of three bounds, and beyond 1 it is
+    # stale. On clips with poses to compare with, answers 0.4 and 0.7 s late, pictures at 10, 7.5 and 5 a second, 0 to
+    # 2 % of the poses that are not stale are off by more than a fifth of the person, and 89 to 98 % of those within a
+    # fifth are not stale; where three or four meet 2, 5 and 7 %, and 90 to 92 %; on a fast walk 67 to 79 % are not.
 
     max_deformation: float = 0.11
     """Diagonals, by which the points have moved otherwise than the object as a whole since the answer, on average."""
     max_misfit: float = 0.8
     """By which what is under the edges differs from what was there in the answer's picture, 0 to 1."""
+    max_disagreement: float = 0.13
+    """Diagonals, by which the pictures since the answer and the last two answers disagree about the way of the object
+    as a whole, times the misfit: a way that the answers did not foretell is trusted while it looks right."""
+    disagrees_from: float = 0.1
+    """Seconds between two pictures, from which on that counts in full; with less it counts in proportion."""
+    unknown_motion: float = 0.25
+    """Diagonals; what counts as that where no two answers tell of a motion."""
     sure_below: float = 0.7
     """Risk up to which confidence is not lowered; beyond, it falls with the risk."""
 

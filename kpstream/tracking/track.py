@@ -88,11 +88,17 @@ class Track:
             self.answered_velocity = self._answered_velocity(rows)
         return np.asarray(self.answered_velocity * np.float32(seconds))
 
+    @property
+    def is_motion_answered(self) -> bool:
+        """Whether two answers tell how it moves."""
+        limit = self.presence.settings.max_answer_gap
+        return len(self.keyframes) > 1 and self.keyframes[-1].pts - self.keyframes[-2].pts <= limit
+
     def _answered_velocity(self, rows: int) -> Points:
         velocity = np.zeros((rows, 2), np.float32)
-        before, last = (self.keyframes[-2], self.keyframes[-1]) if len(self.keyframes) > 1 else (None, None)
-        if before is None or last is None or last.pts - before.pts > self.presence.settings.max_answer_gap:
+        if not self.is_motion_answered:
             return velocity
+        before, last = self.keyframes[-2], self.keyframes[-1]
         shared = min(rows, len(before.pose.xy), len(last.pose.xy))
         start, end = before.pose.xy[:shared], last.pose.xy[:shared]
         velocity[:] = shift(start, end)
@@ -127,11 +133,26 @@ class Track:
         uncertainty = self.motion.uncertainty() / self.size if self.presence.misses > 1 else 0.0
         return self.presence.belief(uncertainty)
 
-    def risk(self) -> float:
-        """How likely its points have lost it since the last answer, by the pictures alone; beyond 1 they are stale."""
+    def risk(self, pts: float, seconds: float) -> float:
+        """How likely its points have lost it since the last answer; beyond 1 they are stale.
+
+        Args:
+            pts: The moment.
+            seconds: The time since the picture before.
+        """
         settings, trajectory = self.presence.settings, self.motion.trajectory or self.motion.retracked
-        deformation = 0.0 if trajectory is None else trajectory.deformation() / self.size
-        return max(deformation / settings.max_deformation, self.appearance.misfit / settings.max_misfit)
+        misfit, disagreement, deformation = self.appearance.misfit, settings.unknown_motion, 0.0
+        if trajectory is not None:
+            way, deformed = trajectory.motion()
+            deformation = deformed / self.size
+            answered = self.answered_motion(len(trajectory.states[0].xy), pts - self.keyframes[-1].pts)
+            if self.is_motion_answered:
+                disagreement = float(np.hypot(*(way - shift(np.zeros_like(answered), answered)))) / self.size
+        return max(
+            deformation / settings.max_deformation,
+            misfit / settings.max_misfit,
+            disagreement * misfit / settings.max_disagreement * min(1.0, seconds / settings.disagrees_from),
+        )
 
     def rest(self, pts: float) -> None:
         """While no answer comes: an object that has not moved since the last one is still there."""

@@ -60,12 +60,17 @@ class Trajectory:
         moved = self.displacement(number)
         return np.zeros_like(self.states[0].xy) if moved is None else moved
 
-    def deformation(self) -> float:
-        """How far its points have moved otherwise than the object as a whole since the answer; mean, in pixels."""
+    def motion(self) -> tuple[Points, float]:
+        """How far the object as a whole has moved since the answer, and how far its points otherwise, on average.
+
+        Returns:
+            Pixels, shape ``(2,)``, and pixels.
+        """
         start, end = self.states[0].xy, self.states[-1].xy
-        off = np.hypot(*(end - start - shift(start, end)).T)
+        way = shift(start, end)
+        off = np.hypot(*(end - start - way).T)
         off = off[~np.isnan(off)]
-        return float(off.sum()) / max(1, len(off))
+        return way, float(off.sum()) / max(1, len(off))
 
     def narrowed(self, rows: int) -> Trajectory:
         """The same trajectory of the first ``rows`` points alone."""

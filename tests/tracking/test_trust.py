@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from kpstream.tracking import Tracker
+import pytest
+
+from kpstream.tracking import DEFAULT, Tracker
+from kpstream.tracking.track import Keyframe, Track
 from tests.tracking.test_tracker import frame, picture, play, pose, result, texture
 
 
@@ -33,3 +36,25 @@ def test_light_that_changes_slowly_is_no_reason_for_doubt() -> None:
         image = picture((60, 100), background=texture(1, grain=6))
         poses = tracker.predict(frame(index, (image * (1 - index / 300)).astype(image.dtype)))
         assert not any(drawn.stale for drawn in poses)
+
+
+@pytest.mark.parametrize(("way", "seconds", "is_stale"), [(40, 0.2, False), (0, 0.2, True), (0, 1 / 30, False)])
+def test_way_that_answers_did_not_foretell_is_doubted_where_pictures_are_few_and_look_otherwise(
+    way: float, seconds: float, is_stale: bool
+) -> None:
+    track = Track.begin(1, pose(60, 100), 0.0, DEFAULT)
+    for number, pts in enumerate((0.0, 0.2)):
+        keyframe = Keyframe(pts, number, pose(60 + 40 * number, 100))
+        track.answer(keyframe)
+        track.correct(keyframe, number, 1.0)
+    track.appearance.misfit = 0.5
+    next(track.motion.trajectories()).extend(pose(100 + way, 100).xy, track.size, DEFAULT)
+    assert (track.risk(0.4, seconds) > 1) == is_stale
+
+
+def test_way_of_somebody_new_is_doubted_where_pictures_are_few_and_look_otherwise() -> None:
+    track = Track.begin(1, pose(60, 100), 0.0, DEFAULT)
+    track.answer(Keyframe(0.0, 0, pose(60, 100)))
+    for misfit, is_stale in ((0.3, False), (0.7, True)):
+        track.appearance.misfit = misfit
+        assert (track.risk(0.2, 0.2) > 1) == is_stale
