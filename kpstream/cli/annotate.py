@@ -26,6 +26,7 @@ from kpstream.options import (
     VideoOptions,
 )
 from kpstream.options.units import count_text
+from kpstream.pipeline.memory import keep_heaps
 
 if TYPE_CHECKING:
     from kpstream.entities import Annotator, Stats
@@ -78,6 +79,7 @@ def annotate(
         make_endpoint(model).close()  # what would refuse it is told before anything is opened or made
     jobs = _plan(inputs, part, outputs, video, [path for path in (poses, ruling.rules) if path is not None])
     draw_on_one_core()
+    keep_heaps()
     if poses is not None:
         _redraw(jobs[0], span, annotator, poses, model.skeleton)
         return

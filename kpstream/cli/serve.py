@@ -26,9 +26,11 @@ def serve(
     from kpstream.camera.cores import draw_on_one_core
     from kpstream.models.movenet import MoveNet
     from kpstream.models.runtime import usable_cores
+    from kpstream.pipeline.memory import keep_heaps
     from kpstream.server import Server, create_app
 
     draw_on_one_core()
+    keep_heaps()
     key = None if api_key_file is None else read_key(api_key_file)
     model = MoveNet()
     application = create_app(
