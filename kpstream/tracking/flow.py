@@ -207,9 +207,10 @@ class Mesh:
         counts = sound @ self._joined
         neighbours = (self._joined @ moved) / np.maximum(counts, 1)[..., None]
         alone = lost & (counts == 0)
-        for number in np.flatnonzero(alone.any(1)):
-            certain = moved[number, sound[number]] if sound[number].any() else velocity[number, known[number]]
-            neighbours[number, alone[number]] = middles(certain[None])
+        if alone.any():
+            certain = np.where(sound.any(1, keepdims=True), sound, known)[..., None]
+            whole = np.where(certain, np.where(sound[..., None], moved, velocity), np.float32(np.nan))
+            neighbours = np.where(alone[..., None], middles(whole)[:, None], neighbours)
         moved[lost] = neighbours[lost]
         return moved
 
