@@ -1,7 +1,7 @@
 """Chromium beside us as a user has it, without a graphics processor: a page, and what is asked of it.
 
-What tests drive a browser with has each message of the page's sockets told, as text. That takes more than a
-millisecond of the browser's work for each picture of a camera, and more of the tool's. Here nothing is listened to.
+What tests drive a browser with has each message of the page's sockets told, as text. With eight cameras in a grid that
+adds up to a third to the browser's work, and the tool's own comes on top. Here nothing is listened to.
 """
 
 from __future__ import annotations
