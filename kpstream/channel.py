@@ -94,7 +94,7 @@ class Channel(Generic[T]):
             BaseException: The error that the channel was closed with, once it is empty.
         """
         with self._lock:
-            if not self._is_ready() and (timeout == 0 or not self._filled.wait_for(self._is_ready, timeout)):
+            if not self._filled.wait_for(lambda: self._items or self._closed, timeout):
                 raise TimeoutError
             if self._items:
                 item = self._items.popleft()
@@ -147,9 +147,6 @@ class Channel(Generic[T]):
         """Sleep for ``timeout`` seconds, or until the channel is closed; True where it is."""
         with self._ended:
             return self._ended.wait_for(lambda: self._closed, timeout)
-
-    def _is_ready(self) -> bool:
-        return bool(self._items) or self._closed
 
     def __iter__(self) -> Iterator[T]:
         while True:

@@ -10,8 +10,6 @@ from kpstream.meters import Rate
 
 IDLE_TICK = 0.05
 """Seconds after which the loop is woken where nothing comes."""
-_IDLE_AFTER = 0.125
-"""The same, behind a frame: those of a camera that gives ten a second are further apart than a tick."""
 
 
 class Arrivals:
@@ -57,9 +55,9 @@ class Arrivals:
         self._frames.close()
 
     def until(self, wakes_at: Callable[[], float]) -> Iterator[Frame | None]:
-        """The frames as they come; None where none came for a while, or the time to wake is there.
+        """The frames as they come; None where none came for an `IDLE_TICK`, or the time to wake is there.
 
-        Blocks for an eighth of a second at most.
+        Blocks for an `IDLE_TICK` at most.
 
         Args:
             wakes_at: The time at which the loop has something else to do, on the clock; infinite for never.
@@ -68,24 +66,23 @@ class Arrivals:
             SourceReadError: A recorded source failed.
         """
         started_at = idle_at = self._clock()
-        idle_in = IDLE_TICK
         while not self.stopped:
             now = self._clock()
             if now - started_at >= self._duration:
                 self.stopped = True
                 return
             try:
-                frame = self._frames.get(min(idle_in, max(0.0, wakes_at() - now)))
+                frame = self._frames.get(min(IDLE_TICK, max(0.0, wakes_at() - now)))
             except TimeoutError:
-                if self._clock() - idle_at >= idle_in:
-                    idle_at, idle_in = self._clock(), IDLE_TICK
+                if self._clock() - idle_at >= IDLE_TICK:
+                    idle_at = self._clock()
                     self._on_idle()
                 yield None
                 continue
             except Closed:
                 return
             self._count(frame)
-            idle_at, idle_in = self._clock(), _IDLE_AFTER
+            idle_at = self._clock()
             yield frame
             self.busy += self._clock() - idle_at
 
