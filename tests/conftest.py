@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import threading
 from collections.abc import Iterator
 
@@ -18,6 +19,8 @@ settings.load_profile("kpstream")
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "rig: needs a real part (server, screen, camera, browser, other languages)")
     config.addinivalue_line("markers", "quiet: measures times or rates, so little else may run meanwhile")
+    # A shell lets what it starts in the background ignore Ctrl-C, and all that is started from there would, too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

