@@ -33,7 +33,7 @@ class EmbeddedEndpoint:
     def max_in_flight(self) -> int:
         """As many as there are cores: one picture leaves some of them idle before and after the network computes.
 
-        Source: measured on two cores, pictures a second: one at a time 56, two 80, three 78.
+        Source: measured on two cores, pictures of 1280x720 a second: one at a time 126, two 137, three 141.
         """
         return usable_cores()
 

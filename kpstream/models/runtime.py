@@ -7,7 +7,7 @@ it; the function that they offer for it comes too late. So nothing else in the p
 **Threads.** One session serves all callers. A caller computes itself, and the session's own threads help it wherever
 they are idle; so a single picture has several cores, and several pictures a core each. Threads that wait sleep: by
 default they spin, which takes the cores from whoever decodes, draws and encodes. Source: measured on two busy
-cores, CPU and median time of a picture: one thread 16 and 32 ms, two 17.5 and 21, two that spin 35 and 67.
+cores in float32, CPU and median time of a picture: one thread 16 and 32 ms, two 17.5 and 21, two that spin 35 and 67.
 """
 
 from __future__ import annotations
