@@ -133,9 +133,14 @@ def _check_endpoint(model: ModelOptions) -> None:
 
 
 def _check_ray(archiving: ArchiveOptions, files: int) -> None:
-    """See that Ray is there where more than one process is wanted for so many files."""
-    if files and _workers(archiving, files) != 1 and find_spec("ray") is None:
+    """See that Ray is there where it is needed for so many files."""
+    if _needs_ray(archiving, files) and find_spec("ray") is None:
         raise _without_ray(archiving)
+
+
+def _needs_ray(archiving: ArchiveOptions, files: int) -> bool:
+    """Whether so many files are worked on elsewhere than in this process."""
+    return files > 0 and (archiving.on is not None or _workers(archiving, files) != 1)
 
 
 def _workers(archiving: ArchiveOptions, files: int) -> int:
@@ -237,8 +242,7 @@ def _pool(
     from kpstream.recorded.archive.pool import LocalPool
 
     rate, budget = _rate(settings, place, archiving), place.shard.budget(settings.requests.max_requests)
-    workers = _workers(archiving, files)
-    if not files or (workers == 1 and archiving.on is None):
+    if not _needs_ray(archiving, files):
         return LocalPool(settings, GrantQueue(rate, budget, spent))
     if archiving.on is None:  # read when Ray is loaded: on one machine it listens on loopback alone
         os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
@@ -246,7 +250,8 @@ def _pool(
         from kpstream.recorded.archive.ray_pool import RayPool
     except ImportError:
         raise _without_ray(archiving) from None
-    return RayPool(settings, rate=rate, max_requests=budget, spent=spent, workers=workers or None, address=archiving.on)
+    workers = _workers(archiving, files) or None
+    return RayPool(settings, rate=rate, max_requests=budget, spent=spent, workers=workers, address=archiving.on)
 
 
 def _limits(settings: ArchiveSettings, place: ArchivePlace, archiving: ArchiveOptions, files: int) -> Limits:
