@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import pi
 
 import numpy as np
@@ -108,5 +108,20 @@ CLEO = Person(
     ),
     gestures=(Gesture(5.8, 7.6, 1, (0.25, -0.75, 0.50), (-0.25, 0.35, 0.9), 0.0),),
 )  # fmt: skip
+
+DAN = replace(
+    CLEO,
+    number=4,
+    height=1.78,
+    look=replace(
+        CLEO.look,
+        top=Fabric((0.30, 0.42, 0.30), folds=0.9),
+        bottom=Fabric((0.30, 0.28, 0.30), folds=0.9),
+        hair=Fabric((0.30, 0.42, 0.55), folds=0.6, gloss=0.2),
+        hair_style="short",
+        shorts=False,
+    ),
+)
+"""A fourth, who is not in the clip of the walkers: others give him a way of his own."""
 
 CAST = (ADA, BEN, CLEO)

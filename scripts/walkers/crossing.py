@@ -8,25 +8,11 @@ from math import pi
 
 import numpy as np
 
-from walkers.body import Fabric
 from walkers.camera import Camera, camera_at
-from walkers.cast import ADA, BEN, CLEO, Person
+from walkers.cast import ADA, BEN, CLEO, DAN, Person
 
 DURATION = 7.5
 """Seconds."""
-_DAN = replace(
-    CLEO,
-    number=4,
-    height=1.78,
-    look=replace(
-        CLEO.look,
-        top=Fabric((0.30, 0.42, 0.30), folds=0.9),
-        bottom=Fabric((0.30, 0.28, 0.30), folds=0.9),
-        hair=Fabric((0.30, 0.42, 0.55), folds=0.6, gloss=0.2),
-        hair_style="short",
-        shorts=False,
-    ),
-)
 
 
 def _along(person: Person, *keys: tuple[float, float, float]) -> Person:
@@ -57,7 +43,7 @@ CASTS: dict[str, Sequence[Person]] = {
         _along(ADA, (0.0, -2.3, 5.3), (3.4, 2.4, 5.3), (4.2, 2.6, 5.4), (7.4, -1.9, 5.4)),
         _along(BEN, (0.0, 2.3, 4.7), (3.4, -2.1, 4.7), (4.2, -2.3, 4.8), (7.4, 2.2, 4.8)),
         _along(CLEO, (0.0, -0.4, 7.4), (3.4, -0.2, 5.6), (4.2, -0.2, 5.5), (7.4, 0.2, 6.8)),
-        _along(_DAN, (0.0, 1.1, 6.3), (7.4, 1.1, 6.3)),
+        _along(DAN, (0.0, 1.1, 6.3), (7.4, 1.1, 6.3)),
     ),
 }
 """Who meets in each story: two cross, twice; three meet at once; one crosses two who walk side by side, before and then

@@ -15,7 +15,7 @@ import numpy as np
 from walkers import street
 from walkers.body import Fabric
 from walkers.camera import Camera, camera_at
-from walkers.cast import ADA, BEN, CLEO, Person
+from walkers.cast import ADA, BEN, CLEO, DAN, Person
 from walkers.gait import Gesture, Path, Posture
 
 DURATION = 30.0
@@ -73,17 +73,8 @@ REACHES = replace(
 )  # fmt: skip
 
 CROSSES = replace(
-    CLEO,
-    number=4,
-    height=1.78,
-    look=replace(
-        CLEO.look,
-        top=Fabric((0.35, 0.60, 0.35), folds=0.9),
-        bottom=Fabric((0.30, 0.28, 0.30), folds=0.9),
-        hair=Fabric((0.30, 0.42, 0.55), folds=0.6, gloss=0.2),
-        hair_style="short",
-        shorts=False,
-    ),
+    DAN,
+    look=replace(DAN.look, top=Fabric((0.35, 0.60, 0.35), folds=0.9)),
     path=Path(
         np.array([
             [11.6, -5.8, 7.7], [14.6, -2.7, 7.65], [15.6, -2.55, 7.65], [17.6, -2.55, 7.65], [18.6, -1.9, 7.2],
