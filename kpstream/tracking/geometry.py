@@ -40,10 +40,10 @@ def shift(before: Points, after: Points) -> Points:
 
 
 def middles(values: Points) -> Points:
-    """The median of what is known in each of N sets, shape ``(N, 2)`` from ``(N, K, 2)``; zero where nothing is."""
+    """The median of what is known in each of N sets, shape ``(N, C)`` from ``(N, K, C)``; zero where nothing is."""
     count = (~np.isnan(values[..., 0])).sum(1)
     if not values.shape[1]:
-        return np.zeros((len(values), 2), np.float32)
+        return np.zeros((len(values), values.shape[2]), np.float32)
     ordered, rows = np.sort(values, axis=1), np.arange(len(values))  # NaN comes last; np.median is ten times slower
     middle = (ordered[rows, np.maximum(count - 1, 0) // 2] + ordered[rows, count // 2 % values.shape[1]]) / 2
     found: Points = np.where(count[:, None] > 0, middle, np.float32(0)).astype(np.float32)

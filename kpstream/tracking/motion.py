@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from kpstream.entities import Pose
-from kpstream.tracking.geometry import Points, diagonal, zeroed
+from kpstream.tracking.geometry import Points, diagonal, middles, zeroed
 from kpstream.tracking.settings import TrackerSettings
 from kpstream.tracking.trajectory import PointState, Trajectory, fuse, points_of
 
@@ -110,11 +110,7 @@ class Motion:
     def uncertainty(self) -> float:
         """Standard deviation of the newest points, in pixels; 0 where there are none."""
         newest = self.trajectory or self.retracked
-        if newest is None:
-            return 0.0
-        variance = np.sort(newest.states[-1].variance)  # NaN comes last; np.nanmedian is many times slower
-        count = int((~np.isnan(variance)).sum())
-        return float(np.sqrt((variance[(count - 1) // 2] + variance[count // 2]) / 2))
+        return 0.0 if newest is None else float(np.sqrt(middles(newest.states[-1].variance[None, :, None])[0, 0]))
 
     def newest_points(self) -> Points | None:
         """The newest points of the trajectory that is drawn."""
