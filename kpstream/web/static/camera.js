@@ -30,6 +30,7 @@ export class CameraView extends EventTarget {
   #queue = [];
   #sequence = 0;
   #drawn = null;
+  #stopped = false;
   #offline = false;
   #fallback = false;
   #poll = 0;
@@ -109,7 +110,8 @@ export class CameraView extends EventTarget {
     turns.cancel(this.#draw);
     turns.cancel(this.#tell);
     this.server.removeAttribute("src");
-    for (const { image } of this.#queue) image.close();
+    this.#stopped = true; // a picture that is decoded only now is for nobody
+    for (const { image } of this.#queue.splice(0)) image.close();
   }
 
   // The picture of this viewer alone stands still; the camera and its recording go on.
@@ -242,6 +244,7 @@ export class CameraView extends EventTarget {
     const sequence = ++this.#sequence;
     try {
       const image = await decoded(picture);
+      if (this.#stopped) return image.close();
       this.#queue.push({ frame, image, sequence });
       this.#queue.sort((a, b) => a.sequence - b.sequence); // decoding may end in another order
       while (this.#queue.length > QUEUE) {

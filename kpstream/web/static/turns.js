@@ -30,11 +30,9 @@ class Turns {
   }
 
   #drawAll() {
-    const draws = [...this.#waiting.keys()];
-    this.#waiting.clear();
     this.#frame = 0;
     this.#drawnAt = performance.now();
-    for (const draw of draws) draw();
+    for (const draw of [...this.#waiting.keys()]) if (this.#waiting.delete(draw)) draw(); // one may cancel another
   }
 }
 
