@@ -69,15 +69,12 @@ def check_rules(rules: RuleSet, path: Path) -> RuleCheck:
     """Run rules over the JSON lines of a live view or of recorded video.
 
     Raises:
-        SourceOpenError: The file cannot be read, or does not say what the rules need.
+        SourceError: The file cannot be read, or does not say what the rules need.
         UsageError: A rule names what the model of these poses does not have.
     """
     checking = _Checking(rules, path)
-    try:
-        for line in stream_poses(path):
-            checking.take(line)
-    except UsageError as error:
-        raise SourceOpenError(str(error)) from None
+    for line in stream_poses(path):
+        checking.take(line)
     return checking.finish()
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from kpstream.entities import Image, Pose, Result, Scene
-from kpstream.errors import SourceOpenError, UsageError
+from kpstream.errors import SourceOpenError, SourceReadError
 from kpstream.sinks.output import OutputFile
 from kpstream.skeleton import Skeleton
 from kpstream.wire.lines import ClassSkeletons, number, objects, read_pose, whole, write_pose
@@ -128,7 +128,7 @@ def read_poses(path: str | Path, skeletons: Mapping[str, Skeleton] | None = None
 
     Raises:
         SourceOpenError: The file cannot be read.
-        UsageError: A line is not of that form; the text names it.
+        SourceReadError: A line is not of that form; the text names it.
     """
     recording = _Recording(Path(path), ClassSkeletons(skeletons or {}))
     recording.index()
@@ -168,7 +168,7 @@ class _Recording(Mapping[int, RecordedPoses]):
                 file.seek(self._offsets[at])
                 return _recorded(file.readline(_MAX_LINE), self._skeletons)
         except (OSError, ValueError):
-            raise UsageError(f"{self._path}: it was changed while it was read; run it again") from None
+            raise SourceReadError(f"{self._path}: it was changed while it was read; run it again") from None
 
     def __iter__(self) -> Iterator[int]:
         return iter(self._frame_indices)
@@ -185,7 +185,7 @@ def stream_poses(path: str | Path) -> Iterator[RecordedPoses]:
 
     Raises:
         SourceOpenError: The file cannot be read.
-        UsageError: A line is not of the form; the text names it.
+        SourceReadError: A line is not of the form; the text names it.
     """
     return (recorded for _, recorded in _lines(Path(path), ClassSkeletons({})))
 
@@ -207,7 +207,7 @@ def _lines(path: Path, skeletons: ClassSkeletons) -> Iterator[tuple[int, Recorde
         raise SourceOpenError(f"{path}: cannot be read: {error.strerror}") from None
     except ValueError as error:
         if line.endswith(b"\n") or newest < 0:
-            raise UsageError(f"{path}, line {number}: {error}") from None
+            raise SourceReadError(f"{path}, line {number}: {error}") from None
         _log.warning("%s: its last line was cut short and is left out", path)
 
 
