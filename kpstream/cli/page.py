@@ -14,7 +14,7 @@ from kpstream.options import TOKEN_VARIABLE, PageOptions, in_file, parse_listen
 
 if TYPE_CHECKING:
     from kpstream.camera.events import CameraEvents
-    from kpstream.web import BrowserCamera, Page
+    from kpstream.web import BrowserCamera, Page, PageRules
     from kpstream.web.camera_rules import Edit
 
 
@@ -69,7 +69,7 @@ def served(page: Page | None, events: CameraEvents | None) -> Iterator[None]:
 
     Args:
         page: Not served yet.
-        events: What it also shows, where they are kept.
+        events: What it also shows, with the rules of the one camera; None without rules.
 
     Raises:
         UsageError: It cannot be served there.
@@ -77,10 +77,8 @@ def served(page: Page | None, events: CameraEvents | None) -> Iterator[None]:
     if page is None:
         yield
         return
-    from kpstream.web import PageRules
-
+    page.show_rules(_rules_of(events))
     if events is not None:
-        page.show_rules(PageRules(lambda _: next(iter(events.cameras.values()), None), events.options.timezone))
         _show_events(page, events)
     try:
         page.start()
@@ -88,6 +86,18 @@ def served(page: Page | None, events: CameraEvents | None) -> Iterator[None]:
         yield
     finally:
         page.close()
+
+
+def _rules_of(events: CameraEvents | None) -> PageRules:
+    """The rules of a live view; before there are any, zones and lines are drawn on its page, for their file."""
+    from kpstream.camera.events import WatchedCamera
+    from kpstream.events import RuleSet
+    from kpstream.web import PageRules
+
+    if events is None:
+        bare = WatchedCamera("live", RuleSet(), None)
+        return PageRules(lambda _: bare)
+    return PageRules(lambda _: next(iter(events.cameras.values()), None), events.options.timezone)
 
 
 @contextmanager

@@ -17,6 +17,7 @@ import av
 import pytest
 import requests
 
+from kpstream.events import Zone, shape_table
 from kpstream.testing import Reply, ScriptedServer
 
 ROOT = Path(__file__).parents[2]
@@ -61,6 +62,9 @@ def test_a_live_camera_is_watched_changed_and_recorded_from_its_page(tmp_path: P
         assert requests.get(f"{camera}/poses", timeout=10).json()["poses"]
         picture = requests.get(f"{url}/cameras/walkers.mp4/snapshot.jpg", timeout=10)
         assert picture.content[:2] == b"\xff\xd8"
+        zone = {"name": "door", "polygon": [[0, 0], [1, 0], [1, 1]]}
+        drawn = requests.put(f"{camera}/shapes", json={"zones": [zone]}, timeout=10).json()
+        assert drawn == {"written": False, "toml": shape_table(Zone("door", ((0, 0), (1, 0), (1, 1))))}
 
         changed = requests.patch(camera, json={"rate": 1.0, "confidence": 0.99}, timeout=10).json()
         assert changed["settings"] == {"rate": 1.0, "confidence": 0.99, "keypoint_confidence": 0.3}

@@ -28,6 +28,7 @@ export class RulesPanel {
       const box = make("input", { type: "checkbox", name: `draw-${name}`, onchange: () => choices.set(name, box.checked) });
       return box;
     });
+    this.switches = make("div", { className: "switches" }, ...this.boxes.map((box, i) => make("label", { className: "switch" }, box, make("span", {}, texts.shown[SHOWN[i]]))));
     this.edit = make("button", { type: "button", className: "wide", "data-act": "zones", onclick: () => this.#edit() }, texts.editZones);
     this.hint = make("p", { className: "hint" });
     this.element = make(
@@ -37,7 +38,7 @@ export class RulesPanel {
       make("label", { className: "switch whole" }, this.camera, make("span", {}, texts.armed)),
       this.list,
       this.hint,
-      make("div", { className: "switches" }, ...this.boxes.map((box, i) => make("label", { className: "switch" }, box, make("span", {}, texts.shown[SHOWN[i]])))),
+      this.switches,
       this.edit,
     );
   }
@@ -65,8 +66,11 @@ export class RulesPanel {
   #show(rules) {
     this.#view.showRules(rules);
     const { camera, zones, lines } = rules;
+    const isBare = !(rules.rules.length || zones.length || lines.length);
+    if (this.element.hidden && isBare) this.element.parentElement.append(this.element); // how it is doing comes first
     this.element.hidden = camera === null;
     if (camera === null) return;
+    this.switches.hidden = isBare;
     this.camera.checked = rules.armed;
     this.camera.parentElement.hidden = !rules.rules.length;
     this.edit.disabled = this.#view.camera.size === null;
