@@ -254,28 +254,6 @@ def test_cameras_are_a_grid_and_one_of_them_is_large(serve: Serve, screen: Scree
         screen.until("document.fullscreenElement?.id === 'main'")
 
 
-def test_pictures_decoded_after_one_has_gone_on_are_left_out(serve: Serve, screen: Screen) -> None:
-    screen.tab.add_init_script("""
-        const decode = ImageDecoder.prototype.decode;
-        window.late = 0;
-        ImageDecoder.prototype.decode = async function () {
-          const place = location.hash;
-          const decoded = await decode.call(this);
-          await new Promise((go) => setTimeout(go, 80 * Math.random()));
-          if (place !== location.hash) window.late += 1;
-          return decoded;
-        };
-    """)
-    screen.tab.goto(serve(NumberedCamera("one"), NumberedCamera("two")).url)
-    screen.moves("one")
-    for turn in range(400):
-        screen.tab.evaluate(f"location.hash = '#/{'cameras/one' if turn % 2 else ''}'")
-        screen.tab.wait_for_timeout(100)
-        if turn > 20 and screen.tab.evaluate("window.late") > 20:
-            break
-    screen.moves("one")
-
-
 def test_trouble_is_said_in_words_over_the_last_picture(serve: Serve, screen: Screen) -> None:
     camera = NumberedCamera("one")
     screen.tab.goto(serve(camera).url)

@@ -27,6 +27,8 @@ let cameras = null;
 let shown = { key: "", views: [], parts: [] };
 let place = "";
 let noteTimer = 0;
+let refreshes = 0;
+let refreshed = 0; // the last of them that has been answered
 
 forgetToken();
 buildTop();
@@ -52,7 +54,10 @@ function forgetToken() {
 }
 
 async function refresh() {
+  const turn = ++refreshes;
   const [about, list] = await Promise.all([read("/api/site"), read("/api/cameras")]);
+  if (turn < refreshed) return; // what a later one was told is newer
+  refreshed = turn;
   if (about.ok && about.body.events !== site.events) about.body.events ? happenings.start() : happenings.stop();
   if (about.ok) site = about.body;
   if (list.ok) cameras = list.body.cameras;
@@ -62,12 +67,20 @@ async function refresh() {
 }
 
 function route() {
-  const [kind, name] = location.hash.replace(/^#\/?/, "").split("/");
+  const [kind, name] = location.hash.replace(/^#\/?/, "").split("/").map(unescaped);
   if (kind === "recordings" && site.recordings) return { kind };
-  if (kind === "events" && site.events) return { kind, event: decodeURIComponent(name ?? "") };
-  const camera = kind === "cameras" && cameras?.find((one) => one.name === decodeURIComponent(name ?? ""));
+  if (kind === "events" && site.events) return { kind, event: name ?? "" };
+  const camera = kind === "cameras" && cameras?.find((one) => one.name === name);
   if (camera) return { kind: "camera", camera };
   return cameras?.length === 1 ? { kind: "camera", camera: cameras[0] } : { kind: "grid" };
+}
+
+function unescaped(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part; // typed by hand
+  }
 }
 
 function render() {
@@ -207,6 +220,6 @@ function step(view, by) {
 }
 
 function wall() {
-  if (document.fullscreenElement) document.exitFullscreen();
+  if (document.fullscreenElement) document.exitFullscreen().catch(() => {});
   else main.requestFullscreen?.().catch(() => {});
 }

@@ -52,7 +52,7 @@ export class CameraView extends EventTarget {
     this.picture = make("canvas", { className: "picture", role: "img", "aria-label": texts.pictureOf(camera.title) });
     this.overlay = make("canvas", { className: "overlay", "aria-hidden": "true" });
     this.server = make("img", { className: "server", alt: texts.pictureOf(camera.title), hidden: true });
-    this.server.addEventListener("error", () => setTimeout(() => this.#showServer(true), 1500));
+    this.server.addEventListener("error", () => setTimeout(() => this.#stopped || this.#showServer(this.#usesServer), 1500));
     this.veil = make("p", { className: "veil" });
     this.trouble = make("p", { className: "trouble" });
     this.badges = make("div", { className: "badges" });
@@ -146,7 +146,7 @@ export class CameraView extends EventTarget {
   }
 
   fullScreen() {
-    if (document.fullscreenElement) document.exitFullscreen();
+    if (document.fullscreenElement) document.exitFullscreen().catch(() => {});
     else this.element.requestFullscreen?.().catch(() => {});
   }
 
@@ -223,7 +223,7 @@ export class CameraView extends EventTarget {
   // Where pages come through and WebSockets do not, the server's drawing is shown, and its state asked for.
   async #tryFallback() {
     const answer = await read(`/api/cameras/${this.camera.name}`);
-    if (answer.ok && this.#connection.failures >= GIVE_UP) this.#setFallback(true);
+    if (answer.ok && !this.#stopped && this.#connection.failures >= GIVE_UP) this.#setFallback(true);
   }
 
   #setFallback(fallback) {
@@ -233,7 +233,7 @@ export class CameraView extends EventTarget {
       this.#offline = false;
       this.#poll = setInterval(async () => {
         const answer = await read(`/api/cameras/${this.camera.name}`);
-        if (answer.ok) this.show(answer.body);
+        if (answer.ok && this.#fallback) this.show(answer.body);
       }, POLL);
     }
     this.#showChoices();

@@ -8,6 +8,7 @@ const QUALITY = 0.8;
 const IN_USE = 4409;
 
 export class Device extends EventTarget {
+  #asking = false; // its user, who may take a while
   #stream = null;
   #socket = null;
   #video = null;
@@ -22,16 +23,26 @@ export class Device extends EventTarget {
 
   async share() {
     if (!this.possible) return this.#end(texts.cameraNeedsTls);
+    if (this.#asking) return;
+    this.#asking = true;
     try {
       this.#stream = await navigator.mediaDevices.getUserMedia(WANTED);
     } catch (error) {
       return this.#end(error.name === "NotAllowedError" ? texts.cameraRefused : texts.cameraMissing);
+    } finally {
+      this.#asking = false;
     }
-    this.#stream.getVideoTracks()[0].addEventListener("ended", () => this.#end(texts.cameraEnded));
-    this.#video = document.createElement("video");
-    this.#video.muted = this.#video.playsInline = true;
-    this.#video.srcObject = this.#stream;
-    await this.#video.play();
+    const stream = this.#stream;
+    stream.getVideoTracks()[0].addEventListener("ended", () => this.#stream === stream && this.#end(texts.cameraEnded));
+    const video = (this.#video = document.createElement("video"));
+    video.muted = video.playsInline = true;
+    video.srcObject = stream;
+    const plays = await video.play().then(
+      () => true,
+      () => false,
+    );
+    if (this.#video !== video) return; // it was stopped meanwhile
+    if (!plays) return this.#end(texts.cameraMissing);
     this.#connect();
     this.dispatchEvent(new Event("change"));
   }
@@ -67,7 +78,9 @@ export class Device extends EventTarget {
   #end(why) {
     const socket = this.#socket;
     this.#socket = null;
-    socket?.close();
+    // A browser complains of a socket that is closed while it connects.
+    if (socket?.readyState === WebSocket.CONNECTING) socket.onopen = () => socket.close();
+    else socket?.close();
     for (const track of this.#stream?.getTracks() ?? []) track.stop();
     if (this.#video) this.#video.srcObject = null;
     this.#stream = this.#video = null;

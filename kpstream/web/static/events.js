@@ -14,7 +14,8 @@ export class EventsView {
   #rows = new Map(); // by identity: {event, element}
   #filters = new Map();
   #next = null;
-  #loading = 0;
+  #loading = null; // a mark of the list that is under way
+  #changed = []; // events of which something was told while a list was under way
   #chosen = "";
   #shown = null; // the event beside the list
   #parts = null; // of what is beside the list
@@ -46,6 +47,7 @@ export class EventsView {
     this.#happenings.removeEventListener("begin", this.#begin);
     this.#happenings.removeEventListener("change", this.#change);
     this.#more.disconnect();
+    this.#loading = this.#chosen = null; // what is answered from now on is for nobody
     this.detail.replaceChildren(); // or its clip plays on
   }
 
@@ -59,10 +61,12 @@ export class EventsView {
     for (const [each, { element }] of this.#rows) element.firstChild.setAttribute("aria-pressed", String(each === id));
     this.element.classList.toggle("chosen", Boolean(id));
     if (!id) return;
+    const before = this.#shown;
     const answer = await read(`/api/events/${encodeURIComponent(id)}`);
     if (this.#chosen !== id) return;
-    if (answer.ok) this.#showEvent(answer.body);
-    else {
+    const isTold = this.#shown !== before && this.#shown.event === id; // by a change meanwhile, which is newer
+    if (answer.ok && !isTold) this.#showEvent(answer.body);
+    else if (!isTold) {
       this.#parts = null;
       this.detail.replaceChildren(make("p", { className: "empty" }, answer.why));
     }
@@ -99,33 +103,51 @@ export class EventsView {
 
   async #load(more = false) {
     if (more && (this.#loading || this.#next === null)) return;
-    const turn = (this.#loading = performance.now());
+    const turn = (this.#loading = {});
+    this.#changed = [];
     const query = new URLSearchParams({ limit: PAGE });
     for (const name of FILTERS) if (this.#filters.get(name).value) query.set(name, this.#filters.get(name).value);
     if (more) query.set("before", this.#next);
     const answer = await read(`/api/events?${query}`);
-    if (this.#loading !== turn) return; // another filter was chosen meanwhile
-    this.#loading = 0;
+    if (this.#loading !== turn) return; // another filter was chosen meanwhile, or another view
+    this.#loading = null;
     if (!answer.ok) {
       put(this.state, answer.why);
       this.state.hidden = false;
       return;
     }
     const { events, next, cameras, rules } = answer.body;
-    if (!more) {
-      this.#rows.clear();
-      this.list.replaceChildren();
-    }
     this.#showNames("camera", cameras);
     this.#showNames("rule", rules);
-    for (const event of events) this.#put(event, { last: true });
-    this.#showDays();
+    if (!more) this.#keep(events);
+    this.#place(events, more ? null : this.list.firstChild);
     this.#next = next;
+    for (const event of this.#changed) this.#take(event);
+    this.#showDays();
     this.earlier.hidden = next === null;
     this.#tellEmpty();
     // It is seen still where the list is short, and then nothing comes into sight.
     this.#more.unobserve(this.earlier);
     this.#more.observe(this.earlier);
+  }
+
+  // Rows of events that are not listed any more go; the others stay where they are.
+  #keep(events) {
+    const listed = new Set(events.map((event) => event.event));
+    for (const [id, { element }] of this.#rows) {
+      if (listed.has(id)) continue;
+      element.remove();
+      this.#rows.delete(id);
+    }
+  }
+
+  // In the order of the list, before a row; what is there already is not moved under somebody's pointer.
+  #place(events, before) {
+    for (const event of events) {
+      const { element } = this.#rowOf(event);
+      if (element === before) before = before.nextSibling;
+      else this.list.insertBefore(element, before);
+    }
   }
 
   #tellEmpty() {
@@ -135,9 +157,9 @@ export class EventsView {
   }
 
   #take(event) {
-    const known = this.#rows.get(event.event);
-    if (known) this.#put(event, {});
-    else if (this.#fits(event) && this.#isAmongShown(event)) this.#put(event, { fresh: true });
+    if (this.#loading) this.#changed.push(event);
+    if (this.#rows.has(event.event)) this.#rowOf(event);
+    else if (this.#fits(event) && this.#isAmongShown(event)) this.#insert(event);
     this.#showDays();
     this.#tellEmpty();
     if (event.event === this.#chosen) this.#showEvent(event);
@@ -155,17 +177,19 @@ export class EventsView {
     return this.#next === null || last === null || isBefore(this.#eventOf(last), event);
   }
 
-  #put(event, { last = false, fresh = false }) {
-    const before = this.#rows.get(event.event);
-    if (before) {
-      this.#fillRow(before, event);
-      return;
-    }
-    const row = this.#makeRow(event);
-    if (fresh) row.element.classList.add("fresh");
-    if (last) this.list.append(row.element);
-    else this.list.insertBefore(row.element, [...this.list.children].find((one) => isBefore(this.#eventOf(one), event)) ?? null);
+  #insert(event) {
+    const before = [...this.list.children].find((one) => isBefore(this.#eventOf(one), event)) ?? null;
+    const { element } = this.#rowOf(event);
+    element.classList.add("fresh");
+    this.list.insertBefore(element, before);
+  }
+
+  // The row of an event as it is now.
+  #rowOf(event) {
+    const row = this.#rows.get(event.event) ?? this.#makeRow(event);
     this.#rows.set(event.event, row);
+    this.#fillRow(row, event);
+    return row;
   }
 
   #eventOf(row) {
@@ -180,9 +204,7 @@ export class EventsView {
     const button = make("button", { type: "button", onclick: () => (location.hash = `#/events/${id}`) }, picture, rule, about, marks);
     button.setAttribute("aria-pressed", String(id === this.#chosen));
     const day = event.began_at === null ? "" : DAY.format(new Date(event.began_at));
-    const row = { event: {}, element: make("li", { "data-event": id }, button), day, picture, rule, about, marks };
-    this.#fillRow(row, event);
-    return row;
+    return { event: {}, element: make("li", { "data-event": id }, button), day, picture, rule, about, marks };
   }
 
   // What is there already stays: whoever is at it with the keyboard stays there, and no picture is asked for twice.

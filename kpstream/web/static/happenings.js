@@ -10,6 +10,8 @@ export class Happenings extends EventTarget {
   #source = null;
   #timer = 0;
   #counting = 0;
+  #asked = 0;
+  #counted = 0; // the last of what was asked that has been answered
   #seen = new Map(); // by identity, of the events that this page knows
   #newest = "";
   #visible = () => (document.visibilityState === "visible" ? this.#open() : this.#close());
@@ -41,15 +43,15 @@ export class Happenings extends EventTarget {
 
   #close() {
     clearTimeout(this.#timer);
+    clearTimeout(this.#counting);
     this.#source?.close();
     this.#source = null;
   }
 
   async #begin() {
-    const answer = await read("/api/events?limit=50");
-    if (!answer.ok) return;
-    for (const event of answer.body.events) this.#know(event);
-    this.#count(answer.body.unseen);
+    const events = await this.#count(50);
+    if (events === null) return;
+    for (const event of events) this.#know(event);
     this.dispatchEvent(new Event("begin"));
   }
 
@@ -59,10 +61,7 @@ export class Happenings extends EventTarget {
     this.dispatchEvent(new CustomEvent("change", { detail: event }));
     if (before === event.seen) return;
     clearTimeout(this.#counting);
-    this.#counting = setTimeout(async () => {
-      const answer = await read("/api/events?limit=1");
-      if (answer.ok) this.#count(answer.body.unseen);
-    }, COUNT_AFTER);
+    this.#counting = setTimeout(() => this.#count(1), COUNT_AFTER);
   }
 
   // Whether it is news: what somebody says of an old event is a change, and none.
@@ -74,8 +73,16 @@ export class Happenings extends EventTarget {
     return isNew;
   }
 
-  #count(unseen) {
-    this.unseen = unseen;
-    this.dispatchEvent(new Event("count"));
+  // Tells how many nobody has seen, and returns the newest events, or null.
+  async #count(limit) {
+    const turn = ++this.#asked;
+    const answer = await read(`/api/events?limit=${limit}`);
+    if (!answer.ok) return null;
+    if (turn > this.#counted) {
+      this.#counted = turn;
+      this.unseen = answer.body.unseen;
+      this.dispatchEvent(new Event("count"));
+    }
+    return answer.body.events;
   }
 }

@@ -11,12 +11,10 @@ export class Notices {
   element = make("div", { id: "notices", role: "log", "aria-live": "polite", "aria-label": texts.newEvents });
 
   show(event) {
-    const picture = make("img", { src: addressOf(`/api/events/${event.event}/snapshot.jpg`), alt: "", width: 96, height: 54 });
-    picture.addEventListener("error", () => picture.remove());
     const link = make(
       "a",
       { href: `#/events/${event.event}` },
-      event.snapshot ? picture : null,
+      event.snapshot ? this.#picture(event) : null,
       make("span", { className: "words" }, make("strong", {}, event.rule), make("span", {}, `${texts.severities[event.severity]}  ·  ${event.camera}`)),
     );
     const card = make("div", { className: `toast ${event.severity}` }, link, button("close", texts.close, () => card.remove()));
@@ -24,5 +22,11 @@ export class Notices {
     this.element.append(card);
     while (this.element.children.length > MOST) this.element.firstChild.remove();
     setTimeout(() => card.remove(), STAYS);
+  }
+
+  #picture(event) {
+    const picture = make("img", { src: addressOf(`/api/events/${event.event}/snapshot.jpg`), alt: "", width: 96, height: 54 });
+    picture.addEventListener("error", () => picture.remove());
+    return picture;
   }
 }

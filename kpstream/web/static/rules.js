@@ -17,6 +17,8 @@ export class RulesPanel {
   #showTimer = 0;
   #rows = new Map();
   #told = "";
+  #arming = 0; // changes under way
+  #armed = 0; // changes that were answered
   #editor = null;
   #choose = () => this.#showChoices();
 
@@ -46,8 +48,8 @@ export class RulesPanel {
   start() {
     choices.addEventListener("change", this.#choose);
     this.#showChoices();
-    this.refresh();
     this.#timer = setInterval(() => document.visibilityState === "visible" && this.refresh(), REFRESH);
+    this.refresh();
     this.#showTimer = setInterval(() => document.visibilityState === "visible" && this.#showReadings(), SHOW);
   }
 
@@ -55,12 +57,16 @@ export class RulesPanel {
     choices.removeEventListener("change", this.#choose);
     clearInterval(this.#timer);
     clearInterval(this.#showTimer);
+    this.#timer = 0;
     this.#editor?.close();
   }
 
   async refresh() {
+    if (!this.#timer) return; // it was stopped
+    const armed = this.#armed;
     const answer = await read(`/api/cameras/${this.#view.camera.name}/rules`);
-    if (answer.ok) this.#show(answer.body);
+    const isNew = !this.#arming && armed === this.#armed; // else it may tell of before a change
+    if (answer.ok && isNew) this.#show(answer.body);
   }
 
   #show(rules) {
@@ -124,13 +130,16 @@ export class RulesPanel {
 
   async #arm(change, box) {
     box.disabled = true;
+    this.#arming += 1;
     const answer = await arm(this.#view.camera.name, change);
+    this.#arming -= 1;
+    this.#armed += 1;
     box.disabled = false;
-    if (answer.ok) this.#show(answer.body);
-    else {
+    if (!answer.ok) {
       box.checked = !box.checked;
       dispatchEvent(new CustomEvent("note", { detail: texts.failed(answer.why) }));
     }
+    this.refresh();
   }
 
   #edit() {

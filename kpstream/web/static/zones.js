@@ -81,6 +81,7 @@ export class ZoneEditor {
 
   #begin(kind) {
     this.#drawing = { kind, points: [] };
+    this.#drag = null; // of another finger, or of the mouse where the keyboard did this
     this.#chosen = this.#point = -1;
     this.#render();
   }
@@ -88,7 +89,7 @@ export class ZoneEditor {
   #finish() {
     const { kind, points } = this.#drawing;
     if (points.length < (kind === "zone" ? 3 : 2)) return;
-    this.#drawing = null;
+    this.#drawing = this.#drag = null;
     this.#shapes.push({ kind, name: this.#freeName(kind), points, isNew: true, changed: true });
     this.#chosen = this.#shapes.length - 1;
     this.#render();
@@ -108,6 +109,7 @@ export class ZoneEditor {
 
   #removePoint() {
     const shape = this.#shape;
+    this.#drag = null;
     if (this.#drawing?.points.length) this.#drawing.points.pop();
     else if (shape?.kind === "zone" && shape.points.length > 3 && this.#point >= 0) {
       shape.points.splice(this.#point, 1);
@@ -200,7 +202,7 @@ export class ZoneEditor {
   #key(event) {
     event.stopPropagation();
     if (event.key === "Escape") {
-      if (this.#drawing) this.#drawing = null;
+      if (this.#drawing) this.#drawing = this.#drag = null;
       else return this.close();
       return this.#render();
     }
