@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from math import ceil, log
@@ -50,6 +50,8 @@ _MIN_KEYPOINT_SCORE = 0.12695312
 """Keypoints below it have no say in a person's score. Source: the decoder in the published graph (half precision)."""
 _SPREAD = 0.30004883
 """How far from its expected place a keypoint is looked for. Source: the same graph."""
+_X_BEFORE_Y = [1, 0, 3, 2]
+"""Of the numbers of a box: x_min, y_min, x_max, y_max in place of y_min, x_min, y_max, x_max."""
 
 
 _PERSON_HEADS = ("box_scale", "box_offset", "kpt_regress")
@@ -154,8 +156,8 @@ class MoveNet:
             raise ValueError(f"not a BGR picture: shape {image.shape} of {image.dtype}")
         with completion:
             canvas, pixels = _fitted(image, self.long_side)
-            poses = [_pose(person, pixels * _CELL, image) for person in decode(self.maps(canvas))]
-            return _without_doubles(poses, limit=overlap**0.5)
+            people = decode(self.maps(canvas))
+            return _without_doubles(_poses(people, pixels * _CELL, image), limit=overlap**0.5)
 
     def maps(self, canvas: Image) -> NetworkMaps:
         """Run the network as it is; blocks as `find` does.
@@ -234,85 +236,108 @@ def _resized(image: Image, size: tuple[int, int]) -> Image:
 
 def decode(maps: HeadMaps) -> list[Person]:
     """Read everybody out of the maps, in no order; a person may be there twice."""
-    center = maps.center
-    highest_near = cv2.dilate(center, _PEAK_WINDOW, borderType=cv2.BORDER_CONSTANT, borderValue=0)
-    rows, columns = np.nonzero((center == highest_near) & (center >= _MIN_SCORE))
-    surest = np.argsort(-center[rows, columns], kind="stable")[:_MAX_PEOPLE]
-    rows, columns = rows[surest], columns[surest]
+    rows, columns = _middles(maps.center)
     if not len(rows):
         return []
     cells = np.stack([rows, columns], axis=1).astype(np.float32)
     size, offset, regress = maps.of_cells(rows, columns, *_PERSON_HEADS)
     middle, half = cells + offset, np.maximum(size, 0) / 2
-    grid = np.array(center.shape, np.float32)
-    low, high = np.clip(middle - half, 0, grid), np.clip(middle + half, 0, grid)
+    grid = np.array(maps.center.shape, np.float32)
+    low, high = (np.minimum(np.maximum(corner, 0), grid) for corner in (middle - half, middle + half))
     expected = cells[:, None] + regress.reshape(len(rows), -1, 2)
-    people = (_person_in(maps, *each) for each in zip(center[rows, columns], low, high, expected, strict=True))
-    return [person for person in people if person is not None]
-
-
-def _person_in(maps: HeadMaps, center: np.float32, low: Floats, high: Floats, expected: Floats) -> Person | None:
-    """The person in a box, y before x; None where it is empty, or hardly anything of a person in it."""
-    (top, left), (bottom, right) = np.ceil(low).astype(int).tolist(), np.ceil(high).astype(int).tolist()
-    if top >= bottom or left >= right:
-        return None
-    nearness = _nearness(expected, (top, left), (bottom, right), min(maps.center.shape))
-    likely = maps.kpt_heatmap[:, top:bottom, left:right] * nearness
-    # The surest cell of each keypoint, of those in the box.
-    flat = likely.reshape(len(likely), -1)
-    best = flat.argmax(axis=1)
-    each = np.arange(len(best))
-    confidence = flat[each, best]
+    at, confidence = _surest_cells(maps.kpt_heatmap, low, high, expected)
     seen = confidence > _MIN_KEYPOINT_SCORE
-    score = float(center * confidence[seen].mean()) if seen.any() else 0.0
-    if score < _MIN_SCORE:
-        return None
-    rows, columns = top + best // (right - left), left + best % (right - left)
-    (offsets,) = maps.of_cells(rows, columns, "kpt_offset")
-    y, x = offsets.reshape(len(best), -1, 2)[each, each].T
-    xy = np.where(confidence[:, None] > 0, np.stack([columns + x, rows + y], axis=1), np.nan).astype(np.float32)
-    box = np.array([low[1], low[0], high[1], high[0]], np.float32)
-    return Person(score, box, xy, confidence)
+    score = maps.center[rows, columns] * (confidence * seen).sum(axis=1) / np.maximum(seen.sum(axis=1), 1)
+    people = np.flatnonzero(score >= _MIN_SCORE)
+    if not len(people):
+        return []
+    boxes, xy = np.concatenate([low, high], axis=1)[people][:, _X_BEFORE_Y], _exact_places(maps, at[people])
+    xy[confidence[people] == 0] = np.nan
+    return [Person(*each) for each in zip(score[people].tolist(), boxes, xy, confidence[people], strict=True)]
 
 
-def _nearness(expected: Floats, low: tuple[int, int], high: tuple[int, int], shorter: int) -> Floats:
-    """How near every cell of a box is to where each keypoint is expected: 1 there, shape ``(17, rows, columns)``."""
-    spread = np.float32(_SPREAD * shorter)
-    along = [
-        np.exp(-((np.arange(low[axis], high[axis], dtype=np.float32) - expected[:, axis, None]) ** 2) / spread)
-        for axis in (0, 1)
+def _middles(center: Floats) -> tuple[Indices, Indices]:
+    """Rows and columns of the cells where the middle of somebody may lie, surest first."""
+    highest_near = cv2.dilate(center, _PEAK_WINDOW, borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    peaks = np.flatnonzero((center == highest_near) & (center >= _MIN_SCORE))
+    surest = np.argsort(-center.ravel()[peaks], kind="stable")[:_MAX_PEOPLE]
+    return np.divmod(peaks[surest], center.shape[1])
+
+
+def _surest_cells(heatmap: Floats, low: Floats, high: Floats, expected: Floats) -> tuple[Indices, Floats]:
+    """The surest cell of each keypoint, of those in a person's box, the nearer to where it is expected the surer.
+
+    Args:
+        heatmap: Shape ``(17, h, w)``.
+        low: The boxes' smallest y and x, shape ``(n, 2)``, within the grid.
+        high: Their largest, as ``low``.
+        expected: Where the keypoints are expected, y before x, shape ``(n, 17, 2)``.
+
+    Returns:
+        The cells' (row, column), shape ``(n, 17, 2)``, and how sure they are, shape ``(n, 17)``; 0 in an empty box.
+    """
+    spread = np.float32(_SPREAD * min(heatmap.shape[1:]))
+    near = [
+        np.exp(-((np.arange(cells, dtype=np.float32) - expected[:, :, axis, None]) ** 2) / spread)
+        for axis, cells in enumerate(heatmap.shape[1:])
     ]
-    nearness: Floats = along[0][:, :, None] * along[1][:, None, :]
-    return nearness
+    at, confidence = np.zeros(expected.shape, np.intp), np.zeros(expected.shape[:2], np.float32)
+    each = np.arange(len(heatmap))
+    boxes = np.concatenate([np.ceil(low), np.ceil(high)], axis=1).astype(int).tolist()
+    for person, (top, left, bottom, right) in enumerate(boxes):
+        if top >= bottom or left >= right:
+            continue
+        likely = near[0][person, :, top:bottom, None] * near[1][person, :, None, left:right]
+        likely *= heatmap[:, top:bottom, left:right]
+        flat = likely.reshape(len(likely), -1)
+        best = flat.argmax(axis=1)
+        confidence[person] = flat[each, best]
+        at[person, :, 0], at[person, :, 1] = np.divmod(best, right - left)
+        at[person] += top, left
+    return at, confidence
 
 
-def _pose(person: Person, pixels: Floats, image: Image) -> Pose:
-    """The person in pixels of the picture, ``pixels`` (x, y) of it to one cell."""
-    height, width = image.shape[:2]
-    return Pose(
-        xy=person.xy * pixels,
-        keypoint_confidence=person.keypoint_confidence,
-        xyxy=np.clip(person.xyxy * np.tile(pixels, 2), 0, [width, height, width, height]).astype(np.float32),
-        confidence=person.score**_EXPONENT,
-        class_id=0,
-        class_name="person",
-        skeleton=COCO,
-    )
+def _exact_places(maps: HeadMaps, at: Indices) -> Floats:
+    """Where exactly keypoints lie, x before y, that lie in cells ``(row, column)``; both of shape ``(n, 17, 2)``."""
+    (offsets,) = maps.of_cells(at[..., 0].ravel(), at[..., 1].ravel(), "kpt_offset")
+    each = np.arange(at.shape[1])
+    own = offsets.reshape(len(at), len(each), -1, 2)[:, each, each]
+    return np.asarray((at + own)[:, :, ::-1], np.float32)
+
+
+def _poses(people: Sequence[Person], pixels: Floats, image: Image) -> list[Pose]:
+    """The people in pixels of the picture, ``pixels`` (x, y) of it to one cell."""
+    scale, limits = np.concatenate([pixels, pixels]), np.array(image.shape[1::-1] * 2, np.float32)
+    return [
+        Pose(
+            xy=person.xy * pixels,
+            keypoint_confidence=person.keypoint_confidence,
+            xyxy=np.minimum(person.xyxy * scale, limits),
+            confidence=person.score**_EXPONENT,
+            class_id=0,
+            class_name="person",
+            skeleton=COCO,
+        )
+        for person in people
+    ]
 
 
 def _without_doubles(poses: list[Pose], limit: float) -> tuple[Pose, ...]:
     """The poses surest first; none whose box is empty, or overlaps a surer one's by more than ``limit``."""
     kept: list[Pose] = []
+    boxes: list[list[float]] = []
     for pose in sorted(poses, key=lambda pose: -pose.confidence):
-        if _area(pose.xyxy) > 0 and all(_intersection_over_union(pose.xyxy, other.xyxy) <= limit for other in kept):
+        box = pose.xyxy.tolist()
+        if _area(*box) > 0 and all(_intersection_over_union(box, other) <= limit for other in boxes):
             kept.append(pose)
+            boxes.append(box)
     return tuple(kept)
 
 
-def _area(box: Floats) -> float:
-    return float(max(0.0, box[2] - box[0]) * max(0.0, box[3] - box[1]))
+def _area(left: float, top: float, right: float, bottom: float) -> float:
+    return max(0.0, right - left) * max(0.0, bottom - top)
 
 
-def _intersection_over_union(a: Floats, b: Floats) -> float:
-    shared = _area(np.concatenate([np.maximum(a[:2], b[:2]), np.minimum(a[2:], b[2:])]))
-    return shared / (_area(a) + _area(b) - shared)
+def _intersection_over_union(a: Sequence[float], b: Sequence[float]) -> float:
+    shared = _area(max(a[0], b[0]), max(a[1], b[1]), min(a[2], b[2]), min(a[3], b[3]))
+    return shared / (_area(*a) + _area(*b) - shared)
