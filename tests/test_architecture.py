@@ -113,8 +113,8 @@ FLOORS: dict[str, str] = {
     "recorded": "locking < journal < inputs < plan redraw rule_check < rule_report < job < archive",
     "recorded/archive": (
         "members request_count schema session_folder shard stored_file "
-        "< ledger object_storage ranges ray_servers web_file < storages < inputs < faults < fetch < input_queue probe "
-        "< estimate intake settings < publish summary < stored_outputs < place work < pool report "
+        "< ledger ranges ray_servers storage_settings web_file < object_storage < storages < inputs < faults < fetch "
+        "< input_queue probe < estimate intake settings < publish summary < stored_outputs < place work < pool report "
         "< bookkeeping remote < driver < metrics ray_pool"
     ),
     "render": "annotators pixels",

@@ -6,17 +6,12 @@ gets into an error's text.
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Callable, Iterator, Mapping
-from configparser import ConfigParser
-from configparser import Error as ConfigError
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from kpstream.errors import (
     KpstreamError,
@@ -26,12 +21,9 @@ from kpstream.errors import (
     SourceReadError,
     SourceRejected,
     SourceUnavailable,
-    UsageError,
 )
+from kpstream.recorded.archive.storage_settings import open_store
 from kpstream.recorded.archive.stored_file import StoredFile, bucket_of, key_of, shown
-
-if TYPE_CHECKING:
-    from obstore.store import ObjectStore
 
 _T = TypeVar("_T")
 _PIECE = 1 << 20
@@ -79,10 +71,8 @@ _CAUSES = (
         {"408", "429", "500", "502", "503", "504"}, "the storage failed ({detail})", SourceUnavailable, SinkUnavailable
     ),
 )  # fmt: skip
-_CLIENT: Any = {"timeout": "1h", "connect_timeout": "10s"}
 _ANSWERS_WITHIN, _TAKES_WITHIN = "30s", "10m"
 """The time of an answer begins before what it is about is sent: what goes up may go slowly."""
-_RETRY: Any = {"max_retries": 3, "retry_timeout": timedelta(seconds=30)}
 
 
 class ObjectStorage:
@@ -97,8 +87,8 @@ class ObjectStorage:
 
     def __init__(self, bucket: str) -> None:
         self._bucket = bucket
-        self._store = _open_store(bucket, _ANSWERS_WITHIN)
-        self._uploads = _open_store(bucket, _TAKES_WITHIN)
+        self._store = open_store(bucket, _ANSWERS_WITHIN)
+        self._uploads = open_store(bucket, _TAKES_WITHIN)
 
     def find(self, prefix: str) -> Iterator[StoredFile]:
         """All files below a prefix, in order; blocks.
@@ -193,69 +183,6 @@ def storage_of(address: str) -> ObjectStorage:
 @cache
 def _storage(bucket: str) -> ObjectStorage:
     return ObjectStorage(bucket)
-
-
-def _open_store(bucket: str, read_timeout: str) -> ObjectStore:
-    if find_spec("obstore") is None:
-        raise UsageError(f"{bucket} needs obstore: pip install 'kpstream[archive]'")
-    from obstore.store import from_url
-
-    more: dict[str, Any] = _s3_settings(os.environ) if bucket.startswith("s3:") else {}
-    client = _CLIENT | {"read_timeout": read_timeout}
-    if more.get("endpoint", "").startswith("http://"):
-        client["allow_http"] = True
-    fault = ""
-    try:
-        return from_url(bucket, client_options=client, retry_config=_RETRY, **more)
-    except Exception as error:  # noqa: BLE001 - whatever is wrong with the settings, they may stand in the text
-        fault = type(error).__name__
-    raise UsageError(f"{bucket}: the settings of this storage in the environment cannot be used ({fault})")
-
-
-def _s3_settings(environment: Mapping[str, str]) -> dict[str, Any]:
-    """What obstore does not find itself: the profile in Amazon's files, and all that boto3 knows where it is there."""
-    profile = environment.get("AWS_PROFILE", "default")
-    settings: dict[str, Any] = {}
-    files = [("AWS_CONFIG_FILE", "~/.aws/config", profile if profile == "default" else f"profile {profile}")]
-    files.append(("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials", profile))
-    for variable, usual, section in files:
-        settings |= _section(Path(environment.get(variable, usual)).expanduser(), section)
-    found = {
-        "region": environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or settings.get("region"),
-        "endpoint": environment.get("AWS_ENDPOINT_URL_S3")
-        or environment.get("AWS_ENDPOINT_URL")
-        or environment.get("AWS_ENDPOINT")
-        or settings.get("endpoint_url"),
-    }
-    is_public = environment.get("AWS_SKIP_SIGNATURE", "").lower() in ("1", "true", "yes", "on")
-    if not is_public and "AWS_ACCESS_KEY_ID" not in environment:
-        if "aws_access_key_id" in settings:
-            found["access_key_id"] = settings["aws_access_key_id"]
-            found["secret_access_key"] = settings.get("aws_secret_access_key")
-            found["session_token"] = settings.get("aws_session_token")
-        elif (provider := _boto3_provider()) is not None:
-            found["credential_provider"] = provider
-    return {name: value for name, value in found.items() if value}
-
-
-def _section(path: Path, section: str) -> dict[str, str]:
-    parser = ConfigParser(interpolation=None, default_section="")
-    try:
-        parser.read(path)
-    except (OSError, ConfigError, UnicodeDecodeError):
-        return {}
-    return dict(parser[section]) if section in parser else {}
-
-
-def _boto3_provider() -> Any:
-    if find_spec("boto3") is None:
-        return None
-    from obstore.auth.boto3 import Boto3CredentialProvider
-
-    try:
-        return Boto3CredentialProvider()
-    except Exception:  # noqa: BLE001 - it knows no key either: obstore asks the machine
-        return None
 
 
 def _code_of(error: BaseException) -> str:
