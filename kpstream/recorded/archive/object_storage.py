@@ -31,8 +31,13 @@ _MOST_AT_ONCE = 64 << 20
 """Bytes of an upload that is one request: whoever is killed leaves nothing of it. Parts of larger ones stay."""
 _PART, _PARTS_AT_ONCE = 16 << 20, 4
 """Bytes, and how many are in memory; a storage takes 10,000 parts."""
-_CODE = re.compile(r"<Code>(\w+)</Code>")
+_CODE = re.compile(r"<Code>(\w+)</Code>|\"error\":\s*\"(\w+)\"")
 _STATUS = re.compile(r"status code: (\d{3})")
+_SIGNING_IN = "Error performing token request"
+_OF_MACHINE = re.compile(
+    r"Error performing [A-Z]+ http://[^/]+/(?:computeMetadata/|metadata/identity/|latest/(?:api/token|meta-data))"
+)
+"""Where a cloud's machine is asked for a key: last of all, where none was found."""
 _NO_BUCKET = {"ContainerNotFound", "NoSuchBucket"}
 
 
@@ -49,6 +54,10 @@ class _Cause:
 
 
 _REFUSED = _Cause(set(), "the storage refuses ({detail})", SourceOpenError)
+_NO_KEY = _Cause(
+    set(), "no key was found, in the environment, in a file or on this machine", SourceUnavailable, SinkUnavailable,
+    of_bucket=True,
+)  # fmt: skip
 _AWAY = _Cause(set(), "the storage cannot be reached", SourceUnavailable, SinkUnavailable)
 _CAUSES = (
     _Cause(_NO_BUCKET, "there is no such bucket; check its name, and the region", SourceRejected, of_bucket=True),
@@ -185,11 +194,6 @@ def _storage(bucket: str) -> ObjectStorage:
     return ObjectStorage(bucket)
 
 
-def _code_of(error: BaseException) -> str:
-    found = _CODE.search(str(error))
-    return "" if found is None else found[1]
-
-
 def _translated(address: str, call: Callable[[], _T], *, writes: bool = False) -> _T:
     """Call it; what obstore raises is raised in one line, and keeps nothing of what obstore was told."""
     try:
@@ -202,11 +206,19 @@ def _translated(address: str, call: Callable[[], _T], *, writes: bool = False) -
 
 
 def _fault(error: Exception, name: str, *, writes: bool) -> KpstreamError:
-    text, code = str(error), _code_of(error)
+    text = str(error)
+    code = "".join(next(iter(_CODE.findall(text)), ()))
     status = "".join(_STATUS.findall(text)[-1:])
-    known = {code, status, type(error).__name__}
-    usual = _REFUSED if status else _AWAY
-    cause = next((cause for cause in _CAUSES if cause.signs & known), usual)
+    cause = _cause({code, status, type(error).__name__}, text, status)
     kind = cause.writing if writes else cause.reading
     what = cause.text.format(detail=code or status or "none was found")
     return kind(f"{bucket_of(name) if cause.of_bucket else name}: {what}")
+
+
+def _cause(known: set[str], text: str, status: str) -> _Cause:
+    if _OF_MACHINE.search(text):
+        return _NO_KEY
+    if _SIGNING_IN in text and status == "400":  # so OAuth's servers refuse a key
+        known = {"401"}
+    usual = _REFUSED if status else _AWAY
+    return next((cause for cause in _CAUSES if cause.signs & known), usual)

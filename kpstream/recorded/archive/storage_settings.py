@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from configparser import ConfigParser
 from configparser import Error as ConfigError
@@ -12,12 +13,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kpstream.errors import UsageError
+from kpstream.recorded.archive.stored_file import scheme_of
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
-_CLIENT: Any = {"timeout": "1h", "connect_timeout": "10s"}
+_CLIENT: Any = {"timeout": "1h", "connect_timeout": "10s", "allow_http": True}
+"""Without TLS only where the settings name an address of that kind."""
 _RETRY: Any = {"max_retries": 3, "retry_timeout": timedelta(seconds=30)}
+
+_SERVERS = {
+    "s3": ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"),
+    "gs": ("GOOGLE_BASE_URL",),
+    "az": ("AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT"),
+}
+"""Variables that name the server of a storage."""
+_SERVER = re.compile(r"https?://(?:\w[\w.-]*|\[[\da-f:]+\])(?::\d+)?(?:/\S*)?", re.IGNORECASE | re.ASCII)
+_MEANINGS = {
+    "Account must be specified": "AZURE_STORAGE_ACCOUNT_NAME is not set",
+    "Unable to open service account": "the file that GOOGLE_APPLICATION_CREDENTIALS names cannot be opened",
+    "Unable to decode service account": "the key file of Google's is neither a service account's nor a user's",
+}
+"""Parts of obstore's texts about settings, and what each of them means."""
 
 
 def open_store(bucket: str, read_timeout: str) -> ObjectStore:
@@ -35,15 +52,31 @@ def open_store(bucket: str, read_timeout: str) -> ObjectStore:
     from obstore.store import from_url
 
     more: dict[str, Any] = _s3_settings(os.environ) if bucket.startswith("s3:") else {}
+    _check_servers(bucket, more.get("endpoint"))
     client = _CLIENT | {"read_timeout": read_timeout}
-    if more.get("endpoint", "").startswith("http://"):
-        client["allow_http"] = True
     fault = ""
     try:
         return from_url(bucket, client_options=client, retry_config=_RETRY, **more)
     except Exception as error:  # noqa: BLE001 - whatever is wrong with the settings, they may stand in the text
-        fault = type(error).__name__
-    raise UsageError(f"{bucket}: the settings of this storage in the environment cannot be used ({fault})")
+        text = str(error)
+        known = (meaning for sign, meaning in _MEANINGS.items() if sign in text)
+        fault = next(known, f"the settings of this storage in the environment cannot be used ({type(error).__name__})")
+    raise UsageError(f"{bucket}: {fault}")
+
+
+def _check_servers(bucket: str, endpoint: str | None) -> None:
+    """Refuse what obstore would panic at, with the first request.
+
+    Args:
+        bucket: The address of the bucket.
+        endpoint: The server that the profile names, or a variable.
+    """
+    servers = {name: os.environ[name] for name in _SERVERS[scheme_of(bucket)] if name in os.environ}
+    if not servers and endpoint is not None:
+        servers["endpoint_url"] = endpoint
+    for name, server in servers.items():
+        if not _SERVER.fullmatch(server):
+            raise UsageError(f"{bucket}: {name} is no address of a server, as in https://server:9000")
 
 
 def _s3_settings(environment: Mapping[str, str]) -> dict[str, Any]:
