@@ -29,6 +29,7 @@ from kpstream.errors import EndpointError, KpstreamError, SourceError
 from kpstream.pipeline import Pipeline
 from kpstream.sources import open_source
 from kpstream.testing import Recorded, Reply, ScriptedServer
+from tests.support.ports import own_port
 from tests.support.source_servers import MjpegCamera
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "walkers.mp4"
@@ -74,9 +75,8 @@ def texts_of(root: object) -> str:
 
 
 def nobody() -> str:
-    """The address of nobody: a port that was free a moment ago."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return f"127.0.0.1:{server.getsockname()[1]}"
+    """The address of nobody."""
+    return f"127.0.0.1:{own_port()}"
 
 
 @pytest.fixture

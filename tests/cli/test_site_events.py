@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import socket
 import subprocess
 import sys
 from contextlib import closing
@@ -18,6 +17,7 @@ from kpstream.delivery import open_to_read
 from kpstream.errors import SourceOpenError, UsageError
 from kpstream.site_file import load
 from kpstream.testing import Reply, ScriptedServer, wait_until
+from tests.support.ports import own_port
 from tests.support.rules import LEFT_HALF
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "walkers.mp4"
@@ -67,9 +67,7 @@ def test_a_site_keeps_and_delivers_what_happens_before_its_cameras(tmp_path: Pat
 
 def test_zones_that_somebody_draws_are_written_into_the_file_and_followed(tmp_path: Path) -> None:
     site = tmp_path / "site.toml"
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = own_port()
     site.write_text(f"[web]\nlisten = {port}  # mine\nedit_zones = true\n{SITE}")
     place = f"http://127.0.0.1:{port}/api/cameras/hall"
     moved = [[0.25, 0.0], [0.75, 0.0], [0.5, 1.0]]

@@ -15,6 +15,7 @@ import pytest
 from kpstream.endpoints.transport import Access, Response, Transport
 from kpstream.errors import EndpointError, EndpointRejected, EndpointUnavailable, UsageError
 from kpstream.testing import Reply, ScriptedServer
+from tests.support.ports import own_port
 
 KEY = "rfKey0123456789"
 
@@ -142,8 +143,7 @@ def test_a_connection_that_breaks_off_is_worth_asking_again(transport: Transport
 
 
 def test_nobody_there_is_worth_asking_again(transport: Transport) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    port = own_port()
     error = failure_of(transport, f"http://127.0.0.1:{port}")
     assert isinstance(error, EndpointUnavailable)
     assert f"nothing listens at 127.0.0.1:{port}" in str(error)

@@ -18,8 +18,9 @@ from kpstream.delivery.mqtt import Mqtt
 from kpstream.delivery.mqtt_connection import Broker
 from kpstream.render import PoseAnnotator
 from kpstream.testing import wait_until
-from tests.rig.parts.broker import Listening, Mosquitto, free_port, write_certificates
+from tests.rig.parts.broker import Listening, Mosquitto, write_certificates
 from tests.support.event_store import RULES, FakeDestination, delivering, ended, opened, scene
+from tests.support.ports import own_port
 
 pytestmark = pytest.mark.rig
 
@@ -130,7 +131,7 @@ def test_user_password_and_certificate_are_checked(tmp_path: Path) -> None:
 
 
 def test_a_broker_that_is_not_there_holds_nothing_up(tmp_path: Path) -> None:
-    with camera(tmp_path / "store", mqtt(free_port(), tmp_path)) as (hall, _, deliveries, _):
+    with camera(tmp_path / "store", mqtt(own_port(), tmp_path)) as (hall, _, deliveries, _):
         hall.tell(opened(), None)
         wait_until(lambda: "it cannot be reached (Connection refused)" in deliveries.figures().queues[0].trouble)
 

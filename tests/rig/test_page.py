@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import statistics
 import subprocess
 import threading
@@ -19,6 +18,7 @@ import pytest
 
 from kpstream.entities import Frame
 from kpstream.errors import SourceError
+from kpstream.testing import wait_until
 from kpstream.web import BrowserCamera, Page
 from tests.rig.parts.page import (
     CONTRASTS,
@@ -35,6 +35,7 @@ from tests.rig.parts.page import (
     resident,
 )
 from tests.rig.parts.processes import FaultyNetwork
+from tests.support.ports import answers, own_port
 from tests.support.web_page import served
 
 pytestmark = pytest.mark.rig
@@ -303,12 +304,13 @@ def test_a_reload_and_a_slept_tab_come_back(serve: Serve, screen: Screen) -> Non
 def test_a_restarted_server_is_found_again(look: Look) -> None:
     screen = look(breaks=True)
     with NumberedCamera("one") as camera:
-        with served(camera) as page:
+        port = own_port()
+        with served(camera, port=port) as page:
             screen.tab.goto(page.url)
             screen.moves()
         screen.until("document.querySelector('.camera').dataset.state === 'lost'")
         assert "trying again" in screen.tab.inner_text(".veil")
-        with served(camera, port=urlsplit(page.url).port or 0):
+        with served(camera, port=port):
             screen.moves()
             assert screen.state() == "live"
 
@@ -426,9 +428,7 @@ def test_a_viewer_on_a_thin_line_slows_nobody(serve: Serve, record_property: Not
 @contextmanager
 def below_a_path(page: Page, folder: Path) -> Iterator[str]:
     """The address of a page that nginx serves at /cam/ of its own site."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = own_port()
     headers = "Host $http_host", "Upgrade $http_upgrade", "Connection $http_connection"
     passed = "".join(f"proxy_set_header {header};" for header in headers)
     paths = "".join(
@@ -441,11 +441,7 @@ def below_a_path(page: Page, folder: Path) -> Iterator[str]:
     nginx = shutil.which("nginx") or "/usr/sbin/nginx"
     process = subprocess.Popen([nginx, "-c", str(folder / "nginx.conf"), "-p", str(folder)])
     try:
-        for _ in range(100):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.1)
+        wait_until(lambda: answers(port), 60)
         yield f"http://127.0.0.1:{port}/cam/"
     finally:
         process.terminate()

@@ -7,7 +7,6 @@ import shutil
 import socket
 import ssl
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from html.parser import HTMLParser
@@ -20,8 +19,10 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
+from kpstream.testing import wait_until
 from kpstream.web import Page
 from kpstream.web.tls import self_signed
+from tests.support.ports import answers, own_port
 from tests.support.web_page import Camera
 
 pytestmark = pytest.mark.rig
@@ -30,12 +31,6 @@ SAMPLES = Path(__file__).parents[2] / "samples" / "deploy"
 NAMES = ("cams.example.org", "home.example.org")
 TOKEN = "a-token-of-the-rig"
 PATH = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin"))
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def nginx(folder: Path, page: int, port: int) -> list[str]:
@@ -129,7 +124,7 @@ def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
     folder = tmp_path
     certificate = self_signed(NAMES)
     (folder / "page.pem").write_bytes(certificate)
-    camera, port = Camera(), free_port()
+    camera, port = Camera(), own_port()
     camera.show()
     page = Page([camera.feed], port=0, token=TOKEN, names=NAMES, proxies=[ip_network("127.0.0.1")])
     page.start()
@@ -144,12 +139,8 @@ def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, env=env, stdout=log, stderr=log)
     try:
-        for _ in range(100):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            assert process.poll() is None, (folder / "log").read_text()
-            time.sleep(0.1)
+        wait_until(lambda: process.poll() is not None or answers(port), 60)
+        assert process.poll() is None, (folder / "log").read_text()
         yield Site(port, certificate)
     finally:
         process.kill()

@@ -17,6 +17,7 @@ import requests
 from kpstream.errors import UsageError
 from kpstream.server import Server, create_app
 from tests.support.local_endpoint import KnownFinder, people, post
+from tests.support.ports import own_port
 
 PROGRAM = """
 import sys
@@ -71,10 +72,10 @@ def test_closing_answers_what_is_under_way() -> None:
 
 
 def test_a_port_can_be_used_again_at_once() -> None:
-    first = Server(create_app(KnownFinder()), port=0)
+    port = own_port()
+    first = Server(create_app(KnownFinder()), port=port)
     first.start()
     requests.get(f"{first.url}/healthz", timeout=20)
-    port = int(first.url.rsplit(":", 1)[1])
     first.close()
 
     second = Server(create_app(KnownFinder()), port=port)

@@ -17,6 +17,7 @@ from kpstream.errors import SourceError, SourceOpenError, SourceReadError
 from kpstream.interfaces import Source
 from kpstream.sources import Stream
 from tests.support.errors import texts_of
+from tests.support.ports import own_port
 from tests.support.source_clips import number_in, picture, write_video
 from tests.support.source_contract import SourceContract
 from tests.support.source_servers import MjpegCamera, files_served
@@ -81,7 +82,8 @@ def test_pictures_without_timestamps_are_timed_by_their_arrival(camera: MjpegCam
     assert numbers == list(range(numbers[0], numbers[0] + 10))
 
 
-def test_a_camera_that_goes_and_comes_back_is_opened_anew(camera: MjpegCamera) -> None:
+def test_a_camera_that_goes_and_comes_back_is_opened_anew() -> None:
+    camera = MjpegCamera(own_port())
     source = Stream(camera.url)
     next_of(source)
     camera.switch_off()
@@ -108,9 +110,8 @@ def test_segments_are_played_at_their_own_pace(tmp_path: Path) -> None:
 
 
 def unanswered() -> str:
-    """The address of nobody: a port that was free a moment ago."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return f"127.0.0.1:{server.getsockname()[1]}"
+    """The address of nobody."""
+    return f"127.0.0.1:{own_port()}"
 
 
 @pytest.mark.parametrize("scheme", ["rtsp", "http"])

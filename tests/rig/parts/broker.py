@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import json
-import socket
 import ssl
 import subprocess
 import threading
@@ -20,11 +19,7 @@ from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
 from kpstream.testing import wait_until
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
+from tests.support.ports import answers, own_port
 
 
 class Mosquitto:
@@ -37,7 +32,7 @@ class Mosquitto:
 
     def __init__(self, folder: Path, *options: str) -> None:
         folder.mkdir(exist_ok=True)
-        self.port = free_port()
+        self.port = own_port()
         self._configuration = folder / "mosquitto.conf"
         self._configuration.write_text(
             "\n".join(
@@ -63,11 +58,7 @@ class Mosquitto:
             stderr=subprocess.DEVNULL,
         )
 
-        def answers() -> bool:
-            with socket.socket() as probe:
-                return probe.connect_ex(("127.0.0.1", self.port)) == 0
-
-        wait_until(answers)
+        wait_until(lambda: answers(self.port), 60)
 
     def kill(self) -> None:
         if self._process is not None:

@@ -12,6 +12,8 @@ from typing import Self
 from urllib.parse import urlencode, urlsplit
 from urllib.request import urlopen
 
+from tests.support.ports import own_port
+
 _PARTS = Path(__file__).parent
 _DEBIAN_PYTHON = "/usr/bin/python3"
 """The only interpreter that has GStreamer's bindings."""
@@ -63,6 +65,9 @@ class Part:
 class Server(Part):
     """A part that says READY and its address, and takes ``--port``."""
 
+    def __init__(self, *command: str) -> None:
+        super().__init__(*command, "--port", str(own_port()))
+
     @property
     def url(self) -> str:
         """Its address, without user and password."""
@@ -77,7 +82,7 @@ class Server(Part):
 
     def restart(self, *options: str) -> None:
         """Begin again at the same port, with the same options and these after them."""
-        self._command = (*self._command, "--port", str(self.port), *options)
+        self._command = (*self._command, *options)
         self._process = self._begin()
 
 
