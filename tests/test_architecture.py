@@ -129,8 +129,8 @@ FLOORS: dict[str, str] = {
     ),
     "site_file": "fault_log functions sections shapes < delivery page < reading rules",
     "sources": (
-        "altered deinterlace diagnosis hearing http hwaccel jpegs live_clock numbering paced stall survey taken "
-        "timeline tone_map < masked opening picture spacing turned webcam < declared decoder < file stream "
+        "altered deinterlace diagnosis hearing http hwaccel jpegs live_clock numbering paced references stall survey "
+        "taken timeline tone_map < masked opening picture spacing turned webcam < declared decoder < file stream "
         "< http_pictures sampled sequence"
     ),
     "testing": "fakes scripted_server",

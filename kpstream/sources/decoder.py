@@ -25,6 +25,7 @@ from kpstream.sources.hearing import hearing_of
 from kpstream.sources.hwaccel import NO_DEVICE, device_for
 from kpstream.sources.numbering import Numbering
 from kpstream.sources.opening import NEARLY, explain, open_video, shown
+from kpstream.sources.references import ReferencePictures
 from kpstream.sources.survey import Place, holds_a_picture, place_of
 
 _UNWANTED_IN_FLIGHT = 64
@@ -52,7 +53,7 @@ class Decoder:
         numbering: Told of each packet that is decoded.
         hwaccel: The kind of device that decodes where it is there, ``auto`` for any, ``none`` for none.
         decimation: Says which pictures are wanted. The others are not given, and not decoded where no other picture
-            leans on them.
+            leans on them. Where those that others lean on are enough by themselves, they alone are given.
 
     Raises:
         SourceOpenError: It could not be opened, or holds no video.
@@ -93,7 +94,9 @@ class Decoder:
             reference, options=options, timeout=timeout, device=device_for(hwaccel)
         )
         self.stream.thread_type = ThreadType.SLICE if by_slices else ThreadType.NONE
-        self._stands_alone = self.stream.codec_context.codec.intra_only
+        context = self.stream.codec_context
+        self._stands_alone = context.codec.intra_only
+        self._references = ReferencePictures(context.name, context.extradata or b"")
         self._may_skip = True
         self._skipped: _Skipped = "DEFAULT"
         self._hearing = hearing_of(self.container) if with_sound else None
@@ -229,10 +232,18 @@ class Decoder:
         if packet.pts is None or packet.time_base is None:
             self.chooses = False
             return True
-        if not self.chooses or self._decimation.wants(float(packet.pts * packet.time_base)):
+        if not self.chooses or self._is_chosen(packet, packet.pts, packet.time_base):
             return True
         self.passed_over += 1
         self._unwanted.append(packet.pts)
         if self._numbering is not None:
             self._numbering.pass_over(packet.pts)
         return False
+
+    def _is_chosen(self, packet: Packet[VideoStream], pts: int, unit: Fraction) -> bool:
+        is_leaned_on, max_fps = self._references.take(memoryview(packet), pts), self._decimation.max_fps
+        if is_leaned_on or max_fps == inf or packet.dts is None:
+            return self._decimation.wants(float(pts * unit))
+        # Where the others suffice it would be decoded for itself alone.
+        interval = 1 / (max_fps * unit)
+        return not self._references.suffice(interval, packet.dts) and self._decimation.wants(float(pts * unit))

@@ -8,7 +8,7 @@ from fractions import Fraction
 from itertools import pairwise
 from math import inf, isnan
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import av
 import numpy as np
@@ -389,6 +389,41 @@ class TestDecimation:
         assert [number_in(frame.image) for frame in frames] == [frame.index for frame in frames]
         assert [frame.pts for frame in frames] == [pytest.approx(0.04 * frame.index) for frame in frames]
         assert not caplog.messages
+
+    @pytest.mark.parametrize("suffix", ["mp4", "ts"])
+    @pytest.mark.parametrize(
+        "options",
+        [
+            {"codec": "libx264", "options": {"x264-params": "bframes=3:b-adapt=0:b-pyramid=normal"}},
+            {"codec": "libx265", "options": {"x265-params": "bframes=3:b-adapt=0:b-pyramid=1:log-level=none"}},
+        ],
+        ids=["h264", "hevc"],
+    )
+    def test_frames_that_others_lean_on_are_given_alone_where_they_are_enough(
+        self, suffix: str, options: dict[str, Any], tmp_path: Path
+    ) -> None:
+        path = write_video(tmp_path / f"clip.{suffix}", [40 * number for number in range(100)], **options)
+        with av.open(path) as container:
+            container.streams.video[0].codec_context.skip_frame = "NONREF"
+            leaned_on = [
+                number_in(cast(Image, frame.to_ndarray(format="bgr24"))) for frame in container.decode(video=0)
+            ]
+        assert len(leaned_on) < 60
+        source = VideoFile(path)
+        source.decimate(10)
+        numbers = [number_in(frame.image) for frame in frames_of(source)]
+        assert len(numbers) == pytest.approx(40, abs=3)
+        assert set(numbers[8:]) <= set(leaned_on)
+
+    def test_frames_that_nobody_leans_on_are_given_where_the_others_are_too_few_or_uneven(self, tmp_path: Path) -> None:
+        options = {"x264-params": "bframes=3:b-adapt=0:b-pyramid=normal"}
+        path = write_video(tmp_path / "clip.mp4", [40 * number for number in range(100)], options=options)
+        for max_fps, steps in ((15, {1, 2}), (25 / 3, {3})):
+            source = VideoFile(path)
+            source.decimate(max_fps)
+            frames = frames_of(source)
+            assert len(frames) == pytest.approx(4 * max_fps, abs=3)
+            assert {after.index - before.index for before, after in pairwise(frames[3:])} == steps
 
     def test_all_frames_come_again_when_all_are_wanted(self, tmp_path: Path) -> None:
         source = VideoFile(write_video(tmp_path / "clip.mp4", [40 * number for number in range(60)]))
