@@ -2,20 +2,30 @@
 """How well the tracker does on clips with reference poses: no endpoint, no threads, no waiting.
 
     python scripts/track_lab.py CLIP.mp4 CLIP.poses.json ...      the cases below, on each clip
+    python scripts/track_lab.py --every 3 --case 0.4,5 --case 0.7,5 CLIP.mp4 CLIP.poses.json    a slow camera, two cases
+    python scripts/track_lab.py --as far CLIP.mp4 CLIP.poses.json ...     the same under harder conditions
     python scripts/track_lab.py --ablation CLIP.mp4 CLIP.poses.json ...   with parts of the tracker taken out
     python scripts/track_lab.py --cost CLIP.mp4 CLIP.poses.json ...       five people and more on 1080p, one core
     python scripts/track_lab.py --rest CLIP.mp4 CLIP.poses.json ...       how much a person at rest is seen to shake
 
-Answers are the reference poses as an endpoint gives them: whole pixels of a picture 640 pixels long, keypoints below
-0.3 left out. Live, the answer to a frame becomes known LATENCY seconds later and frames are sampled RATE times a
-second, as many requests at once as that takes; recorded, every Nth frame is answered and nothing is late.
+Answers are the reference poses as an endpoint gives them: whole pixels of a picture ``--upload`` pixels long, keypoints
+below 0.3 left out. Live, the answer to a frame becomes known LATENCY seconds later and frames are sampled RATE times a
+second, as many requests at once as that takes; each row is the mean over all frames at which sampling can begin.
+Aligned, pictures wait until the answers on both sides of them are there. Recorded, every Nth frame is answered and
+nothing is late.
 
-Columns: ``ratio``: mean distance to the reference over that of the newest answer drawn as it came (live) or of the
-straight way between the reference poses of the answered frames (recorded); ``oks``: object
+Conditions: ``far`` and ``tiny`` (the clip on a street of 1920x1080, people 130 and 65 pixels tall), ``crowd`` (nine
+people and more on 1920x1080), ``shake``, ``pan`` (the camera moves), ``dark`` (a fifth of the light, and noise),
+``smear`` (long exposure).
+
+Columns: ``ratio``: mean distance to the reference over that of the newest answer drawn as it came (live and aligned)
+or of the straight way between the reference poses of the answered frames (recorded); ``oks``: object
 keypoint similarity; ``missing``: people of the reference that nothing was drawn for; ``dropped``: their sure
-keypoints that were not drawn; ``extra``: drawn poses where nobody is; ``jitter``: how much a drawn keypoint shakes
-where the reference rests, over that of the raw answers; ``ids``: changes of `tracker_id` on people who are there in
-nine of ten frames; ``ms``: milliseconds of CPU a frame in the tracker, mean and most.
+keypoints that were not drawn; ``extra``: drawn poses where nobody is, for each person; ``sure, off``: of the poses that
+are drawn as sure, those that are off by more than a fifth of the person's diagonal; ``within, sure``: of those that are
+within a fifth, those that are drawn as sure; ``jitter``: how much a drawn keypoint shakes where the reference rests,
+over that of the raw answers; ``ids``: changes of `tracker_id` on people who are there in nine of ten frames; ``ms``:
+milliseconds of CPU a frame in the tracker, mean and most.
 """
 
 from __future__ import annotations
@@ -23,16 +33,16 @@ from __future__ import annotations
 import argparse
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
-from track_score import Clip, Score, answered, assess, is_sure, load, size_of
+from track_conditions import CONDITIONS, crowd
+from track_score import SIDE, Clip, Film, Score, answered, assess, open_clip, size_of
 
-from kpstream.entities import Frame, Pose, Result
+from kpstream.entities import Frame, Image, Pose, Result
 from kpstream.tracking import DEFAULT, Tracker, TrackerSettings
 from kpstream.tracking.association import match
 
@@ -63,9 +73,9 @@ def _times(clip: Clip, latency: float, rate: float) -> tuple[int, int]:
 def straight(clip: Clip, every: int) -> list[tuple[Pose, ...]]:
     """The straight way between the reference poses of every Nth frame."""
     drawn: list[tuple[Pose, ...]] = []
-    for index in range(len(clip.images)):
+    for index in range(len(clip.people)):
         start = index // every * every
-        end = min(start + every, (len(clip.images) - 1) // every * every)
+        end = min(start + every, (len(clip.people) - 1) // every * every)
         here, there = (_whole(clip, at) for at in (start, end))
         pairs = match([[pose] for pose in here], there)
         share = (index - start) / max(1, end - start)
@@ -84,29 +94,26 @@ def _whole(clip: Clip, index: int) -> list[Pose]:
 
 def recorded(clip: Clip, every: int, tracker: Tracker, costs: list[float]) -> Iterator[tuple[Pose, ...]]:
     """The poses on each frame where the answers on both sides are there."""
-    frames = [Frame(i, i / clip.rate, i / clip.rate, image) for i, image in enumerate(clip.images)]
-    for start in range(0, len(frames), every):
+    waiting: list[Frame] = []
+    for index, image in enumerate(clip.images):
+        waiting.append(Frame(index, index / clip.rate, index / clip.rate, image))
+        if index % every:
+            continue
         started_at = time.thread_time()
-        waiting = frames[max(0, start - every + 1) : start + 1]
         for frame in waiting:
             tracker.observe(frame)
-        tracker.update(Result(start, start / clip.rate, clip.answer(start), 0, 0, 0))
+        tracker.update(Result(index, index / clip.rate, clip.answer(index), 0, 0, 0))
         poses = [tracker.predict(frame) for frame in waiting]
         costs += [1000 * (time.thread_time() - started_at) / len(waiting)] * len(waiting)
         yield from poses
-    yield from (tracker.predict(frame) for frame in frames[(len(frames) - 1) // every * every + 1 :])
+        waiting = []
+    yield from map(tracker.predict, waiting)
 
 
 def run_live(
-    clip: Clip,
-    latency: float,
-    rate: float,
-    *,
-    settings: TrackerSettings = DEFAULT,
-    asked: float | None = None,
-    first: int = 0,
+    clip: Clip, latency: float, rate: float, *, settings: TrackerSettings = DEFAULT, asked: float | None = None
 ) -> Score:
-    """One live case.
+    """One live case: a run for each frame at which sampling can begin, which decides how people come out of a crossing.
 
     Args:
         clip: The clip.
@@ -114,22 +121,27 @@ def run_live(
         rate: Samples per second of the poses that are held in comparison.
         settings: The tracker's.
         asked: Samples per second of the tracker; None: as many.
-        first: The number of the first frame that the tracker samples.
     """
-    costs: list[float] = []
-    drawn = list(live(clip, latency, asked or rate, Tracker(settings), costs, first=first))
     step, late = _times(clip, latency, rate)
-    score = assess(clip, drawn, late, step)
-    score.costs = costs
+    score = Score()
+    for first in range(step):
+        drawn = list(live(clip, latency, asked or rate, Tracker(settings), score.costs, first=first))
+        assess(clip, drawn, late, step, first=first, score=score)
     return score
+
+
+def run_aligned(clip: Clip, latency: float, rate: float) -> Score:
+    """One case in which pictures wait for their answers, against the newest answer on those that do not."""
+    step, late = _times(clip, latency, rate)
+    score = Score()
+    return assess(clip, list(recorded(clip, step, Tracker(), score.costs)), late, step, score=score)
 
 
 def run_recorded(clip: Clip, every: int) -> Score:
     """One recorded case."""
-    costs: list[float] = []
-    score = assess(clip, list(recorded(clip, every, Tracker(), costs)), 0, every)
+    score = Score()
+    assess(clip, list(recorded(clip, every, Tracker(), score.costs)), 0, every, score=score)
     score.hold = assess(clip, straight(clip, every), 0, every).error
-    score.costs = costs
     return score
 
 
@@ -147,10 +159,10 @@ ABLATIONS: dict[str, TrackerSettings] = {
 """What is left out, by the name of the part. Without concurrency the next sample waits for the answer to the last."""
 
 
-def run_without(part: str, clip: Clip, latency: float, rate: float, *, first: int = 0) -> Score:
+def run_without(part: str, clip: Clip, latency: float, rate: float) -> Score:
     """One live case with a part of the tracker, or of how it is fed, left out."""
     asked = min(rate, 1 / latency) if part == "concurrency" else None
-    return run_live(clip, latency, rate, settings=ABLATIONS[part], asked=asked, first=first)
+    return run_live(clip, latency, rate, settings=ABLATIONS[part], asked=asked)
 
 
 def ablation(clip: Path, poses: Path, *, latency: float, rate: float) -> dict[str, float]:
@@ -164,58 +176,23 @@ def ablation(clip: Path, poses: Path, *, latency: float, rate: float) -> dict[st
 
     Returns:
         By the name of the part that is left out, the mean error over that of the newest answer held; ``all`` for the
-        tracker as it is. The mean of as many runs as there are frames between two samples, for where the samples fall
-        decides how people come out of a crossing.
+        tracker as it is.
     """
     cv2.setNumThreads(1)
-    loaded = load(clip, poses)
-
-    def ratio(part: str, first: int) -> float:
-        score = run_without(part, loaded, latency, rate, first=first)
-        return float(np.nanmean(score.error) / np.nanmean(score.hold))
-
-    step = _times(loaded, latency, rate)[0]
-    return {part: float(np.mean([ratio(part, first) for first in range(step)])) for part in ABLATIONS}
-
-
-def crowd(clip: Clip, people: int = 5) -> Clip:
-    """Copies of a clip side by side on pictures of 1920 by 1080, with so many people on average at least."""
-    present = np.mean([sum(is_sure(p).sum() >= 6 for p in frame) for frame in clip.people])
-    copies = math.ceil(people / present)
-    columns = math.ceil(math.sqrt(copies))
-    rows = math.ceil(copies / columns)
-    width, height = 1920 // columns, 1080 // rows
-    size = (clip.images[0].shape[1], clip.images[0].shape[0])
-    share = (width / size[0], height / size[1])
-    small = [np.asarray(cv2.resize(image, (width, height)), np.uint8) for image in clip.images]
-    images = [np.tile(image, (rows, columns, 1)) for image in small]
-    corners = [(x * width, y * height) for y in range(rows) for x in range(columns)][:copies]
-    frames = [[_at(person, corner, share) for corner in corners for person in frame] for frame in clip.people]
-    return Clip(
-        f"{clip.name}, {present * copies:.1f} people on {columns * width}x{rows * height}", images, clip.rate, frames
-    )
-
-
-def _at(person: dict[str, Any], corner: tuple[float, float], share: tuple[float, float]) -> dict[str, Any]:
-    (left, top), (across, down) = corner, share
-    return {
-        "confidence": person["confidence"],
-        "keypoints": [[left + x * across, top + y * down, c] for x, y, c in person["keypoints"]],
-        "x": left + person["x"] * across,
-        "y": top + person["y"] * down,
-        "width": person["width"] * across,
-        "height": person["height"] * down,
-    }
+    opened = open_clip(clip, poses)
+    return {part: run_without(part, opened, latency, rate).ratio for part in ABLATIONS}
 
 
 def show_cost(clip: Clip, latency: float, rate: float) -> None:
     """Print what a frame costs, and by how much catching up delays one more than the frames around it."""
     costs: list[float] = []
-    list(live(crowd(clip), latency, rate, Tracker(), costs))
+    together = crowd(clip, people=5)
+    for _ in live(together, latency, rate, Tracker(), costs):
+        pass
     settled = np.array(costs[round(clip.rate) :])
     usual = np.median(settled)
     print(
-        f"| {crowd(clip).name} | {latency:g} s, {rate:g}/s | {settled.mean():.1f} | {usual:.1f} |"
+        f"| {together.name} | {latency:g} s, {rate:g}/s | {settled.mean():.1f} | {usual:.1f} |"
         f" {np.percentile(settled, 99) - usual:.1f} | {settled.max() - usual:.1f} |",
         flush=True,
     )
@@ -223,21 +200,23 @@ def show_cost(clip: Clip, latency: float, rate: float) -> None:
 
 def show_rest(clip: Clip, latency: float, rate: float, seconds: float = 4.0) -> None:
     """Print how much keypoints shake that rest: one frame of the clip with the noise of a camera and of a model."""
-    rng, middle = np.random.default_rng(1), len(clip.images) // 2
-    person = max(clip.people[middle], key=size_of)
+    rng, middle, count = np.random.default_rng(1), len(clip.people) // 2, round(seconds * clip.rate)
+    image, person = clip.images[middle], max(clip.people[middle], key=size_of)
     noise = 0.004 * size_of(person)
-    images = [
-        np.clip(clip.images[middle] + rng.normal(0, 2, clip.images[middle].shape), 0, 255).astype(np.uint8)
-        for _ in range(round(seconds * clip.rate))
-    ]
+
+    def grainy() -> Iterator[Image]:
+        grain = np.random.default_rng(2)
+        for _ in range(count):
+            yield np.clip(image + grain.normal(0, 2, image.shape), 0, 255).astype(np.uint8)
+
     people = []
-    for _ in images:
+    for _ in range(count):
         shaken = [[x + rng.normal(0, noise), y + rng.normal(0, noise), c] for x, y, c in person["keypoints"]]
         people.append([person | {"keypoints": shaken}])
-    still = Clip(clip.name, images, clip.rate, people)
+    still = Clip(clip.name, Film(count, grainy), clip.rate, people, clip.scale)
     drawn = list(live(still, latency, rate, Tracker(), []))[-round(2 * clip.rate) :]
     step = _times(clip, latency, rate)[0]
-    raw = np.stack([still.answer(i)[0].xy for i in range(0, len(images), step)])
+    raw = np.stack([still.answer(i)[0].xy for i in range(0, count, step)])
     ours = float(np.nanmean(np.stack([poses[0].xy for poses in drawn]).std(0)))
     answers = float(np.nanmean(raw.std(0)))
     print(f"| {clip.name} | {ours:.3f} | {answers:.3f} | {ours / answers:.2f} |", flush=True)
@@ -248,10 +227,14 @@ def show(clip: str, case: str, score: Score) -> None:
     print("| " + " | ".join([clip, case, *score.row()]) + " |", flush=True)
 
 
-def show_cases(clip: Clip) -> None:
-    """Print the rows of all cases."""
-    for latency, rate in LIVE:
+def show_cases(clip: Clip, cases: Sequence[tuple[float, float]]) -> None:
+    """Print the rows of live cases, or of all cases where none is named."""
+    for latency, rate in cases or LIVE:
         show(clip.name, f"live {latency:g} s, {rate:g}/s", run_live(clip, latency, rate))
+    if cases:
+        return
+    latency, rate = LIVE[0]
+    show(clip.name, f"aligned, {rate:g}/s", run_aligned(clip, latency, rate))
     for every in SPARSE:
         show(clip.name, f"every {every}", run_recorded(clip, every))
 
@@ -262,17 +245,34 @@ def show_ablation(clip: Clip) -> None:
         show(clip.name, part if part == "all" else f"no {part}", run_without(part, clip, *LIVE[0]))
 
 
+def _case(text: str) -> tuple[float, float]:
+    latency, rate = map(float, text.split(","))
+    return latency, rate
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", nargs="+", type=Path, help="clips, each followed by its poses")
+    parser.add_argument(
+        "--every", type=int, default=1, metavar="N", help="only every Nth picture, as a slow camera gives"
+    )
+    parser.add_argument("--upload", type=int, default=SIDE, metavar="PX", help=f"longest side sent (default: {SIDE})")
+    parser.add_argument("--as", dest="condition", choices=CONDITIONS, help="the condition that clips are put under")
+    parser.add_argument(
+        "--case", dest="cases", action="append", type=_case, default=[], metavar="LATENCY,RATE",
+        help="a live case, in the place of all that there are",
+    )  # fmt: skip
     what = parser.add_mutually_exclusive_group()
     for name in ("ablation", "cost", "rest"):
         what.add_argument(f"--{name}", dest="what", action="store_const", const=name, default="cases")
     options = parser.parse_args()
     cv2.setNumThreads(1)
-    scores = "| clip | case | error % | ratio | oks | missing | dropped | extra | jitter | ids | ms | most ms |"
-    heads, print_rows = {
-        "cases": (scores, show_cases),
+    scores = (
+        "| clip | case | error % | ratio | oks | missing | dropped | extra | sure, off | within, sure | jitter | ids |"
+        " ms | most ms |"
+    )
+    tables: dict[str, tuple[str, Callable[[Clip], None]]] = {
+        "cases": (scores, lambda clip: show_cases(clip, options.cases)),
         "ablation": (scores, show_ablation),
         "cost": (
             "| clip | case | ms a frame | median | 99 % above the median | most above the median |",
@@ -282,11 +282,13 @@ def main() -> None:
             "| clip | drawn, std in px | answers, std in px | ratio |",
             lambda clip: show_rest(clip, *LIVE[0]),
         ),
-    }[options.what]
+    }
+    heads, print_rows = tables[options.what]
     print(heads)
     print("|---" * (heads.count("|") - 1) + "|")
-    for pair in zip(options.files[::2], options.files[1::2], strict=True):
-        print_rows(load(*pair))
+    for clip, poses in zip(options.files[::2], options.files[1::2], strict=True):
+        opened = open_clip(clip, poses, every=options.every, upload=options.upload)
+        print_rows(CONDITIONS[options.condition](opened, options.upload) if options.condition else opened)
 
 
 if __name__ == "__main__":

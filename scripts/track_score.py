@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import av
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -18,21 +20,48 @@ from kpstream.entities import Image, Pose, box_of
 from kpstream.skeleton import COCO
 
 SIDE = 640
+"""Pixels of the longest side of what an endpoint is sent."""
 _AT_REST = 0.9  # the share of somebody's keypoints that rest
+_NEAR = 0.2  # of a person's box diagonal: a pose that is nearer is right
+
+
+class Film(Sequence[Image]):
+    """Pictures that are made anew each time somebody goes through them, so that none has to be kept.
+
+    Args:
+        count: How many.
+        make: Makes them, from the first on.
+    """
+
+    def __init__(self, count: int, make: Callable[[], Iterator[Image]]) -> None:
+        self._count = count
+        self._make = make
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[Image]:
+        return self._make()
+
+    def __getitem__(self, index: Any) -> Any:
+        """One picture; all before it are made as well."""
+        return next(islice(self._make(), index, None))
 
 
 @dataclass
 class Clip:
-    """A clip, shrunk to `SIDE`, and its reference poses in the shrunk pictures' pixels."""
+    """A clip, and its reference poses in its pictures' pixels."""
 
     name: str
     images: Sequence[Image]
     rate: float
     people: list[list[dict[str, Any]]]
+    scale: float = 1.0
+    """How much smaller a picture is that an endpoint is sent, whose whole pixels answers are in."""
 
     def answer(self, index: int) -> tuple[Pose, ...]:
         """What an endpoint would say to one frame."""
-        return tuple(answered(person) for person in self.people[index] if person["confidence"] >= 0.15)
+        return tuple(answered(person, self.scale) for person in self.people[index] if person["confidence"] >= 0.15)
 
 
 @dataclass
@@ -45,32 +74,66 @@ class Score:
     extra: int = 0
     sure: int = 0
     dropped: int = 0
-    changes: int = 0
-    jitter: float = math.nan
+    solid: list[float] = field(default_factory=list)
+    """Errors of the poses that are drawn as sure."""
+    dashed: list[float] = field(default_factory=list)
+    """Errors of those that the pictures no longer bear out."""
+    changes: list[int] = field(default_factory=list)
+    jitters: list[float] = field(default_factory=list)
     costs: list[float] = field(default_factory=list)
+
+    @property
+    def ratio(self) -> float:
+        """The mean error over that of the newest answer held."""
+        return float(np.nanmean(self.error) / np.nanmean(self.hold)) if self.hold else math.nan
 
     def row(self) -> list[str]:
         """The columns of the table."""
-        error, hold = np.nanmean(self.error), np.nanmean(self.hold) if self.hold else math.nan
-        people = len(self.error)
-        shares = (np.isnan(self.error).mean(), self.dropped / max(1, self.sure), self.extra / max(1, people))
+        people, solid = len(self.error), np.array(self.solid)
+        near = int((solid <= _NEAR).sum()), sum(error <= _NEAR for error in self.dashed)
+        shares = (
+            np.isnan(self.error).mean(),
+            self.dropped / max(1, self.sure),
+            self.extra / max(1, people),
+            (solid > _NEAR).mean() if self.solid else math.nan,
+            near[0] / sum(near) if any(near) else math.nan,
+        )
+        jitters = [jitter for jitter in self.jitters if not math.isnan(jitter)]
         return [
-            f"{100 * error:.2f}", f"{error / hold:.3f}", f"{np.mean(self.oks):.3f}", *(f"{s:.3f}" for s in shares),
-            f"{self.jitter:.2f}", str(self.changes), f"{np.mean(self.costs):.2f}", f"{np.max(self.costs):.1f}",
+            f"{100 * np.nanmean(self.error):.2f}", f"{self.ratio:.3f}", f"{np.mean(self.oks):.3f}",
+            *(f"{share:.3f}" for share in shares), f"{np.mean(jitters) if jitters else math.nan:.2f}",
+            f"{np.mean(self.changes):.1f}", f"{np.mean(self.costs):.2f}", f"{np.max(self.costs):.1f}",
         ]  # fmt: skip
 
 
-def answered(person: dict[str, Any]) -> Pose:
+def answered(person: dict[str, Any], scale: float = 1.0) -> Pose:
+    """A person as an endpoint answers that is sent the picture at this scale: in whole pixels of what it is sent."""
     keypoints = np.array(person["keypoints"], float)
     left_out = keypoints[:, 2] < SURE
-    xy, confidence = np.round(keypoints[:, :2]).astype(np.float32), keypoints[:, 2].astype(np.float32)
+    xy, confidence = (np.round(keypoints[:, :2] * scale) / scale).astype(np.float32), keypoints[:, 2].astype(np.float32)
     xy[left_out], confidence[left_out] = np.nan, 0
-    box = box_of([round(person[side]) for side in ("x", "y", "width", "height")])
+    box = box_of([round(person[side] * scale) / scale for side in ("x", "y", "width", "height")])
     return Pose(xy, confidence, box, min(0.99, person["confidence"] + 0.25), 0, "person", COCO)
 
 
+def open_clip(clip: Path, poses: Path, *, every: int = 1, upload: int = SIDE) -> Clip:
+    """A clip in its own size, of which every Nth picture is looked at, and its reference."""
+    reference = json.loads(poses.read_text())
+    people = reference["frames"][::every]
+    scale = min(1.0, upload / max(reference["width"], reference["height"]))
+    return Clip(
+        clip.stem, Film(len(people), lambda: _decoded(clip, every)), reference["frame_rate"] / every, people, scale
+    )
+
+
+def _decoded(clip: Path, every: int) -> Iterator[Image]:
+    with av.open(str(clip)) as container:
+        for frame in islice(container.decode(video=0), 0, None, every):
+            yield frame.to_ndarray(format="bgr24")  # type: ignore[misc]
+
+
 def load(clip: Path, poses: Path) -> Clip:
-    """Read a clip and its reference."""
+    """Read a clip and its reference, shrunk to `SIDE`."""
     capture, images = cv2.VideoCapture(str(clip)), []
     while (read := capture.read())[0]:
         share = SIDE / max(read[1].shape[:2])
@@ -95,12 +158,23 @@ def scaled(name: str, images: Sequence[Image], reference: dict[str, Any]) -> Cli
     return Clip(name, images, reference["frame_rate"], people)
 
 
-def assess(clip: Clip, drawn: Sequence[tuple[Pose, ...]], late: int, step: int, skip: float = 1.0) -> Score:
-    """Score what was drawn; a held answer is as old as ``late`` and ``step`` make it."""
-    score = Score()
+def assess(
+    clip: Clip, drawn: Sequence[tuple[Pose, ...]], late: int, step: int, *, first: int = 0, score: Score | None = None
+) -> Score:
+    """Score what was drawn, but for the first second.
+
+    Args:
+        clip: The clip.
+        drawn: The poses on each of its frames.
+        late: Frames from a sample to its answer, for the newest answer that is held in comparison.
+        step: Frames from one sample to the next.
+        first: The first frame that is sampled.
+        score: Where this is added to; None makes a new one.
+    """
+    score = Score() if score is None else score
     for index, poses in enumerate(drawn):
-        newest = (index - late) // step * step
-        if newest < 0 or index < skip * clip.rate:
+        newest = first + (index - late - first) // step * step
+        if newest < first or index < clip.rate:
             continue
         everybody, people = [Person.of(entry) for entry in clip.people[index]], people_in_view(clip.people[index])
         middles = [(pose.xyxy[:2] + pose.xyxy[2:]) / 2 for pose in poses]
@@ -108,12 +182,14 @@ def assess(clip: Clip, drawn: Sequence[tuple[Pose, ...]], late: int, step: int, 
         shown = [pose.xy.astype(float) for pose in poses]
         pairs = pair(shown, people, reach=1.0)
         score.error += [off / 100 for off in errors(shown, people)]
+        for row, at in pairs.items():
+            (score.dashed if poses[at].stale else score.solid).append(people[row].error(shown[at]) / 100)
         score.hold += [off / 100 for off in errors([Person.of(entry).xy for entry in clip.people[newest]], people)]
         score.oks += [person.similarity(shown[pairs[i]]) if i in pairs else 0.0 for i, person in enumerate(people)]
         score.sure += sum(int(people[row].sure.sum()) for row in pairs)
         score.dropped += sum(int(np.isnan(shown[at][people[row].sure, 0]).sum()) for row, at in pairs.items())
-    score.jitter = _jitter(clip, drawn, step)
-    score.changes = _changes(clip, drawn)
+    score.jitters.append(_jitter(clip, drawn, step))
+    score.changes.append(_changes(clip, drawn))
     return score
 
 
@@ -129,15 +205,15 @@ def _sure_people(clip: Clip) -> list[list[Array]]:
     return [[person.xy for person in people_in_view(people)] for people in clip.people]
 
 
-def _paths(frames: Sequence[list[Array]]) -> Iterator[list[tuple[int, Array]]]:
-    """Poses linked from frame to frame by nearness."""
+def _paths(clip: Clip) -> Iterator[list[tuple[int, Array]]]:
+    """The reference linked from frame to frame by nearness."""
     open_paths: list[list[tuple[int, Array]]] = []
-    for index, poses in enumerate(frames):
+    for index, poses in enumerate(_sure_people(clip)):
         left = list(poses)
         goes_on = []
         for path in open_paths:
             near = [(float(np.nanmedian(np.abs(path[-1][1] - xy))), i) for i, xy in enumerate(left)]
-            if near and min(near)[0] < 12:
+            if near and min(near)[0] < 12 / clip.scale:
                 path.append((index, left.pop(min(near)[1])))
                 goes_on.append(path)
             else:
@@ -149,17 +225,18 @@ def _paths(frames: Sequence[list[Array]]) -> Iterator[list[tuple[int, Array]]]:
 def _jitter(clip: Clip, drawn: Sequence[tuple[Pose, ...]], step: int) -> float:
     """How drawn keypoints swerve from answer to answer over how the answers do, where a person rests."""
     shakes: list[tuple[float, float]] = []
-    for path in _paths(_sure_people(clip)):
+    for path in _paths(clip):
         for at in range(2 * step, len(path), step):
             window = np.stack([xy for _, xy in path[at - 2 * step : at + 1]])
             quiet = window.std(0).max(1) < 0.01 * np.hypot(*(window[0].max(0) - window[0].min(0)))
             if quiet.mean() < _AT_REST:
                 continue
             steps = (at - 2 * step, at - step, at)
-            ours = [xy for i in steps if (xy := _nearest(drawn[path[i][0]], path[i][1])) is not None]
+            ours = [xy for i in steps if (xy := _nearest(drawn[path[i][0]], path[i][1], 12 / clip.scale)) is not None]
             if len(ours) < 3:
                 continue
-            swerves = [np.hypot(*(a - 2 * b + c).T)[quiet] for a, b, c in (ours, [np.round(path[i][1]) for i in steps])]
+            answers = [np.round(path[i][1] * clip.scale) / clip.scale for i in steps]
+            swerves = [np.hypot(*(a - 2 * b + c).T)[quiet] for a, b, c in (ours, answers)]
             shakes += [(a, b) for a, b in zip(*swerves, strict=True) if np.isfinite(a)]
     if not shakes:
         return math.nan
@@ -173,22 +250,21 @@ def _apart(poses: Sequence[Pose], truth: Array) -> list[tuple[float, int]]:
     return sorted((float(np.nanmean(off)), i) for i, off in known)
 
 
-def _nearest(poses: Sequence[Pose], truth: Array) -> Array | None:
+def _nearest(poses: Sequence[Pose], truth: Array, reach: float) -> Array | None:
     apart = _apart(poses, truth)
-    return poses[apart[0][1]].xy.astype(float) if apart and apart[0][0] < 12 else None
+    return poses[apart[0][1]].xy.astype(float) if apart and apart[0][0] < reach else None
 
 
 def _changes(clip: Clip, drawn: Sequence[tuple[Pose, ...]]) -> int:
     """How often a person who is there in nine of ten frames got another id."""
-    frames = _sure_people(clip)
     changes = 0
-    for path in _paths(frames):
-        if len(path) < 0.9 * len(frames):
+    for path in _paths(clip):
+        if len(path) < 0.9 * len(clip.people):
             continue
         last = None
         for index, truth in path:
             apart = _apart(drawn[index], truth)
-            if not apart or apart[0][0] > 40:
+            if not apart or apart[0][0] > 40 / clip.scale:
                 continue
             tracker_id = drawn[index][apart[0][1]].tracker_id
             changes += last is not None and tracker_id != last
