@@ -39,7 +39,7 @@ def _nothing_is_left(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     yield
     left = [thread for thread in threading.enumerate() if thread not in before]
     for thread in left:
-        thread.join(2)
+        thread.join(20)
     assert not [thread.name for thread in left if thread.is_alive()], "a thread outlived its test"
     errors = [record for phase in ("setup", "call") for record in caplog.get_records(phase)]
     assert not [record.getMessage() for record in errors if record.levelno >= logging.ERROR], "an error was logged"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from kpstream.delivery.destination import Refused, Unavailable
 from kpstream.delivery.notify import Notify, apprise_send
 from kpstream.delivery.program import Program
 from kpstream.errors import UsageError
+from kpstream.testing import wait_until
 from kpstream.testing.scripted_server import Reply, ScriptedServer
 from tests.support.event_store import delivery, ended, opened
 
@@ -39,13 +41,20 @@ def test_a_program_that_fails_is_told_by_its_exit(tmp_path: Path) -> None:
 
 
 def test_a_program_that_does_not_end_is_ended_with_all_that_it_started(tmp_path: Path) -> None:
-    code = (
-        "import subprocess,sys,time;subprocess.Popen([sys.executable,'-c','import time,sys;time.sleep(1.5);"
-        "open(sys.argv[1],chr(119))',sys.argv[1]]);time.sleep(60)"
-    )
+    os.mkfifo(tmp_path / "out")
+    listening = os.open(tmp_path / "out", os.O_RDONLY | os.O_NONBLOCK)
+    code = "import subprocess,sys,time;subprocess.Popen(['sleep','60'],stdout=open(sys.argv[1],'w'));time.sleep(60)"
     with pytest.raises(Refused, match="did not end within 1 s"):
         program(tmp_path, code, timeout=1.0).send([delivery(opened())])
-    assert not (tmp_path / "out").exists()
+
+    def has_nobody() -> bool:
+        try:
+            return os.read(listening, 1) == b""
+        except BlockingIOError:  # somebody holds its other end
+            return False
+
+    wait_until(has_nobody)
+    os.close(listening)
 
 
 def test_a_program_that_is_not_there_is_one_line(tmp_path: Path) -> None:

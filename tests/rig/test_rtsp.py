@@ -24,7 +24,8 @@ from tests.support.source_contract import SourceContract, opened_again
 pytestmark = pytest.mark.rig
 
 PASSWORD = "hunter22-secret"
-TIMEOUT = 1.5
+TIMEOUT = 3.0
+"""Seconds in which a camera has to begin as well, also on a machine that has other work."""
 
 
 def row_of(image: Image, row: int) -> int:
@@ -195,8 +196,8 @@ def test_a_frozen_camera_is_noticed_and_comes_back(camera: RtspCamera, transport
     frames = frames_of(source, 40)
     camera.freeze()
     before, error = lose(source, frames[-1])
-    assert "nothing came for 1.5 s" in str(error)
-    with pytest.raises(SourceOpenError, match=r"no answer within 1\.5 s"):
+    assert "nothing came for 3 s" in str(error)
+    with pytest.raises(SourceOpenError, match="no answer within 3 s"):
         opened_again(source)
     camera.thaw()
     again = opened_again(source)

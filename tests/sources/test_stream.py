@@ -165,8 +165,8 @@ def test_a_server_that_says_nothing_is_given_up(scheme: str) -> None:
 def test_a_camera_that_falls_silent_is_lost() -> None:
     camera = MjpegCamera(pictures=10)
     try:
-        source = Stream(camera.url, timeout=0.5)
-        with pytest.raises(SourceReadError, match=r"nothing came for 0\.5 s"):
+        source = Stream(camera.url, timeout=2.0)
+        with pytest.raises(SourceReadError, match="nothing came for 2 s"):
             [next_of(source) for _ in range(11)]
         source.close()
     finally:
@@ -175,7 +175,7 @@ def test_a_camera_that_falls_silent_is_lost() -> None:
 
 def test_an_unknown_host_is_named() -> None:
     with pytest.raises(SourceOpenError, match=r"no host named camera\.invalid"):
-        Stream("rtsp://camera.invalid/cam", timeout=1.0)
+        Stream("rtsp://camera.invalid/cam")
 
 
 def test_an_unknown_kind_of_address_is_named() -> None:
