@@ -3,53 +3,24 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import obstore
 import pytest
-from obstore.store import S3Store
 
 from kpstream.recorded.archive.object_storage import ObjectStorage
 from kpstream.testing import ScriptedServer
-from tests.rig.parts.processes import FaultyNetwork, Part
+from tests.rig.parts.processes import FaultyNetwork
+from tests.rig.parts.programs import CLIP
+from tests.rig.parts.storages import S3, Archive
 from tests.support.source_clips import write_video
 
 pytestmark = [pytest.mark.rig, pytest.mark.timeout(300)]
 
-ROOT = Path(__file__).parents[2]
-PYTHON = Path(os.environ.get("KPSTREAM_RIG_HOME", ROOT / ".rig")) / "moto" / "bin" / "python"
-CLIP = ROOT / "samples" / "walkers.mp4"
 FRAMES = 360
-
-
-class S3(Part):
-    """`s3_server.py` with two buckets."""
-
-    def __init__(self) -> None:
-        super().__init__(str(PYTHON), str(Path(__file__).parent / "parts" / "s3_server.py"), "videos", "poses")
-        self.url, *keys = self.ready
-        self.owner, self.guest = ({"key": keys[0], "secret": keys[1]}, {"key": keys[2], "secret": keys[3]})
-
-    def bucket(self, name: str) -> S3Store:
-        """One of them, without any fault."""
-        return S3Store(
-            name,
-            endpoint=self.url,
-            region="us-east-1",
-            access_key_id=self.owner["key"],
-            secret_access_key=self.owner["secret"],
-            client_options={"allow_http": True},
-        )
-
-    def files(self, bucket: str) -> dict[str, int]:
-        """What lies in it, with its bytes."""
-        return {each["path"]: each["size"] for part in obstore.list(self.bucket(bucket)) for each in part}
 
 
 @pytest.fixture(scope="module")
@@ -77,36 +48,9 @@ def endpoint() -> Iterator[ScriptedServer]:
         yield server
 
 
-class Archive:
-    """Runs the command as the owner would, but for what is said otherwise."""
-
-    def __init__(self, s3: S3, network: FaultyNetwork, endpoint: ScriptedServer, folder: Path) -> None:
-        self._at = ["--endpoint", endpoint.url, "--api-url", endpoint.url, "--model", "a/1"]
-        self.ledger, self.secrets = folder / "ledger", [s3.owner["secret"], s3.guest["secret"], s3.owner["key"]]
-        self._environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-        self._environment |= {"PYTHONPATH": str(ROOT), "HOME": str(folder), "AWS_REGION": "us-east-1"}
-        self._environment["AWS_ENDPOINT_URL"] = f"http://127.0.0.1:{network.port}"
-        self.as_user(s3.owner["key"], s3.owner["secret"])
-
-    def as_user(self, key: str, secret: str) -> None:
-        self._environment |= {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": secret}
-
-    def without_variables(self) -> None:
-        del self._environment["AWS_ACCESS_KEY_ID"], self._environment["AWS_SECRET_ACCESS_KEY"]
-
-    def __call__(self, *words: str) -> tuple[int, str]:
-        """The exit code, and what was told."""
-        command = [sys.executable, "-m", "kpstream", "archive", *words, "--ledger", str(self.ledger), *self._at]
-        done = subprocess.run(command, env=self._environment, capture_output=True, text=True, check=False, timeout=240)
-        texts = [done.stdout, done.stderr]
-        texts += [path.read_bytes().decode(errors="replace") for path in self.ledger.rglob("*") if path.is_file()]
-        assert not [secret for secret in self.secrets for text in texts if secret in text]
-        return done.returncode, done.stdout + done.stderr
-
-
 @pytest.fixture
 def archive(s3: S3, network: FaultyNetwork, endpoint: ScriptedServer, tmp_path: Path) -> Archive:
-    return Archive(s3, network, endpoint, tmp_path)
+    return Archive(s3, network.port, endpoint.url, tmp_path)
 
 
 def asked(server: ScriptedServer) -> int:
@@ -114,9 +58,8 @@ def asked(server: ScriptedServer) -> int:
 
 
 def test_only_a_very_large_output_goes_up_in_parts(s3: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = {"ENDPOINT_URL": s3.url, "REGION": "us-east-1", "ACCESS_KEY_ID": s3.owner["key"]}
-    for name, value in (settings | {"SECRET_ACCESS_KEY": s3.owner["secret"]}).items():
-        monkeypatch.setenv(f"AWS_{name}", value)
+    for name, value in s3.settings("owner", urlsplit(s3.url).port or 0).items():
+        monkeypatch.setenv(name, value)
     storage, stamps = ObjectStorage("s3://poses"), {}
     for megabytes in (6, 65):
         path = tmp_path / f"{megabytes}.mp4"
@@ -164,10 +107,10 @@ def test_what_a_storage_refuses_is_one_line(s3: S3, archive: Archive, network: F
         "s3://videos/season/*.avi": "cannot open s3://videos/season/*.avi: it matches no file",
     }.items():
         assert archive(reference, *into) == (3, f"kpstream: error: {told}\n")
-    archive.as_user(s3.owner["key"], "wrong" * 8)
+    archive.as_user("stranger")
     refused = "s3://videos: the storage refuses the key (SignatureDoesNotMatch)"
     assert archive("s3://videos/season", *into) == (3, f"kpstream: error: {refused}\n")
-    archive.as_user(s3.guest["key"], s3.guest["secret"])
+    archive.as_user("guest")
     forbidden = "s3://videos: access is forbidden; what may this key do there?"
     assert archive("s3://videos/season", *into) == (3, f"kpstream: error: {forbidden}\n")
     code, told = archive(str(CLIP), "--into", "s3://poses/b", "--rate", "1")
@@ -175,10 +118,10 @@ def test_what_a_storage_refuses_is_one_line(s3: S3, archive: Archive, network: F
 
 
 def test_a_key_in_amazons_files_is_found(s3: S3, archive: Archive, tmp_path: Path) -> None:
-    archive.without_variables()
+    key, secret = (archive.variables.pop(name) for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"))
     (tmp_path / ".aws").mkdir()
     (tmp_path / ".aws" / "credentials").write_text(
-        f"[default]\naws_access_key_id = {s3.owner['key']}\naws_secret_access_key = {s3.owner['secret']}\n"
+        f"[default]\naws_access_key_id = {key}\naws_secret_access_key = {secret}\n"
     )
     code, told = archive("s3://videos/season/*/*.mp4", "--into", "s3://poses/c", "--rate", "1", "--plan")
     assert (code, "to do     1 file, 0:00:12 of video" in told) == (0, True), told
