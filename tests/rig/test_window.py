@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -60,6 +61,7 @@ class Viewer:
 
     def __init__(self, display: str, folder: Path, *arguments: str) -> None:
         self._env = {**os.environ, "DISPLAY": display}
+        self._unread = b""
         self.process = subprocess.Popen(
             [sys.executable, str(VIEWER), *arguments],
             env=self._env,
@@ -82,14 +84,30 @@ class Viewer:
 
     def line(self) -> str:
         """Wait for the next line that tells something."""
-        assert self.process.stdout is not None
-        return next(line for line in map(str.rstrip, self.process.stdout) if line != "turn")
+        while (line := self._next()) == "turn":
+            pass
+        return line
 
     def turns(self, number: int = 3) -> None:
-        """Wait until it has gone on for a while."""
+        """Wait until it has gone on for a while from now on."""
         assert self.process.stdout is not None
+        while select.select([self.process.stdout], [], [], 0)[0] and self._read():
+            pass
+        self._unread = self._unread.replace(b"turn\n", b"")
         for _ in range(number):
-            assert self.process.stdout.readline() == "turn\n"
+            assert self._next() == "turn"
+
+    def _next(self) -> str:
+        while b"\n" not in self._unread:
+            assert self._read(), "it has ended"
+        line, _, self._unread = self._unread.partition(b"\n")
+        return line.decode()
+
+    def _read(self) -> bytes:
+        assert self.process.stdout is not None
+        data = os.read(self.process.stdout.fileno(), 4096)
+        self._unread += data
+        return data
 
     def size(self) -> tuple[int, int]:
         told = self.run("xdotool", "getwindowgeometry", "--shell", self.find("^kpstream"))
