@@ -100,7 +100,7 @@ def live(
         watched = watch(Path(source).stem if Path(source).is_file() else "live", model.keypoint_confidence, pens)
         assembly = CameraAssembly(spec, endpoint, opener=device.opener if device else None, watch=watched)
         name = device.opener.name if device else assembly.open()
-        viewers: list[Sink] = [*_window(view.window)]
+        viewers: list[Sink] = [*_window(view.window, page)]
         if page is not None:
             feed = Feed(Path(source).name if Path(source).is_file() else name, assembly.settings)
             feed.readings = tuple if watched is None else watched.readings
@@ -171,8 +171,8 @@ def _device(source: str, web: PageOptions) -> BrowserCamera | None:
     return BrowserCamera()
 
 
-def _window(wanted: bool | None) -> list[Sink]:
-    """A window where there is a screen; without one a line says so, and it goes on without."""
+def _window(wanted: bool | None, page: Page | None) -> list[Sink]:
+    """A window where there is a screen; without one a line says so and, without a page, names it, and it goes on."""
     if wanted is False:
         return []
     from kpstream.sinks.window import Window, reason_no_window
@@ -180,7 +180,7 @@ def _window(wanted: bool | None) -> list[Sink]:
     reason = reason_no_window()
     if reason is None:
         return [WindowViewer(Window())]
-    say(f"no window: {reason}")
+    say(f"no window: {reason}" + ("" if page is not None else "; --web 8080 shows it in a browser"))
     return []
 
 
