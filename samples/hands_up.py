@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""In which files does somebody raise both hands? Asked of an archive that was written with ``--write parquet``.
+"""In which files does somebody raise both hands? Asked of an archive that was written as Parquet.
 
     pip install duckdb
+    kpstream archive VIDEOS --into OUT --write parquet --rate 5
     python samples/hands_up.py OUT
 
 A picture's y grows downwards: both wrists lie above the nose, all three are seen well, and for a second at least.
@@ -10,6 +11,7 @@ A picture's y grows downwards: both wrists lie above the nose, all three are see
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import duckdb
 
@@ -35,6 +37,8 @@ def main() -> None:
     if len(sys.argv) != 2:
         sys.exit("usage: python samples/hands_up.py OUT")
     folder = sys.argv[1]
+    if not any(Path(folder).rglob("*.parquet")):
+        sys.exit(f"{folder} has no Parquet files: kpstream archive VIDEOS --into {folder} --write parquet makes them")
     found = duckdb.execute(QUERY, {"files": f"{folder}/**/*.parquet"}).fetchall()
     for name, seconds, first_at in found:
         print(f"{name}: in {seconds} seconds, first at {first_at:.0f} s")

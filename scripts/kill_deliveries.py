@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""Kills kpstream between an event and its delivery, and sees that nothing is lost: ``scripts/kill_deliveries.py [N]``.
+"""Kill kpstream between an event and its delivery, and see that nothing is lost.
+
+    python3 scripts/kill_deliveries.py 30        so many times
 
 A live view of the sample film tells a webhook what happens; the receiver does not take it. The view is killed at a
 moment that the seed decides, and begun again with a receiver that takes everything: whatever the store had must arrive.
@@ -7,6 +9,7 @@ moment that the seed decides, and begun again with a receiver that takes everyth
 
 from __future__ import annotations
 
+import argparse
 import random
 import signal
 import subprocess
@@ -72,7 +75,9 @@ def kill_once(seed: int, folder: Path) -> tuple[int, set[str]]:
 
 
 def main() -> None:
-    times, lost = int(sys.argv[1]) if len(sys.argv) > 1 else 30, 0
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("times", type=int, nargs="?", default=30, help="how often (default: 30)")
+    times, lost = parser.parse_args().times, 0
     for seed in range(times):
         with tempfile.TemporaryDirectory() as folder:
             had, missing = kill_once(seed, Path(folder))
