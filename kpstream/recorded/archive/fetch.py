@@ -63,12 +63,17 @@ def fetch(reader: StoredReader, folder: Path, pause: Callable[[float], bool]) ->
         for other in folder.glob("input-*"):
             if other not in (target, part):
                 other.unlink()
-        if not target.exists():
+        if not _is_whole(target, file.size):
             _load(reader, part, pause)
             part.replace(target)
     except OSError as error:
         raise sink_error(target, error) from None
     return target
+
+
+def _is_whole(target: Path, size: int | None) -> bool:
+    """Whether a file was fetched to its end; what a power cut has shortened was not."""
+    return target.exists() and size in (None, target.stat().st_size)
 
 
 def _load(reader: StoredReader, part: Path, pause: Callable[[float], bool]) -> None:

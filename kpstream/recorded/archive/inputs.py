@@ -161,13 +161,17 @@ class _Walk:
         fixed = "/".join(parts[:depth])
         wanted = re.compile(_expression(parts[depth:]) if depth < len(parts) else ".*")
         first = PurePosixPath((parts[:depth] or (bucket.partition("://")[2],))[-1] if self._several else ".")
+        searched = f"{bucket}/{fixed}".rstrip("/") + "/"
+        outputs = tuple(place for place in self._stored_outputs if place != searched and place.startswith(searched))
         is_empty = True
-        for file in find_stored(f"{bucket}/{fixed}"):
+        for file in find_stored(searched):
             below = PurePosixPath(key_of(file.address)).relative_to(fixed)
             if any(part.startswith(".") for part in below.parts) or not wanted.fullmatch(str(below)):
                 continue
+            if not file.size and below.suffix.lower() not in VIDEO_SUFFIXES:  # stands for a folder
+                continue
             is_empty = False
-            if file.address.startswith(self._stored_outputs) or file.name.endswith(OUTPUT_SUFFIX):
+            if file.address.startswith(outputs) or file.name.endswith(OUTPUT_SUFFIX):
                 continue
             if depth < len(parts) or below.suffix.lower() in VIDEO_SUFFIXES:
                 self._add(first / below, file)

@@ -69,6 +69,14 @@ _CAUSES = (
         },
         "the storage refuses the key ({detail})", SourceRejected, of_bucket=True,
     ),
+    _Cause(
+        {"BlobArchived", "BlobBeingRehydrated", "InvalidObjectState"},
+        "it lies in the storage's archive: restore it, then it can be read", SourceOpenError,
+    ),
+    _Cause(
+        {"InvalidPathError"}, "it holds a name with `//`, or `.` or `..` between slashes, which cannot be read: name "
+        "what lies beside it", SourceOpenError,
+    ),
     _Cause({"403", "PermissionDeniedError"}, "access is forbidden; what may this key do there?", SourceOpenError),
     _Cause({"404", "FileNotFoundError"}, "no such file in the storage", SourceOpenError),
     _Cause({"412", "PreconditionError"}, "it was written meanwhile", SourceReadError),

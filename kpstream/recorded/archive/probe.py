@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +26,8 @@ from kpstream.sources.file import VideoFile
 
 _AT_ONCE = 8
 """Files that are probed at once: they mostly wait for the disk, or for a server."""
+_one_whole = threading.Lock()
+"""Held while a file lies here that could not be probed by its parts: no second one takes room meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +114,7 @@ def _probe_stored(file: StoredFile) -> Probe:
 
 def _probe_whole(reader: StoredReader) -> Probe:
     """Download a file whose server gives no ranges, and probe the copy."""
-    with TemporaryDirectory(prefix="kpstream-") as folder:
+    with _one_whole, TemporaryDirectory(prefix="kpstream-") as folder:
         path = fetch(reader, Path(folder), _pause)
         found = probe(path)
         return replace(found, stamp=reader.file.stamp, fault=found.fault.replace(str(path), str(reader.file)))

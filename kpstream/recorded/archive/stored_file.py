@@ -80,7 +80,7 @@ def understood(text: str) -> str:
     """An address as it is used; its secrets are remembered, so that nothing shows them.
 
     Raises:
-        UsageError: It is of no known kind, or holds keys that do not belong there.
+        UsageError: It is of no known kind, or holds keys that do not belong there, or names that cannot be used.
     """
     scheme, rest = scheme_of(text), text.partition("://")[2]
     if scheme not in (*STORAGES, *WEB):
@@ -88,6 +88,9 @@ def understood(text: str) -> str:
     remember_secrets(text)
     if scheme in STORAGES and "@" in rest.partition("/")[0]:
         raise UsageError(f"{shown(text)}: no key belongs into the address; it is found as the storage's SDK finds it")
+    key = rest.partition("/")[2]
+    if scheme in STORAGES and key and {"", ".", ".."} & {*key.removesuffix("/").split("/")}:
+        raise UsageError(f"{shown(text)}: no name in a storage may hold `//`, nor `.` or `..` between slashes")
     if not rest.partition("/")[0]:
         raise UsageError(f"{shown(text)} names no {'bucket' if scheme in STORAGES else 'server'}")
     return f"{scheme}://{rest}"

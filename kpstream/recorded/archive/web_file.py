@@ -20,6 +20,7 @@ _REASONS = {
     403: "access is forbidden; has the address expired?",
     404: "the server has no such file",
     410: "the server has no such file any more",
+    416: "the file is empty, or has become shorter",
 }
 
 

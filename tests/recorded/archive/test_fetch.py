@@ -57,6 +57,8 @@ def test_a_fetch_that_is_cut_goes_on_where_it_was_cut(tmp_path: Path) -> None:
     assert fetch(reader, tmp_path / "new", go_on) == path
     assert len(reader.started_at) == 5
     assert list((tmp_path / "new").iterdir()) == [path]
+    path.write_bytes(DATA[:1000])  # what a power cut may leave
+    assert fetch(reader, tmp_path / "new", go_on).read_bytes() == DATA
 
 
 def test_without_ranges_it_begins_anew(tmp_path: Path) -> None:
@@ -110,7 +112,8 @@ def test_an_address_is_shown_without_what_is_secret() -> None:
     assert StoredFile(signed).name == "b c.mp4"
     assert StoredFile("s3://bucket/a b%20.mp4").name == "a b%20.mp4"
     assert understood("S3://bucket/Key") == "s3://bucket/Key"
-    for wrong in ("s3://key:secret@bucket/a", "ftp://host/a", "s3:///a"):
+    assert understood("gs://bucket/folder/") == "gs://bucket/folder/"
+    for wrong in ("s3://key:secret@bucket/a", "ftp://host/a", "s3:///a", "s3://b//a", "gs://b/a/../c", "az://b/a//"):
         with pytest.raises(UsageError) as caught:
             understood(wrong)
         assert "secret" not in str(caught.value)
@@ -137,6 +140,7 @@ def test_a_web_file_is_read_in_parts_and_whole() -> None:
         (404, SourceOpenError, "the server has no such file"),
         (403, SourceOpenError, "access is forbidden"),
         (401, SourceOpenError, "user name or password refused"),
+        (416, SourceOpenError, "the file is empty"),
         (503, SourceUnavailable, r"the server failed \(503\)"),
     ],
 )

@@ -1,13 +1,15 @@
-"""Storages that cannot be asked, or refuse whoever asks: one line says why. What is asked is in tests/rig."""
+"""Storages that cannot be asked, or refuse what is asked: one line says why. Whole archives are in tests/rig."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from kpstream.errors import KpstreamError, SourceRejected, SourceUnavailable, UsageError
+from kpstream.errors import KpstreamError, SourceOpenError, SourceRejected, SourceUnavailable, UsageError
+from kpstream.recorded.archive.inputs import FoundInputs, find_inputs
 from kpstream.recorded.archive.object_storage import ObjectStorage
 from kpstream.testing import Reply, ScriptedServer
 
@@ -96,3 +98,50 @@ def test_a_password_that_microsofts_login_refuses_is_a_key_that_is_refused(monke
         fault = fault_of_listing("az://b")
     assert isinstance(fault, SourceRejected)
     assert str(fault) == "az://b: the storage refuses the key (invalid_client)"
+
+
+@pytest.fixture
+def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedServer]:
+    """What S3 answers, by path."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "somebody")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
+    with ScriptedServer() as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+        yield server
+
+
+def listing(*objects: tuple[str, int]) -> Reply:
+    parts = "".join(
+        f"<Contents><Key>{key}</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified><Size>{size}</Size></Contents>"
+        for key, size in objects
+    )
+    return Reply(body=f"<ListBucketResult>{parts}</ListBucketResult>")
+
+
+def test_an_object_in_an_archive_tier_says_so(s3: ScriptedServer) -> None:
+    s3.route("/b/old.mp4", Reply(403, "<Error><Code>InvalidObjectState</Code></Error>"))
+    with pytest.raises(SourceOpenError, match=r"^s3://b/old\.mp4: it lies in the storage's archive"):
+        ObjectStorage("s3://b").look_at("old.mp4")
+
+
+def test_a_name_that_cannot_be_used_is_no_storage_that_is_away(s3: ScriptedServer) -> None:
+    s3.route("/b", listing(("a//b.mp4", 1)))
+    fault = fault_of_listing("s3://b")
+    assert isinstance(fault, SourceOpenError)
+    assert "s3://b: it holds a name with `//`" in str(fault)
+
+
+def names(found: FoundInputs) -> list[str]:
+    return [each.name for each in found.inputs]
+
+
+def test_what_stands_for_a_folder_is_no_input(s3: ScriptedServer) -> None:
+    s3.route("/folders", listing(("season/", 0), ("season/a.mp4", 5), ("season/day/", 0), ("season/empty.mp4", 0)))
+    for pattern in ("", "/*", "/**"):
+        assert names(find_inputs([f"s3://folders/season{pattern}"])) == ["a.mp4", "empty.mp4"]
+
+
+def test_outputs_may_lie_beside_the_inputs(s3: ScriptedServer) -> None:
+    s3.route("/beside", listing(("season/a.mp4", 5), ("season/a.mp4.jsonl", 5), ("season/out/a.mp4", 5)))
+    assert names(find_inputs(["s3://beside/season"], ["s3://beside/season"])) == ["a.mp4", "out/a.mp4"]
+    assert names(find_inputs(["s3://beside/season"], ["s3://beside/season/out"])) == ["a.mp4"]
