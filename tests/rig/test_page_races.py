@@ -164,3 +164,29 @@ def test_a_device_that_is_stopped_before_its_first_picture_sends_none(serve: Ser
     screen.tab.evaluate("window.interrupt()")
     screen.moves()
     assert not device.in_use
+
+
+def test_a_status_of_before_a_change_does_not_take_it_back(serve: Serve, screen: Screen) -> None:
+    screen.tab.add_init_script("""
+        window.told = [];
+        const own = Object.getOwnPropertyDescriptor(WebSocket.prototype, "onmessage");
+        Object.defineProperty(WebSocket.prototype, "onmessage", {
+          set(take) {
+            const hear = (event) =>
+              window.holds && typeof event.data === "string" ? window.told.push(() => take(event)) : take(event);
+            own.set.call(this, take && hear);
+          },
+        });
+    """)
+    screen.tab.goto(serve(NumberedCamera("one")).url)
+    screen.moves()
+    screen.tab.evaluate("window.holds = true")
+    screen.until("window.told.length > 0")
+    screen.tab.click("[data-act=record]")
+    screen.until("document.querySelector('.badge.rec') !== null")
+    screen.tab.evaluate("window.told.shift()()")
+    screen.moves()
+    assert screen.tab.evaluate("document.querySelector('.badge.rec') !== null")
+    screen.tab.evaluate("window.holds = false")
+    screen.tab.click("[data-act=record]")
+    screen.until("document.querySelector('.badge.rec') === null")

@@ -39,6 +39,7 @@ export class CameraView extends EventTarget {
   #inView = true;
   #extent = [0, 0]; // of the stage, in CSS pixels
   #status = null; // came, and is not shown yet
+  #changed = false; // something, so that the next status may still tell of before
   #draw = () => this.#drawNext();
   #tell = () => this.#showStatus();
   #resize = new ResizeObserver(() => this.#measureStage());
@@ -132,7 +133,7 @@ export class CameraView extends EventTarget {
     this.recordButton.disabled = false;
     if (answer.ok) {
       this.#note(wish ? texts.recordingOn : texts.recordingOff);
-      this.show(answer.body);
+      this.showChanged(answer.body);
     } else this.#note(texts.failed(answer.why));
   }
 
@@ -179,6 +180,13 @@ export class CameraView extends EventTarget {
     this.dispatchEvent(new Event("change"));
   }
 
+  // As it is since a change: a status that was on its way meanwhile is older.
+  showChanged(camera) {
+    this.#changed = true;
+    this.#status = null;
+    this.show(camera);
+  }
+
   get #usesServer() {
     return choices.get("server") || this.#fallback;
   }
@@ -190,7 +198,8 @@ export class CameraView extends EventTarget {
     connection.addEventListener("status", (event) => {
       this.#setOffline(false);
       this.readings = [...this.readings, ...event.detail.readings].slice(-300);
-      this.#status = event.detail.camera;
+      if (!this.#changed) this.#status = event.detail.camera;
+      this.#changed = false;
       turns.ask(this.#tell, this.#pause);
     });
     connection.addEventListener("open", () => {
@@ -208,7 +217,7 @@ export class CameraView extends EventTarget {
 
   #showStatus() {
     this.#measure();
-    this.show(this.#status);
+    this.show(this.#status ?? this.camera);
     this.#ask();
   }
 

@@ -109,7 +109,7 @@ export class Panel {
   async #apply(name, slider) {
     const answer = await change(this.#view.camera.name, { [name]: Number(slider.value) });
     delete slider.dataset.held;
-    if (answer.ok) this.#view.show(answer.body);
+    if (answer.ok) this.#view.showChanged(answer.body);
     else {
       dispatchEvent(new CustomEvent("note", { detail: texts.failed(answer.why) }));
       this.#show();

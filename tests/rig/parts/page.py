@@ -233,7 +233,7 @@ class Screen:
             f"Number(document.querySelector('[data-name=\\'{name}\\']')?.dataset.index ?? -1) > {before + pictures}"
         )
 
-    def until(self, condition: str, timeout: float = 30.0) -> None:
+    def until(self, condition: str, timeout: float = 60.0) -> None:
         """Wait until an expression is true."""
         # Playwright's own waiting evaluates text in the page, which the page's policy forbids.
         give_up_at = time.monotonic() + timeout
