@@ -9,7 +9,6 @@ from math import nan
 from pathlib import Path
 
 import cv2
-import numpy as np
 
 from kpstream.endpoints.answer_reader import Prediction
 from kpstream.endpoints.inference import Output
@@ -17,6 +16,7 @@ from kpstream.endpoints.roboflow import RoboflowEndpoint
 from kpstream.entities import Annotator, Filters, Frame, Image, Scene
 from kpstream.errors import SourceOpenError, UsageError
 from kpstream.interfaces import Endpoint
+from kpstream.media.jpeg import decoded
 from kpstream.sinks.output import check_writable, sink_error
 from kpstream.sources.diagnosis import fault_of
 from kpstream.wire.drawing import drawn_jpeg
@@ -45,7 +45,7 @@ def read_picture(path: str | Path) -> Image:
         encoded = Path(path).read_bytes()
     except OSError as error:
         raise SourceOpenError(f"cannot open {path}: {error.strerror}") from None
-    image = _decoded(encoded)
+    image = decoded(encoded)
     if image is None:
         fault = fault_of(path) or "it is no picture; for a video use kpstream annotate"
         raise SourceOpenError(f"cannot read {path}: {fault}")
@@ -148,7 +148,7 @@ def save_picture(path: Path, prediction: Prediction, image: Image | None, annota
     """
     if prediction.drawing is not None:
         encoded = prediction.drawing
-        drawn = None if path.suffix.lower() in _JPEG else _decoded(encoded)  # the wire gives JPEG
+        drawn = None if path.suffix.lower() in _JPEG else decoded(encoded)  # the wire gives JPEG
         encoded = encoded if drawn is None else _encoded(drawn, path.suffix.lower())
     else:
         assert image is not None, "of a URL the endpoint's drawing is asked for"
@@ -158,14 +158,6 @@ def save_picture(path: Path, prediction: Prediction, image: Image | None, annota
         path.write_bytes(encoded)
     except OSError as error:
         raise sink_error(path, error) from None
-
-
-def _decoded(encoded: bytes) -> Image | None:
-    try:
-        image = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR) if encoded else None
-    except cv2.error:
-        return None
-    return None if image is None else np.asarray(image, np.uint8)
 
 
 def _encoded(image: Image, suffix: str) -> bytes:

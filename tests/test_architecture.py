@@ -34,8 +34,10 @@ PLAN: dict[str, set[str]] = {
     "tracking": {"entities", "media"},
     "render": {"interfaces", "entities", "options", "skeleton", "redact"},
     "models": {"entities", "errors", "media", "skeleton"},
-    "wire": {"entities", "errors", "redact", "skeleton"},
-    "endpoints": {"channel", "options", "entities", "errors", "interfaces", "skeleton", "redact", "models", "wire"},
+    "wire": {"entities", "errors", "media", "redact", "skeleton"},
+    "endpoints": {
+        "channel", "options", "entities", "errors", "interfaces", "media", "skeleton", "redact", "models", "wire",
+    },
     "sources": {"entities", "errors", "interfaces", "media", "redact"},
     "events": {"entities", "options", "skeleton"},
     "sinks": {"channel", "entities", "errors", "interfaces", "media", "render", "skeleton", "wire"},
@@ -45,8 +47,8 @@ PLAN: dict[str, set[str]] = {
     "serving": {"channel", "errors"},
     "server": {"channel", "entities", "errors", "skeleton", "redact", "models", "serving", "wire"},
     "delivery": {
-        "channel", "entities", "errors", "events", "interfaces", "options", "render", "redact", "serving", "sinks",
-        "sqlite_schema",
+        "channel", "entities", "errors", "events", "interfaces", "media", "options", "render", "redact", "serving",
+        "sinks", "sqlite_schema",
     },
     "web": {
         "delivery", "entities", "errors", "events", "interfaces", "media", "options", "render", "redact",
@@ -100,7 +102,7 @@ FLOORS: dict[str, str] = {
     "events": (
         "machine rules < moment shapes tables < bodies happenings < conditions < judges < engine < observations < watch"
     ),
-    "media": "decimation halving sound < frame",
+    "media": "decimation halving sound < frame < jpeg",
     "models": "cell_heads runtime < movenet",
     "options": (
         "declared file_faults naming units < decoding < archive delivery drawing events model outputs page recording "

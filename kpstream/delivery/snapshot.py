@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import cv2
-
 from kpstream.entities import Scene
+from kpstream.media.jpeg import encoded
 from kpstream.render.pixels import squared
 
 _QUALITY = 88
@@ -18,11 +17,7 @@ PARTS = f"snapshots/*/*{_PART}"
 
 def encode_snapshot(scene: Scene) -> bytes:
     """A scene, drawn in square pixels, as a JPEG; blocks."""
-    picture = squared(scene.frame, scene.draw())
-    encoded, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
-    if not encoded:
-        raise ValueError("a picture that is no JPEG")
-    return data.tobytes()
+    return encoded(squared(scene.frame, scene.draw()), _QUALITY)
 
 
 def write_snapshot(path: Path, data: bytes) -> int:

@@ -13,10 +13,11 @@ from kpstream.endpoints.answer_reader import AnswerReader, Prediction, Sizes
 from kpstream.endpoints.hosted import MAX_RATE, credits_for, is_hosted
 from kpstream.endpoints.inference import InferenceClient, Output
 from kpstream.endpoints.transport import NO_KEY, Access, Transport
-from kpstream.endpoints.uploads import Form, jpeg, shrunk
+from kpstream.endpoints.uploads import Form, shrunk
 from kpstream.endpoints.versions import SkeletonCache, SkeletonLookup
 from kpstream.entities import Answer, Filters, Image
 from kpstream.errors import EndpointRejected, UsageError
+from kpstream.media.jpeg import encoded
 from kpstream.redact import redact, remember_secrets
 from kpstream.skeleton import Skeleton
 from kpstream.wire.classes import ClassRegistry
@@ -141,7 +142,7 @@ class RoboflowEndpoint:
         """
         self.check()
         picture, shown = shrunk(image, self._upload_size)
-        response, sent = self._client.post(jpeg(picture, self._jpeg_quality), filters)
+        response, sent = self._client.post(encoded(picture, self._jpeg_quality), filters)
         _, poses = self._answers.read(response, filters, Sizes(_size_of(picture), shown, _size_of(image)))
         if not self._hosted:
             return Answer(poses, sent)
@@ -174,7 +175,7 @@ class RoboflowEndpoint:
             response, _ = self._client.post(picture, filters, output, stroke, labels)
             return self._answers.prediction(response, filters, output)
         small, shown = shrunk(picture, self._upload_size)
-        response, _ = self._client.post(jpeg(small, self._jpeg_quality), filters, output, stroke, labels)
+        response, _ = self._client.post(encoded(small, self._jpeg_quality), filters, output, stroke, labels)
         sizes = Sizes(_size_of(small), shown, _size_of(picture))
         return self._answers.prediction(response, filters, output, sizes)
 

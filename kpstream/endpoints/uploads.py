@@ -1,4 +1,4 @@
-"""What is sent of a picture: made smaller, as a JPEG, in one of the body forms that the service takes."""
+"""What is sent of a picture: made smaller, and in one of the body forms that the service takes."""
 
 from __future__ import annotations
 
@@ -43,12 +43,6 @@ def shrunk(image: Image, longest: int) -> tuple[Image, tuple[int, int]]:
         rows, columns = (max(1, round(side / rest)) for side in image.shape[:2])
         image = _resized(image, columns, rows, cv2.INTER_LINEAR)
     return image, (width, height)
-
-
-def jpeg(image: Image, quality: int) -> bytes:
-    """Encode a BGR picture; ``quality`` is 1 to 100."""
-    encoded = cv2.imencode(".jpg", image, (cv2.IMWRITE_JPEG_QUALITY, quality))[1]
-    return encoded.tobytes()
 
 
 class Body:

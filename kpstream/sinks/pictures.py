@@ -5,10 +5,9 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-import cv2
-
 from kpstream.entities import Image, Scene
 from kpstream.errors import SinkError
+from kpstream.media.jpeg import encoded
 from kpstream.sinks.coco import picture_name
 from kpstream.sinks.output import WholeWrites, check_writable, sink_error
 
@@ -51,11 +50,11 @@ class PictureFolder:
         if self._closed:
             raise SinkError(f"{self._folder}: nothing more can be written, it is closed")
         path = self._folder / picture_name(scene.frame)
-        encoded = cv2.imencode(".jpg", scene.frame.image, (cv2.IMWRITE_JPEG_QUALITY, _QUALITY))[1]
+        data = encoded(scene.frame.image, _QUALITY)
         try:
             if not self._written:
                 self._folder.mkdir(exist_ok=True)
-            _write_whole(path, encoded.tobytes())
+            _write_whole(path, data)
         except OSError as error:
             self._closed = True
             raise sink_error(path if self._written else self._folder, error) from None

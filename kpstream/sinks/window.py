@@ -21,11 +21,13 @@ import cv2
 
 from kpstream.entities import Image, Scene
 from kpstream.errors import SinkError, ViewerQuit
+from kpstream.media.jpeg import encoded
 from kpstream.render.pixels import squared
 from kpstream.sinks.output import sink_error
 
 _log = logging.getLogger("kpstream")
 
+_QUALITY = 95
 _ROOM = (1280, 720)
 """Width and height, in pixels, that any screen has room for; OpenCV does not tell the screen's own."""
 _PROBE = "import cv2, os; cv2.namedWindow('probe'); os._exit(0)"
@@ -188,13 +190,13 @@ def _scaled(canvas: Image, width: int, height: int) -> Image:
 
 
 def _save(canvas: Image, folder: Path) -> None:
-    jpeg = cv2.imencode(".jpg", canvas)[1].tobytes()
+    data = encoded(canvas, _QUALITY)
     stem = time.strftime("kpstream-%Y%m%d-%H%M%S")
     for number in count(1):
         path = folder / (f"{stem}.jpg" if number == 1 else f"{stem}-{number}.jpg")
         try:
             with path.open("xb") as file:
-                file.write(jpeg)
+                file.write(data)
         except FileExistsError:
             continue
         except OSError as error:

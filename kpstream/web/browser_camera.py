@@ -11,8 +11,8 @@ from kpstream.entities import Frame
 from kpstream.errors import SourceOpenError, SourceReadError
 from kpstream.interfaces import Opener
 from kpstream.media.decimation import Decimation
+from kpstream.media.jpeg import decoded
 from kpstream.serving.picture_size import claimed_size
-from kpstream.web.jpeg import decoded
 
 MAX_BYTES = 2 * 2**20
 """Of one picture; a good 1080p JPEG has 0.5 MB."""

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from kpstream.entities import Floats, Image, Pose
+from kpstream.media.jpeg import encoded
 
 _BOX = (0xEA, 0x92, 0x48)
 """BGR of #4892EA, what the hosted service draws in."""
@@ -37,7 +38,7 @@ def drawn_jpeg(image: Image, poses: Sequence[Pose], *, stroke: int, labels: bool
         _draw_skeleton(canvas, pose, thickness)
         if labels:
             _draw_label(canvas, pose)
-    return cv2.imencode(".jpg", canvas, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])[1].tobytes()
+    return encoded(canvas, _JPEG_QUALITY)
 
 
 def _draw_box(canvas: Image, pose: Pose, thickness: int) -> None:
