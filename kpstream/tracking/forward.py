@@ -177,7 +177,8 @@ class Forward:
                 [leg.track.answered_motion(points.shape[1], time) for leg, time in zip(members, times, strict=True)]
             )
             is_hidden = hidden.all(1) & bool(len(mesh.edges))
-            steady[is_hidden] = middles(answered[is_hidden])[:, None]
+            by_answers = is_hidden | ~steady.any((1, 2))  # the latter have just begun, from an answer
+            steady[by_answers] = middles(answered[by_answers])[:, None]
             known = [answer if leg.drawn is None else leg.drawn for leg, answer in zip(members, answered, strict=True)]
             ways = self._memory.frames.move(
                 mesh,

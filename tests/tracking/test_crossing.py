@@ -13,6 +13,7 @@ import pytest
 import track_merged
 from track_score import Clip
 
+from kpstream.entities import Pose
 from kpstream.tracking import DEFAULT, Tracker
 from tests.tracking.test_tracker import SIZE, frame, picture, pose, result, texture
 
@@ -68,3 +69,18 @@ def test_who_is_hidden_by_somebody_goes_on_as_the_answers_saw_them_go() -> None:
 
     assert len(off) >= 10
     assert max(off) < 40  # by its own last steps it would go a hundred pixels along with the passer
+
+
+def test_who_is_tracked_again_from_an_answer_goes_on_as_the_answers_saw_them_go() -> None:
+    tracker, off, dark = Tracker(), [], np.full((SIZE[1], SIZE[0], 3), 20, np.uint8)
+
+    def walker(index: int) -> Pose:
+        return pose(10 + 4.0 * index, 110 + 8 * (index // 6 % 2))
+
+    for index in range(0, 60, 6):  # five pictures a second, which show nothing, and each is answered, 0.4 s late
+        if index >= 12:
+            tracker.update(result(index - 12, walker(index - 12)))
+        off += [np.abs(drawn.xy - walker(index).xy)[:, 0].max() for drawn in tracker.predict(frame(index, dark))]
+
+    assert len(off) == 8
+    assert max(off[2:]) < 6  # who stays at each answer's place is 45 pixels behind
