@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from kpstream.errors import SourceUnavailable
+from kpstream.errors import SourceError, SourceUnavailable
 from kpstream.recorded.archive.faults import Fault, changed_meanwhile, fault_of
 from kpstream.recorded.archive.storages import open_stored
 from kpstream.recorded.archive.stored_file import StoredFile, StoredReader
@@ -66,6 +66,10 @@ def fetch(reader: StoredReader, folder: Path, pause: Callable[[float], bool]) ->
         if not _is_whole(target, file.size):
             _load(reader, part, pause)
             part.replace(target)
+    except SourceError as error:
+        if fault_of(error).kind == "file":  # it will not go on from here
+            part.unlink(missing_ok=True)
+        raise
     except OSError as error:
         raise sink_error(target, error) from None
     return target

@@ -9,7 +9,15 @@ from typing import BinaryIO, cast
 
 import pytest
 
-from kpstream.errors import SinkError, SourceError, SourceOpenError, SourceReadError, SourceUnavailable, UsageError
+from kpstream.errors import (
+    SinkError,
+    SourceError,
+    SourceOpenError,
+    SourceReadError,
+    SourceRejected,
+    SourceUnavailable,
+    UsageError,
+)
 from kpstream.recorded.archive.fetch import Stopped, fetch
 from kpstream.recorded.archive.ranges import RangeFile
 from kpstream.recorded.archive.stored_file import StoredFile, shown, understood
@@ -22,6 +30,8 @@ DATA = random.Random(1).randbytes(3_000_000)
 
 class CuttingReader:
     """Gives its data in pieces, and is cut again and again."""
+
+    fault: SourceError = SourceUnavailable("cut")
 
     def __init__(self, *, cut_after: int, has_ranges: bool = True, cuts: int = 1000, stamp: str = "1") -> None:
         self.file = StoredFile("s3://bucket/a.mp4", len(DATA), stamp)
@@ -41,7 +51,7 @@ class CuttingReader:
         for place in range(start, end, 100_000):
             yield DATA[place : min(place + 100_000, end)]
         if end < len(DATA):
-            raise SourceUnavailable("cut")
+            raise self.fault
 
 
 def go_on(seconds: float) -> bool:
@@ -84,6 +94,15 @@ def test_what_is_left_of_another_version_is_not_used(tmp_path: Path) -> None:
     path = fetch(reader, tmp_path, go_on)
     assert reader.started_at == [0]
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(("fault", "left"), [(SourceReadError("changed"), 0), (SourceRejected("the key expired"), 1)])
+def test_only_what_another_run_goes_on_with_is_left(tmp_path: Path, fault: SourceError, left: int) -> None:
+    reader = CuttingReader(cut_after=700_000)
+    reader.fault = fault
+    with pytest.raises(type(fault)):
+        fetch(reader, tmp_path, go_on)
+    assert len(list(tmp_path.iterdir())) == left
 
 
 def test_a_scratch_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
