@@ -282,6 +282,9 @@ def test_recordings_are_listed_and_played(serve: Serve, screen: Screen, tmp_path
     screen.until("document.querySelector('.player video').currentTime > 5.3")
     screen.tab.click("[data-file='street.jpg'] button")
     screen.until("document.querySelector('.player img')?.naturalWidth > 0")
+    shutil.copy(ROOT / "samples" / "street.jpg", tmp_path / "later.jpg")
+    screen.until("document.querySelector('[data-file=\"later.jpg\"]') !== null")
+    assert screen.tab.evaluate("document.activeElement.innerText").startswith("street.jpg")  # it was not made anew
 
 
 def test_a_reload_and_a_slept_tab_come_back(serve: Serve, screen: Screen) -> None:

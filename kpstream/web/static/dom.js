@@ -17,6 +17,17 @@ export function put(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
+// A list becomes these elements; those that it has already are not moved, for somebody may be at them.
+export function arrange(list, elements) {
+  const stay = new Set(elements);
+  for (const one of [...list.children]) if (!stay.has(one)) one.remove();
+  let at = list.firstChild;
+  for (const element of elements) {
+    if (element === at) at = at.nextSibling;
+    else list.insertBefore(element, at);
+  }
+}
+
 const paths = {
   pause: "M7 5h3v14H7zM14 5h3v14h-3z",
   play: "M8 5l11 7-11 7z",

@@ -1,6 +1,6 @@
 // What happened: a list by time with filters, and of each event its clip, its picture, and what people say of it.
 
-import { icon, make, put } from "./dom.js";
+import { arrange, icon, make, put } from "./dom.js";
 import { addressOf, mark, read } from "./service.js";
 import { texts } from "./texts.js";
 
@@ -119,8 +119,9 @@ export class EventsView {
     const { events, next, cameras, rules } = answer.body;
     this.#showNames("camera", cameras);
     this.#showNames("rule", rules);
-    if (!more) this.#keep(events);
-    this.#place(events, more ? null : this.list.firstChild);
+    const rows = events.map((event) => this.#rowOf(event));
+    if (!more) this.#rows = new Map(rows.map((row) => [row.event.event, row]));
+    arrange(this.list, [...(more ? this.list.children : []), ...rows.map((row) => row.element)]);
     this.#next = next;
     for (const event of this.#changed) this.#take(event);
     this.#showDays();
@@ -129,25 +130,6 @@ export class EventsView {
     // It is seen still where the list is short, and then nothing comes into sight.
     this.#more.unobserve(this.earlier);
     this.#more.observe(this.earlier);
-  }
-
-  // Rows of events that are not listed any more go; the others stay where they are.
-  #keep(events) {
-    const listed = new Set(events.map((event) => event.event));
-    for (const [id, { element }] of this.#rows) {
-      if (listed.has(id)) continue;
-      element.remove();
-      this.#rows.delete(id);
-    }
-  }
-
-  // In the order of the list, before a row; what is there already is not moved under somebody's pointer.
-  #place(events, before) {
-    for (const event of events) {
-      const { element } = this.#rowOf(event);
-      if (element === before) before = before.nextSibling;
-      else this.list.insertBefore(element, before);
-    }
   }
 
   #tellEmpty() {

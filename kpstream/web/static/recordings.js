@@ -1,13 +1,12 @@
 // Videos and snapshots, with players.
 
-import { icon, make, put } from "./dom.js";
+import { arrange, icon, make, put } from "./dom.js";
 import { addressOf, read } from "./service.js";
 import { texts } from "./texts.js";
 
 export class RecordingsView {
-  #told = "";
+  #rows = new Map(); // by name: {element, button, about}
   #timer = 0;
-  #chosen = "";
 
   constructor() {
     this.list = make("ul", { className: "files" });
@@ -28,32 +27,33 @@ export class RecordingsView {
   async refresh() {
     const answer = await read("/api/recordings");
     if (!answer.ok) return;
-    const told = JSON.stringify(answer.body.recordings);
-    if (told === this.#told) return;
-    this.#told = told;
-    if (!answer.body.recordings.length) {
-      this.list.replaceChildren(make("li", { className: "empty" }, texts.noRecordings));
-      return;
-    }
-    this.list.replaceChildren(...answer.body.recordings.map((file) => this.#row(file)));
+    const files = answer.body.recordings;
+    this.#rows = new Map(files.map((file) => [file.name, this.#rows.get(file.name) ?? this.#makeRow(file)]));
+    for (const file of files) this.#fillRow(file);
+    if (files.length) arrange(this.list, [...this.#rows.values()].map((row) => row.element));
+    else this.list.replaceChildren(make("li", { className: "empty" }, texts.noRecordings));
   }
 
-  #row(file) {
-    const when = new Date(file.changed).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
-    const row = make(
+  #makeRow(file) {
+    const about = make("span", { className: "about" });
+    const button = make(
       "button",
       { type: "button", className: "file", onclick: () => this.#play(file) },
       icon(file.kind === "video" ? "play" : "snapshot"),
       make("span", { className: "name" }, file.name),
-      make("span", { className: "about" }, `${texts.kinds[file.kind]}  ·  ${when}  ·  ${texts.bytes(file.bytes)}`),
+      about,
     );
-    row.setAttribute("aria-pressed", String(file.name === this.#chosen));
-    return make("li", { "data-file": file.name }, row);
+    button.setAttribute("aria-pressed", "false");
+    return { element: make("li", { "data-file": file.name }, button), button, about };
+  }
+
+  #fillRow(file) {
+    const when = new Date(file.changed).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
+    put(this.#rows.get(file.name).about, `${texts.kinds[file.kind]}  ·  ${when}  ·  ${texts.bytes(file.bytes)}`);
   }
 
   #play(file) {
-    this.#chosen = file.name;
-    for (const row of this.list.children) row.firstChild.setAttribute?.("aria-pressed", String(row.dataset.file === file.name));
+    for (const [name, { button }] of this.#rows) button.setAttribute("aria-pressed", String(name === file.name));
     const why = make("p", { className: "hint", role: "status" });
     const shown =
       file.kind === "video"
