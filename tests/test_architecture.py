@@ -119,7 +119,7 @@ FLOORS: dict[str, str] = {
         "< input_queue probe < estimate intake settings < publish summary < stored_outputs < place work < pool report "
         "< bookkeeping remote < driver < metrics ray_pool"
     ),
-    "render": "annotators pixels",
+    "render": "colors pixels < lettering < annotators status",
     "server": (
         "faults serving < bodies image_urls keys parameters request_picture < answers < management < inference "
         "registry < app"

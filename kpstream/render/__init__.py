@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from kpstream.render.annotators import PARTS, Layers, PoseAnnotator, StatusAnnotator, dimmed
+from kpstream.render.annotators import PARTS, Layers, PoseAnnotator
+from kpstream.render.status import StatusAnnotator, dimmed
 
 __all__ = ["PARTS", "Layers", "PoseAnnotator", "StatusAnnotator", "dimmed"]
