@@ -1,10 +1,9 @@
 #!/usr/bin/env python3
 """Let ``kpstream live`` run for a while with faults at every joint, and tell what it did: a table and a plot.
 
-    python3 scripts/soak.py --minutes 30 --seed 1 --kills 30     what the README shows
+    python3 scripts/soak.py --minutes 30 --seed 1 --kills 30           what the README shows
     python3 scripts/soak.py --fault-table out/rig/fault_table.jsonl    print what the fault tests of the rig measured:
-        KPSTREAM_RIG=1 .venv/bin/python -m pytest tests/rig/test_*_faults.py tests/rig/test_endpoint_ends.py \\
-            --basetemp out/rig
+        KPSTREAM_RIG=1 .venv/bin/python -m pytest --basetemp out/rig tests/rig -k "faults or endpoint_ends"
 
 The camera is an RTSP server, the endpoint replays the sample's poses, and a network that fails stands before each; they
 need what tests/rig/install.sh installs. The same seed gives the same faults. Results go to --output.
