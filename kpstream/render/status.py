@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from math import isnan
 
-import cv2
 import numpy as np
 
 from kpstream.entities import Image, Scene
 from kpstream.options import in_file
 from kpstream.redact import redact
-from kpstream.render.colors import ATTENTION, LIGHT, Bgr
-from kpstream.render.lettering import FONT, Spot, pen_for, printable, rows_of, text_width
+from kpstream.render.colors import ATTENTION, LIGHT
+from kpstream.render.lettering import Spot, Word, pen_for, printable, row_width, rows_of, write_row
 
 _MAX_TROUBLE_ROWS = 3
 
@@ -28,14 +27,11 @@ class StatusAnnotator:
         rows = [*rows_of(trouble, " ", room, pen)[:_MAX_TROUBLE_ROWS], *rows_of(_status(scene), "   ", room, pen)]
         step = pen.text_height + pen.padding
         rows = rows[-max(1, (height - 3 * pen.padding) // step) :]
-        widest = max(sum(text_width(text, pen) for text, _ in row) for row in rows)
+        widest = max(row_width(row, pen) for row in rows)
         top = height - 2 * pen.padding - step * len(rows)
         _darken(canvas, (pen.padding, top, widest + 3 * pen.padding, height - pen.padding))
         for number, row in enumerate(rows, start=1):
-            x = 2 * pen.padding
-            for text, color in row:
-                cv2.putText(canvas, text, (x, top + number * step), FONT, pen.font_scale, color, 1, cv2.LINE_AA)
-                x += text_width(text, pen)
+            write_row(canvas, row, 2 * pen.padding, top + number * step, pen)
 
 
 def dimmed(canvas: Image, words: str) -> Image:
@@ -52,14 +48,11 @@ def dimmed(canvas: Image, words: str) -> Image:
     step = 2 * pen.text_height
     top = (height - step * len(rows)) // 2
     for number, row in enumerate(rows, start=1):
-        x = (width - sum(text_width(text, pen) for text, _ in row)) // 2
-        for text, color in row:
-            cv2.putText(dark, text, (x, top + number * step), FONT, pen.font_scale, color, 1, cv2.LINE_AA)
-            x += text_width(text, pen)
+        write_row(dark, row, (width - row_width(row, pen)) // 2, top + number * step, pen)
     return dark
 
 
-def _status(scene: Scene) -> list[tuple[str, Bgr]]:
+def _status(scene: Scene) -> list[Word]:
     stats, age = scene.stats, scene.result_age
     words = [] if isnan(stats.render_fps) else [(f"{stats.render_fps:.1f} fps", LIGHT)]
     if not isnan(scene.rendered_at):
