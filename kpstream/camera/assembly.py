@@ -150,7 +150,7 @@ class CameraAssembly:
                 have ``idle(stats)`` hear of the time without pictures.
             group: Makes of all sinks those that the pipeline writes to.
             on_scene: Called with every scene after it was written.
-            on_idle: Called some twenty times a second while no pictures come.
+            on_idle: Called some ten times a second while no pictures come.
 
         Returns:
             What was done.

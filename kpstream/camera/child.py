@@ -282,19 +282,20 @@ class CameraChild:
 
     def _idle(self, stats: Stats) -> None:
         now = self._clock()
+        if 0 <= now - self._beat_at < _BEAT_EVERY:
+            return
+        self._beat_at = now
         for text, is_trouble in self._status.update(stats, now):
             level = logging.WARNING if is_trouble else logging.INFO
             _log.log(level, "%s: %s", self._spec.name, in_file(redact(text)))
-        if not 0 <= now - self._beat_at < _BEAT_EVERY:
-            self._beat_at = now
-            beat = Beat(
-                now,
-                stats,
-                None if self._feed is None else self._feed.shown,
-                self._settings.recording,
-                self._settings.recording_trouble,
-            )
-            self._link.offer(lambda: beat)
+        beat = Beat(
+            now,
+            stats,
+            None if self._feed is None else self._feed.shown,
+            self._settings.recording,
+            self._settings.recording_trouble,
+        )
+        self._link.offer(lambda: beat)
 
 
 class LogToSite(logging.Handler):

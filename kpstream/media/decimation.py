@@ -39,18 +39,21 @@ class Decimation:
             self._anchor = at, _BEHIND_A_LINE if self._max_fps == inf else self._passed(at) % 1.0
         self._max_fps = rate
 
-    def wants(self, at: float) -> bool:
+    def wants(self, at: float, step: float | None = None) -> bool:
         """Whether a picture is wanted.
 
         Args:
             at: When it is shown, in seconds of any origin. Each picture of the stream is judged once.
+            step: Seconds since the last one before it that can be shown; 0 where it cannot be shown itself. None where
+                all can be.
         """
         if not self._recent:
             self._anchor = at, _BEHIND_A_LINE
         self._recent.append(at)
         if self._max_fps == inf or len(self._recent) == 1:
             return True
-        return floor(self._passed(at)) > floor(self._passed(self._shown_before(at)))
+        before = self._shown_before(at) if step is None else at - step
+        return floor(self._passed(at)) > floor(self._passed(before))
 
     def _passed(self, at: float) -> float:
         """How many lines were passed at a time."""

@@ -8,7 +8,7 @@ from kpstream.channel import Channel, Closed
 from kpstream.entities import Frame
 from kpstream.meters import Rate
 
-IDLE_TICK = 0.05
+IDLE_TICK = 0.1
 """Seconds after which the loop is woken where nothing comes."""
 
 

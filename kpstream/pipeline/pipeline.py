@@ -71,7 +71,7 @@ class Pipeline:
         duration: Seconds after which a live source ends.
         max_fps: Frames a second that are shown of a live source at most; what comes more often is not decoded where
             that can be. Infinite shows all that the machine can.
-        on_idle: Called some twenty times a second, with how it is doing, while the source gives nothing.
+        on_idle: Called some ten times a second, with how it is doing, while the source gives nothing.
         clock: Monotonic seconds, the same clock that the source stamps its frames with.
     """
 

@@ -170,7 +170,7 @@ class RecordedJob:
 
         Args:
             on_scene: Given every scene, once it is written.
-            on_idle: Told some twenty times a second how it is doing while nothing comes.
+            on_idle: Told some ten times a second how it is doing while nothing comes.
 
         Returns:
             What was done.

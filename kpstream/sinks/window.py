@@ -105,7 +105,7 @@ class Window:
         self.pump()
 
     def pump(self) -> None:
-        """Obey the keys while no pictures come; to be called some twenty times a second; takes 2 ms.
+        """Obey the keys while no pictures come; to be called some ten times a second; takes 2 ms.
 
         Raises:
             ViewerQuit: The person at the window asked for the end.

@@ -96,6 +96,7 @@ class Decoder:
         self.stream.thread_type = ThreadType.SLICE if by_slices else ThreadType.NONE
         context = self.stream.codec_context
         self._stands_alone = context.codec.intra_only
+        self._unit = float(self.stream.time_base or 0)  # seconds; a packet's own makes a fraction each time
         self._references = ReferencePictures(context.name, context.extradata or b"")
         self._may_skip = True
         self._skipped: _Skipped = "DEFAULT"
@@ -229,10 +230,10 @@ class Decoder:
             self.stream.codec_context.skip_frame = self._skipped = what
 
     def _is_wanted(self, packet: Packet[VideoStream]) -> bool:
-        if packet.pts is None or packet.time_base is None:
+        if packet.pts is None or not self._unit:
             self.chooses = False
             return True
-        if not self.chooses or self._is_chosen(packet, packet.pts, packet.time_base):
+        if not self.chooses or self._is_chosen(packet, packet.pts):
             return True
         self.passed_over += 1
         self._unwanted.append(packet.pts)
@@ -240,10 +241,10 @@ class Decoder:
             self._numbering.pass_over(packet.pts)
         return False
 
-    def _is_chosen(self, packet: Packet[VideoStream], pts: int, unit: Fraction) -> bool:
-        is_leaned_on, max_fps = self._references.take(memoryview(packet), pts), self._decimation.max_fps
-        if is_leaned_on or max_fps == inf or packet.dts is None:
-            return self._decimation.wants(float(pts * unit))
-        # Where the others suffice it would be decoded for itself alone.
-        interval = 1 / (max_fps * unit)
-        return not self._references.suffice(interval, packet.dts) and self._decimation.wants(float(pts * unit))
+    def _is_chosen(self, packet: Packet[VideoStream], pts: int) -> bool:
+        references, unit, interval = self._references, self._unit, 1 / (self._decimation.max_fps * self._unit)
+        is_leaned_on = references.take(memoryview(packet), pts)
+        if packet.dts is None or not references.suffice(interval, packet.dts):
+            return self._decimation.wants(pts * unit)
+        # Any other one would be decoded for itself alone.
+        return self._decimation.wants(pts * unit, references.gap_before(pts, packet.dts) * unit if is_leaned_on else 0)

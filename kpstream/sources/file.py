@@ -327,5 +327,6 @@ def _stamp(decoded: VideoFrame) -> int | None:
 
 
 def _seconds(decoded: VideoFrame) -> float | None:
-    stamp = _stamp(decoded)
-    return None if stamp is None or decoded.time_base is None else float(stamp * decoded.time_base)
+    if decoded.pts is not None:
+        return decoded.time
+    return None if decoded.dts is None or decoded.time_base is None else float(decoded.dts * decoded.time_base)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right, insort
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator
 from itertools import pairwise
 from math import inf
@@ -59,6 +59,16 @@ class ReferencePictures:
         if gap > interval:
             return False
         return _is_even(interval / gap) or not _is_even(interval / _longest_gap(self._all_stamps, decoded_until))
+
+    def gap_before(self, stamp: int, decoded_until: int) -> float:
+        """The time from the one that is shown before another one, of which some may still come, in their unit.
+
+        Args:
+            stamp: When the other one is shown.
+            decoded_until: As for `suffice`.
+        """
+        before = self._stamps[: bisect_left(self._stamps, stamp)]
+        return min(stamp - before[-1] if before else inf, _longest_gap(self._stamps, decoded_until))
 
     def _is_leaned_on(self, data: memoryview) -> bool:
         for header in self._headers(data):

@@ -10,7 +10,7 @@ from typing import Literal
 SILENT_AFTER = 2.0
 """Seconds without a picture after which a camera is called silent."""
 STUCK_AFTER = 10.0
-"""Seconds without a sign of life from a pipeline, which gives one twenty times a second even without a camera."""
+"""Seconds without a sign of life from a pipeline, which gives one ten times a second even without a camera."""
 _SILENT = re.compile(r"camera silent for \d+ s")
 
 Status = Literal["live", "waiting", "silent", "stuck", "ended"]

@@ -182,6 +182,7 @@ def test_a_pipeline_that_never_ran_still_closes_everything() -> None:
 
 def test_a_live_source_that_is_lost_comes_back_and_says_so() -> None:
     source = SyntheticSource(10, is_live=True, fails_at=[0])
+    source.missing = 1  # so that the pause before it is back is a long one
     idle = 0
 
     def on_idle(_: Stats) -> None:

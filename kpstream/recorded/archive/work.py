@@ -124,7 +124,7 @@ class FileWork:
         settings: What is made of the file.
         task: The file.
         gate_rules: Leave others who share the endpoint their part.
-        on_progress: Called with every frame, and some twenty times a second while there is none.
+        on_progress: Called with every frame, and some ten times a second while there is none.
         clock: Monotonic seconds.
     """
 
