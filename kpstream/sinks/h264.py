@@ -190,9 +190,15 @@ def _yuv(picture: Image) -> av.VideoFrame:
 
 def _add_stream(output: OutputContainer, form: PictureForm, quality: Quality) -> VideoStream:
     options = {"crf": f"{quality.crf:g}", "preset": quality.preset, "bf": "0", "g": "9999"}
+    parameters = []
     if LOOKAHEAD[quality.preset]:
         frames = min(LOOKAHEAD[quality.preset], max(1, int(_HELD_BACK * form.rate)))
-        options["x264-params"] = f"rc-lookahead={frames}"
+        parameters.append(f"rc-lookahead={frames}")
+    if quality.preset == "veryfast":
+        # Blocks of 16x16 pixels are moved as a whole: a tenth to a fifth less time than in parts, 0.2 to 4 % larger.
+        parameters.append("partitions=i4x4,i8x8")
+    if parameters:
+        options["x264-params"] = ":".join(parameters)
     stream = output.add_stream("libx264", rate=form.rate, options=options, time_base=Fraction(1, TICKS))
     assert isinstance(stream, VideoStream)
     stream.width, stream.height = form.size
