@@ -74,7 +74,8 @@ class RemoteRecords:
 
     Args:
         link: To the site.
-        plan: Where the store is, and who shows it.
+        folder: Of the store.
+        counts_zones: Whether somebody is told how many objects are in each zone.
     """
 
     def __init__(self, link: Link, folder: Path, *, counts_zones: bool) -> None:

@@ -53,8 +53,8 @@ class EventStore:
         folder: The store's folder; made where it is missing.
         keep: Seconds for which an event is kept; None for ever.
         keep_size: Bytes that snapshots and clips may take together; None for no limit.
-        wall_clock: Seconds since the epoch.
         destinations: By name, which events each destination takes.
+        wall_clock: Seconds since the epoch.
         clock: Monotonic seconds.
         disk_usage: Bytes of the disk under a folder, in all and free.
     """

@@ -255,7 +255,6 @@ def run_job(
         max_requests: A budget; None for no limit.
         made_of: What the answers depend on beside the video and the filters, where more than the endpoint's name.
         rules: Say what happens in it.
-        make_clips: Makes what writes clips of it, given the declared frames per second; None writes none.
 
     Returns:
         What was done.
