@@ -14,6 +14,7 @@ pytestmark = pytest.mark.rig
 
 def happens(camera: WatchedCamera, screen: Screen) -> None:
     """Let somebody come, and go again."""
+    screen.listens()
     camera.somebody = True
     screen.until("document.querySelectorAll('.toast, .event.open').length > 0")
     camera.somebody = False

@@ -71,6 +71,7 @@ def test_whoever_goes_on_quickly_leaves_nothing_behind(serve: Serve, screen: Scr
         ).url
     )
     screen.moves()
+    screen.listens()
     camera.somebody = True
     screen.until("document.querySelector('.toast') !== null")
     event = screen.tab.get_attribute(".toast a", "href")

@@ -233,6 +233,10 @@ class Screen:
             f"Number(document.querySelector('[data-name=\\'{name}\\']')?.dataset.index ?? -1) > {before + pictures}"
         )
 
+    def listens(self) -> None:
+        """Wait until the page is told of all that happens from then on."""
+        self.until("performance.getEntriesByName(new URL('api/events?limit=50', document.baseURI)).length > 0")
+
     def until(self, condition: str, timeout: float = 60.0) -> None:
         """Wait until an expression is true."""
         # Playwright's own waiting evaluates text in the page, which the page's policy forbids.
