@@ -107,21 +107,21 @@ class TrackerSettings:
     glide: float = 0.7
     """What is left of a correction a thirtieth of a second later, and at least one picture later."""
 
-    # trust: the risk that a pose has lost its object is how near it is to the first of three bounds, and beyond 1 it is
-    # stale. On clips with poses to compare with, answers 0.4 and 0.7 s late, pictures at 10, 7.5 and 5 a second, 0 to
-    # 2 % of the poses that are not stale are off by more than a fifth of the person, and 89 to 98 % of those within a
-    # fifth are not stale; where three or four meet 2, 5 and 7 %, and 90 to 92 %; on a fast walk 67 to 79 % are not.
+    # trust: the risk that a pose has lost its object is the sum of three signs of it, each in shares of how much of it
+    # would do alone; beyond 1 the pose is stale. On clips with poses to compare with, answers 0.4 and 0.7 s late,
+    # pictures at 30, 10, 7.5 and 5 a second, 0 to 4 % of the poses that are not stale are off by more than a fifth of
+    # the person, and 91 to 99 % of those within a fifth are not stale; on a fast walk 87 to 94 % are not.
 
-    max_deformation: float = 0.11
+    max_deformation: float = 0.4
     """Diagonals, by which the points have moved otherwise than the object as a whole since the answer, on average."""
-    max_misfit: float = 0.8
+    max_misfit: float = 1.0
     """By which what is under the edges differs from what was there in the answer's picture, 0 to 1."""
-    max_disagreement: float = 0.13
+    max_disagreement: float = 1.0
     """Diagonals, by which the pictures since the answer and the last two answers disagree about the way of the object
-    as a whole, times the misfit: a way that the answers did not foretell is trusted while it looks right."""
+    as a whole."""
     disagrees_from: float = 0.1
     """Seconds between two pictures, from which on that counts in full; with less it counts in proportion."""
-    unknown_motion: float = 0.25
+    unknown_motion: float = 0.5
     """Diagonals; what counts as that where no two answers tell of a motion."""
     sure_below: float = 0.7
     """Risk up to which confidence is not lowered; beyond, it falls with the risk."""

@@ -141,17 +141,17 @@ class Track:
             seconds: The time since the picture before.
         """
         settings, trajectory = self.presence.settings, self.motion.trajectory or self.motion.retracked
-        misfit, disagreement, deformation = self.appearance.misfit, settings.unknown_motion, 0.0
+        disagreement, deformation = settings.unknown_motion, 0.0
         if trajectory is not None:
             way, deformed = trajectory.motion()
             deformation = deformed / self.size
             answered = self.answered_motion(len(trajectory.states[0].xy), pts - self.keyframes[-1].pts)
             if self.is_motion_answered:
                 disagreement = float(np.hypot(*(way - shift(np.zeros_like(answered), answered)))) / self.size
-        return max(
-            deformation / settings.max_deformation,
-            misfit / settings.max_misfit,
-            disagreement * misfit / settings.max_disagreement * min(1.0, seconds / settings.disagrees_from),
+        return (
+            deformation / settings.max_deformation
+            + self.appearance.misfit / settings.max_misfit
+            + disagreement / settings.max_disagreement * min(1.0, seconds / settings.disagrees_from)
         )
 
     def rest(self, pts: float) -> None:

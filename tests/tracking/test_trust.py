@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from kpstream.tracking import DEFAULT, Tracker
@@ -47,9 +48,22 @@ def test_way_that_answers_did_not_foretell_is_doubted_where_pictures_are_few_and
         keyframe = Keyframe(pts, number, pose(60 + 40 * number, 100))
         track.answer(keyframe)
         track.correct(keyframe, number, 1.0)
-    track.appearance.misfit = 0.5
+    track.appearance.misfit = 0.7
     next(track.motion.trajectories()).extend(pose(100 + way, 100).xy, track.size, DEFAULT)
     assert (track.risk(0.4, seconds) > 1) == is_stale
+
+
+@pytest.mark.parametrize(("misfit", "is_stale"), [(0.4, False), (0.8, True)])
+def test_limb_that_swings_is_trusted_unless_what_is_under_it_looks_otherwise(misfit: float, is_stale: bool) -> None:
+    track = Track.begin(1, pose(60, 100), 0.0, DEFAULT)
+    for number, pts in enumerate((0.0, 0.2)):
+        keyframe = Keyframe(pts, number, pose(60, 100))
+        track.answer(keyframe)
+        track.correct(keyframe, number, 1.0)
+    track.appearance.misfit = misfit
+    swung = pose(60, 100).xy + np.array([[0, 0], [0, 0], [-30, 42]], np.float32)
+    next(track.motion.trajectories()).extend(swung, track.size, DEFAULT)
+    assert (track.risk(0.4, 0.2) > 1) == is_stale
 
 
 def test_way_of_somebody_new_is_doubted_where_pictures_are_few_and_look_otherwise() -> None:
