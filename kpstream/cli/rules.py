@@ -34,7 +34,7 @@ class Watching:
         Args:
             name: Its name in the events.
             keypoint_confidence: Keypoints below it are not known.
-            annotator: Annotator its snapshots.
+            annotator: Draws its snapshots.
         """
         if self.rules is None or self.events is None:
             return None
