@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import traceback
 from collections.abc import Sequence
 from typing import Annotated
@@ -28,16 +27,16 @@ app = typer.Typer(
 )
 
 
-def run(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line.
+def run(arguments: Sequence[str]) -> int:
+    """Run the command line, whose command is loaded.
 
     Args:
-        arguments: Without the program's name; None takes those of the process.
+        arguments: Without the program's name.
 
     Returns:
         The exit code.
     """
-    words = list(sys.argv[1:] if arguments is None else arguments)
+    words = list(arguments)
     debug = "--debug" in words
     if tuple(words[:2]) in _TWO_WORDS:
         words[:2] = [" ".join(words[:2])]

@@ -22,7 +22,7 @@ SCRIPTS = Path(__file__).resolve().parents[1]
 ROOT = SCRIPTS.parent
 _BEGAN_AT = time.monotonic()
 _TICKS = os.sysconf("SC_CLK_TCK")
-_IMPORTS = "import kpstream.cli, kpstream.recorded.redraw, kpstream.pipeline, kpstream.endpoints.roboflow"
+_IMPORTS = "import kpstream.cli.annotate, kpstream.recorded.redraw, kpstream.pipeline, kpstream.endpoints.roboflow"
 
 
 def say(text: str) -> None:
