@@ -475,7 +475,7 @@ class TestFeeds:
 
     def cameras_on(self, page: Page) -> dict[str, int]:
         """What the page shows: the name of each camera, and how many pictures of it there are."""
-        answer = requests.get(f"{page.url}/api/cameras", timeout=10).json()
+        answer = requests.get(f"{page.url}/api/cameras", timeout=30).json()
         return {camera["name"]: camera["stats"]["rendered"] for camera in answer["cameras"]}
 
     def test_a_camera_is_on_the_page_as_long_as_it_is_in_the_plan(
@@ -503,13 +503,13 @@ class TestFeeds:
         with closing(page), world.runs(camera("door"), page=page):
             world.screen("door").wait_for_more()
             at = f"{page.url}/cameras/door"
-            wait_until(lambda: requests.get(f"{at}/snapshot.jpg", timeout=10).content.startswith(b"\xff\xd8"))
-            poses = requests.get(f"{page.url}/api/cameras/door/poses", timeout=10).json()
+            wait_until(lambda: requests.get(f"{at}/snapshot.jpg", timeout=30).content.startswith(b"\xff\xd8"))
+            poses = requests.get(f"{page.url}/api/cameras/door/poses", timeout=30).json()
             assert (poses["source"], poses["frame_size"]) == ("door", [96, 64])
-            with requests.get(f"{at}/stream.mjpg", stream=True, timeout=10) as stream:
+            with requests.get(f"{at}/stream.mjpg", stream=True, timeout=30) as stream:
                 pieces = stream.iter_content(500)
                 assert b"image/jpeg" in next(pieces) + next(pieces)
-            changed = requests.patch(f"{page.url}/api/cameras/door", json={"rate": 2.5}, timeout=10).json()
+            changed = requests.patch(f"{page.url}/api/cameras/door", json={"rate": 2.5}, timeout=30).json()
             assert changed["settings"]["rate"] == 2.5
 
     def test_whoever_looks_at_a_camera_that_dies_sees_its_next_pictures(self, world: World) -> None:

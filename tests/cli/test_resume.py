@@ -43,7 +43,7 @@ def endpoint() -> Iterator[str]:
 
 
 def asked(endpoint: str) -> list[int]:
-    with urllib.request.urlopen(f"{endpoint}/_stats", timeout=10) as answer:
+    with urllib.request.urlopen(f"{endpoint}/_stats", timeout=30) as answer:
         return [frame for frame, *_ in json.load(answer)["asked"]]
 
 

@@ -80,7 +80,7 @@ class Site:
     def client(self, name: str) -> Iterator[httpx.Client]:
         """A browser's side: it asks the proxy by a name, and keeps its cookies."""
         transport = _ByName(httpx.HTTPTransport(verify=self.tls), name)
-        with httpx.Client(transport=transport, base_url=self.address("", name), timeout=10) as client:
+        with httpx.Client(transport=transport, base_url=self.address("", name), timeout=30) as client:
             yield client
 
     def socket(self, path: str, name: str, **headers: str) -> int:

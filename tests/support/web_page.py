@@ -96,8 +96,8 @@ def served(
 
 @contextmanager
 def client_of(page: Page, **options: Any) -> Iterator[httpx.Client]:
-    """Something that asks a page; its answers are awaited for ten seconds."""
-    with httpx.Client(base_url=page.url, trust_env=False, timeout=10, **options) as client:
+    """Something that asks a page; its answers are awaited for half a minute."""
+    with httpx.Client(base_url=page.url, trust_env=False, timeout=30, **options) as client:
         yield client
 
 
@@ -108,7 +108,7 @@ def socket_of(page: Page, path: str, **headers: str) -> ClientConnection:
         additional_headers=headers,
         proxy=None,
         compression=None,
-        open_timeout=10,
+        open_timeout=30,
         close_timeout=2,
     )
 

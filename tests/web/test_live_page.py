@@ -57,24 +57,24 @@ def test_a_live_camera_is_watched_changed_and_recorded_from_its_page(tmp_path: P
     words = ["live", str(CLIP), "--loop", "--endpoint", "embedded", "--no-window", "--web", "0"]
     with kpstream(tmp_path, *words) as (process, url):
         camera = f"{url}/api/cameras/walkers.mp4"
-        until(lambda: requests.get(f"{url}/readyz", timeout=10).status_code == 200)
-        until(lambda: requests.get(camera, timeout=10).json()["stats"]["answered"] > 3)
-        assert requests.get(f"{camera}/poses", timeout=10).json()["poses"]
-        picture = requests.get(f"{url}/cameras/walkers.mp4/snapshot.jpg", timeout=10)
+        until(lambda: requests.get(f"{url}/readyz", timeout=30).status_code == 200)
+        until(lambda: requests.get(camera, timeout=30).json()["stats"]["answered"] > 3)
+        until(lambda: requests.get(f"{camera}/poses", timeout=30).json()["poses"])
+        picture = requests.get(f"{url}/cameras/walkers.mp4/snapshot.jpg", timeout=30)
         assert picture.content[:2] == b"\xff\xd8"
         zone = {"name": "door", "polygon": [[0, 0], [1, 0], [1, 1]]}
-        drawn = requests.put(f"{camera}/shapes", json={"zones": [zone]}, timeout=10).json()
+        drawn = requests.put(f"{camera}/shapes", json={"zones": [zone]}, timeout=30).json()
         assert drawn == {"written": False, "toml": shape_table(Zone("door", ((0, 0), (1, 0), (1, 1))))}
 
-        changed = requests.patch(camera, json={"rate": 1.0, "confidence": 0.99}, timeout=10).json()
+        changed = requests.patch(camera, json={"rate": 1.0, "confidence": 0.99}, timeout=30).json()
         assert changed["settings"] == {"rate": 1.0, "confidence": 0.99, "keypoint_confidence": 0.3}
-        until(lambda: requests.get(camera, timeout=10).json()["poses_in_view"] == 0)
+        until(lambda: requests.get(camera, timeout=30).json()["poses_in_view"] == 0)
 
-        assert requests.patch(camera, json={"recording": True}, timeout=10).json()["recording"]
+        assert requests.patch(camera, json={"recording": True}, timeout=30).json()["recording"]
         until(lambda: list(tmp_path.glob("recordings/*.mp4")))
-        assert requests.patch(camera, json={"recording": False}, timeout=10).json()["recording"] is False
-        assert requests.post(f"{camera}/snapshot", timeout=10).status_code == 201
-        until(lambda: len(requests.get(f"{url}/api/recordings", timeout=10).json()["recordings"]) == 2)
+        assert requests.patch(camera, json={"recording": False}, timeout=30).json()["recording"] is False
+        assert requests.post(f"{camera}/snapshot", timeout=30).status_code == 201
+        until(lambda: len(requests.get(f"{url}/api/recordings", timeout=30).json()["recordings"]) == 2)
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0
     (video,) = tmp_path.glob("recordings/*.mp4")
@@ -86,8 +86,8 @@ def test_on_other_addresses_than_loopback_nothing_is_shown_without_the_token(tmp
     with kpstream(tmp_path, *words, KPSTREAM_WEB_TOKEN=TOKEN) as (process, url):
         local = url.replace("0.0.0.0", "127.0.0.1")
         for path in ("/", "/metrics", "/healthz", "/api/cameras", "/cameras/walkers.mp4/snapshot.jpg", "/nothing"):
-            assert requests.get(local + path, timeout=10).status_code == 401
-        assert requests.get(f"{local}/healthz", headers={"Authorization": f"Bearer {TOKEN}"}, timeout=10).ok
+            assert requests.get(local + path, timeout=30).status_code == 401
+        assert requests.get(f"{local}/healthz", headers={"Authorization": f"Bearer {TOKEN}"}, timeout=30).ok
         process.terminate()
         assert process.wait(60) == 0
         assert process.stderr is not None
@@ -102,7 +102,9 @@ def test_a_live_view_says_when_its_endpoint_fails_and_when_it_answers_again(tmp_
             assert process.stderr is not None
             lines = iter(process.stderr.readline, "")
             assert next(line for line in lines if "503" in line).startswith("kpstream: warning: ")
-            assert next(lines) == "kpstream: the endpoint answers\n"
+            answers = "kpstream: the endpoint answers\n"
+            said = next(line for line in lines if "503" in line or line == answers)
+            assert said == answers
             process.terminate()
             assert process.wait(60) == 0
 
@@ -128,13 +130,13 @@ def test_a_site_s_camera_is_changed_from_its_page_and_what_it_recorded_plays(tmp
     (tmp_path / "site.toml").write_text(SITE.format(clip=CLIP))
     with kpstream(tmp_path, "run", "site.toml") as (process, url):
         camera = f"{url}/api/cameras/street"
-        until(lambda: requests.get(f"{url}/readyz", timeout=10).status_code == 200)
-        until(lambda: requests.get(camera, timeout=10).json()["poses_in_view"])
-        assert requests.get(camera, timeout=10).json()["recording"]
-        assert requests.patch(camera, json={"confidence": 0.99}, timeout=10).ok
-        until(lambda: requests.get(camera, timeout=10).json()["poses_in_view"] == 0)
+        until(lambda: requests.get(f"{url}/readyz", timeout=30).status_code == 200)
+        until(lambda: requests.get(camera, timeout=30).json()["poses_in_view"])
+        assert requests.get(camera, timeout=30).json()["recording"]
+        assert requests.patch(camera, json={"confidence": 0.99}, timeout=30).ok
+        until(lambda: requests.get(camera, timeout=30).json()["poses_in_view"] == 0)
         until(lambda: list(tmp_path.glob("recordings/street_*.mp4")))
-        assert requests.patch(camera, json={"recording": False}, timeout=10).json()["recording"] is False
+        assert requests.patch(camera, json={"recording": False}, timeout=30).json()["recording"] is False
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0
     (video,) = tmp_path.glob("recordings/street_*.mp4")
@@ -150,7 +152,7 @@ def test_a_site_s_page_wants_the_token_of_the_file_or_else_of_the_environment(to
     with kpstream(tmp_path, "run", "site.toml", **tokens) as (process, url):
         page = f"{url.replace('0.0.0.0', '127.0.0.1')}/healthz"
         for name, token in tokens.items():
-            answer = requests.get(page, headers={"Authorization": f"Bearer {token}"}, timeout=10)
+            answer = requests.get(page, headers={"Authorization": f"Bearer {token}"}, timeout=30)
             assert answer.ok == (name == token_env)
         process.terminate()
         assert process.wait(60) == 0

@@ -46,7 +46,7 @@ class Endpoint(Server):
         return int(self._get("/_stats")["requests"])
 
     def _get(self, path: str) -> Any:
-        with urllib.request.urlopen(self.url + path, timeout=10) as reply:
+        with urllib.request.urlopen(self.url + path, timeout=30) as reply:
             return json.load(reply)
 
 
