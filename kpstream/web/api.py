@@ -44,7 +44,7 @@ class Api:
         recordings: The folder of videos and snapshots, or None.
         browser_camera: What a device's camera goes to, or None.
         deliveries: What keeps events and delivers them, or None.
-        has_rules: Whether anything says what happens.
+        has_rules: Whether rules, zones and lines of cameras can be shown.
     """
 
     def __init__(

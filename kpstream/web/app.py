@@ -45,7 +45,7 @@ def create_app(
         browser_camera: What a device's camera goes to, or None.
         deliveries: What keeps events and delivers them, or None.
         events: The routes of those events.
-        rules: Those of the cameras; None where nothing says what happens.
+        rules: Those of the cameras; None where none are shown.
     """
     api = Api(cameras, recordings, browser_camera, deliveries, has_rules=rules is not None)
     sockets = _Sockets(cameras, browser_camera)

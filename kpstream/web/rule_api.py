@@ -26,7 +26,7 @@ class RuleApi:
 
     Args:
         cameras: What is shown.
-        rules: Those of the cameras; None where nothing says what happens.
+        rules: Those of the cameras; None where none are shown.
     """
 
     def __init__(self, cameras: Cameras, rules: PageRules | None) -> None:
