@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -338,9 +338,6 @@ def test_a_url_is_handed_to_the_endpoint(
     assert run("image", "https://pictures.test/a.jpg?x=1", *at) == 0
     assert server.requests[0].query["image"] == "https://pictures.test/a.jpg?x=1"
     assert json.loads(capfd.readouterr().out)["predictions"]
-
-
-Refusal = Callable[[Recorded], Reply]
 
 
 @pytest.mark.parametrize(

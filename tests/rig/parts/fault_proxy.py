@@ -46,8 +46,6 @@ class Faults:
     refuse: float = 0.0
     drop_after: float = 0.0
     connections: int = 0
-    bytes_up: int = 0
-    bytes_down: int = 0
 
 
 class Proxy:
