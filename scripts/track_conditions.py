@@ -21,6 +21,8 @@ from kpstream.entities import Image
 
 _STREET = ROOT / "samples" / "street.jpg"
 _SIZE = 1920, 1080
+_SPARE = 64
+"""Pixels by which grain is larger than a picture."""
 _FLOATS = npt.NDArray[np.float32]
 
 
@@ -139,14 +141,17 @@ class _Noise:
     """A sensor's: another part of the same grain on each picture."""
 
     def __init__(self, sigma: float) -> None:
+        self._sigma = sigma
         self._dice = np.random.default_rng(11)
-        grain = sigma * self._dice.normal(0, 1, (2300, 2300))
-        self._grain = np.round(grain).astype(np.int16)
+        self._grain: npt.NDArray[np.int8] | None = None
 
     def on(self, image: Image) -> Image:
         height, width = image.shape[:2]
-        y, x = (int(self._dice.integers(self._grain.shape[0] - side + 1)) for side in (height, width))
-        noisy = image + self._grain[y : y + height, x : x + width, None]
+        if self._grain is None:
+            size = height + _SPARE, width + _SPARE, 1
+            self._grain = (self._sigma * self._dice.standard_normal(size, np.float32)).astype(np.int8)
+        y, x = self._dice.integers(_SPARE, size=2)
+        noisy = image.astype(np.int16) + self._grain[y : y + height, x : x + width]
         return np.asarray(np.clip(noisy, 0, 255), np.uint8)
 
 
