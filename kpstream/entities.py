@@ -315,6 +315,7 @@ class Scene:
     frame: Frame
     poses: tuple[Pose, ...]
     stats: Stats = field(repr=False, default=Stats())
+    """How the pipeline was doing; of a live view up to a tenth of a second before."""
     result_frame_index: int | None = None
     """The newest sampled frame whose answer was used; None before the first."""
     result_age: float = nan

@@ -195,6 +195,27 @@ def test_a_live_source_that_is_lost_comes_back_and_says_so() -> None:
     assert idle
 
 
+def test_live_scenes_share_their_figures_for_a_tenth_of_a_second() -> None:
+    turn = threading.Semaphore(1)
+
+    class InStep(SyntheticSource):
+        def read(self) -> Frame | None:
+            turn.acquire()
+            return super().read()
+
+    told = []
+    with Pipeline(InStep(7, is_live=True), FakeEndpoint()) as pipeline:
+        for scene in pipeline:
+            told.append(scene.stats.rendered)
+            turn.release()
+    assert told == [1, 1, 1, 4, 4, 4, 7]
+
+
+def test_each_recorded_scene_has_its_own_figures() -> None:
+    with Pipeline(SyntheticSource(7), FakeEndpoint()) as pipeline:
+        assert [scene.stats.rendered for scene in pipeline] == [1, 2, 3, 4, 5, 6, 7]
+
+
 def test_frames_that_the_source_skipped_count_as_dropped() -> None:
     class Skipping(SyntheticSource):
         def picture(self, index: int) -> Image:
