@@ -3,7 +3,8 @@
 
 It measures each checkout in turn, several rounds, so that both meet the same machine: the pictures a second of
 ``kpstream serve`` under one client and under eight, of ``kpstream annotate`` that asks about every frame of the sample
-clip, and of what ``scripts/demo.py`` does; and the processor's time for a picture. Linux only.
+clip, and of what ``scripts/demo.py`` does; and the processor's time for a picture. And the network alone, with what it
+leaves of a request's time: HTTP, decoding, shrinking, reading the maps, the answer. Linux only.
 """
 
 from __future__ import annotations
@@ -29,6 +30,29 @@ CLIP = ROOT / "samples" / "walkers.mp4"
 UPLOAD_SIZE = 640
 PICTURES = 8
 BOUNDARY = "kpstream-bench"
+SERVE = "serve, {} at once"
+NETWORK = "the network alone"
+NETWORK_PROGRAM = """
+import sys, threading, time
+import numpy as np
+from kpstream.models.movenet import MoveNet
+
+model, picture, counts = MoveNet(), np.random.default_rng(1).integers(0, 256, (224, 384, 3), np.uint8), []
+model.maps(picture)
+
+def work(end):
+    while time.monotonic() < end:
+        model.maps(picture)
+        counts.append(1)
+
+began, used = time.monotonic(), time.process_time()
+threads = [threading.Thread(target=work, args=(began + float(sys.argv[1]),)) for _ in range(2)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print(len(counts) / (time.monotonic() - began), (time.process_time() - used) / len(counts))
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +132,14 @@ def serve(checkout: Path, pictures: list[bytes], seconds: float) -> Iterator[Mea
             used, began = cpu_of(process), time.monotonic()
             count = asked(address, pictures, clients, seconds)
             elapsed = time.monotonic() - began
-            yield Measurement(f"serve, {clients} at once", count / elapsed, (cpu_of(process) - used) / count)
+            yield Measurement(SERVE.format(clients), count / elapsed, (cpu_of(process) - used) / count)
+
+
+def network(checkout: Path, seconds: float) -> Measurement:
+    """Measure the network without all that is around it, two pictures at once."""
+    command = [sys.executable, "-c", NETWORK_PROGRAM, str(seconds)]
+    done = subprocess.run(command, cwd=checkout, env=_environment(checkout), check=True, capture_output=True, text=True)
+    return Measurement(NETWORK, *map(float, done.stdout.split()))
 
 
 def annotate(checkout: Path, row: str, options: list[str], folder: Path) -> Measurement:
@@ -127,6 +158,7 @@ def annotate(checkout: Path, row: str, options: list[str], folder: Path) -> Meas
 def measure(checkout: Path, pictures: list[bytes], seconds: float, folder: Path) -> Iterator[Measurement]:
     """Measure all rows of one checkout once."""
     yield from serve(checkout, pictures, seconds)
+    yield network(checkout, seconds)
     yield annotate(checkout, "annotate, every frame", ["--every", "1"], folder)
     yield annotate(checkout, "demo", ["-o", str(folder / "annotated.mp4")], folder)
 
@@ -144,6 +176,15 @@ def summary(measured: list[list[Measurement]]) -> str:
     medians = ", ".join(f"{rate:.1f}/s at {cpu:.1f} ms of CPU" for rate, cpu in zip(rates, cpus, strict=True))
     ratios = f": {rates[1] / rates[0]:.2f} of the rate, {cpus[1] / cpus[0]:.2f} of the CPU" if len(measured) > 1 else ""
     return medians + ratios
+
+
+def around_network(requests: list[list[Measurement]], networks: list[list[Measurement]]) -> str:
+    """Tell for each checkout what of a request is not the network."""
+    parts = []
+    for ones, alone in zip(requests, networks, strict=True):
+        whole, inner = (1000 * median(one.cpu for one in each) for each in (ones, alone))
+        parts.append(f"{whole - inner:.1f} ms ({1 - inner / whole:.0%})")
+    return f"{requests[0][0].row}, CPU of what is not the network: {', '.join(parts)}"
 
 
 def _environment(checkout: Path) -> dict[str, str]:
@@ -168,6 +209,8 @@ def main() -> None:
                     found.setdefault(one.row, {}).setdefault(checkout, []).append(one)
     for row, by_checkout in found.items():
         print(f"{row}: {summary(list(by_checkout.values()))}")
+    for clients in (1, 8):
+        print(around_network(list(found[SERVE.format(clients)].values()), list(found[NETWORK].values())))
 
 
 if __name__ == "__main__":
