@@ -292,7 +292,7 @@ def _exact_places(maps: HeadMaps, at: Indices) -> Floats:
     (offsets,) = maps.of_cells(at[..., 0].ravel(), at[..., 1].ravel(), "kpt_offset")
     each = np.arange(at.shape[1])
     own = offsets.reshape(len(at), len(each), -1, 2)[:, each, each]
-    return np.asarray((at + own)[:, :, ::-1], np.float32)
+    return np.ascontiguousarray((at + own)[:, :, ::-1], np.float32)
 
 
 def _poses(people: Sequence[Person], pixels: Floats, image: Image) -> list[Pose]:
