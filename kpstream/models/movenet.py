@@ -218,10 +218,20 @@ def _fitted(image: Image, long_side: int) -> tuple[Image, Floats]:
     while all(side >= 2 * least for side, least in zip(shrunk.shape, inner, strict=False)):
         shrunk, step = halved(shrunk), 2 * step
     canvas = np.zeros((*(max(_MIN_SIDE, ceil(side / _SIDE_STEP) * _SIDE_STEP) for side in inner), 3), np.uint8)
-    # Linear takes 0.1 ms of 640x360, a mean over areas 0.65. Their poses lie 0.2 to 0.4 % of a person's size apart, and
-    # as near to the truth. Source: measured.
-    canvas[: inner[0], : inner[1]] = cv2.resize(shrunk, inner[::-1], interpolation=cv2.INTER_LINEAR)
+    canvas[: inner[0], : inner[1]] = _resized(shrunk, inner)
     return canvas, np.array([step * shrunk.shape[1] / inner[1], step * shrunk.shape[0] / inner[0]], np.float32)
+
+
+def _resized(image: Image, size: tuple[int, int]) -> Image:
+    """A picture of this (height, width), which is at least about half its own: each pixel counts in it.
+
+    To enlarge it to twice that size and halve it takes 0.3 ms of 640x360, a mean over areas 0.65 ms, and the poses lie
+    0.1 % of a person's size apart. Straight linear interpolation would be 0.1 ms and 0.3 %. Source: measured.
+    """
+    if size[0] >= image.shape[0]:
+        return np.asarray(cv2.resize(image, size[::-1], interpolation=cv2.INTER_LINEAR), np.uint8)
+    double = cv2.resize(image, (2 * size[1], 2 * size[0]), interpolation=cv2.INTER_LINEAR)
+    return halved(np.asarray(double, np.uint8))
 
 
 def decode(maps: HeadMaps) -> list[Person]:
