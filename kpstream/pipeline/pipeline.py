@@ -320,7 +320,7 @@ class Pipeline:
 
     def _scene_stats(self, pts: float) -> Stats:
         """The figures that a scene has; of a live one they may be those of the one before."""
-        if self._pacing.frames_wait or pts - self._figures_pts >= _FIGURES_EVERY:
+        if self._pacing.frames_wait or not 0 <= pts - self._figures_pts < _FIGURES_EVERY:
             self._figures_pts, self._figures = pts, self.stats
         return self._figures
 
