@@ -1,7 +1,7 @@
 """A TCP proxy on loopback that makes a network fail on request.
 
 ``python fault_proxy.py TARGET_PORT`` listens on two free ports and prints ``READY PORT CONTROL_PORT``. Faults are
-set, and all counters read, by ``GET /?NAME=VALUE&…`` on the control port:
+set, and connections counted, by ``GET /?NAME=VALUE&…`` on the control port:
 
 =============== ====================================================================
 ``delay``       seconds that every byte is late, each way
@@ -102,7 +102,6 @@ class Proxy:
                 writer.write(data[: max(0, left)])
                 await writer.drain()
                 sent += len(data)
-                setattr(self.faults, f"bytes_{way}", getattr(self.faults, f"bytes_{way}") + len(data))
                 if left < len(data):
                     return
         except ConnectionError:
