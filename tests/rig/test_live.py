@@ -34,13 +34,18 @@ def times_in(video: Path) -> list[float]:
         return [float(frame.time or 0) for frame in container.decode(video=0)]
 
 
-def assert_recorded_in_true_time(live: Live) -> None:
+def assert_recorded_in_true_time(live: Live, before: int | None = None) -> None:
+    """Those that came before, by default half of them, came as long after their time as the others.
+
+    Each part has to be of seconds: the first pictures of a machine with other work may all be late.
+    """
     lines, times = live.lines(), times_in(live.video)
     lacking = re.search(r"the recording lacks (\d+) frames", live.said())  # it is told where the machine is too slow
     assert len(times) == len(lines) - int(lacking[1] if lacking else 0)
     shown_at = [line["pts"] - lines[0]["pts"] for line in lines]
     assert all(min(abs(each - at) for at in shown_at) < 0.002 for each in times)
-    assert least_delay(lines[-30:]) == pytest.approx(least_delay(lines[:30]), abs=0.25)
+    before = before or len(lines) // 2
+    assert least_delay(lines[before:]) == pytest.approx(least_delay(lines[:before]), abs=0.25)
 
 
 def least_delay(lines: list[dict[str, Any]]) -> float:
@@ -50,7 +55,7 @@ def least_delay(lines: list[dict[str, Any]]) -> float:
 
 def test_a_stream_is_shown_and_recorded_in_its_true_time(tmp_path: Path, endpoint: ScriptedServer) -> None:
     with RtspCamera() as camera, Live(camera.url, endpoint.url, tmp_path) as live:
-        live.wait_for(lambda lines: len(lines) > 90)
+        live.wait_for(lambda lines: len(lines) > 180)
         code = live.end(signal.SIGTERM)
     assert code == 0, live.said()
     assert_recorded_in_true_time(live)
@@ -61,7 +66,7 @@ def test_a_stream_is_shown_and_recorded_in_its_true_time(tmp_path: Path, endpoin
 
 def test_fewer_frames_are_shown_where_fewer_are_wanted_in_true_time(tmp_path: Path, endpoint: ScriptedServer) -> None:
     with RtspCamera() as camera, Live(camera.url, endpoint.url, tmp_path, ["--max-fps", "10"]) as live:
-        live.wait_for(lambda lines: len(lines) > 25)
+        live.wait_for(lambda lines: len(lines) > 50)
         code = live.end(signal.SIGTERM)
     assert code == 0, live.said()
     assert_recorded_in_true_time(live)
@@ -75,15 +80,15 @@ def test_a_camera_that_is_lost_comes_back_and_the_recording_goes_on(tmp_path: Pa
     with RtspCamera("--user", "watcher", "--password", "marked-password") as camera:
         url = camera.url.replace("rtsp://", "rtsp://watcher:marked-password@")
         with Live(url, endpoint.url, tmp_path) as live:
-            live.wait_for(lambda lines: len(lines) > 30)
+            live.wait_for(lambda lines: len(lines) > 90)
             camera.kill()
             camera.restart()
             seen = len(live.lines())
-            live.wait_for(lambda lines: len(lines) > seen + 60)
+            live.wait_for(lambda lines: len(lines) > seen + 90)
             code, said = live.end(signal.SIGINT), live.said()
     assert code == 130, said
     assert "1 reconnect" in said
-    assert_recorded_in_true_time(live)
+    assert_recorded_in_true_time(live, seen)
     indices = [line["frame_index"] for line in live.lines()]
     assert indices == sorted(set(indices))
     assert "marked-password" not in said + live.jsonl.read_text()
