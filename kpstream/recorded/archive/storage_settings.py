@@ -89,10 +89,7 @@ def _s3_settings(environment: Mapping[str, str]) -> dict[str, Any]:
         settings |= _section(Path(environment.get(variable, usual)).expanduser(), section)
     found = {
         "region": environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or settings.get("region"),
-        "endpoint": environment.get("AWS_ENDPOINT_URL_S3")
-        or environment.get("AWS_ENDPOINT_URL")
-        or environment.get("AWS_ENDPOINT")
-        or settings.get("endpoint_url"),
+        "endpoint": next(filter(None, map(environment.get, _SERVERS["s3"])), settings.get("endpoint_url")),
     }
     is_public = environment.get("AWS_SKIP_SIGNATURE", "").lower() in ("1", "true", "yes", "on")
     if not is_public and "AWS_ACCESS_KEY_ID" not in environment:
