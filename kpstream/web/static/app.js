@@ -3,7 +3,7 @@
 import { CameraView } from "./camera.js";
 import { choices } from "./choices.js";
 import { Device } from "./device.js";
-import { icon, make, put } from "./dom.js";
+import { icon, make, put, toggleFullScreen } from "./dom.js";
 import { EventsView } from "./events.js";
 import { Happenings } from "./happenings.js";
 import { Notices } from "./notices.js";
@@ -205,7 +205,7 @@ function act(key) {
   else if (key === "?") showKeys();
   else if (key === "g" || (key === "Escape" && !document.fullscreenElement)) location.hash = "#/";
   else if (key === " ") for (const one of shown.views) one.pause();
-  else if (key === "f") view ? view.fullScreen() : wall();
+  else if (key === "f") view ? view.fullScreen() : toggleFullScreen(main);
   else if (key === "s" && view) view.snapshot();
   else if (key === "r" && view) view.record();
   else if (/^[1-9]$/.test(key) && cameras?.[key - 1]) location.hash = `#/cameras/${cameras[key - 1].name}`;
@@ -217,9 +217,4 @@ function act(key) {
 function step(view, by) {
   const at = cameras.findIndex((one) => one.name === view.camera.name);
   location.hash = `#/cameras/${cameras[(at + by + cameras.length) % cameras.length].name}`;
-}
-
-function wall() {
-  if (document.fullscreenElement) document.exitFullscreen().catch(() => {});
-  else main.requestFullscreen?.().catch(() => {});
 }

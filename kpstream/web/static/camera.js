@@ -5,7 +5,7 @@ import { Connection } from "./connection.js";
 import { decoded } from "./decoding.js";
 import { drawPoses, prepared } from "./drawing.js";
 import { drawReadings, drawShapes } from "./rule_drawing.js";
-import { button, make, put, relabel } from "./dom.js";
+import { button, make, put, relabel, toggleFullScreen } from "./dom.js";
 import { addressOf, change, keepSnapshot, read } from "./service.js";
 import { texts } from "./texts.js";
 import { turns } from "./turns.js";
@@ -147,8 +147,7 @@ export class CameraView extends EventTarget {
   }
 
   fullScreen() {
-    if (document.fullscreenElement) document.exitFullscreen().catch(() => {});
-    else this.element.requestFullscreen?.().catch(() => {});
+    toggleFullScreen(this.element);
   }
 
   show(camera = this.camera) {

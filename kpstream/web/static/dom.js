@@ -12,6 +12,12 @@ export function make(tag, properties = {}, ...children) {
   return element;
 }
 
+// What a browser refuses is left as it was.
+export function toggleFullScreen(element) {
+  if (document.fullscreenElement) document.exitFullscreen().catch(() => {});
+  else element.requestFullscreen?.().catch(() => {});
+}
+
 // The text is only touched when it changed, so that a screen reader is not told the same thing twice a second.
 export function put(element, text) {
   if (element.textContent !== text) element.textContent = text;
