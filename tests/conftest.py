@@ -11,6 +11,8 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+import kpstream.redact
+
 pytest.register_assert_rewrite("tests.support")
 settings.register_profile("kpstream", deadline=None)  # how long an example takes says how busy the machine is
 settings.load_profile("kpstream")
@@ -51,6 +53,12 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
     for name in ("ROBOFLOW_API_KEY", "http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _own_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test remembers as a secret is not cut out of what later tests say."""
+    monkeypatch.setattr(kpstream.redact, "_secrets", set(kpstream.redact._secrets))
 
 
 @pytest.fixture(autouse=True)

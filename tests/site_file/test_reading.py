@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import string
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import fields
 from ipaddress import ip_network
 from pathlib import Path
@@ -391,13 +391,3 @@ def test_whatever_is_written_loads_or_is_told_in_lines(
         assert isinstance(load(path), SitePlan)
     except UsageError as error:
         assert all(line.startswith(f"{path}: ") for line in str(error).split("\n"))  # noqa: PT017
-
-
-@pytest.fixture(autouse=True)
-def _no_secrets_stay() -> Iterator[None]:
-    """What a test remembers as a secret is not cut out of what later tests say."""
-    import kpstream.redact as room
-
-    before = set(room._secrets)
-    yield
-    room._secrets.intersection_update(before)
