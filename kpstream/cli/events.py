@@ -13,7 +13,7 @@ from kpstream.cli.app import app
 from kpstream.cli.rules import load_rules
 from kpstream.cli.terminal import say
 from kpstream.errors import UsageError
-from kpstream.options.units import count_text
+from kpstream.options.units import clock_text, count_text
 
 if TYPE_CHECKING:
     from kpstream.delivery import EventQuery
@@ -165,15 +165,8 @@ def table(rows: list[Event]) -> str:
 
 
 def _cells(event: Event) -> tuple[str, ...]:
-    ended = "" if event.ended_pts is None else clock(event.ended_pts) + (" (cut)" if event.cut else "")
+    began, opened = clock_text(event.began_pts, 1), clock_text(event.opened_pts, 1)
+    ended = "" if event.ended_pts is None else clock_text(event.ended_pts, 1) + (" (cut)" if event.cut else "")
     who = " ".join(f"#{number}" for number in event.tracker_ids) or "all"
     value = "" if event.value is None else f"{event.value:.3g}"
-    return (clock(event.began_pts), clock(event.opened_pts), ended, event.rule, event.kind, who, value)
-
-
-def clock(pts: float) -> str:
-    """Seconds of video as people read them: h:mm:ss.s."""
-    tenths = round(pts * 10)
-    minutes, rest = divmod(tenths, 600)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest // 10:02}.{rest % 10}"
+    return (began, opened, ended, event.rule, event.kind, who, value)

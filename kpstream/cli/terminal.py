@@ -20,7 +20,7 @@ from rich.status import Status
 
 from kpstream.entities import Scene, Stats
 from kpstream.options import on_command_line
-from kpstream.options.units import count_text
+from kpstream.options.units import clock_text, count_text
 from kpstream.redact import redact
 
 
@@ -130,7 +130,7 @@ def live_line(scene: Scene) -> str:
     """The figures of a live scene in one line; what is wrong comes first, for a narrow terminal cuts the end."""
     stats = scene.stats
     parts = [
-        _clock_text(scene.frame.pts),
+        clock_text(scene.frame.pts),
         *_wrong(stats),
         f"{_number(stats.render_fps)} of {_number(stats.capture_fps)} frames/s",
         "no answer yet" if isnan(scene.result_age) else f"answer {scene.result_age:.2f} s old",
@@ -227,7 +227,7 @@ def estimate(duration: float, samples: float, known: int, *, credits_per_request
         known: How many answers are there from an earlier run.
         credits_per_request: The least that an answered request costs; 0 where the service has no price.
     """
-    parts = [f"{_clock_text(duration)} of video" if isfinite(duration) else "video of unknown length"]
+    parts = [f"{clock_text(duration)} of video" if isfinite(duration) else "video of unknown length"]
     if known:
         parts.append(f"{count_text(known, 'answer')} {'is' if known == 1 else 'are'} there from an interrupted run")
     if isfinite(samples):
@@ -273,9 +273,3 @@ def _shown(text: str) -> str:
 
 def _number(value: float) -> str:
     return "-" if isnan(value) else f"{value:.1f}"
-
-
-def _clock_text(seconds: float) -> str:
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

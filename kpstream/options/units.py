@@ -78,11 +78,11 @@ def count_text(count: int, noun: str) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
-def clock_text(seconds: float) -> str:
-    """Seconds as hours, minutes and seconds."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}"
+def clock_text(seconds: float, digits: int = 0) -> str:
+    """Seconds as hours, minutes and seconds, rounded: ``0:01:30``, with one digit ``0:01:30.0``."""
+    minutes, rest = divmod(round(seconds, digits), 60)
+    hours, minutes = divmod(int(minutes), 60)
+    return f"{hours}:{minutes:02}:{rest:0{digits + 3 if digits else 2}.{digits}f}"
 
 
 def comma_list(value: object) -> object:

@@ -27,14 +27,14 @@ def test_a_narrow_terminal_shows_what_is_wrong_before_all_other_figures() -> Non
     trouble = "nothing listens at 192.168.100.200:9001"
     stats = Stats(capture_fps=29.9, render_fps=30.1, requests=4312, lost=128, endpoint_trouble=trouble)
     shown = live_line(scene(stats))[:NARROW]
-    assert "1:01" in shown
+    assert "0:01:01" in shown
     assert "128 lost" in shown
     assert "nothing listens at 192.168.100.200:9001" in shown
 
 
 def test_where_all_is_well_there_is_no_word_of_trouble() -> None:
     stats = Stats(capture_fps=29.9, render_fps=30.1, requests=7)
-    assert live_line(scene(stats)).startswith("1:01  ·  30.1 of 29.9 frames/s  ·  ")
+    assert live_line(scene(stats)).startswith("0:01:01  ·  30.1 of 29.9 frames/s  ·  ")
 
 
 def test_without_pictures_the_reason_is_shown() -> None:
@@ -62,7 +62,7 @@ def test_one_of_a_kind_is_told_in_the_singular() -> None:
 
 def test_only_a_service_with_a_price_is_estimated_in_credits() -> None:
     free = estimate(60.0, 300.0, 0, credits_per_request=0.0)
-    assert free == "1:00 of video, about 300 requests"
+    assert free == "0:01:00 of video, about 300 requests"
     priced = estimate(60.0, 300.0, 100, credits_per_request=0.0002)
     assert "about 200 requests, at least 0.0400 credits (Roboflow's price for execution time" in priced
 

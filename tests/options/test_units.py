@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kpstream.options.units import parse_bytes, parse_duration
+from kpstream.options.units import clock_text, parse_bytes, parse_duration
 
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 BYTES = {"K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
@@ -59,3 +59,17 @@ def test_what_is_no_duration_is_refused(text: str) -> None:
 def test_what_is_no_size_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is no size: give one like 500M"):
         parse_bytes(text)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "digits", "text"),
+    [
+        (0.4, 0, "0:00:00"),
+        (59.6, 0, "0:01:00"),
+        (36061, 0, "10:01:01"),
+        (59.96, 1, "0:01:00.0"),
+        (61.25, 2, "0:01:01.25"),
+    ],
+)
+def test_a_time_within_a_video_is_shown_as_hours_minutes_and_seconds(seconds: float, digits: int, text: str) -> None:
+    assert clock_text(seconds, digits) == text
