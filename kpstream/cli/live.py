@@ -97,12 +97,13 @@ def live(
     draw_on_one_core()
     with watching(ruling) as watch, signals_handled() as signals, live_status() as status, served(page, watch.events):
         pens = PoseAnnotator(draw=drawing.parts, thickness=drawing.thickness)
-        watched = watch(Path(source).stem if Path(source).is_file() else "live", model.keypoint_confidence, pens)
+        file_name = Path(source).stem if Path(source).is_file() else ""  # of its events, and on its page
+        watched = watch(file_name or "live", model.keypoint_confidence, pens)
         assembly = CameraAssembly(spec, endpoint, opener=device.opener if device else None, watch=watched)
         name = device.opener.name if device else assembly.open()
         viewers: list[Sink] = [*_window(view.window, page)]
         if page is not None:
-            feed = Feed(Path(source).name if Path(source).is_file() else name, assembly.settings)
+            feed = Feed(file_name or name, assembly.settings)
             feed.readings = tuple if watched is None else watched.readings
             page.add(feed)
             viewers.append(feed)

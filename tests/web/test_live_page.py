@@ -56,11 +56,11 @@ def plays(path: Path) -> int:
 def test_a_live_camera_is_watched_changed_and_recorded_from_its_page(tmp_path: Path) -> None:
     words = ["live", str(CLIP), "--loop", "--endpoint", "embedded", "--no-window", "--web", "0"]
     with kpstream(tmp_path, *words) as (process, url):
-        camera = f"{url}/api/cameras/walkers.mp4"
+        camera = f"{url}/api/cameras/walkers"
         until(lambda: requests.get(f"{url}/readyz", timeout=30).status_code == 200)
         until(lambda: requests.get(camera, timeout=30).json()["stats"]["answered"] > 3)
         until(lambda: requests.get(f"{camera}/poses", timeout=30).json()["poses"])
-        picture = requests.get(f"{url}/cameras/walkers.mp4/snapshot.jpg", timeout=30)
+        picture = requests.get(f"{url}/cameras/walkers/snapshot.jpg", timeout=30)
         assert picture.content[:2] == b"\xff\xd8"
         zone = {"name": "door", "polygon": [[0, 0], [1, 0], [1, 1]]}
         drawn = requests.put(f"{camera}/shapes", json={"zones": [zone]}, timeout=30).json()
@@ -85,7 +85,7 @@ def test_on_other_addresses_than_loopback_nothing_is_shown_without_the_token(tmp
     words = ["live", str(CLIP), "--endpoint", "embedded", "--no-window", "--web", "0.0.0.0:0"]
     with kpstream(tmp_path, *words, KPSTREAM_WEB_TOKEN=TOKEN) as (process, url):
         local = url.replace("0.0.0.0", "127.0.0.1")
-        for path in ("/", "/metrics", "/healthz", "/api/cameras", "/cameras/walkers.mp4/snapshot.jpg", "/nothing"):
+        for path in ("/", "/metrics", "/healthz", "/api/cameras", "/cameras/walkers/snapshot.jpg", "/nothing"):
             assert requests.get(local + path, timeout=30).status_code == 401
         assert requests.get(f"{local}/healthz", headers={"Authorization": f"Bearer {TOKEN}"}, timeout=30).ok
         process.terminate()
