@@ -6,8 +6,10 @@
 
 The clip's truth says who is who, also behind others. While somebody behind is mostly hidden an answer has one pose for
 both (``both``), or for all who overlap (``all``), with the limbs of either, or nothing of them (``front``): a third of
-a second and more at each meeting. Answers come five a second. Rows: the tracker; the same where such an answer counts
-as whoever is nearest; the newest answer held. Columns, over those whose boxes overlap somebody else's:
+a second and more at each meeting. Answers come five a second, in whole pixels of pictures of 640 pixels, or ``--side``,
+which the tracker is given as well: what it finds in larger ones is not measured unless that is asked for. Rows: the
+tracker; the same where such an answer counts as whoever is nearest; the newest answer held. Columns, over those whose
+boxes overlap somebody else's:
 
   kept       share of the moments at which somebody is drawn, also the one behind
   off        mean distance from the truth, in percent of the person's box diagonal; at its most
@@ -30,7 +32,7 @@ import cv2
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 from scoring import Array
-from track_score import Clip, answered, load
+from track_score import SIDE, Clip, answered, load
 
 from kpstream.entities import Frame, Pose, Result
 from kpstream.tracking import DEFAULT, Tracker, TrackerSettings
@@ -212,9 +214,9 @@ def measure(clip: Clip, settings: TrackerSettings | None, answers: Answers = AS_
     return found
 
 
-def load_truth(clip: Path, poses: Path, every: int = 1) -> Clip:
-    """A clip with the truth about everybody, also those behind others; every Nth picture of it."""
-    loaded, truth = load(clip, poses), json.loads(poses.read_text())["frames"]
+def load_truth(clip: Path, poses: Path, every: int = 1, side: int = SIDE) -> Clip:
+    """A clip with the truth about everybody, also those behind others; every Nth picture, its longest side ``side``."""
+    loaded, truth = load(clip, poses, side), json.loads(poses.read_text())["frames"]
     people = [
         [{**entry, "id": true["id"], "seen": true["seen"]} for entry, true in zip(frame, known, strict=True)]
         for frame, known in zip(loaded.people, truth, strict=True)
@@ -236,10 +238,11 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=1, help="only every Nth picture, as a slow camera gives them")
     parser.add_argument("--latency", type=float, default=LATENCY, help="seconds to an answer")
     parser.add_argument("--answers", choices=MERGED, default="both", help="what they make of people who overlap")
+    parser.add_argument("--side", type=int, default=SIDE, metavar="PX", help=f"of the pictures (default: {SIDE})")
     options = parser.parse_args()
     answers = Answers(options.latency, MERGED[options.answers])
     cv2.setNumThreads(1)
-    clip = load_truth(options.clip, options.poses, options.every)
+    clip = load_truth(options.clip, options.poses, options.every, options.side)
     print("| | kept | off %, mean, most | jump % | switches |\n|---|---|---|---|---|")
     for name, settings in WAYS.items():
         print("| " + " | ".join([name, *measure(clip, settings, answers).row()]) + " |", flush=True)

@@ -132,18 +132,18 @@ def _decoded(clip: Path, every: int) -> Iterator[Image]:
             yield frame.to_ndarray(format="bgr24")  # type: ignore[misc]
 
 
-def load(clip: Path, poses: Path) -> Clip:
-    """Read a clip and its reference, shrunk to `SIDE`."""
+def load(clip: Path, poses: Path, side: int = SIDE) -> Clip:
+    """Read a clip and its reference, scaled so that the longest side of its pictures is ``side``."""
     capture, images = cv2.VideoCapture(str(clip)), []
     while (read := capture.read())[0]:
-        share = SIDE / max(read[1].shape[:2])
+        share = side / max(read[1].shape[:2])
         images.append(cv2.resize(read[1], None, fx=share, fy=share, interpolation=cv2.INTER_AREA))
-    return scaled(clip.stem, images, json.loads(poses.read_text()))  # type: ignore[arg-type]
+    return scaled(clip.stem, images, json.loads(poses.read_text()), side)  # type: ignore[arg-type]
 
 
-def scaled(name: str, images: Sequence[Image], reference: dict[str, Any]) -> Clip:
-    """A clip from shrunk images and a reference in source pixels."""
-    share = SIDE / max(reference["width"], reference["height"])
+def scaled(name: str, images: Sequence[Image], reference: dict[str, Any], side: int = SIDE) -> Clip:
+    """A clip from images whose longest side is ``side``, and a reference in source pixels."""
+    share = side / max(reference["width"], reference["height"])
     people = [
         [
             {
