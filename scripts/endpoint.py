@@ -18,10 +18,9 @@ import argparse
 import base64
 import binascii
 import contextlib
-import email.parser
-import email.policy
 import json
 import random
+import re
 import socket
 import struct
 import threading
@@ -66,23 +65,23 @@ class Reference:
         capture = cv2.VideoCapture(str(clip))
         thumbs = []
         while (read := capture.read())[0]:
-            thumbs.append(_thumbnail(read[1]))  # type: ignore[arg-type]
+            thumbs.append(_thumbnail(cv2.cvtColor(read[1], cv2.COLOR_BGR2GRAY)))  # type: ignore[arg-type]
         self._thumbs = np.stack(thumbs)
         self._norms = (self._thumbs**2).sum(1)
 
-    def answer(self, image: Image) -> tuple[int, dict[str, Any]]:
-        """The index of the frame that is most like a picture (BGR), and what the service says to it."""
-        index = int((self._norms - 2 * self._thumbs @ _thumbnail(image)).argmin())
-        height, width = image.shape[:2]
+    def answer(self, grey: Image) -> tuple[int, dict[str, Any]]:
+        """The index of the frame that is most like a grey picture, and what the service says to it."""
+        index = int((self._norms - 2 * (self._thumbs @ _thumbnail(grey))).argmin())
+        height, width = grey.shape
         sx, sy = width / self.truth["width"], height / self.truth["height"]
         predictions = [_prediction(pose, sx, sy) for pose in self.truth["frames"][index]]
         size = {"width": width, "height": height}
         return index, {"time": 0.02, "image": size, "predictions": predictions}
 
 
-def _thumbnail(image: Image) -> npt.NDArray[np.float32]:
+def _thumbnail(grey: Image) -> npt.NDArray[np.float32]:
     """What a frame is recognised by, shape ``(2304,)``."""
-    small = cv2.resize(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), _THUMB, interpolation=cv2.INTER_AREA)
+    small = cv2.resize(grey, _THUMB, interpolation=cv2.INTER_AREA)
     return np.asarray(small, np.float32).ravel()
 
 
@@ -208,7 +207,7 @@ class _Handler(BaseHTTPRequestHandler):
         arrived_at = time.monotonic()
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         data = picture_of(body, self.headers["Content-Type"] or "")
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE) if data else None
         if image is None:
             self._send_json(400, {"message": "Could not load input image."})
             return
@@ -280,10 +279,11 @@ def picture_of(body: bytes, content_type: str) -> bytes | None:
             return base64.b64decode(body.rpartition(b",")[2].strip(b'" \r\n'), validate=True)
         except binascii.Error:
             return None
-    head = f"Content-Type: {content_type}\r\n\r\n".encode()
-    message = email.parser.BytesParser(policy=email.policy.HTTP).parsebytes(head + body)
-    parts = [part.get_payload(decode=True) for part in message.iter_parts()]
-    return parts[0] if len(parts) == 1 and isinstance(parts[0], bytes) else None
+    named = re.search(r'boundary="?([^";]+)', content_type)
+    around = body.split(b"--" + named[1].encode()) if named else []
+    if len(around) != 3 or not around[2].startswith(b"--"):
+        return None
+    return around[1].partition(b"\r\n\r\n")[2].removesuffix(b"\r\n") or None
 
 
 def _damaged(answer: dict[str, Any], fault: str) -> dict[str, Any]:
