@@ -23,14 +23,14 @@ class OutputOptions:
         Option("OUT.mp4, or a folder for several inputs.", metavar="OUT", flags=("-o", "--output")),
     ] = None
     overwrite: Annotated[bool, Option("Replace outputs that are there.", flags=("--overwrite",))] = False
-    jsonl: Annotated[Path | None, _export("Poses, a line a frame; - is stdout", metavar="OUT.jsonl")] = None
+    jsonl: Annotated[Path | None, _export("Poses, a line a frame; - is stdout.", metavar="OUT.jsonl")] = None
     coco: Annotated[Path | None, _export("Poses as COCO keypoints.", metavar="OUT.json")] = None
     frames: Annotated[
         Path | None, _export("The pictures that COCO names, as JPEG files, nothing drawn on them.", metavar="FOLDER")
     ] = None
     coco_frames: Annotated[
         Literal["all", "sampled"],
-        _export("Which frames COCO names, and `frames` writes: all, or those that were asked about."),
+        _export("Which frames COCO names, and --frames writes: all, or those that were asked about."),
     ] = "all"
     csv: Annotated[Path | None, _export("Poses as a table.", metavar="OUT.csv")] = None
 
