@@ -1,6 +1,6 @@
 // One camera's WebSocket: pictures when they are wanted, status all the time, and back by itself after anything.
 
-import { socketOf } from "./service.js";
+import { closeSocket, socketOf } from "./service.js";
 
 const WANTED = 3; // pictures under way or not yet drawn
 const SILENCE = 4000; // ms; status comes twice a second
@@ -128,8 +128,7 @@ export class Connection extends EventTarget {
     this.#socket = null;
     if (socket === null) return;
     socket.onopen = socket.onmessage = socket.onclose = null;
-    // A browser complains of a socket that is closed while it connects. One that is lost must be, or the next would wait.
-    if (this.#closed && socket.readyState === WebSocket.CONNECTING) socket.onopen = () => socket.close();
-    else socket.close();
+    if (this.#closed) closeSocket(socket);
+    else socket.close(); // at once, while it connects too, or the next would wait
   }
 }

@@ -1,6 +1,6 @@
 // This device's camera as the source: its pictures go to the server, one each time that it asks for one.
 
-import { socketOf } from "./service.js";
+import { closeSocket, socketOf } from "./service.js";
 import { texts } from "./texts.js";
 
 const WANTED = { video: { width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { ideal: 30 } }, audio: false };
@@ -78,9 +78,7 @@ export class Device extends EventTarget {
   #end(why) {
     const socket = this.#socket;
     this.#socket = null;
-    // A browser complains of a socket that is closed while it connects.
-    if (socket?.readyState === WebSocket.CONNECTING) socket.onopen = () => socket.close();
-    else socket?.close();
+    if (socket !== null) closeSocket(socket);
     for (const track of this.#stream?.getTracks() ?? []) track.stop();
     if (this.#video) this.#video.srcObject = null;
     this.#stream = this.#video = null;

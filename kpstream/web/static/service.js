@@ -6,6 +6,12 @@ import { texts } from "./texts.js";
 export const addressOf = (path) => new URL(`.${path}`, document.baseURI).href;
 export const socketOf = (path) => addressOf(path).replace(/^http/, "ws");
 
+// A browser complains of a socket that is closed while it connects: such a one is closed once it has.
+export function closeSocket(socket) {
+  if (socket.readyState === WebSocket.CONNECTING) socket.onopen = () => socket.close();
+  else socket.close();
+}
+
 async function ask(path, options) {
   try {
     const response = await fetch(addressOf(path), { credentials: "same-origin", cache: "no-store", ...options });
