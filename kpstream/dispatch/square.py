@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from kpstream.entities import Answer, Filters, Frame
 from kpstream.interfaces import Endpoint
-from kpstream.render.pixels import moved, squared
+from kpstream.render.pixels import scaled_poses, squared
 
 
 def ask(endpoint: Endpoint, frame: Frame, filters: Filters) -> Answer:
@@ -18,4 +18,4 @@ def ask(endpoint: Endpoint, frame: Frame, filters: Filters) -> Answer:
     answer = endpoint.infer(squared(frame, frame.image), filters)
     if frame.square_size == frame.size:
         return answer
-    return replace(answer, poses=moved(answer.poses, frame.square_size, frame.size))
+    return replace(answer, poses=scaled_poses(answer.poses, frame.square_size, frame.size))

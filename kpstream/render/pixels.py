@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import cast
 
 import cv2
@@ -23,13 +22,13 @@ def squared(frame: Frame, picture: Image) -> Image:
     return cast(Image, cv2.resize(picture, frame.square_size, interpolation=cv2.INTER_LINEAR))
 
 
-def moved(poses: tuple[Pose, ...], size: tuple[int, int], to: tuple[int, int]) -> tuple[Pose, ...]:
+def scaled_poses(poses: tuple[Pose, ...], size: tuple[int, int], to: tuple[int, int]) -> tuple[Pose, ...]:
     """The same poses on a picture of another size.
 
     Args:
-        poses: On a picture of ``size``.
+        poses: In pixels of a picture of ``size``.
         size: Its (width, height) in pixels.
         to: That of the other picture.
     """
-    factors = np.array([to[0] / size[0], to[1] / size[1]], np.float32)
-    return tuple(replace(pose, xy=pose.xy * factors, xyxy=pose.xyxy * np.tile(factors, 2)) for pose in poses)
+    scale = np.array([to[0] / size[0], to[1] / size[1]], np.float32)
+    return tuple(pose.scaled(scale) for pose in poses)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from kpstream.entities import Scene
-from kpstream.render.pixels import moved, squared
+from kpstream.render.pixels import scaled_poses, squared
 
 
 def as_seen(scene: Scene) -> Scene:
@@ -15,4 +15,4 @@ def as_seen(scene: Scene) -> Scene:
     if frame.square_size == frame.size:
         return scene
     seen = replace(frame.showing(squared(frame, frame.image)), pixel_aspect=Fraction(1))
-    return replace(scene, frame=seen, poses=moved(scene.poses, frame.size, frame.square_size))
+    return replace(scene, frame=seen, poses=scaled_poses(scene.poses, frame.size, frame.square_size))
