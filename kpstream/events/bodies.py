@@ -103,8 +103,8 @@ class Bodies:
             heights[row] = max(body.height, 1.0)
         moment.heights = heights
 
-    def watch(self, pts: float, present: frozenset[int], *, answered: bool) -> list[tuple[int, tuple[int, ...]]]:
-        """Let time pass for the objects that are not present.
+    def expire(self, pts: float, present: frozenset[int], *, answered: bool) -> list[tuple[int, tuple[int, ...]]]:
+        """Forget the objects that have been missing for too long by now.
 
         Args:
             pts: Of a picture or an answer.

@@ -148,7 +148,7 @@ class RuleEngine:
             self._measured_pts = pts
             with np.errstate(invalid="ignore", divide="ignore"):  # what is not known is NaN
                 changes = self._judge_all(observation, ids)
-        gone = self._bodies.watch(pts, frozenset(ids), answered=is_news and observation.is_answered)
+        gone = self._bodies.expire(pts, frozenset(ids), answered=is_news and observation.is_answered)
         return changes + [event for body_id, numbers in gone for event in self._forget(body_id, numbers)]
 
     def finish(self) -> list[Event]:
