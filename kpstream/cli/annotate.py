@@ -68,7 +68,7 @@ def annotate(
     from kpstream.camera.cores import draw_on_one_core
     from kpstream.dispatch.sampling import EveryNth, make_sampling
     from kpstream.endpoints.opening import answer_identity, make_endpoint
-    from kpstream.recorded.job import Asking, RecordedJob, Span
+    from kpstream.recorded.job import RecordedJob, RequestSettings, Span
     from kpstream.render import PoseAnnotator
 
     check_named(inputs)
@@ -87,13 +87,13 @@ def annotate(
     with watching(ruling) as watch:
         for job in jobs:
             sampling = EveryNth(part.every) if part.every else make_sampling(requests)
-            asking = Asking(sampling, model.filters, requests.max_in_flight, left)
+            settings = RequestSettings(sampling, model.filters, requests.max_in_flight, left)
             endpoint, made_of = make_endpoint(model), answer_identity(model)
             watched = watch(job.name.stem, model.keypoint_confidence, annotator)
             work = RecordedJob(
                 job,
                 endpoint,
-                asking,
+                settings,
                 made_of=made_of,
                 span=span,
                 annotator=annotator,

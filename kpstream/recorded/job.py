@@ -44,7 +44,7 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
+class RequestSettings:
     """How one video is asked about."""
 
     sampling: Sampling
@@ -81,7 +81,7 @@ class RecordedJob:
     Args:
         job: The video, and what is made of it.
         endpoint: Finds the poses; closed at the end.
-        asking: Which frames it is asked about, and how much.
+        settings: Which frames it is asked about, and how much.
         made_of: What the answers depend on beside the video, by name: answers to anything else are not used again.
         span: The part of the video that is wanted.
         annotator: Draws what the video shows.
@@ -94,7 +94,7 @@ class RecordedJob:
         self,
         job: Job,
         endpoint: Endpoint,
-        asking: Asking,
+        settings: RequestSettings,
         *,
         made_of: Mapping[str, str],
         span: Span = Span(),
@@ -105,7 +105,7 @@ class RecordedJob:
     ) -> None:
         self._job = job
         self._endpoint = endpoint
-        self._asking = asking
+        self._settings = settings
         self._made_of = made_of
         self._span = span
         self._annotator = PoseAnnotator() if annotator is None else annotator
@@ -150,7 +150,7 @@ class RecordedJob:
             )
             changed = tuple(self._journal.open())
         duration = span.of(video.duration)
-        samples = self._asking.sampling.expected(duration, video.frame_rate)
+        samples = self._settings.sampling.expected(duration, video.frame_rate)
         least = ceil(duration * video.frame_rate / held_frames(video.frame_size)) if isfinite(samples) else nan
         return JobEstimate(
             name=video.name,
@@ -183,7 +183,7 @@ class RecordedJob:
             UsageError: Nothing lies in the span.
         """
         assert self._video is not None, "it is not open"
-        video, asking = self._video, self._asking
+        video, settings = self._video, self._settings
         sinks = self._job.make_sinks(video)
         if self._make_clips is not None:
             sinks.append(Background.waiting(self._make_clips(video.frame_rate), name="clips"))
@@ -194,10 +194,10 @@ class RecordedJob:
             sinks=sinks,
             annotator=self._annotator if is_drawn else None,
             rules=self._rules,
-            sampling=asking.sampling,
-            filters=asking.filters,
-            max_in_flight=asking.max_in_flight,
-            max_requests=asking.max_requests,
+            sampling=settings.sampling,
+            filters=settings.filters,
+            max_in_flight=settings.max_in_flight,
+            max_requests=settings.max_requests,
             gate_rules=self._gate_rules,
             journal=self._journal,
             on_idle=on_idle,
@@ -263,9 +263,10 @@ def run_job(
         KpstreamError: As from `RecordedJob.open` and `RecordedJob.run`.
     """
     job.check()
-    asking = Asking(FixedRate(rate) if every is None else EveryNth(every), filters, max_requests=max_requests)
+    sampling: Sampling = FixedRate(rate) if every is None else EveryNth(every)
+    settings = RequestSettings(sampling, filters, max_requests=max_requests)
     identity = {"endpoint": endpoint.name, "thresholds": repr(filters)} if made_of is None else made_of
-    work = RecordedJob(job, endpoint, asking, made_of=identity, span=span, annotator=annotator, rules=rules)
+    work = RecordedJob(job, endpoint, settings, made_of=identity, span=span, annotator=annotator, rules=rules)
     work.open()
     stats = work.run()
     work.discard_journal()

@@ -12,7 +12,7 @@ import pytest
 from kpstream.dispatch.sampling import FixedRate
 from kpstream.entities import Answer
 from kpstream.recorded.inputs import identity_of, is_read_once, name_of, open_input, parse_input
-from kpstream.recorded.job import Asking, RecordedJob
+from kpstream.recorded.job import RecordedJob, RequestSettings
 from kpstream.recorded.plan import Encoding, Outputs, plan_jobs
 from kpstream.testing import FakeEndpoint
 from tests.support.source_clips import number_in, picture, write_video
@@ -83,7 +83,7 @@ def test_work_on_a_pipe_keeps_no_journal_and_opens_it_once(tmp_path: Path) -> No
     (job,) = plan_jobs([pipe], Outputs(jsonl=tmp_path / "out.jsonl"), Encoding(), overwrite=False)
     assert job.journal is None
     writer = written_to(pipe, clip.read_bytes())
-    work = RecordedJob(job, FakeEndpoint(lambda _: Answer(())), Asking(FixedRate(5.0)), made_of={})
+    work = RecordedJob(job, FakeEndpoint(lambda _: Answer(())), RequestSettings(FixedRate(5.0)), made_of={})
     work.open()
     work.run()
     writer.join()
@@ -97,7 +97,7 @@ def test_work_on_an_address_has_its_outputs_and_a_journal(tmp_path: Path) -> Non
         given = parse_input(f"{address}/clip.mp4?token=a-secret")
         (job,) = plan_jobs([given], Outputs(jsonl=tmp_path / "out"), Encoding(), overwrite=False)
         assert job.journal == tmp_path / "out" / "clip.jsonl.journal"
-        work = RecordedJob(job, FakeEndpoint(lambda _: Answer(())), Asking(FixedRate(5.0)), made_of={})
+        work = RecordedJob(job, FakeEndpoint(lambda _: Answer(())), RequestSettings(FixedRate(5.0)), made_of={})
         work.open()
         work.run()
     lines = (tmp_path / "out" / "clip.jsonl").read_text()

@@ -9,7 +9,7 @@ import pytest
 from kpstream.dispatch.sampling import EveryNth
 from kpstream.entities import Answer, Image
 from kpstream.errors import BudgetSpent, EndpointUnavailable, UsageError
-from kpstream.recorded.job import Asking, RecordedJob, Span, run_job
+from kpstream.recorded.job import RecordedJob, RequestSettings, Span, run_job
 from kpstream.recorded.plan import Encoding, Job, Outputs
 from kpstream.testing import FakeEndpoint
 from tests.support.source_clips import write_video
@@ -49,7 +49,7 @@ def test_a_job_whose_requests_are_spent_goes_on_where_it_stopped(job: Job) -> No
 
 def test_answers_that_were_made_of_something_else_are_not_used_again(job: Job) -> None:
     def work(model: str) -> RecordedJob:
-        return RecordedJob(job, endpoint(), Asking(EveryNth(1), max_requests=5), made_of={"model": model})
+        return RecordedJob(job, endpoint(), RequestSettings(EveryNth(1), max_requests=5), made_of={"model": model})
 
     first = work("a/1")
     assert first.open().changed == ()
@@ -72,7 +72,7 @@ def test_an_endpoint_that_never_answered_is_at_fault_and_not_the_budget(job: Job
 
 
 def test_a_job_that_is_stopped_before_it_runs_writes_nothing(job: Job) -> None:
-    work = RecordedJob(job, endpoint(), Asking(EveryNth(1)), made_of={})
+    work = RecordedJob(job, endpoint(), RequestSettings(EveryNth(1)), made_of={})
     work.open()
     work.stop()
     assert work.run().rendered == 0

@@ -19,7 +19,7 @@ from kpstream.recorded.archive.probe import stamp_of
 from kpstream.recorded.archive.request_count import RequestCount
 from kpstream.recorded.archive.settings import ArchiveSettings, job_outputs, output_paths
 from kpstream.recorded.archive.stored_outputs import open_outputs
-from kpstream.recorded.job import Asking, RecordedJob
+from kpstream.recorded.job import RecordedJob, RequestSettings
 from kpstream.recorded.journal import fingerprint
 from kpstream.recorded.plan import Job
 from kpstream.render import PoseAnnotator
@@ -242,7 +242,7 @@ class FileWork:
                 source=self._task.source,
             ),
             make_endpoint(settings.model, skeletons_not_found=self._task.skeletons_not_found),
-            Asking(settings.sampling(), settings.model.filters, settings.requests.max_in_flight),
+            RequestSettings(settings.sampling(), settings.model.filters, settings.requests.max_in_flight),
             made_of=settings.identity(),
             annotator=PoseAnnotator(draw=drawing.parts, thickness=drawing.thickness),
             rules=watch,
