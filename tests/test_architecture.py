@@ -141,7 +141,7 @@ FLOORS: dict[str, str] = {
         "< association forward interpolation < tracker"
     ),
     "web": (
-        "addresses camera_rules health jpeg names openapi_parts payloads square tls < access browser_camera "
+        "camera_rules health jpeg openapi_parts own_address payloads public_address square tls < access browser_camera "
         "event_payloads figures recordings rule_documents < camera_feed openapi_events < documents < answers "
         "event_stream hub measured_feed openapi < cameras event_api feed metrics remote_feed streams < api device "
         "rule_api < app < serving < starter"

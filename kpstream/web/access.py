@@ -19,7 +19,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from kpstream.redact import redact
-from kpstream.web.names import Network, PublicAddress, in_networks, is_address, is_called, is_own_origin, public_address
+from kpstream.web.public_address import (
+    Network,
+    PublicAddress,
+    in_networks,
+    is_address,
+    is_called,
+    is_own_origin,
+    public_address,
+)
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _POLICY = "; ".join(

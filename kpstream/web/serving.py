@@ -22,14 +22,14 @@ from kpstream.redact import remember
 from kpstream.serving.listen import Options, listen
 from kpstream.serving.uvicorn_thread import QuietServer, UvicornThread, quiet_config
 from kpstream.web.access import AccessRules, AuthMiddleware
-from kpstream.web.addresses import outward
 from kpstream.web.app import create_app
 from kpstream.web.browser_camera import MAX_BYTES, BrowserCamera
 from kpstream.web.camera_feed import CameraFeed
 from kpstream.web.camera_rules import PageRules
 from kpstream.web.cameras import Cameras
 from kpstream.web.event_api import EventApi
-from kpstream.web.names import Network
+from kpstream.web.own_address import own_address
+from kpstream.web.public_address import Network
 from kpstream.web.recordings import Recordings
 from kpstream.web.tls import Certificate, RenewableTls
 
@@ -136,7 +136,7 @@ class Page:
         """
         host, port = self._address
         if ipaddress.ip_address(host).is_unspecified:
-            host = outward(socket.AF_INET6 if ":" in host else socket.AF_INET)
+            host = own_address(socket.AF_INET6 if ":" in host else socket.AF_INET)
         return f"{self._url(host, port)}/" + (f"?token={self._token}" if self._token else "")
 
     @property
@@ -160,7 +160,7 @@ class Page:
         self._address = listening.getsockname()[:2]
         try:
             if self._certificate is not None:
-                hosts = [self._host, self._address[0], outward(), *self._names]
+                hosts = [self._host, self._address[0], own_address(), *self._names]
                 self._tls = RenewableTls(self._certificate, hosts)
             server = self._make_server()
         except BaseException:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from kpstream.web.names import PublicAddress, in_networks, is_called, is_own_origin, public_address
+from kpstream.web.public_address import PublicAddress, in_networks, is_called, is_own_origin, public_address
 
 NAME = "cams.example.org"
 FOREIGN = "evil.example"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 
 
-def outward(family: socket.AddressFamily = socket.AF_INET) -> str:
+def own_address(family: socket.AddressFamily = socket.AF_INET) -> str:
     """The address by which this machine reaches others; loopback where there is none. Nothing is sent."""
     somewhere = "192.0.2.1" if family == socket.AF_INET else "2001:db8::1"
     try:
