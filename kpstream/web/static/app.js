@@ -4,8 +4,8 @@ import { CameraView } from "./camera.js";
 import { choices } from "./choices.js";
 import { Device } from "./device.js";
 import { icon, make, put, toggleFullScreen } from "./dom.js";
+import { EventUpdates } from "./event_updates.js";
 import { EventsView } from "./events.js";
-import { Happenings } from "./happenings.js";
 import { Notices } from "./notices.js";
 import { Panel } from "./panel.js";
 import { RecordingsView } from "./recordings.js";
@@ -20,7 +20,7 @@ const PART_KEYS = { b: "boxes", k: "keypoints", e: "edges", l: "labels", i: "ids
 const main = document.getElementById("main");
 const note = document.getElementById("note");
 const device = new Device();
-const happenings = new Happenings();
+const eventUpdates = new EventUpdates();
 const notices = new Notices();
 let site = { recordings: false, events: false, rules: false, browser_camera: false };
 let cameras = null;
@@ -36,8 +36,8 @@ buildKeys();
 addEventListener("note", (event) => say(event.detail));
 addEventListener("cameras", refresh);
 document.body.append(notices.element);
-happenings.addEventListener("count", showUnseen);
-happenings.addEventListener("opened", (event) => shown.events?.has(event.detail) || notices.show(event.detail));
+eventUpdates.addEventListener("count", showUnseen);
+eventUpdates.addEventListener("opened", (event) => shown.events?.has(event.detail) || notices.show(event.detail));
 addEventListener("hashchange", render);
 addEventListener("keydown", onKey);
 document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && refresh());
@@ -58,7 +58,7 @@ async function refresh() {
   const [about, list] = await Promise.all([read("/api/site"), read("/api/cameras")]);
   if (turn < refreshed) return; // what a later one was told is newer
   refreshed = turn;
-  if (about.ok && about.body.events !== site.events) about.body.events ? happenings.start() : happenings.stop();
+  if (about.ok && about.body.events !== site.events) about.body.events ? eventUpdates.start() : eventUpdates.stop();
   if (about.ok) site = about.body;
   if (list.ok) cameras = list.body.cameras;
   if (list.status === 401) say(texts.unauthorized);
@@ -103,7 +103,7 @@ function render() {
     shown.parts = [new RecordingsView()];
     main.replaceChildren(shown.parts[0].element);
   } else if (kind === "events") {
-    const events = new EventsView(happenings, event);
+    const events = new EventsView(eventUpdates, event);
     shown = { key, views: [], parts: [events], events, event };
     main.replaceChildren(events.element);
   } else if (kind === "camera") {
@@ -149,14 +149,14 @@ function showNavigation(kind) {
 }
 
 function showTitle() {
-  const count = site.events && happenings.unseen ? `(${happenings.unseen}) ` : "";
+  const count = site.events && eventUpdates.unseen ? `(${eventUpdates.unseen}) ` : "";
   document.title = count + (place ? `${place} – ${texts.title}` : texts.title);
 }
 
 function showUnseen() {
   const link = document.querySelector("nav a[data-kind=events]");
   link.querySelector(".count")?.remove();
-  const { unseen } = happenings;
+  const { unseen } = eventUpdates;
   if (unseen) link.append(make("span", { className: "count", role: "img", "aria-label": texts.unseen(unseen) }, unseen > 999 ? "999+" : String(unseen)));
   showTitle();
 }

@@ -10,7 +10,7 @@ const DAY = new Intl.DateTimeFormat([], { weekday: "long", day: "numeric", month
 const FILTERS = ["camera", "rule", "severity", "seen"];
 
 export class EventsView {
-  #happenings;
+  #updates;
   #rows = new Map(); // by identity: {event, element}
   #filters = new Map();
   #next = null;
@@ -24,8 +24,8 @@ export class EventsView {
   #change = (change) => this.#take(change.detail);
   #more = new IntersectionObserver((seen) => seen.some((one) => one.isIntersecting) && this.#load(true));
 
-  constructor(happenings, chosen) {
-    this.#happenings = happenings;
+  constructor(updates, chosen) {
+    this.#updates = updates;
     this.list = make("ol", { className: "list", "aria-label": texts.events });
     this.earlier = make("button", { type: "button", className: "earlier", hidden: true, onclick: () => this.#load(true) }, texts.earlier);
     this.state = make("p", { className: "empty", role: "status" }, texts.loading);
@@ -36,16 +36,16 @@ export class EventsView {
   }
 
   start() {
-    this.#happenings.addEventListener("begin", this.#begin);
-    this.#happenings.addEventListener("change", this.#change);
+    this.#updates.addEventListener("begin", this.#begin);
+    this.#updates.addEventListener("change", this.#change);
     this.#more.observe(this.earlier);
     this.#load();
     this.show(this.#chosen);
   }
 
   stop() {
-    this.#happenings.removeEventListener("begin", this.#begin);
-    this.#happenings.removeEventListener("change", this.#change);
+    this.#updates.removeEventListener("begin", this.#begin);
+    this.#updates.removeEventListener("change", this.#change);
     this.#more.disconnect();
     this.#loading = this.#chosen = null; // what is answered from now on is for nobody
     this.detail.replaceChildren(); // or its clip plays on

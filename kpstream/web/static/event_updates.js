@@ -5,7 +5,7 @@ import { addressOf, read } from "./service.js";
 const RETRY = 3000; // ms
 const COUNT_AFTER = 300;
 
-export class Happenings extends EventTarget {
+export class EventUpdates extends EventTarget {
   unseen = 0;
   #source = null;
   #timer = 0;
