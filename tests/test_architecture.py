@@ -117,7 +117,7 @@ FLOORS: dict[str, str] = {
         "members request_count schema session_folder shard stored_file "
         "< ledger ranges ray_servers storage_settings web_file < object_storage < storages < inputs < faults < fetch "
         "< input_queue probe < estimate intake settings < publish summary < stored_outputs < place work < pool report "
-        "< bookkeeping remote < driver < metrics ray_pool"
+        "< bookkeeping remote < duplicates < driver < metrics ray_pool"
     ),
     "render": "colors pixels < lettering < annotators status",
     "server": (

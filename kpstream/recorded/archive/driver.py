@@ -12,9 +12,9 @@ from math import inf, isfinite
 from pathlib import Path
 
 from kpstream.dispatch.rule import spent_text
-from kpstream.errors import SinkError
 from kpstream.recorded.archive.bookkeeping import Bookkeeping
-from kpstream.recorded.archive.faults import MAX_ATTEMPTS, Fault, fault_of, pause_before, process_died
+from kpstream.recorded.archive.duplicates import Duplicates
+from kpstream.recorded.archive.faults import MAX_ATTEMPTS, Fault, pause_before, process_died
 from kpstream.recorded.archive.fetch import Fetcher
 from kpstream.recorded.archive.input_queue import InputQueue
 from kpstream.recorded.archive.intake import Inventory
@@ -94,9 +94,9 @@ class Driver:
     ) -> None:
         self._records = inventory.records
         self._book = Bookkeeping(ledger, self._records, pool, limits.max_requests)
-        self._inventory = inventory
         self._pool = pool
-        self._outputs, self._into, self._scratch = outputs, into, scratch
+        self._duplicates = Duplicates(inventory, self._book, outputs)
+        self._into, self._scratch = into, scratch
         self._limits = limits
         self._on_figures = on_figures
         self._clock = clock
@@ -123,7 +123,7 @@ class Driver:
             SinkError: The ledger cannot be written.
         """
         self._book.begin()
-        self._copy_what_is_done()
+        self._fail_all(self._duplicates.copy_known())
         try:
             while self._running or self._has_more():
                 for name, fault in self._queue.fetch(self._pool.room):
@@ -247,7 +247,9 @@ class Driver:
         )
         if result.changed_to:  # some answers are to frames of what it was, some of what it is: none may be used
             shutil.rmtree(self._folder(record), ignore_errors=True)
-            self._hand_on(record)
+            replacement = self._duplicates.detach_from(record)
+            if replacement is not None:
+                self._queue.add(replacement)
             record = replace(record, stamp=result.changed_to, answers=0)
         if result.fault is not None:
             self._failed(replace(record, attempts=_attempts(begun, progress.answers)), result.fault)
@@ -265,7 +267,7 @@ class Driver:
                 damaged=result.damaged,
             )
             self._book.put(done)
-            self._copy_to_duplicates(record.name)
+            self._fail_all(self._duplicates.copy(done))
             self._queue.release(record.name)
             shutil.rmtree(self._folder(record), ignore_errors=True)
 
@@ -303,7 +305,7 @@ class Driver:
         self._book.put(replace(described, state=state, attempts=attempts))
         if fault.kind == "file":
             _log.warning("%s failed: %s", record.name, fault.text)
-            self._fail_duplicates(record)
+            self._duplicates.fail(record)
             self._queue.release(record.name)
         elif fault.kind == "passing" and record.attempts < MAX_ATTEMPTS:
             pause = pause_before(record.attempts + 1)
@@ -313,43 +315,9 @@ class Driver:
             self.fault = fault
             self._pool.stop()
 
-    # files with the same content
-
-    def _copy_what_is_done(self) -> None:
-        """Give what is done to files that have come under another name."""
-        for source, name in self._inventory.to_copy:
-            self._copy(self._book.record(source), self._records[name])
-
-    def _copy_to_duplicates(self, name: str) -> None:
-        for duplicate in self._inventory.duplicates(name):
-            self._copy(self._records[name], duplicate)
-
-    def _copy(self, done: FileRecord, duplicate: FileRecord) -> None:
-        try:
-            outputs = self._outputs.copy(done.name, duplicate.name, tuple(done.outputs))
-        except SinkError as error:
-            self._failed(duplicate, replace(fault_of(error), kind="output"))  # the next run copies it
-            return
-        self._book.put(
-            replace(
-                duplicate, state="done", same_as=done.name, outputs=outputs, curve=done.curve, events=done.events,
-                frames=done.frames, missing=done.missing, damaged=done.damaged,
-                fault_kind="", fault="", remedy="",
-            )
-        )  # fmt: skip
-
-    def _hand_on(self, changed: FileRecord) -> None:
-        """A file is no longer like its duplicates: the first of them is worked on in its place."""
-        duplicates = self._inventory.duplicates(changed.name)
-        for number, duplicate in enumerate(duplicates):
-            self._book.put(replace(duplicate, same_as=duplicates[0].name if number else ""))
-        for duplicate in duplicates[:1]:
-            self._queue.add(duplicate.name)
-
-    def _fail_duplicates(self, record: FileRecord) -> None:
-        kind, fault, remedy = record.fault_kind, record.fault, record.remedy
-        for duplicate in self._inventory.duplicates(record.name):
-            self._book.put(replace(duplicate, state="failed", fault_kind=kind, fault=fault, remedy=remedy))
+    def _fail_all(self, failures: list[tuple[FileRecord, Fault]]) -> None:
+        for record, fault in failures:
+            self._failed(record, fault)
 
     # the ledger and the figures
 
