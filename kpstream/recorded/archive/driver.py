@@ -305,7 +305,7 @@ class Driver:
         self._book.put(replace(described, state=state, attempts=attempts))
         if fault.kind == "file":
             _log.warning("%s failed: %s", record.name, fault.text)
-            self._duplicates.fail(record)
+            self._duplicates.fail(described)
             self._queue.release(record.name)
         elif fault.kind == "passing" and record.attempts < MAX_ATTEMPTS:
             pause = pause_before(record.attempts + 1)

@@ -108,6 +108,7 @@ def test_a_file_at_fault_fails_with_its_twin_and_the_others_go_on(run: Run) -> N
     assert run.states == "a:failed a2:failed b:done"
     assert driver.fault is None
     assert (run.records["a"].fault, run.records["a"].requests) == ("broken", 2)
+    assert (run.records["a2"].fault, run.records["a2"].remedy) == ("broken", run.records["a"].remedy)
 
 
 @pytest.mark.parametrize(("error", "code"), [(EndpointRejected("no credits"), 4), (BudgetSpent("all 5 are spent"), 6)])
