@@ -184,9 +184,11 @@ def _run(
     from kpstream.recorded.archive.driver import Driver
     from kpstream.recorded.archive.fetch import Fetcher
     from kpstream.recorded.archive.metrics import MetricsFile
-    from kpstream.recorded.archive.place import begin, check_targets, done_elsewhere, survey
+    from kpstream.recorded.archive.place import begin, check_targets, done_elsewhere, forget_done, survey
 
-    is_new = begin(ledger, place, settings, again=archiving.again)
+    if archiving.again:
+        forget_done(ledger, place)
+    is_new = begin(ledger, place, settings) and not archiving.again
     settle_last_run(ledger, place.scratch)
     known = ledger.records()
     elsewhere = {} if archiving.again else done_elsewhere(place, settings, known)

@@ -206,19 +206,27 @@ def survey(
     return take_inventory(inputs, probes, known, place.outputs.are_there, retry=retry)
 
 
-def begin(ledger: Ledger, place: ArchivePlace, settings: ArchiveSettings, *, again: bool) -> bool:
+def forget_done(ledger: Ledger, place: ArchivePlace) -> None:
+    """Forget all that was done, so that everything is done anew; outputs stay until others take their places.
+
+    Raises:
+        SinkError: The ledger cannot be written.
+    """
+    ledger.forget_everything()
+    place.clear()
+
+
+def begin(ledger: Ledger, place: ArchivePlace, settings: ArchiveSettings) -> bool:
     """Write the settings into the ledger, or check that the archive was begun with them.
 
     Returns:
-        Whether the archive is new.
+        Whether the ledger knew of no archive.
 
     Raises:
         UsageError: It was made with other settings.
+        SinkError: The ledger cannot be written.
     """
-    if again:
-        ledger.forget_everything()
-        place.clear()
     begun_with = ledger.fact("settings")
     check_settings(settings, {} if begun_with is None else {"settings": begun_with}, place.folder)
     ledger.note(settings=json.dumps(settings.identity()))
-    return begun_with is None and not again
+    return begun_with is None
