@@ -1,5 +1,9 @@
 """The words of the house: what flows from the source to the sinks.
 
+A source gives a `Frame`. An endpoint is asked about some of them, under `Filters`, and gives an `Answer`, which with
+its times is the frame's `Result`; without one the sample is `Lost`. A tracker makes of results the poses of every
+frame: a `Scene`, with the `Stats` of the pipeline and the `Event` objects of the rules, which sinks are given.
+
 Every time is in seconds, as a float. ``pts`` counts from the first frame of the source;
 a name that ends in ``_at`` is a reading of the pipeline's monotonic clock.
 Every coordinate is in pixels of the source image, origin top left, x to the right.

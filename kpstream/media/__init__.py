@@ -1,1 +1,1 @@
-"""What streams are made of: frames and their sound, and which frames are wanted."""
+"""What streams are made of: frames, sound, and JPEG; which frames are wanted where fewer are shown than come."""

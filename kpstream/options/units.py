@@ -1,4 +1,4 @@
-"""Durations, sizes and lists as people write them."""
+"""Durations, sizes and lists as people write them, and times and counts as people read them."""
 
 from __future__ import annotations
 
