@@ -16,7 +16,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "kpstream"
 
-_GROUND = {"errors", "skeleton", "entities", "channel", "media", "meters", "redact"}
+_GROUND = {"errors", "skeleton", "entities", "channel", "media", "meters", "paths", "redact"}
 
 PLAN: dict[str, set[str]] = {
     # ground: words and tools; media are frames and their sound, poses have a skeleton
@@ -26,6 +26,7 @@ PLAN: dict[str, set[str]] = {
     "entities": {"media", "skeleton"},
     "channel": set(),
     "meters": set(),
+    "paths": set(),
     "redact": set(),
     "sqlite_schema": {"errors"},
     "options": {"entities", "errors", "redact"},
@@ -36,19 +37,20 @@ PLAN: dict[str, set[str]] = {
     "models": {"entities", "errors", "media", "skeleton"},
     "wire": {"entities", "errors", "media", "redact", "skeleton"},
     "endpoints": {
-        "channel", "options", "entities", "errors", "interfaces", "media", "skeleton", "redact", "models", "wire",
+        "channel", "options", "entities", "errors", "interfaces", "media", "paths", "skeleton", "redact", "models",
+        "wire",
     },
-    "sources": {"entities", "errors", "interfaces", "media", "redact"},
+    "sources": {"entities", "errors", "interfaces", "media", "paths", "redact"},
     "events": {"entities", "options", "skeleton"},
-    "sinks": {"channel", "entities", "errors", "interfaces", "media", "render", "skeleton", "wire"},
+    "sinks": {"channel", "entities", "errors", "interfaces", "media", "paths", "render", "skeleton", "wire"},
     "testing": {"entities", "errors", "interfaces", "skeleton"},
     # threads: the only places that start one
     "dispatch": {"options", "interfaces", "channel", "entities", "errors", "media", "meters", "render", "redact"},
     "serving": {"channel", "errors"},
     "server": {"channel", "entities", "errors", "skeleton", "redact", "models", "serving", "wire"},
     "delivery": {
-        "channel", "entities", "errors", "events", "interfaces", "media", "options", "render", "redact", "serving",
-        "sinks", "sqlite_schema",
+        "channel", "entities", "errors", "events", "interfaces", "media", "options", "paths", "render", "redact",
+        "serving", "sinks", "sqlite_schema",
     },
     "web": {
         "delivery", "entities", "errors", "events", "interfaces", "media", "options", "render", "redact",
@@ -67,12 +69,12 @@ PLAN: dict[str, set[str]] = {
     "image": {*_GROUND, "interfaces", "endpoints", "sinks", "sources", "wire"},
     # roof: options to objects
     "site_file": {
-        "camera", "delivery", "dispatch", "endpoints", "entities", "errors", "events", "options", "redact", "serving",
-        "sinks", "sources", "web",
+        "camera", "delivery", "dispatch", "endpoints", "entities", "errors", "events", "options", "paths", "redact",
+        "serving", "sinks", "sources", "web",
     },
     "cli": {
         "camera", "delivery", "dispatch", "endpoints", "entities", "errors", "events", "image", "interfaces", "models",
-        "options", "pipeline", "recorded", "redact", "render", "server", "sinks", "site_file", "skeleton",
+        "options", "paths", "pipeline", "recorded", "redact", "render", "server", "sinks", "site_file", "skeleton",
         "sources", "web",
     },
 }  # fmt: skip

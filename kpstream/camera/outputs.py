@@ -13,6 +13,7 @@ from kpstream.camera.spec import CameraSpec, Recording
 from kpstream.errors import UsageError
 from kpstream.interfaces import Sink
 from kpstream.options import RecordingOptions
+from kpstream.paths import is_folder
 from kpstream.pipeline.background import Background
 from kpstream.sinks.clips import CRF, KEYFRAME_EVERY, PRESET, ClipSink
 from kpstream.sinks.jsonl import JsonLinesSink
@@ -41,16 +42,16 @@ def recording_of(options: RecordingOptions) -> Recording | None:
         return None
     if options.segment is None and (options.keep is not None or options.keep_size is not None):
         raise UsageError("`keep` and `keep_size` remove old segments: add `segment`, as in `segment` 10m")
-    is_folder = path.is_dir()
-    if not is_folder and path.suffix.lower() != ".mp4":
+    has_folder = is_folder(path)
+    if not has_folder and path.suffix.lower() != ".mp4":
         raise UsageError(f"{path}: give a name that ends in .mp4, or a folder that is there")
     return Recording(
-        folder=path if is_folder else path.parent,
-        name_prefix="kpstream" if is_folder else path.stem,
+        folder=path if has_folder else path.parent,
+        name_prefix="kpstream" if has_folder else path.stem,
         segment=options.segment,
         keep=options.keep,
         keep_size=options.keep_size,
-        first=path if options.segment is None and not is_folder else None,
+        first=path if options.segment is None and not has_folder else None,
     )
 
 

@@ -30,6 +30,7 @@ from kpstream.errors import (
 )
 from kpstream.options import ArchiveOptions, ArchiveRequestOptions, DrawOptions, ModelOptions, VideoOptions
 from kpstream.options.units import count_text
+from kpstream.paths import is_there
 
 if TYPE_CHECKING:
     from kpstream.recorded.archive.driver import Driver, Figures, Limits
@@ -96,7 +97,7 @@ def archive(
         _print_plan(settings, place, found, archiving)
         return
     _check_endpoint(model)
-    if not place.ledger.exists():
+    if not is_there(place.ledger):
         _check_ray(archiving, len(found.inputs))
     place.make()
     try:

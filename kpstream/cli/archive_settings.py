@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from kpstream.cli.rules import load_rules
 from kpstream.errors import UsageError
 from kpstream.options import ArchiveOptions, ArchiveRequestOptions, DrawOptions, ModelOptions, VideoOptions
+from kpstream.paths import is_file
 
 if TYPE_CHECKING:
     from kpstream.recorded.archive.settings import ArchiveSettings
@@ -74,7 +75,7 @@ def make_settings(
     if rules is None:
         return settings
 
-    digest = hashlib.sha256(rules.read_bytes()).hexdigest()[:16] if rules.is_file() else ""
+    digest = hashlib.sha256(rules.read_bytes()).hexdigest()[:16] if is_file(rules) else ""
     return replace(settings, rules=load_rules(rules).rules, rules_digest=digest)
 
 

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from kpstream.cli.terminal import LINE_EVERY, PRICE, progress_bar, say, stderr
 from kpstream.options.units import clock_text, count_text
+from kpstream.paths import is_folder
 
 if TYPE_CHECKING:
     from kpstream.recorded.archive.driver import Figures
@@ -164,4 +165,4 @@ def status_lines(found: dict[str, Any], now: datetime, *, failed_only: bool) -> 
 
 def _nearest(path: Path) -> Path:
     """A folder that is there, at or above a path."""
-    return next(each for each in (path.absolute(), *path.absolute().parents) if each.is_dir())
+    return next(each for each in (path.absolute(), *path.absolute().parents) if is_folder(each))

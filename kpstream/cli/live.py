@@ -28,6 +28,7 @@ from kpstream.options import (
     SourceOptions,
     ViewOptions,
 )
+from kpstream.paths import is_file
 
 # Commands import what loads OpenCV when they run: `doctor` and `--help` work where it cannot be loaded.
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def live(
     draw_on_one_core()
     with watching(ruling) as watch, signals_handled() as signals, live_status() as status, served(page, watch.events):
         pens = PoseAnnotator(draw=drawing.parts, thickness=drawing.thickness)
-        file_name = Path(source).stem if Path(source).is_file() else ""  # of its events, and on its page
+        file_name = Path(source).stem if is_file(source) else ""  # of its events, and on its page
         watched = watch(file_name or "live", model.keypoint_confidence, pens)
         assembly = CameraAssembly(spec, endpoint, opener=device.opener if device else None, watch=watched)
         name = device.opener.name if device else assembly.open()

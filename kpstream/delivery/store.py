@@ -28,6 +28,7 @@ from kpstream.delivery.snapshot import PARTS, write_snapshot
 from kpstream.delivery.writer import DatabaseWriter, Write
 from kpstream.errors import SinkError, SourceOpenError
 from kpstream.events import INSTANT_KINDS
+from kpstream.paths import why_hidden
 from kpstream.sinks.output import sink_error
 from kpstream.sinks.retention import Segment, outdated
 from kpstream.sinks.room import DiskUsage
@@ -281,6 +282,8 @@ def open_to_read(folder: Path) -> EventDatabase:
         SourceOpenError: There is no store, or it cannot be read.
     """
     path = folder / FILE_NAME
+    if reason := why_hidden(path):
+        raise SourceOpenError(f"cannot open {path}: {reason}")
     if not path.is_file():
         raise SourceOpenError(f"{folder}: there is no event store in it; --event-store makes one")
     try:

@@ -11,7 +11,6 @@ import socket
 import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import requests
@@ -19,6 +18,7 @@ import urllib3
 
 from kpstream.endpoints.connections import ConnectTimeout
 from kpstream.errors import EndpointError, EndpointRejected, EndpointUnavailable
+from kpstream.paths import is_folder
 from kpstream.redact import redact
 
 _TLS_ADVICE = "check the machine's clock; where a company inspects traffic, name its certificates in REQUESTS_CA_BUNDLE"
@@ -74,7 +74,7 @@ def check_certificates(path: str) -> None:
     variable = next((name for name in names if os.environ.get(name) == path), names[0])
     reason = ""
     try:
-        if Path(path).is_dir():
+        if is_folder(path):
             return
         ssl.create_default_context(cafile=path)
     except ssl.SSLError:

@@ -7,6 +7,7 @@ from math import inf
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
+from kpstream.paths import is_file, is_folder
 from kpstream.recorded.journal import fingerprint
 from kpstream.redact import redact
 from kpstream.sources.file import VideoFile, is_pipe
@@ -49,9 +50,9 @@ def identity_of(given: Input) -> str:
     """
     if isinstance(given, str):
         return redact(given.partition("?")[0])  # the rest of an address may be a signature, new each time
-    if given.is_file():
+    if is_file(given):
         return fingerprint(given)
-    folder = given if given.is_dir() else given.parent
+    folder = given if is_folder(given) else given.parent
     digest = hashlib.sha256(str(given.name).encode())
     for file in sorted(folder.iterdir()):
         digest.update(f"{file.name} {file.stat().st_size}\n".encode())

@@ -11,6 +11,7 @@ from typing import Literal
 
 from kpstream.errors import UsageError
 from kpstream.interfaces import Sink
+from kpstream.paths import is_folder, is_there
 from kpstream.pipeline.background import Background
 from kpstream.recorded.inputs import Input, Recording, is_read_once, name_of, open_input
 from kpstream.sinks.audio import AudioSource
@@ -214,7 +215,7 @@ def plan_jobs(
     writes = [path for job in jobs for path in job.outputs.places()]
     check_apart([*(given for given in inputs if isinstance(given, Path)), *reads], writes)
     for job in jobs:
-        unfinished = job.journal is not None and job.journal.exists()  # the outputs are those of an interrupted run
+        unfinished = job.journal is not None and is_there(job.journal)  # the outputs are those of an interrupted run
         for path in job.outputs.places():
             if _holds_something(path) and not overwrite and not unfinished:
                 raise UsageError(f"{path} is there already: add `overwrite`, or choose another name")
@@ -228,7 +229,7 @@ def plan_jobs(
 
 
 def _holds_something(path: Path) -> bool:
-    return any(path.iterdir()) if path.is_dir() else path.exists()
+    return any(path.iterdir()) if is_folder(path) else is_there(path)
 
 
 def _make_folders(tops: Iterable[Path], folders: Iterable[Path]) -> None:
@@ -269,9 +270,9 @@ def _all_differ(names: Sequence[Path]) -> bool:
 
 def _for_one(name: Path, wanted: Outputs, *, folders: bool) -> Outputs:
     def named(path: Path | None, suffix: str) -> Path | None:
-        if path is None or str(path) == STDOUT or not (folders or path.is_dir()):
+        if path is None or str(path) == STDOUT or not (folders or is_folder(path)):
             return path
-        if path.suffix and not path.is_dir():
+        if path.suffix and not is_folder(path):
             raise UsageError(f"{path}: with several inputs this names a folder, one file for each goes into it")
         return path / f"{name}{suffix}"
 

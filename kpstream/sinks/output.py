@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from kpstream.errors import SinkError, UsageError
+from kpstream.paths import is_file, is_folder, is_there
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -50,7 +51,7 @@ def sink_error(path: str | Path, error: Exception) -> SinkError:
 
 def is_stream(path: str | Path) -> bool:
     """Whether it is no file that another can take the place of: stdout, a pipe, a device."""
-    return str(path) == STDOUT or (Path(path).exists() and not Path(path).is_file())
+    return str(path) == STDOUT or (is_there(path) and not is_file(path))
 
 
 def check_writable(path: str | Path) -> None:
@@ -63,7 +64,7 @@ def check_writable(path: str | Path) -> None:
         return
     path = Path(path)
     was_there = os.path.lexists(path)
-    if was_there and not path.is_dir() and not path.is_file():
+    if was_there and not is_folder(path) and not is_file(path):
         return  # a pipe or a device: opening it could wait, or could mean something to whoever is at its other end
     try:
         with path.open("ab"):
@@ -97,7 +98,7 @@ def rename_existing(path: Path) -> Path | None:
     Raises:
         SinkError: It cannot be renamed.
     """
-    if not path.is_file() or not path.stat().st_size:
+    if not is_file(path) or not path.stat().st_size:
         return None
     changed = datetime.fromtimestamp(path.stat().st_mtime, UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
     names = (

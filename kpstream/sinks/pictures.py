@@ -8,6 +8,7 @@ from pathlib import Path
 from kpstream.entities import Image, Scene
 from kpstream.errors import SinkError
 from kpstream.media.jpeg import encoded
+from kpstream.paths import is_folder, is_there
 from kpstream.sinks.coco import picture_name
 from kpstream.sinks.output import WholeWrites, check_writable, sink_error
 
@@ -37,9 +38,9 @@ class PictureFolder:
         Raises:
             SinkError: They cannot.
         """
-        if self._folder.exists() and not self._folder.is_dir():
+        if is_there(self._folder) and not is_folder(self._folder):
             raise SinkError(f"{self._folder}: is a file: name a folder for the pictures")
-        check_writable(self._folder / "000000.jpg" if self._folder.is_dir() else self._folder)
+        check_writable(self._folder / "000000.jpg" if is_folder(self._folder) else self._folder)
 
     def write(self, scene: Scene, canvas: Image) -> None:  # noqa: ARG002 - what is drawn is not to be learned
         """Write the picture of one scene; blocks.

@@ -19,6 +19,7 @@ from kpstream.delivery.webhook import Webhook, check_webhook_url
 from kpstream.entities import Severity
 from kpstream.errors import UsageError
 from kpstream.options import EventsOptions, MqttOptions, NotifyOptions, RunOptions, WebhookOptions
+from kpstream.paths import is_file
 from kpstream.redact import remember
 from kpstream.serving.dialing import Dialer
 from kpstream.site_file.fault_log import FaultLog
@@ -156,7 +157,7 @@ def _mqtt(written: Mapping[str, Any], faults: FaultLog) -> MqttPlan | None:
     ca = faults.path(written["ca"]) if written.get("ca") else None
     if password is not None and user is None:
         faults.add("[mqtt] password_env", "a password goes with a user: give user_env, too")
-    if ca is not None and not ca.is_file():
+    if ca is not None and not is_file(ca):
         faults.add("[mqtt] ca", f"{ca}: there is no such file")
     broker = faults.check("[mqtt] url", lambda: Broker.at(options.url, user=user, password=password, ca=ca))
     return None if broker is None else MqttPlan(broker, options.prefix, options.discovery)

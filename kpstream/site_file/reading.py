@@ -25,6 +25,7 @@ from kpstream.options import (
     Zone,
     declared_options,
 )
+from kpstream.paths import is_folder
 from kpstream.redact import redact, remember_secrets, with_login_quoted
 from kpstream.sinks.output import STDOUT
 from kpstream.site_file.delivery import DeliveryPlan, plan_delivery
@@ -208,7 +209,7 @@ class _Reading:
         if written["jsonl"] == STDOUT:
             return Path(STDOUT)
         path = self._faults.path(written["jsonl"])
-        if path.is_dir() or not _can_be_a_folder(path.parent):
+        if is_folder(path) or not _can_be_a_folder(path.parent):
             self._faults.add(f"{place}jsonl", f"{path} cannot be written to")
         return path
 

@@ -18,6 +18,7 @@ from PIL import UnidentifiedImageError
 from kpstream.entities import Frame, Image, Taken
 from kpstream.errors import SourceOpenError
 from kpstream.media.decimation import Decimation
+from kpstream.paths import is_folder, is_there
 from kpstream.sources.file import VideoFile
 
 _log = logging.getLogger(__name__)
@@ -137,12 +138,12 @@ def open_sequence(
     if path.suffix.lower() == ".webp" and (pictures := _animated(path)) is not None:
         rate = len(pictures) / max(1e-3, pictures[-1].pts + pictures[-1].pts / max(1, len(pictures) - 1))
         return PictureSequence(str(path), pictures, rate, start, end)
-    if path.is_dir():
+    if is_folder(path):
         files = [file for file in path.iterdir() if file.suffix.lower() in _SUFFIXES]
         files.sort(key=lambda file: [(int(part), "") if part.isdecimal() else (-1, part) for part in _parts(file.name)])
         if not files:
             raise SourceOpenError(f"cannot open {path}: there are no pictures in this folder; name a video in it")
-    elif _NUMBER.search(path.name) and not path.exists():
+    elif _NUMBER.search(path.name) and not is_there(path):
         files = _numbered(path)
         if not files:
             raise SourceOpenError(f"cannot open {path}: there are no pictures of that name")

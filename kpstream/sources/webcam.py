@@ -22,6 +22,7 @@ from kpstream.entities import Frame, Image
 from kpstream.errors import SourceOpenError, SourceReadError
 from kpstream.interfaces import Opener
 from kpstream.media.decimation import Decimation
+from kpstream.paths import is_there
 from kpstream.sources.live_clock import LiveClock
 
 _LINUX = sys.platform == "linux"
@@ -155,7 +156,7 @@ def _why_not(device: int | str) -> str:
     if not _LINUX:
         return "there is none, another program uses it, or the system's privacy settings forbid it"
     path = Path(f"/dev/video{device}" if isinstance(device, int) else device)
-    if not path.exists():
+    if not is_there(path):
         there = ", ".join(f"{number} ({model})" for number, model in cameras().items()) or "none"
         return f"there is no such camera (found: {there})"
     if not os.access(path, os.R_OK | os.W_OK, effective_ids=True):

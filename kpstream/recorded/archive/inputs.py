@@ -12,6 +12,7 @@ from glob import has_magic
 from pathlib import Path, PurePosixPath
 
 from kpstream.errors import SourceOpenError, UsageError
+from kpstream.paths import is_folder, why_hidden
 from kpstream.recorded.archive.storages import find_stored, open_stored
 from kpstream.recorded.archive.stored_file import (
     StoredFile,
@@ -134,10 +135,10 @@ class _Walk:
             self._take_address(understood(reference))
             return
         path = Path(reference)
-        if path.is_dir():
+        if is_folder(path):
             first = PurePosixPath(path.resolve().name if self._several else ".")
             self._take_folder(path, first, {path.resolve(), *path.resolve().parents})
-        elif os.path.lexists(path) or (may_be_missing and not has_magic(reference)):
+        elif os.path.lexists(path) or why_hidden(path) or (may_be_missing and not has_magic(reference)):
             self._add(PurePosixPath(path.name), path)
         elif has_magic(reference):
             self._take_glob(reference)
@@ -191,7 +192,7 @@ class _Walk:
             above: It, the folders that it lies in, and those through which we came, resolved.
         """
         for path in self._files(folder, above):
-            if path.suffix.lower() in VIDEO_SUFFIXES or path.is_dir():
+            if path.suffix.lower() in VIDEO_SUFFIXES or is_folder(path):
                 self._add(name / path.relative_to(folder).as_posix(), path)
             else:
                 self._none += 1
@@ -202,7 +203,7 @@ class _Walk:
         A link that leads back to where we came from is not followed.
         """
         for path in _entries(folder):
-            if path.is_dir():
+            if is_folder(path):
                 real = path.resolve()
                 if real not in above and real not in self._passed:
                     yield from self._below(path, {*above, real})

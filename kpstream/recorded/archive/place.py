@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from kpstream.errors import SinkError, UsageError
+from kpstream.errors import SinkError, SourceOpenError, UsageError
+from kpstream.paths import is_there
 from kpstream.recorded.archive.inputs import ArchiveInput
 from kpstream.recorded.archive.intake import Inventory, take_inventory, to_probe
 from kpstream.recorded.archive.ledger import FILE_NAME, FileRecord, Ledger, LedgerContents, read_ledger
@@ -87,8 +88,12 @@ def ledgers_in(folder: Path) -> list[Path]:
 
     Raises:
         UsageError: There is none.
+        SourceOpenError: The folder cannot be read.
     """
-    found = sorted({*folder.glob(FILE_NAME), *folder.glob(_SHARDS)})
+    try:
+        found = sorted({*folder.glob(FILE_NAME), *folder.glob(_SHARDS)})
+    except OSError as error:
+        raise SourceOpenError(f"cannot open {folder}: {error.strerror}") from None
     if not found:
         raise UsageError(f"{folder} holds no {FILE_NAME}: name the folder of `into`, or of `ledger`")
     return found
@@ -99,9 +104,13 @@ def check_parts(place: ArchivePlace) -> None:
 
     Raises:
         UsageError: It was begun in more, or in fewer.
+        SinkError: The folder cannot be read.
     """
-    whole = [1 for _ in place.folder.glob(FILE_NAME)]
-    parts = [int(path.stem.rpartition("-")[2]) for path in place.folder.glob(_SHARDS)]
+    try:
+        whole = [1 for _ in place.folder.glob(FILE_NAME)]
+        parts = [int(path.stem.rpartition("-")[2]) for path in place.folder.glob(_SHARDS)]
+    except OSError as error:
+        raise sink_error(place.folder, error) from None
     if others := sorted({*whole, *parts} - {place.shard.of}):
         raise UsageError(
             f"{place.folder} was begun {_in_parts(others[0])}, not {_in_parts(place.shard.of)}: give the same `shard`, "
@@ -157,7 +166,7 @@ def check_targets(place: ArchivePlace, settings: ArchiveSettings, inventory: Inv
 
 def read_known(place: ArchivePlace) -> LedgerContents:
     """Read the ledger without writing to it; empty where there is none."""
-    return read_ledger(place.ledger) if place.ledger.exists() else LedgerContents({}, {})
+    return read_ledger(place.ledger) if is_there(place.ledger) else LedgerContents({}, {})
 
 
 def done_elsewhere(

@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import BinaryIO, cast
 
 from kpstream.errors import SourceError, SourceOpenError, SourceRejected, SourceUnavailable
+from kpstream.paths import is_file, is_folder, is_there, why_hidden
 from kpstream.recorded.archive.fetch import fetch
 from kpstream.recorded.archive.inputs import printable
 from kpstream.recorded.archive.ranges import RangeFile
@@ -153,13 +154,15 @@ def probe_all(paths: Iterable[Path | StoredFile]) -> Iterator[Probe]:
 
 def _check_regular(path: Path) -> None:
     """See that reading the file comes to an end."""
+    if reason := why_hidden(path):
+        raise SourceOpenError(f"cannot open {printable(path)}: {reason}")
     if not os.path.lexists(path):
         raise SourceOpenError(f"cannot open {printable(path)}: no such file")
-    if not path.exists():
+    if not is_there(path):
         raise SourceOpenError(f"cannot open {printable(path)}: the link leads nowhere")
-    if path.is_dir():
+    if is_folder(path):
         _check_folder(path)
-    if not path.is_file():
+    if not is_file(path):
         raise SourceOpenError(f"cannot open {printable(path)}: it is no file, but a pipe, a device or a folder")
 
 

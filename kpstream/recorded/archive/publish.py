@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from kpstream.errors import SinkError
+from kpstream.paths import is_there
 from kpstream.recorded.archive.settings import output_name
 from kpstream.sinks.output import check_apart, sink_error
 
@@ -95,7 +96,7 @@ class OutputFolder:
 
     def find(self, name: str, kinds: tuple[str, ...]) -> str:
         """The first output of a file that is there already."""
-        return next((str(path) for path in self._targets(name, kinds).values() if path.exists()), "")
+        return next((str(path) for path in self._targets(name, kinds).values() if is_there(path)), "")
 
     def are_there(self, name: str, sizes: Mapping[str, int]) -> bool:
         """Whether all outputs of a file lie there as they were put there, by their sizes."""

@@ -1,0 +1,42 @@
+"""What lies at a path, asked so that nothing is raised.
+
+`Path` itself raises where a folder above may not be looked into, or a name is too long. Here such a path is one at
+which nothing is known to lie: whoever opens or writes it next is told why that cannot be, in the words of that job.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+
+def why_hidden(path: str | Path) -> str:
+    """Why the system does not tell what lies at a path, in its words; empty where it does."""
+    try:
+        Path(path).lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except OSError as error:
+        return error.strerror or type(error).__name__
+    return ""
+
+
+def is_there(path: str | Path) -> bool:
+    """Whether anything is known to lie at a path; a link counts as what it leads to."""
+    with suppress(OSError):
+        return Path(path).exists()
+    return False
+
+
+def is_file(path: str | Path) -> bool:
+    """Whether a file is known to lie at a path; a link counts as what it leads to."""
+    with suppress(OSError):
+        return Path(path).is_file()
+    return False
+
+
+def is_folder(path: str | Path) -> bool:
+    """Whether a folder is known to lie at a path; a link counts as what it leads to."""
+    with suppress(OSError):
+        return Path(path).is_dir()
+    return False
