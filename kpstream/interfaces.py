@@ -9,6 +9,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from kpstream.entities import Answer, Event, Filters, Frame, Image, Pose, Result, Scene
+from kpstream.media.frame import Picture
 
 
 class Source(Protocol):
@@ -114,6 +115,14 @@ class Endpoint(Protocol):
 
     def close(self) -> None:
         """Give up the requests in flight and the connections. Idempotent; any thread."""
+
+
+@runtime_checkable
+class Sizing(Protocol):
+    """An endpoint that chooses how large a picture is sent, and so need not have the whole of it in BGR."""
+
+    def infer_picture(self, picture: Picture, filters: Filters = ...) -> Answer:
+        """Block until the endpoint has answered; otherwise as `Endpoint.infer`."""
 
 
 class Journal(Protocol):

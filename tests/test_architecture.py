@@ -31,7 +31,7 @@ PLAN: dict[str, set[str]] = {
     "sqlite_schema": {"errors"},
     "options": {"entities", "errors", "redact"},
     # columns: one job each, no thread
-    "interfaces": {"entities"},
+    "interfaces": {"entities", "media"},
     "tracking": {"entities", "media"},
     "render": {"interfaces", "entities", "options", "skeleton", "redact"},
     "models": {"entities", "errors", "media", "skeleton"},
@@ -104,7 +104,7 @@ FLOORS: dict[str, str] = {
     "events": (
         "machine rules < moment shapes tables < bodies happenings < conditions < judges < engine < observations < watch"
     ),
-    "media": "decimation halving sound < frame < jpeg",
+    "media": "decimation halving shrinking sound < frame < jpeg",
     "models": "cell_heads runtime < movenet",
     "options": (
         "declared file_faults naming units < decoding < archive delivery drawing events model outputs page recording "
@@ -133,9 +133,9 @@ FLOORS: dict[str, str] = {
     ),
     "site_file": "fault_log functions sections shapes < delivery page < reading rules",
     "sources": (
-        "altered deinterlace diagnosis hearing http hwaccel jpegs live_clock numbering paced references stall survey "
-        "taken timeline tone_map < masked opening picture spacing turned webcam < declared decoder < file stream "
-        "< http_pictures sampled sequence"
+        "altered deinterlace diagnosis hearing http hwaccel jpegs live_clock numbering paced references small_planes "
+        "stall survey taken timeline tone_map < masked opening picture spacing turned webcam < declared decoder "
+        "< file stream < http_pictures sampled sequence"
     ),
     "testing": "fakes scripted_server",
     "tracking": (

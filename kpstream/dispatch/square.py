@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from kpstream.entities import Answer, Filters, Frame
-from kpstream.interfaces import Endpoint
+from kpstream.interfaces import Endpoint, Sizing
 from kpstream.render.pixels import scaled_poses, squared
 
 
@@ -15,7 +15,10 @@ def ask(endpoint: Endpoint, frame: Frame, filters: Filters) -> Answer:
     Raises:
         EndpointError: As `Endpoint.infer`.
     """
+    is_square = frame.square_size == frame.size
+    if is_square and isinstance(endpoint, Sizing):
+        return endpoint.infer_picture(frame.picture, filters)
     answer = endpoint.infer(squared(frame, frame.image), filters)
-    if frame.square_size == frame.size:
+    if is_square:
         return answer
     return replace(answer, poses=scaled_poses(answer.poses, frame.square_size, frame.size))

@@ -9,9 +9,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from kpstream.endpoints.uploads import shrunk
 from kpstream.entities import Answer, Filters, Image, Pose
 from kpstream.interfaces import Endpoint
+from kpstream.media.frame import BgrPicture, Picture
 from kpstream.options import UPLOAD_SIZES
 
 _ENOUGH = 120
@@ -114,19 +114,23 @@ class AdaptiveUpload:
         return self._endpoint.credits_per_request
 
     def infer(self, image: Image, filters: Filters = Filters()) -> Answer:
+        """Ask about a picture in BGR; otherwise as `infer_picture`."""
+        return self.infer_picture(BgrPicture(image), filters)
+
+    def infer_picture(self, picture: Picture, filters: Filters = Filters()) -> Answer:
         """Ask about the picture in the size that earlier answers ask for; blocks. Any thread.
 
         Raises:
             EndpointError: As from the endpoint.
         """
-        longest = max(image.shape[:2])
         size = self._size.next
-        small, (width, height) = shrunk(image, size)
+        small, (width, height) = picture.shrunk(size)
         answer = self._endpoint.infer(small, filters)
-        if small is not image:
-            scale = np.array([width / small.shape[1], height / small.shape[0]], np.float32)
+        rows, columns = small.shape[:2]
+        if (columns, rows) != picture.size:
+            scale = np.array([width / columns, height / rows], np.float32)
             answer = replace(answer, poses=tuple(pose.scaled(scale) for pose in answer.poses))
-        self._size.note(size, longest, answer.poses, answer.bytes_sent)
+        self._size.note(size, max(picture.size), answer.poses, answer.bytes_sent)
         return answer
 
     def close(self) -> None:

@@ -13,11 +13,12 @@ from kpstream.endpoints.answer_reader import AnswerReader, Prediction, Sizes
 from kpstream.endpoints.hosted import MAX_RATE, credits_for, is_hosted
 from kpstream.endpoints.inference import InferenceClient, Output
 from kpstream.endpoints.transport import NO_KEY, Access, Transport
-from kpstream.endpoints.uploads import Form, shrunk
+from kpstream.endpoints.uploads import Form
 from kpstream.endpoints.versions import SkeletonCache, SkeletonLookup
 from kpstream.entities import Answer, Filters, Image
 from kpstream.errors import EndpointRejected, UsageError
 from kpstream.media.jpeg import encoded
+from kpstream.media.shrinking import shrunk
 from kpstream.redact import redact, remember_secrets
 from kpstream.skeleton import Skeleton
 from kpstream.wire.classes import ClassRegistry

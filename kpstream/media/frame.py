@@ -16,6 +16,7 @@ from typing import Generic, Protocol, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from kpstream.media.shrinking import shrunk
 from kpstream.media.sound import SoundBuffer
 
 Image = npt.NDArray[np.uint8]
@@ -31,6 +32,11 @@ class Once(Generic[_T]):
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._made: tuple[_T] | None = None
+
+    @property
+    def is_made(self) -> bool:
+        """Whether it is there."""
+        return self._made is not None
 
     def get(self, make: Callable[[], _T]) -> _T:
         """What was made; ``make`` is called where nothing is there yet, and again after it raised."""
@@ -66,6 +72,9 @@ class Picture(Protocol):
     def luma(self) -> Luma | None:
         """How light it is; None where only BGR is there."""
 
+    def shrunk(self, longest: int) -> tuple[Image, tuple[int, int]]:
+        """A smaller picture, as `kpstream.media.shrinking.shrunk`; blocks for as long as it takes to make it."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BgrPicture:
@@ -80,6 +89,10 @@ class BgrPicture:
         """(width, height) in pixels."""
         height, width = self.image.shape[:2]
         return width, height
+
+    def shrunk(self, longest: int) -> tuple[Image, tuple[int, int]]:
+        """A smaller picture, and the part of this one that it shows."""
+        return shrunk(self.image, longest)
 
 
 @dataclass(frozen=True, slots=True, eq=False, init=False)

@@ -8,6 +8,7 @@ from functools import partial
 from kpstream.entities import Frame
 from kpstream.interfaces import Decimating, Opener, Reopenable, Source
 from kpstream.media.frame import Image, Luma, Once, Picture
+from kpstream.media.shrinking import shrunk
 
 
 class Altered:
@@ -94,6 +95,10 @@ class AlteredPicture:
     def luma(self) -> Luma | None:
         """How light it is, changed alike; None where the picture has none."""
         return self._luma.get(self._altered_luma)
+
+    def shrunk(self, longest: int) -> tuple[Image, tuple[int, int]]:
+        """A smaller picture, and the part of this one that it shows."""
+        return shrunk(self.image, longest)
 
     def _altered_luma(self) -> Luma | None:
         luma = self._picture.luma

@@ -25,6 +25,8 @@ from av.video.frame import VideoFrame
 
 from kpstream.errors import SourceReadError
 from kpstream.media.frame import Image, Luma, Once, Picture
+from kpstream.media.shrinking import Shrinking, shrunk
+from kpstream.sources.small_planes import shrinking_of, small_of
 from kpstream.sources.tone_map import CURVES, Curve, cube_of
 
 _MATRICES = {0, 1, 2, 4, 5, 6, 7, 9}
@@ -96,7 +98,10 @@ class _Conversion:
         height, width = self.bgr(first).shape[:2]
         self.size = width, height
         """(width, height) of the upright picture."""
-        self.has_luma = form in _WITH_LUMA and matrix != _RGB and transfer not in CURVES and not turned
+        self.is_plain = transfer not in CURVES and not turned
+        """Whether nothing happens to a picture but that it becomes BGR."""
+        self._small, self._small_lock = Converter(), threading.Lock()
+        self.has_luma = self.is_plain and form in _WITH_LUMA and matrix != _RGB
         """Whether the first plane of a picture is what `Luma` is made of."""
         self.to_grey = None if form.startswith("yuvj") or colour_range == _FULL_RANGE else _LIMITED_TO_GREY
         """As `Luma.to_grey`."""
@@ -110,6 +115,13 @@ class _Conversion:
             return cast(Image, converted.to_ndarray())
         except FFmpegError:
             raise SourceReadError(_no_way_from(decoded)) from None
+
+    def small_bgr(self, decoded: VideoFrame, how: Shrinking) -> Image:
+        """A small picture, BGR, of one that is plain."""
+        small = small_of(decoded, how)
+        with self._small_lock:
+            picture = self._small(small)
+        return picture.image
 
 
 class _Decoded:
@@ -125,6 +137,13 @@ class _Decoded:
     @property
     def image(self) -> Image:
         return self._image.get(lambda: self._conversion.bgr(self._decoded))
+
+    def shrunk(self, longest: int) -> tuple[Image, tuple[int, int]]:
+        converts = self._conversion.is_plain and not self._image.is_made
+        how = shrinking_of(self._decoded, longest) if converts else None
+        return (
+            shrunk(self.image, longest) if how is None else (self._conversion.small_bgr(self._decoded, how), how.shown)
+        )
 
 
 def _luma_of(decoded: VideoFrame, to_grey: Image | None) -> Luma | None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from kpstream.dispatch.square import ask
 from kpstream.entities import Answer, Filters, Frame, Image
+from kpstream.media.frame import Picture
 from kpstream.testing import FakeEndpoint, truth
 
 aspects = st.fractions(Fraction(1, 3), Fraction(3), max_denominator=64)
@@ -64,3 +65,22 @@ def test_a_picture_of_square_pixels_is_given_as_it_is() -> None:
     given_frame = frame(Fraction(1))
     ask(FakeEndpoint(answer), given_frame, Filters())
     assert seen[0] is given_frame.image
+
+
+class Sizes(FakeEndpoint):
+    """Chooses how large a picture is sent."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pictures: list[Picture] = []
+
+    def infer_picture(self, picture: Picture, filters: Filters = Filters()) -> Answer:
+        self.pictures.append(picture)
+        return self.infer(picture.shrunk(32)[0], filters)
+
+
+def test_who_chooses_the_size_is_given_the_picture_before_it_is_converted() -> None:
+    endpoint, square, flat = Sizes(), frame(Fraction(1)), frame(Fraction(2))
+    ask(endpoint, square, Filters())
+    ask(endpoint, flat, Filters())
+    assert endpoint.pictures == [square.picture]

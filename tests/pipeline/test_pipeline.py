@@ -14,6 +14,7 @@ from kpstream.entities import Answer, Event, Frame, Image, Scene, Stats
 from kpstream.errors import BudgetSpent, EndpointRejected, EndpointUnavailable, SinkError, SourceReadError, ViewerQuit
 from kpstream.interfaces import SceneRules
 from kpstream.media.frame import Luma
+from kpstream.media.shrinking import shrunk
 from kpstream.pipeline import Pipeline
 from kpstream.testing import FakeEndpoint, Gate, ListSink, ManualClock, SyntheticSource, index_of, truth, wait_until
 
@@ -510,6 +511,9 @@ class Converted:
     def image(self) -> Image:
         self._note()
         return self._image
+
+    def shrunk(self, longest: int) -> tuple[Image, tuple[int, int]]:
+        return shrunk(self.image, longest)
 
 
 def test_only_what_is_asked_about_is_converted_where_nobody_draws() -> None:

@@ -140,3 +140,23 @@ def test_what_is_converted_late_and_by_several_threads_is_the_same_to_the_last_b
         images = list(pool.map(lambda picture: picture.image, pictures * 4))
     assert all(np.array_equal(image, expected[number % 8]) for number, image in enumerate(images))
     assert all(picture.image is image for picture, image in zip(pictures, images[8:16], strict=True))
+
+
+@pytest.mark.parametrize("colour_range", [LIMITED, FULL])
+@pytest.mark.parametrize("size", [(300, 170), (151, 277), (360, 202)])
+def test_what_is_made_smaller_before_it_is_converted_looks_the_same(size: tuple[int, int], colour_range: int) -> None:
+    smooth = noisy("yuv420p", colour_range, (30, 17)).reformat(*size, "yuv420p")
+    smooth.color_range = colour_range
+    picture = Converter()(smooth)
+    small, (width, height) = picture.shrunk(100)
+    shown = picture.image[:height, :width]
+    wanted = cv2.resize(shown, (small.shape[1], small.shape[0]), interpolation=cv2.INTER_AREA)
+    assert 98 <= max(small.shape[:2]) <= 100
+    assert np.abs(small.astype(int) - wanted).mean() < 3
+
+
+@pytest.mark.parametrize("form", ["yuv444p", "rgb24", "yuv420p"])
+def test_a_smaller_picture_of_any_form_says_what_it_shows(form: str) -> None:
+    small, (width, height) = Converter()(noisy(form, LIMITED)).shrunk(64)
+    assert max(small.shape[:2]) == 64
+    assert (width in (148, 150), height) == (True, 96)

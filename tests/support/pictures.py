@@ -18,3 +18,6 @@ class LumaOnly:
     @property
     def image(self) -> Image:
         raise AssertionError("luma is enough")
+
+    def shrunk(self, longest: int) -> tuple[Image, tuple[int, int]]:
+        raise AssertionError("luma is enough")
