@@ -73,7 +73,7 @@ class Pose:
         return mask
 
     def scaled(self, scale: Floats) -> Pose:
-        """The pose in a picture whose sides are ``scale`` (x, y) times as long."""
+        """The pose in a picture whose sides are ``scale`` times as long; shape ``(2,)``, for x and y."""
         xyxy = self.xyxy * np.tile(scale, 2)
         return replace(self, xy=(self.xy * scale).astype(np.float32), xyxy=xyxy.astype(np.float32))
 
@@ -309,7 +309,7 @@ class Annotator(Protocol):
     """Draws one thing of a scene."""
 
     def annotate(self, canvas: Image, scene: Scene) -> None:
-        """Draw on ``canvas``, in place."""
+        """Draw on ``canvas``, BGR of the frame's size, in place."""
 
 
 @dataclass(frozen=True, slots=True)

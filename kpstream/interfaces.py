@@ -202,7 +202,11 @@ class Sink(Protocol):
     """
 
     def write(self, scene: Scene, canvas: Image) -> None:
-        """Take one scene and its drawn image, which the caller does not change afterwards.
+        """Take one scene and its drawn image; while it blocks, the next picture waits.
+
+        Args:
+            scene: The frame, its poses and the figures.
+            canvas: BGR, shape ``(height, width, 3)``, of the frame's size; other sinks share it: never write to it.
 
         Raises:
             SinkError: It could not be written.

@@ -31,7 +31,8 @@ class Rule:
     """One reason to send no request now. The gate calls it under its lock, so a rule needs none.
 
     A rule overrides what concerns it. `allows` is asked first; `sent` follows where every rule allowed the request,
-    and then exactly one of `answered`, `failed` and `unsent`, at any time and for the requests in any order.
+    and then exactly one of `answered`, `failed` and `unsent`, at any time and for the requests in any order. A request
+    is known by its ``frame_index``; ``now`` and ``sent_at`` are monotonic seconds, of one clock.
     """
 
     @property

@@ -44,7 +44,7 @@ Rows = npt.NDArray[np.bool_]
 Place = Sequence[float]
 """x and y in pixels."""
 Judged = tuple[Array, Array]
-"""Truth and value of each object; a value is NaN where the kind has none."""
+"""Truth (1, 0, NaN for unknown) and value of each object, shapes ``(N,)``; a value is NaN where the kind has none."""
 
 
 class ObjectCondition(Protocol):
@@ -55,7 +55,7 @@ class ObjectCondition(Protocol):
 
         Args:
             moment: All of it was measured.
-            is_open: Whether an event of the rule is open for the object, so that the wider bounds hold.
+            is_open: Whether an event of the rule is open for each object, so that wider bounds hold; shape ``(N,)``.
         """
 
     def forget(self, body_id: int) -> None:
@@ -80,7 +80,7 @@ def _nothing(moment: Moment) -> Array:
 
 
 def in_bounds(values: Array, low: float, high: float, slack: Array) -> Array:
-    """Truth of ``low <= value <= high``, each bound wider by the slack of the object."""
+    """Truth of ``low <= value <= high`` for each object, each bound wider by the object's slack, in values' unit."""
     holds = (values >= low - slack) & (values <= high + slack)
     return truth_of(holds, values)
 
@@ -91,7 +91,7 @@ def tenth(bound: float) -> float:
 
 
 def relative_bounds(values: Array, low: float, high: float, is_open: Rows) -> Array:
-    """Truth of ``low <= value <= high``, with bounds that are a tenth wider for objects with an open event."""
+    """Truth of ``low <= value <= high`` for each object; bounds are a tenth wider for those with an open event."""
     holds = (values >= low - tenth(low) * is_open) & (values <= high + tenth(high) * is_open)
     return truth_of(holds, values)
 

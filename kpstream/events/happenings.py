@@ -84,7 +84,7 @@ class CrossingDetector:
 
 
 def meets(one: Point, other: Point, start: Point, end: Point) -> bool:
-    """Whether the way from one point to another meets a line between its ends."""
+    """Whether the way from one point to another, on the other side of a line, meets the line between its ends."""
     way, line = (other[0] - one[0], other[1] - one[1]), (end[0] - start[0], end[1] - start[1])
     turn = way[0] * line[1] - way[1] * line[0]
     if abs(turn) < 1e-9:

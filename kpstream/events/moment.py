@@ -173,7 +173,11 @@ class Moment:
         return self._torso
 
     def limit(self, rows: npt.NDArray[np.bool_]) -> Moment:
-        """The same moment with some of its objects."""
+        """The same moment with some of its objects.
+
+        Args:
+            rows: Which of them, shape ``(N,)``.
+        """
         keep = np.flatnonzero(rows).tolist()
         return Moment(
             self.pts,
@@ -187,7 +191,7 @@ class Moment:
 
 
 def lean(lower: Array, upper: Array) -> Array:
-    """Degrees from upright of the lines from lower to upper points, 0 to 180.
+    """Degrees from upright of the lines from lower to upper points, 0 to 180, shape ``(N,)``; NaN where they are one.
 
     Args:
         lower: Shape ``(N, 2)``.
@@ -200,7 +204,7 @@ def lean(lower: Array, upper: Array) -> Array:
 
 
 def angle_at(first: Array, corner: Array, last: Array) -> Array:
-    """Degrees between the lines from a corner to two points, 0 to 180; NaN where one of them has no length.
+    """Degrees between the lines from a corner to two points, 0 to 180, shape ``(N,)``; NaN where one has no length.
 
     Args:
         first: Shape ``(N, 2)``.

@@ -37,7 +37,7 @@ def refused(_: Request, error: Exception) -> Response:
 
 
 class Api:
-    """The HTTP routes that have no WebSocket.
+    """The HTTP routes that have no WebSocket. What cannot be served is raised as ApiError, which `refused` answers.
 
     Args:
         cameras: What is shown.

@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 
 class EventApi:
-    """The HTTP routes of one event store.
+    """The HTTP routes of one event store. What cannot be served is raised as ApiError.
 
     Args:
         store: Open; None where no events are kept, which every route says then.

@@ -22,7 +22,7 @@ _SHAPE_KEYS = {"zone": {"name", "polygon"}, "line": {"name", "from", "to"}}
 
 
 class RuleApi:
-    """The HTTP routes about rules.
+    """The HTTP routes about rules. What cannot be served is raised as ApiError.
 
     Args:
         cameras: What is shown.

@@ -50,7 +50,11 @@ class ClassSkeletons:
         self._given = frozenset(given)
 
     def skeleton_for(self, class_name: str, found: Mapping[int, str]) -> Skeleton:
-        """The skeleton of a class in which keypoints of these indices and names were found."""
+        """The skeleton of a class in which keypoints of these indices and names were found.
+
+        Raises:
+            ValueError: The class has another name at an index, or a given skeleton has none there.
+        """
         skeleton = self._known.get(class_name, Skeleton(()))
         for index, name in found.items():
             ours = skeleton.names[index] if index < len(skeleton.names) else ""
@@ -107,7 +111,7 @@ def read_pose(item: dict[str, Any], skeletons: ClassSkeletons) -> Pose:
 
 
 def objects(item: dict[str, Any], key: str) -> list[dict[str, Any]]:
-    """The list of objects under a key; empty where it is missing."""
+    """The list of objects under a key; empty where it is missing. Raises ValueError where it is none."""
     value = item.get(key, [])
     if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
         raise ValueError(f"{key!r} is not a list of objects")
@@ -115,7 +119,7 @@ def objects(item: dict[str, Any], key: str) -> list[dict[str, Any]]:
 
 
 def text(item: dict[str, Any], key: str) -> str:
-    """The text under a key."""
+    """The text under a key. Raises ValueError where there is none."""
     value = item.get(key)
     if not isinstance(value, str):
         raise ValueError(f"{key!r} is missing or not a text")  # noqa: TRY004
@@ -123,7 +127,7 @@ def text(item: dict[str, Any], key: str) -> str:
 
 
 def whole(item: dict[str, Any], key: str) -> int:
-    """The whole number under a key, not below 0."""
+    """The whole number under a key, not below 0. Raises ValueError where there is none."""
     value = item.get(key)
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**62:
         raise ValueError(f"{key!r} is missing or not a whole number")
@@ -131,7 +135,7 @@ def whole(item: dict[str, Any], key: str) -> int:
 
 
 def number(item: dict[str, Any], key: str, otherwise: float | None = None) -> float:
-    """The number under a key; ``otherwise`` where it is missing or null."""
+    """The number under a key; ``otherwise`` where it is missing or null. Raises ValueError where it is none."""
     value = item.get(key, otherwise)
     if value is None:
         value = otherwise
