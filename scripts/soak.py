@@ -53,8 +53,8 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             kills.append(kill(Path(folder), options.seed + number))
         say(f"killed after {kills[-1].after:.1f} s, {kills[-1].missing:.2f} s missing")
-    told = {"soak": asdict(seen), "growth": seen.growth, "kills": [asdict(one) for one in kills]}
-    (options.output / "soak.json").write_text(json.dumps(told, indent=1))
+    figures = {"soak": asdict(seen), "growth": seen.growth, "kills": [asdict(one) for one in kills]}
+    (options.output / "soak.json").write_text(json.dumps(figures, indent=1))
     (options.output / "soak.md").write_text(report.table(seen, kills) + "\n")
     report.plot(seen, options.output / "soak.png")
     print(report.table(seen, kills))

@@ -51,8 +51,8 @@ def main() -> None:
         faults = site_schedule(seconds, options.seed)
         seen = soak_site(seconds, faults, Path(folder), seed=options.seed, say=say)
     rates = [asdict(each) for each in site_report.rates_of(seen)]
-    told = {"soak": asdict(seen), "rates": rates, "growth": site_report.growth_of(seen)}
-    (options.output / "soak_site.json").write_text(json.dumps(told, indent=1))
+    figures = {"soak": asdict(seen), "rates": rates, "growth": site_report.growth_of(seen)}
+    (options.output / "soak_site.json").write_text(json.dumps(figures, indent=1))
     (options.output / "soak_site.md").write_text(site_report.table(seen) + "\n")
     site_report.plot(seen, options.output / "soak_site.png")
     print(site_report.table(seen))

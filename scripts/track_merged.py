@@ -87,16 +87,16 @@ def overlap(one: Entry, other: Entry) -> float:
 
 def merged(people: Sequence[Entry], frame: int, most: int = 1) -> list[Entry]:
     """What a model says to a frame that makes one person of somebody and of so many others who overlap them."""
-    left, said = sorted(people, key=lambda one: -one["seen"]), []
+    left, answer = sorted(people, key=lambda one: -one["seen"]), []
     while left:
         one = left.pop(0)
         others = [b for b in left if overlap(one, b) > _ALIKE and b["seen"] < _HIDDEN][:most]
         if others:
             left = [b for b in left if b not in others]
-            said.append(_mixture(one, others, frame))
+            answer.append(_mixture(one, others, frame))
         elif one["seen"] > _ANSWERED:
-            said.append(one)
-    return said
+            answer.append(one)
+    return answer
 
 
 def _mixture(front: Entry, behind: Sequence[Entry], frame: int) -> Entry:
@@ -122,7 +122,12 @@ class Answers:
     """How many others they make one with somebody."""
 
     def late(self, clip: Clip, first: int) -> Iterator[tuple[int, list[Entry] | None]]:
-        """For each frame an earlier one, and what is then said to that; ``first`` is the first that is asked about."""
+        """For each frame the frame whose answer is due with it, and that answer; None where none is due.
+
+        Args:
+            clip: The clip.
+            first: The first frame that is asked about.
+        """
         step, late = max(1, round(clip.rate / RATE)), math.ceil(self.latency * clip.rate - 1e-6)
         for index in range(len(clip.images)):
             asked = index - late
@@ -138,9 +143,9 @@ def follow(
 ) -> Iterator[tuple[Pose, ...]]:
     """The poses that the tracker draws on each frame."""
     tracker, numbers = Tracker(settings), dict[int, int | None]()
-    for index, (asked, said) in enumerate(answers.late(clip, first)):
-        if said is not None:
-            for entry, pose in zip(said, tracker.update(_result(clip, asked, said)), strict=True):
+    for index, (asked, answer) in enumerate(answers.late(clip, first)):
+        if answer is not None:
+            for entry, pose in zip(answer, tracker.update(_result(clip, asked, answer)), strict=True):
                 if entry["id"] is not None:
                     found.exchanges += numbers.get(entry["id"], pose.tracker_id) != pose.tracker_id
                     numbers[entry["id"]] = pose.tracker_id
@@ -150,13 +155,13 @@ def follow(
 def hold(clip: Clip, first: int, answers: Answers = AS_PAIRS) -> Iterator[tuple[Pose, ...]]:
     """The newest answer as it came, with numbers by nearness."""
     tracker, newest = Tracker(), tuple[Pose, ...]()
-    for asked, said in answers.late(clip, first):
-        newest = newest if said is None else tracker.update(_result(clip, asked, said))
+    for asked, answer in answers.late(clip, first):
+        newest = newest if answer is None else tracker.update(_result(clip, asked, answer))
         yield newest
 
 
-def _result(clip: Clip, asked: int, said: Sequence[Entry]) -> Result:
-    return Result(asked, asked / clip.rate, tuple(answered(entry) for entry in said), 0, 0, 0)
+def _result(clip: Clip, asked: int, answer: Sequence[Entry]) -> Result:
+    return Result(asked, asked / clip.rate, tuple(answered(entry) for entry in answer), 0, 0, 0)
 
 
 def assess(clip: Clip, drawn: Sequence[tuple[Pose, ...]], found: Crossing) -> None:

@@ -56,8 +56,8 @@ def install(peers: Iterable[Peer]) -> list[Peer]:
         try:
             _install(peer)
         except (OSError, subprocess.SubprocessError) as error:
-            said = getattr(error, "stderr", None) or str(error)
-            say(f"{peer.name} is left out: {said.strip().splitlines()[-1]}")
+            output = getattr(error, "stderr", None) or str(error)
+            say(f"{peer.name} is left out: {output.strip().splitlines()[-1]}")
         else:
             able.append(peer)
     return able

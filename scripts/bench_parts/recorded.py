@@ -86,9 +86,9 @@ class _Bench:
         out = self.folder / "peer.jsonl"
         command = peer.command(self.case.clip, self.endpoint.url, seconds, self.folder / "peer.mp4")
         ended = run(command, seconds + 30, out)
-        said = lines_of(out)
-        lines = [line for line in said if "poses" in line]
-        span = lines[-1]["rendered_at"] - said[0]["began_at"] if lines else math.nan
+        written = lines_of(out)
+        lines = [line for line in written if "poses" in line]
+        span = lines[-1]["rendered_at"] - written[0]["began_at"] if lines else math.nan
         return self._row(peer.name, latency, ended.fault, lines, span)
 
     def _row(self, name: str, latency: float, fault: str, lines: Sequence[Any], span: float) -> Row:

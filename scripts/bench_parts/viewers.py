@@ -15,14 +15,14 @@ _AHEAD = 3
 _got: dict[str, int] = {}
 
 
-async def _look(url: str, wish: str) -> None:
+async def _watch(url: str, request: str) -> None:
     async with connect(url, proxy=None, compression=None, max_queue=2) as socket:
         for _ in range(_AHEAD):
-            await socket.send(wish)
+            await socket.send(request)
         async for message in socket:
             if isinstance(message, bytes):
                 _got[url] = _got.get(url, 0) + 1
-                await socket.send(wish)
+                await socket.send(request)
 
 
 async def _tell(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -37,7 +37,7 @@ async def _main() -> None:
     width, urls = int(sys.argv[1]), sys.argv[2:]
     server = await asyncio.start_server(_tell, "127.0.0.1", 0)
     print(f"READY http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
-    await asyncio.gather(*(_look(url, f"more {width}" if width else "more") for url in urls))
+    await asyncio.gather(*(_watch(url, f"more {width}" if width else "more") for url in urls))
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ _ENTERS = '[[rule]]\nname = "somebody comes"\nkind = "count"\nmin = 1\n'
 
 @dataclass(frozen=True)
 class Opened:
-    """An event as a command told it."""
+    """An event as a command reported it."""
 
     rule: str
     began_pts: float
@@ -59,17 +59,17 @@ def _story(samples: Path, folder: Path) -> Iterator[list[str]]:
     limits = {rule.name: allowed(rule.for_seconds) for rule in Rules.load(rules).rules}
     common = ("--rules", rules, "--keypoint-confidence", 0.15, "--rate", RATE)
     with Part("endpoint", clip, poses, "--latency", str(LATENCY)) as endpoint:
-        out, told = folder / "annotated.jsonl", list[Opened]()
+        out, reported = folder / "annotated.jsonl", list[Opened]()
         for sampling in ("steady", "adaptive"):
             lines, again = folder / f"{sampling}.jsonl", folder / f"{sampling}.again.jsonl"
-            told = _live(endpoint.url, clip, "--sampling", sampling, "--jsonl", lines, *common)
-            yield _row(f"`live --sampling {sampling}`", truth, told, limits, _captured(lines))
+            reported = _live(endpoint.url, clip, "--sampling", sampling, "--jsonl", lines, *common)
+            yield _row(f"`live --sampling {sampling}`", truth, reported, limits, _captured(lines))
             _check(rules, lines, again)
-            yield _row("`events check` of its lines, against it", told, _opened(lines_of(again)))
+            yield _row("`events check` of its lines, against it", reported, _opened(lines_of(again)))
         say("events: annotate")
         run(kpstream(endpoint.url, "annotate", clip, "--events", out, *common), 300)
         yield _row("`annotate`", truth, _opened(lines_of(out)))
-        yield _row("`annotate`, against `live`", told, _opened(lines_of(out)))
+        yield _row("`annotate`, against `live`", reported, _opened(lines_of(out)))
 
 
 def _entrance(folder: Path) -> list[str]:
@@ -81,9 +81,9 @@ def _entrance(folder: Path) -> list[str]:
     rules.write_text(_ENTERS)
     with Part("endpoint", case.clip, poses, "--latency", str(LATENCY)) as endpoint:
         words = ("--rules", rules, "--jsonl", lines, "--keypoint-confidence", 0.15, "--rate", RATE)
-        told = _live(endpoint.url, case.clip, *words)
+        reported = _live(endpoint.url, case.clip, *words)
     truth, limits = [Opened("somebody comes", comes, comes + 0.5)], {"somebody comes": allowed(0.5)}
-    return _row("`live`, at rest for 10 s until somebody comes", truth, told, limits, _captured(lines))
+    return _row("`live`, at rest for 10 s until somebody comes", truth, reported, limits, _captured(lines))
 
 
 def _answered(poses: Path, path: Path) -> Path:
@@ -126,11 +126,11 @@ def _captured(lines: Path) -> dict[int, float]:
 def _row(
     name: str,
     due: Sequence[Opened],
-    told: Sequence[Opened],
+    reported: Sequence[Opened],
     limits: Mapping[str, float] = MappingProxyType({}),
     captured: Mapping[int, float] = MappingProxyType({}),
 ) -> list[str]:
-    pairs = _pairs(due, told)
+    pairs = _pairs(due, reported)
     apart = [max(abs(a.began_pts - b.began_pts), abs(a.opened_pts - b.opened_pts)) for a, b in pairs]
     delays, late = [], 0
     for true, mine in pairs if captured else ():
@@ -141,23 +141,23 @@ def _row(
         name,
         str(len(due)),
         str(len(pairs)),
-        str(len(told) - len(pairs)),
+        str(len(reported) - len(pairs)),
         f"{max(apart, default=math.nan):.2f} s",
         f"{statistics.median(delays):.2f}, {max(delays):.2f} s" if delays else "",
         str(late) if delays else "",
     ]
 
 
-def _pairs(due: Sequence[Opened], told: Sequence[Opened]) -> list[tuple[Opened, Opened]]:
+def _pairs(due: Sequence[Opened], reported: Sequence[Opened]) -> list[tuple[Opened, Opened]]:
     """Events of one rule that begin together; the nearest first."""
     near = sorted(
         (abs(one.began_pts - other.began_pts), its, mine)
         for its, one in enumerate(due)
-        for mine, other in enumerate(told)
+        for mine, other in enumerate(reported)
         if one.rule == other.rule and abs(one.began_pts - other.began_pts) < _TOGETHER
     )
     pairs: dict[int, int] = {}
     for _, its, mine in near:
         if its not in pairs and mine not in pairs.values():
             pairs[its] = mine
-    return [(due[its], told[mine]) for its, mine in pairs.items()]
+    return [(due[its], reported[mine]) for its, mine in pairs.items()]

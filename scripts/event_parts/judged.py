@@ -1,4 +1,4 @@
-"""What was told against what should have been, by kind of rule."""
+"""What was reported against what should have been, by kind of rule."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _FRAME = 1 / 30
 
 @dataclass(slots=True)
 class Happened:
-    """Something that happens, or that is told; times are seconds of video."""
+    """Something that happens, or that is reported; times are seconds of video."""
 
     rule: str
     began_pts: float
@@ -30,7 +30,7 @@ class Row:
     """What became of the events of one kind."""
 
     events: int = 0
-    """Those that must be told."""
+    """Those that must be reported."""
     found: int = 0
     false: int = 0
     watched: float = 0.0
@@ -56,28 +56,28 @@ def sampled(seconds: float) -> float:
 
 
 def allowed(for_seconds: float) -> float:
-    """Seconds in which an event must be told: `for` in whole samples, the latency, one sample and one frame."""
+    """Seconds in which an event must be reported: `for` in whole samples, the latency, one sample and one frame."""
     return sampled(for_seconds) + LATENCY + INTERVAL + _FRAME
 
 
 def tell(rules: RuleSet, view: Iterable[tuple[float, Observation]], keypoint_confidence: float) -> list[Happened]:
     """What rules say of a view, by the beginning of the events."""
-    numbers, told = count(1), dict[str, Happened]()
+    numbers, reported = count(1), dict[str, Happened]()
     engine = RuleEngine(
         rules, camera="clip", new_id=lambda: str(next(numbers)), keypoint_confidence=keypoint_confidence
     )
     for now, observation in view:
         for event in engine.observe(observation):
             new = Happened(event.rule, event.began_pts, event.opened_pts, math.inf, now)
-            told.setdefault(event.id, new).ended_pts = math.inf if event.ended_pts is None else event.ended_pts
-    return sorted(told.values(), key=lambda one: one.began_pts)
+            reported.setdefault(event.id, new).ended_pts = math.inf if event.ended_pts is None else event.ended_pts
+    return sorted(reported.values(), key=lambda one: one.began_pts)
 
 
 def judge(rules: RuleSet, clip: Clip, seconds: float, first: int) -> dict[str, Row]:
     """Compare what a live view tells with what the reference of every frame says, by kind.
 
     One sampling interval is allowed: due is what holds, without a break, for one interval longer than `for` takes in
-    whole samples, and of moments what is told whichever five frames a second are seen. What is told is false only
+    whole samples, and of moments what is reported whichever five frames a second are seen. It is false only
     where neither every frame nor any five frames a second say so.
     """
 
@@ -88,12 +88,12 @@ def judge(rules: RuleSet, clip: Clip, seconds: float, first: int) -> dict[str, R
     phases = [seen(step, at) for at in range(step)]
     moments = {rule.name for rule in rules.rules if rule.is_moment}
     due = [*_lasting(rules, clip, seconds), *_certain([one for one in every if one.rule in moments], phases)]
-    told = tell(rules, late_answers(clip, seconds, first=first), clip.keypoint_confidence)
+    reported = tell(rules, late_answers(clip, seconds, first=first), clip.keypoint_confidence)
     rows: dict[str, Row] = {}
     for rule in rules.rules:
         wanted = [one for one in due if one.rule == rule.name and one.opened_pts < seconds - LATENCY - 2 * INTERVAL]
         possible = [one for one in chain(every, *phases) if one.rule == rule.name]
-        row = judged(wanted, possible, [one for one in told if one.rule == rule.name], rule.for_seconds)
+        row = judged(wanted, possible, [one for one in reported if one.rule == rule.name], rule.for_seconds)
         rows.setdefault(rule.kind, Row()).add(row)
         rows[rule.kind].watched = seconds
     return rows
@@ -131,7 +131,7 @@ def _lasting(rules: RuleSet, clip: Clip, seconds: float) -> list[Happened]:
 
 
 def _certain(every: Sequence[Happened], phases: Sequence[Sequence[Happened]]) -> list[Happened]:
-    """The moments that are told whichever frames are seen."""
+    """The moments that are reported whichever frames are seen."""
     return [
         one
         for one in every
@@ -139,19 +139,21 @@ def _certain(every: Sequence[Happened], phases: Sequence[Sequence[Happened]]) ->
     ]
 
 
-def judged(due: Sequence[Happened], possible: Sequence[Happened], told: Sequence[Happened], for_seconds: float) -> Row:
+def judged(
+    due: Sequence[Happened], possible: Sequence[Happened], reported: Sequence[Happened], for_seconds: float
+) -> Row:
     """What became of the events of one rule.
 
     Args:
-        due: What must be told.
-        possible: What may be told, too.
-        told: What was told.
+        due: What must be reported.
+        possible: What may be reported, too.
+        reported: What was reported.
         for_seconds: The rule's.
     """
     delays: list[float] = []
     found = 0
     for wanted in due:
-        near = [one for one in told if _meet(wanted, one)]
+        near = [one for one in reported if _meet(wanted, one)]
         found += bool(near)
         # an event that goes on since before has nothing to be late with
         first = min(near, key=lambda one: one.began_pts, default=None)
@@ -160,7 +162,7 @@ def judged(due: Sequence[Happened], possible: Sequence[Happened], told: Sequence
     return Row(
         events=len(due),
         found=found,
-        false=sum(not any(_meet(one, other) for other in (*due, *possible)) for one in told),
+        false=sum(not any(_meet(one, other) for other in (*due, *possible)) for one in reported),
         delays=delays,
         late=sum(delay > allowed(for_seconds) + 1e-6 for delay in delays),
     )

@@ -28,8 +28,8 @@ WAYS = {
 def story_table(samples: Path) -> str:
     """The labelled sample against its truth."""
     rules, clip = Rules.load(samples / "events.toml"), load(samples / "events.poses.json")
-    told = tell(rules, late_answers(clip, clip.seconds), clip.keypoint_confidence)
-    return f"**The labelled sample**\n\n{_table(story_rows(rules, truth_of(samples), told, clip.seconds))}\n"
+    reported = tell(rules, late_answers(clip, clip.seconds), clip.keypoint_confidence)
+    return f"**The labelled sample**\n\n{_table(story_rows(rules, truth_of(samples), reported, clip.seconds))}\n"
 
 
 def truth_of(samples: Path) -> list[Happened]:
@@ -38,11 +38,13 @@ def truth_of(samples: Path) -> list[Happened]:
     return [Happened(*(line[name] for name in ("rule", "began_pts", "opened_pts", "ended_pts"))) for line in lines]
 
 
-def story_rows(rules: RuleSet, truth: Sequence[Happened], told: Sequence[Happened], seconds: float) -> dict[str, Row]:
-    """What was told against a truth that knows everything: what is not in it is false."""
+def story_rows(
+    rules: RuleSet, truth: Sequence[Happened], reported: Sequence[Happened], seconds: float
+) -> dict[str, Row]:
+    """What was reported against a truth that knows everything: what is not in it is false."""
     rows: dict[str, Row] = {}
     for rule in rules.rules:
-        due, mine = ([one for one in events if one.rule == rule.name] for events in (truth, told))
+        due, mine = ([one for one in events if one.rule == rule.name] for events in (truth, reported))
         rows.setdefault(rule.kind, Row()).add(judged(due, (), mine, rule.for_seconds))
         rows[rule.kind].watched = seconds
     return rows
@@ -65,7 +67,7 @@ def falls_table(clips: Sequence[Clip], hours: float) -> str:
     rows = []
     for name, faults in WAYS.items():
         found = {clip.name: _falls(rules, clip, hours * 3600 / len(clips), faults) for clip in clips}
-        where = ", ".join(f"{clip}: {told}" for clip, told in found.items() if told)
+        where = ", ".join(f"{clip}: {count}" for clip, count in found.items() if count)
         rows.append([name, number(hours), str(sum(found.values())), where])
     return f"**No fall, nobody lies**\n\n{table(['answers', 'hours', 'false alerts', 'in'], rows)}\n"
 

@@ -26,7 +26,7 @@ def figures(seen: Soak, kills: Sequence[Kill]) -> dict[str, str]:
     """The figures of a soak by what they are."""
     settled = seen.settled
     longest = max((length for _, length in seen.gaps), default=0.0)
-    told = {
+    rows = {
         "time": f"{seen.lived / 60:.1f} min, {len(seen.faults)} faults",
         "exit code": str(seen.code),
         "frames shown": f"{seen.shown} ({seen.shown / seen.lived:.1f} a second, outages of the camera included)",
@@ -42,8 +42,8 @@ def figures(seen: Soak, kills: Sequence[Kill]) -> dict[str, str]:
     if kills:
         worst = max(kills, key=lambda one: one.missing)
         playing = sum(one.missing == one.missing for one in kills)
-        told["kill -9"] = f"{playing} of {len(kills)} recordings play, at most {worst.missing:.2f} s are missing"
-    return told
+        rows["kill -9"] = f"{playing} of {len(kills)} recordings play, at most {worst.missing:.2f} s are missing"
+    return rows
 
 
 def table(seen: Soak, kills: Sequence[Kill]) -> str:

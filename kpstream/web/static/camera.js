@@ -127,12 +127,12 @@ export class CameraView extends EventTarget {
 
   async record() {
     if (this.camera.recording === null) return;
-    const wish = !this.camera.recording;
+    const wanted = !this.camera.recording;
     this.recordButton.disabled = true;
-    const answer = await change(this.camera.name, { recording: wish });
+    const answer = await change(this.camera.name, { recording: wanted });
     this.recordButton.disabled = false;
     if (answer.ok) {
-      this.#note(wish ? texts.recordingOn : texts.recordingOff);
+      this.#note(wanted ? texts.recordingOn : texts.recordingOff);
       this.showChanged(answer.body);
     } else this.#note(texts.failed(answer.why));
   }
@@ -167,9 +167,9 @@ export class CameraView extends EventTarget {
       camera.stale && word === "live" && ["stale", texts.stale],
       this.#fallback && ["fallback", texts.fallback],
     ].filter(Boolean);
-    const told = badges.map(([kind]) => kind).join();
-    if (this.badges.dataset.told !== told) {
-      this.badges.dataset.told = told;
+    const kinds = badges.map(([kind]) => kind).join();
+    if (this.badges.dataset.kinds !== kinds) {
+      this.badges.dataset.kinds = kinds;
       this.badges.replaceChildren(...badges.map(([kind, text]) => make("span", { className: `badge ${kind}` }, text)));
     }
     relabel(this.pauseButton, this.paused ? "play" : "pause", this.paused ? texts.resume : texts.pause);

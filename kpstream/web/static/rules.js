@@ -16,7 +16,7 @@ export class RulesPanel {
   #timer = 0;
   #showTimer = 0;
   #rows = new Map();
-  #told = "";
+  #listed = "";
   #arming = 0; // changes under way
   #armed = 0; // changes that were answered
   #editor = null;
@@ -81,8 +81,8 @@ export class RulesPanel {
     this.camera.parentElement.hidden = !rules.rules.length;
     this.edit.disabled = this.#view.camera.size === null;
     put(this.hint, zones.length || lines.length ? "" : texts.noZones);
-    const told = JSON.stringify(rules.rules.map((rule) => [rule.name, rule.schedule]));
-    if (told !== this.#told) this.#makeRows(rules, told);
+    const listed = JSON.stringify(rules.rules.map((rule) => [rule.name, rule.schedule]));
+    if (listed !== this.#listed) this.#makeRows(rules, listed);
     for (const rule of rules.rules) {
       const row = this.#rows.get(rule.name);
       row.rule = rule;
@@ -93,8 +93,8 @@ export class RulesPanel {
     this.#showReadings();
   }
 
-  #makeRows(rules, told) {
-    this.#told = told;
+  #makeRows(rules, listed) {
+    this.#listed = listed;
     this.#rows.clear();
     this.list.replaceChildren(
       ...rules.rules.map((rule) => {
