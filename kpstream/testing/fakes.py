@@ -32,7 +32,7 @@ class ManualClock:
         self.now += seconds
 
 
-def wait_until(condition: Callable[[], bool], within: float = 20.0) -> None:
+def wait_until(condition: Callable[[], bool], within: float = 60.0) -> None:
     """Block until a condition holds: for what other threads bring about, and no event of theirs tells.
 
     Args:

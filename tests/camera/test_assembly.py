@@ -135,7 +135,7 @@ def test_a_picture_is_turned_before_its_zones_are_hidden() -> None:
     source, viewer = Stepped(1), ListSink()
     options = SourceOptions(rotate=90, masks=(((0, 0.5), (1, 0.5), (1, 1), (0, 1)),))
     assembly = CameraAssembly(replace(SPEC, source=options), FakeEndpoint(), opener=Opener("door", lambda: source))
-    assembly.run([viewer])
+    assembly.run([viewer], on_scene=lambda _: source.go_on())
     image = viewer.scenes[0].frame.image
     assert image.shape == (96, 64, 3)
     assert not image[50:].any()

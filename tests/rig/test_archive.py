@@ -12,6 +12,7 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,14 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def get(url: str) -> Any:
     with urllib.request.urlopen(url, timeout=30) as answer:
         return json.load(answer) if "_stats" in url else answer.read()
+
+
+@contextmanager
+def slow(endpoint: str) -> Iterator[None]:
+    """Answers are late meanwhile, so that no archive is done before a test has done something to it."""
+    get(f"{endpoint}/_latency/1")
+    yield
+    get(f"{endpoint}/_latency/0.1")
 
 
 def asked(endpoint: str) -> int:
@@ -114,10 +123,11 @@ def test_several_workers_one_of_which_is_killed_end_as_one_does_within_the_budge
 ) -> None:
     get(f"{endpoint}/_reset")
     words = ["--rate", "5", "--workers", "2", "--max-requests", str(undisturbed[1] + 3)]
-    process = archive(endpoint, clips, tmp_path / "out", *words)
-    while process.poll() is None and asked(endpoint) < 4:
-        time.sleep(0.05)
-    os.kill(_process_of(process.pid, b"ray::annotate_file"), signal.SIGKILL)
+    with slow(endpoint):
+        process = archive(endpoint, clips, tmp_path / "out", *words)
+        while process.poll() is None and asked(endpoint) < 4:
+            time.sleep(0.05)
+        os.kill(_process_of(process.pid, b"ray::annotate_file"), signal.SIGKILL)
     assert "its process died" in finish(process)
     assert poses(tmp_path / "out") == poses(undisturbed[0])
     assert undisturbed[1] <= asked(endpoint) <= booked(tmp_path / "out") <= undisturbed[1] + 3
@@ -130,10 +140,11 @@ def test_ray_that_is_killed_is_started_again_and_leaves_nothing(
         monkeypatch.setenv("TMPDIR", place)
         get(f"{endpoint}/_reset")
         words = ["--rate", "5", "--workers", "2", "--max-requests", str(undisturbed[1] + 2 * 3)]
-        process = archive(endpoint, clips, tmp_path / "out", *words)
-        while process.poll() is None and asked(endpoint) < 4:
-            time.sleep(0.05)
-        os.kill(_process_of(process.pid, b"raylet/raylet"), signal.SIGKILL)
+        with slow(endpoint):
+            process = archive(endpoint, clips, tmp_path / "out", *words)
+            while process.poll() is None and asked(endpoint) < 4:
+                time.sleep(0.05)
+            os.kill(_process_of(process.pid, b"raylet/raylet"), signal.SIGKILL)
         assert "Ray has died; it is started again" in finish(process)
         assert not list(Path(place).iterdir())
     assert poses(tmp_path / "out") == poses(undisturbed[0])
@@ -145,10 +156,11 @@ def test_ctrl_c_while_ray_starts_says_that_the_same_command_goes_on_and_leaves_n
 ) -> None:
     with tempfile.TemporaryDirectory(dir="/tmp") as place:
         monkeypatch.setenv("TMPDIR", place)
-        process = archive(endpoint, clips, tmp_path / "out", "--workers", "2")
-        while process.poll() is None and not list(Path(place).glob("kpstream-ray-*/session_*")):
-            time.sleep(0.01)
-        process.send_signal(signal.SIGINT)
+        with slow(endpoint):
+            process = archive(endpoint, clips, tmp_path / "out", "--workers", "2")
+            while process.poll() is None and not list(Path(place).glob("kpstream-ray-*/session_*")):
+                time.sleep(0.01)
+            process.send_signal(signal.SIGINT)
         assert "interrupted: what was answered is kept; the same command goes on" in finish(process, 130)
         assert not list(Path(place).iterdir())
 

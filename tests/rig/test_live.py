@@ -8,8 +8,8 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -34,18 +34,27 @@ def times_in(video: Path) -> list[float]:
         return [float(frame.time or 0) for frame in container.decode(video=0)]
 
 
-def assert_recorded_in_true_time(live: Live, before: int | None = None) -> None:
-    """Those that came before, by default half of them, came as long after their time as the others.
-
-    Each part has to be of seconds: the first pictures of a machine with other work may all be late.
-    """
+def assert_recorded(live: Live) -> None:
+    """The recording has all that was shown at its time, but for what was told: that is where a machine is too slow."""
     lines, times = live.lines(), times_in(live.video)
-    lacking = re.search(r"the recording lacks (\d+) frames", live.said())  # it is told where the machine is too slow
-    assert len(times) == len(lines) - int(lacking[1] if lacking else 0)
+    unwritten = lacking("the JSON lines", live)
+    assert len(times) + lacking("the recording", live) == len(lines) + unwritten
     shown_at = [line["pts"] - lines[0]["pts"] for line in lines]
-    assert all(min(abs(each - at) for at in shown_at) < 0.002 for each in times)
-    before = before or len(lines) // 2
-    assert least_delay(lines[before:]) == pytest.approx(least_delay(lines[:before]), abs=0.25)
+    assert sum(min(abs(each - at) for at in shown_at) >= 0.002 for each in times) <= unwritten
+
+
+def lacking(output: str, live: Live) -> int:
+    """How many frames an output says that it lacks."""
+    told = re.search(rf"{output} lacks (\d+) frames", live.said())
+    return int(told[1]) if told else 0
+
+
+def keep_true_time(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> bool:
+    """Whether some seconds of pictures came as long after their time as others.
+
+    Waited for, not asserted once: a stream's first pictures may all be late, and that is undone little by little.
+    """
+    return abs(least_delay(after) - least_delay(before)) < 0.5
 
 
 def least_delay(lines: list[dict[str, Any]]) -> float:
@@ -55,10 +64,10 @@ def least_delay(lines: list[dict[str, Any]]) -> float:
 
 def test_a_stream_is_shown_and_recorded_in_its_true_time(tmp_path: Path, endpoint: ScriptedServer) -> None:
     with RtspCamera() as camera, Live(camera.url, endpoint.url, tmp_path) as live:
-        live.wait_for(lambda lines: len(lines) > 180)
+        live.wait_for(lambda lines: len(lines) > 180 and keep_true_time(lines[-180:-90], lines[-90:]))
         code = live.end(signal.SIGTERM)
     assert code == 0, live.said()
-    assert_recorded_in_true_time(live)
+    assert_recorded(live)
     poses = [pose for line in live.jsonl.read_text().splitlines() for pose in json.loads(line)["poses"]]
     assert {"predicted"} <= {pose["origin"] for pose in poses} <= {"measured", "predicted"}
     assert "Traceback" not in live.said()
@@ -66,15 +75,18 @@ def test_a_stream_is_shown_and_recorded_in_its_true_time(tmp_path: Path, endpoin
 
 def test_fewer_frames_are_shown_where_fewer_are_wanted_in_true_time(tmp_path: Path, endpoint: ScriptedServer) -> None:
     with RtspCamera() as camera, Live(camera.url, endpoint.url, tmp_path, ["--max-fps", "10"]) as live:
-        live.wait_for(lambda lines: len(lines) > 50)
+        # Of the camera's thirty each is counted, not the ten that are shown.
+        live.wait_for(lambda lines: len(lines) > 50 and abs(counted_a_second(lines[-25:]) - 30) < 3)
         code = live.end(signal.SIGTERM)
     assert code == 0, live.said()
-    assert_recorded_in_true_time(live)
+    assert_recorded(live)
     lines = live.lines()[1:]
-    assert all(after["frame_index"] >= before["frame_index"] + 2 for before, after in pairwise(lines))
-    frames, seconds = lines[-1]["frame_index"] - lines[0]["frame_index"], lines[-1]["pts"] - lines[0]["pts"]
-    # Not the ten that are shown; how near thirty says how busy the machine was as the stream began.
-    assert frames / seconds == pytest.approx(30, rel=0.2)
+    assert len(lines) <= 10 * (lines[-1]["captured_at"] - lines[0]["captured_at"]) + 2
+
+
+def counted_a_second(lines: list[dict[str, Any]]) -> float:
+    """Frames that came in a second of a stream's time, shown or not."""
+    return float((lines[-1]["frame_index"] - lines[0]["frame_index"]) / (lines[-1]["pts"] - lines[0]["pts"]))
 
 
 def test_a_camera_that_is_lost_comes_back_and_the_recording_goes_on(tmp_path: Path, endpoint: ScriptedServer) -> None:
@@ -83,13 +95,14 @@ def test_a_camera_that_is_lost_comes_back_and_the_recording_goes_on(tmp_path: Pa
         with Live(url, endpoint.url, tmp_path) as live:
             live.wait_for(lambda lines: len(lines) > 90)
             camera.kill()
+            time.sleep(2)  # which the recording must not lack
             camera.restart()
             seen = len(live.lines())
-            live.wait_for(lambda lines: len(lines) > seen + 90)
+            live.wait_for(lambda lines: len(lines) > seen + 90 and keep_true_time(lines[:seen], lines[-90:]))
             code, said = live.end(signal.SIGINT), live.said()
     assert code == 130, said
     assert "1 reconnect" in said
-    assert_recorded_in_true_time(live, seen)
+    assert_recorded(live)
     indices = [line["frame_index"] for line in live.lines()]
     assert indices == sorted(set(indices))
     assert "marked-password" not in said + live.jsonl.read_text()
@@ -98,10 +111,11 @@ def test_a_camera_that_is_lost_comes_back_and_the_recording_goes_on(tmp_path: Pa
 
 def test_a_killed_recording_plays_but_for_its_last_second(tmp_path: Path, endpoint: ScriptedServer) -> None:
     with RtspCamera() as camera, Live(camera.url, endpoint.url, tmp_path) as live:
-        live.wait_for(lambda lines: len(lines) > 120)
+        live.wait_for(lambda lines: len(lines) > 180)
         live.end(signal.SIGKILL)
     lines, times = live.lines(), times_in(live.video)
-    assert lines[-1]["pts"] - lines[0]["pts"] - times[-1] < 1.0
+    # A second by the file's fragments, and what waited for an encoder that is behind.
+    assert lines[-1]["pts"] - lines[0]["pts"] - times[-1] < 3.0
 
 
 def test_a_person_sees_it_in_a_window_and_ends_it_with_a_key(tmp_path: Path, endpoint: ScriptedServer) -> None:
@@ -112,12 +126,12 @@ def test_a_person_sees_it_in_a_window_and_ends_it_with_a_key(tmp_path: Path, end
         at = ["--model", "my-pose/3", "--endpoint", endpoint.url, "--api-url", endpoint.url]
         command = [sys.executable, "-m", "kpstream", "live", str(sample), "--loop", *at]
         with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=display) as live:
-            find = ["timeout", "30", "xdotool", "search", "--sync", "--onlyvisible", "--name", "kpstream"]
+            find = ["timeout", "60", "xdotool", "search", "--sync", "--onlyvisible", "--name", "kpstream"]
             window = subprocess.run(find, capture_output=True, text=True, check=True, env=display).stdout.split()[0]
             subprocess.run(["xdotool", "key", "--window", window, "q"], check=True, env=display)
-            _, said = live.communicate(timeout=30)
+            _, said = live.communicate(timeout=60)
         screen.terminate()
     os.close(read)
     os.close(write)
     assert live.returncode == 0, said
-    assert "frames" in said
+    assert re.search(r"\d+ frames?\b", said)

@@ -58,7 +58,7 @@ def press(screen: Screen, selector: str) -> None:
 
 def test_whoever_goes_on_quickly_leaves_nothing_behind(serve: Serve, screen: Screen, tmp_path: Path) -> None:
     shutil.copy(ROOT / "samples" / "walkers.mp4", tmp_path / "walk.mp4")
-    camera, device = WatchedCamera("one", tmp_path / "events"), BrowserCamera(timeout=10)
+    camera, device = WatchedCamera("one", tmp_path / "events"), BrowserCamera(timeout=30)
     screen.tab.add_init_script(LATE)
     screen.tab.goto(
         serve(
@@ -124,6 +124,8 @@ def test_what_is_told_of_an_event_meanwhile_is_newer_than_a_late_answer(
     camera.somebody = True
     screen.until("document.querySelector('nav .count') !== null")
     screen.tab.evaluate("window.letGo()")
+    screen.until("document.querySelectorAll('.event.open').length === 1")
+    screen.tab.wait_for_timeout(100)
     assert screen.tab.evaluate("document.querySelectorAll('.event.open').length") == 1
 
     screen.tab.evaluate("window.holds = /api.events.[^?]/")
@@ -156,7 +158,7 @@ def test_a_device_that_is_stopped_before_its_first_picture_sends_none(serve: Ser
           window.interrupt = () => refuse(new DOMException("interrupted", "AbortError"));
         });
     """)
-    device = BrowserCamera(timeout=10)
+    device = BrowserCamera(timeout=30)
     screen.tab.goto(serve(NumberedCamera("one"), browser_camera=device).url)
     screen.moves()
     screen.tab.click("#share")

@@ -80,18 +80,18 @@ class Site:
     def client(self, name: str) -> Iterator[httpx.Client]:
         """A browser's side: it asks the proxy by a name, and keeps its cookies."""
         transport = _ByName(httpx.HTTPTransport(verify=self.tls), name)
-        with httpx.Client(transport=transport, base_url=self.address("", name), timeout=30) as client:
+        with httpx.Client(transport=transport, base_url=self.address("", name), timeout=60) as client:
             yield client
 
     def socket(self, path: str, name: str, **headers: str) -> int:
         """The status of a WebSocket's handshake, with a message or two behind it."""
-        plain = socket.create_connection(("127.0.0.1", self.port), 10)
+        plain = socket.create_connection(("127.0.0.1", self.port), 60)
         address = self.address(path, name).replace("https", "wss", 1)
         try:
             with connect(
                 address, sock=plain, ssl=self.tls, server_hostname=name, additional_headers=headers, proxy=None
             ) as viewer:
-                viewer.recv(10)
+                viewer.recv(60)
         except InvalidStatus as refused:
             return refused.response.status_code
         return 101

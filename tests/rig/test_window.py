@@ -124,7 +124,7 @@ class Viewer:
 
     def end(self) -> str:
         """Let it go; what it wrote to stderr."""
-        return self.process.communicate(timeout=30)[1]
+        return self.process.communicate(timeout=60)[1]
 
 
 @pytest.fixture
@@ -245,7 +245,7 @@ def test_a_snapshot_that_cannot_be_written_is_told_and_ends_nothing(viewer: View
 
 def test_f_is_full_screen_and_back(viewer: Viewer) -> None:
     def becomes(size: tuple[int, int]) -> bool:
-        for _ in range(50):
+        for _ in range(200):
             if viewer.size() == size:
                 return True
             viewer.turns(1)

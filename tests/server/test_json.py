@@ -81,6 +81,7 @@ def test_the_registry_keeps_what_clients_add(url: str) -> None:
     def model(verb: str, name: str | None = None) -> requests.Response:
         return requests.post(f"{url}/model/{verb}", json=None if name is None else {"model_id": name}, timeout=20)
 
+    model("clear")  # what other tests added
     assert ids(model("add", "a/1")) == ["a/1"]
     assert ids(model("add", "b/2")) == ["a/1", "b/2"]
     assert ids(model("remove", "a/1")) == ["b/2"]

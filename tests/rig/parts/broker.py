@@ -93,7 +93,7 @@ class Listening:
         self._client.on_connect = lambda client, *_: client.subscribe("#", qos=1)
         self._client.connect_async("127.0.0.1", port)
         self._client.loop_start()
-        assert self._ready.wait(20)
+        assert self._ready.wait(60)
 
     def _hear(self, _client: Client, _data: Any, message: MQTTMessage) -> None:
         self.heard.append((message.topic, bytes(message.payload), message.retain))

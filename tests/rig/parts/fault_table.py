@@ -6,6 +6,7 @@ Each test adds its rows to ``fault_table.jsonl`` in pytest's folder; ``scripts/s
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +38,10 @@ def times_in(video: Path) -> list[float]:
 def assert_whole(live: Live) -> None:
     """The recording plays, in the video's time, and nothing was said that should not be."""
     lines, times = live.lines(), times_in(live.video)
-    assert len(times) >= 0.8 * len(lines), "a busy machine may not encode them all"
-    assert times[-1] == pytest.approx(lines[-1]["pts"] - lines[0]["pts"], abs=0.25)
+    told = re.search(r"the recording lacks (\d+) frames", live.said())  # where a busy machine does not encode them all
+    lacking = int(told[1]) if told else 0
+    assert len(times) >= len(lines) - lacking
+    assert times[-1] == pytest.approx(lines[-1]["pts"] - lines[0]["pts"], abs=0.25 + lacking / 30)
     assert "Traceback" not in live.said()
     assert KEY not in live.said() + live.jsonl.read_text()
 

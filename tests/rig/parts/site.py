@@ -116,7 +116,7 @@ class Site:
         """Send SIGTERM; gives the exit code, and the seconds that it took."""
         asked_at = time.monotonic()
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(30), time.monotonic() - asked_at
+        return self.process.wait(60), time.monotonic() - asked_at
 
     def __enter__(self) -> Self:
         return self
