@@ -327,8 +327,11 @@ def _go_on_once_orphaned() -> None:
 def main() -> None:
     """Run the camera that the site names, to its end, and end the process."""
     _go_on_once_orphaned()
-    for number in (signal.SIGINT, getattr(signal, "SIGHUP", signal.SIGINT)):
+    ignored = {signal.SIGINT, getattr(signal, "SIGHUP", signal.SIGINT)}
+    for number in ignored:
         signal.signal(number, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ignored)  # the site has them held back until here
     # What a library prints must not get among the messages.
     incoming, outgoing = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)

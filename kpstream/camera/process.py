@@ -6,7 +6,8 @@ import os
 import signal
 import subprocess
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Protocol
 
 from kpstream.camera.link import Link
@@ -15,6 +16,9 @@ from kpstream.options import KEY_VARIABLE, TOKEN_VARIABLE
 
 _ONE_THREAD = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 """Threads of libraries for linear algebra, whose pools would cost each process memory, and are of no use to it."""
+
+_FROM_THE_TERMINAL = {signal.SIGINT, getattr(signal, "SIGHUP", signal.SIGINT)}
+"""What a terminal sends to all programs in it, of which the site alone takes notice."""
 
 
 class Child(Protocol):
@@ -55,7 +59,10 @@ class CameraProcess:
         }
         command = [sys.executable, "-P", "-m", "kpstream.camera.child", name]
         try:
-            self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
+            with _signals_held_back():
+                self._process = subprocess.Popen(
+                    command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
+                )
         except OSError as error:
             raise KpstreamError(f"no process can be started for it: {error.strerror}") from None
         assert self._process.stdin is not None
@@ -77,6 +84,23 @@ class CameraProcess:
 
     def __repr__(self) -> str:
         return f"<CameraProcess {self._process.pid}, {self._process.returncode}>"
+
+
+@contextmanager
+def _signals_held_back() -> Iterator[None]:
+    """Have processes that start here begin with what a terminal sends to all of its programs held back.
+
+    A camera's process says itself that it ignores that, but only once it is loaded; Ctrl-C before would end it with a
+    traceback.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _FROM_THE_TERMINAL)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _ending(code: int) -> str:
