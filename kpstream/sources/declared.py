@@ -17,6 +17,9 @@ _MAX_FRAME_RATE = 1000.0
 """Declared at or above this, it is the rate of a clock that counts milliseconds."""
 _DECLARING = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi")
 """Containers that say how long they are; of others FFmpeg estimates it."""
+_BY_ITS_END = "matroska,webm"
+"""The container that says when it ends, by a clock that need not begin at 0: a part of a long recording goes on
+counting where the part before it ended."""
 _TAG = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)")
 """How Matroska says how long one of its tracks is."""
 _TOLERATED, _TOLERATED_SHARE = 1.0, 0.02
@@ -70,6 +73,9 @@ def declared_by(container: InputContainer, stream: VideoStream) -> Declared:
         lasting = nan if container.streams.audio else duration
     if tag := _TAG.match(stream.metadata.get("DURATION", "")):
         lasting = int(tag[1]) * 3600 + int(tag[2]) * 60 + float(tag[3])
+    if container.format.name == _BY_ITS_END and stream.start_time and stream.time_base:
+        begins = float(stream.start_time * stream.time_base)
+        duration, lasting = _from(begins, duration), _from(begins, lasting)
     return Declared(
         duration,
         rate if 0 < rate < _MAX_FRAME_RATE else nan,
@@ -79,6 +85,11 @@ def declared_by(container: InputContainer, stream: VideoStream) -> Declared:
         stream.frames,
         lasting if container.format.name in _DECLARING else nan,
     )
+
+
+def _from(begins: float, ends: float) -> float:
+    """Seconds between two times; the second one alone where it must be a length already."""
+    return ends - begins if ends > begins else ends
 
 
 def declared_in(file: BinaryIO, name: str) -> Declared:

@@ -327,6 +327,16 @@ def test_what_is_not_declared_is_not_known(tmp_path: Path) -> None:
     assert not source.has_audio
 
 
+def test_a_part_of_a_recording_that_goes_on_counting_is_as_long_as_itself(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = write_video(tmp_path / "part.mkv", [3_600_000 + time for time in steady(40)])
+    source = VideoFile(path)
+    assert source.duration == pytest.approx(1.6, abs=0.05)
+    assert len(frames_of(source)) == 40
+    assert "could be read" not in caplog.text
+
+
 @pytest.mark.parametrize("default", [0, 1])
 @pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
 def test_of_several_tracks_the_default_one_is_given_and_told(
