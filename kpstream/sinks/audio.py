@@ -32,6 +32,7 @@ _TAIL = 1.0
 _CUT_FROM = 0.25
 """Seconds before the end of the video that still count as its end: declared durations are no more exact."""
 _SEEK_FROM = 5.0
+"""Seconds behind the beginning of a file from which on sound is sought there, and not read from the beginning."""
 _INDEXED = frozenset({"mov", "mp4", "matroska", "webm", "avi", "flv", "asf", "ogg"})
 """Containers in which a time is found again. Others may count anew in the middle, where recordings were joined."""
 _LATE = 0.4
@@ -131,7 +132,8 @@ class AudioTrack:
             return False
         self._locate(self._input)
         start = self._shifts[self._first.lap]
-        if start > _SEEK_FROM and found.time_base and self._is_indexed(self._input):
+        begins = (self._input.start_time or 0) / av.time_base
+        if start - begins > _SEEK_FROM and found.time_base and self._is_indexed(self._input):
             self._input.seek(int((start - 1) / found.time_base), stream=found)
         packets = self._read(self._input, found)
         first = next(packets, None)

@@ -178,6 +178,12 @@ def test_sound_that_begins_late_holds_nothing_back(tmp_path: Path) -> None:
     assert times_of(tmp_path / "copy.mp4")[-1] > 1
 
 
+def test_sound_of_a_file_whose_times_begin_late_is_carried_over(tmp_path: Path) -> None:
+    source = Clip(tmp_path / "a.flv", "libx264", "libmp3lame", 60.0, 60.0, 62.5, 62.5).make()
+    annotate(source, tmp_path / "out.mp4")
+    assert len(clicks_of(tmp_path / "out.mp4")) == len(flashes_of(tmp_path / "out.mp4")) >= 2
+
+
 # Several tracks
 
 
