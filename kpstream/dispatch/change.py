@@ -68,5 +68,5 @@ def _brightness(picture: Picture) -> _Cells:
         sparse = picture.image[ys[:, None], xs, 1]
     else:
         sparse = np.asarray(cv2.resize(luma.plane, (columns, rows), interpolation=cv2.INTER_NEAREST), np.uint8)
-        sparse = sparse if luma.to_grey is None else luma.to_grey[sparse]
+        sparse = sparse if luma.to_grey is None else np.asarray(cv2.LUT(sparse, luma.to_grey), np.uint8)
     return np.asarray(cv2.resize(sparse, _GRID, interpolation=cv2.INTER_AREA), np.float32)
