@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import nan
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -41,8 +41,7 @@ class Reading:
     """True when there are predictions, and not one has the word ``keypoints``: an object detection model."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Point:
+class _Point(NamedTuple):
     x: float
     y: float
     confidence: float
@@ -154,8 +153,8 @@ def _size(document: Any) -> tuple[float, float] | None:
     if not isinstance(image, dict):
         raise ResponseFormatError("the answer's image is not a JSON object")
     return (
-        _number(image.get("width"), "image.width", 1, _MAX_SIDE),
-        _number(image.get("height"), "image.height", 1, _MAX_SIDE),
+        _number(image.get("width"), "image", "width", 1, _MAX_SIDE),
+        _number(image.get("height"), "image", "height", 1, _MAX_SIDE),
     )
 
 
@@ -165,12 +164,12 @@ def _pose(
     sx, sy = wanted[0] / answered[0], wanted[1] / answered[1]
     x, y = _position(item, path, answered)
     width, height = (
-        _number(item.get(key), f"{path}.{key}", 0, _FAR * side)
+        _number(item.get(key), path, key, 0, _FAR * side)
         for key, side in zip(("width", "height"), answered, strict=True)
     )
-    confidence = _number(item.get("confidence"), f"{path}.confidence", 0, 1)
-    class_name = _name(item.get("class"), f"{path}.class")
-    class_id = registry.class_id(class_name, _index(item.get("class_id"), f"{path}.class_id", _MAX_CLASS_ID))
+    confidence = _number(item.get("confidence"), path, "confidence", 0, 1)
+    class_name = _name(item.get("class"), path)
+    class_id = registry.class_id(class_name, _index(item.get("class_id"), path, _MAX_CLASS_ID))
     points = item.get("keypoints")
     xy, sure, skeleton = np.empty((0, 2), np.float32), np.empty(0, np.float32), NO_SKELETON
     if points is not None:
@@ -189,12 +188,12 @@ def _points(points: object, path: str, answered: tuple[float, float]) -> Iterabl
         if not isinstance(point, dict):
             raise ResponseFormatError(f"the answer's {place} is not a JSON object")
         given = point.get("confidence")
-        confidence = 1.0 if given is None else _number(given, f"{place}.confidence", 0, 1)
-        slot = _index(point.get("class_id"), f"{place}.class_id", MAX_KEYPOINTS - 1)
+        confidence = 1.0 if given is None else _number(given, place, "confidence", 0, 1)
+        slot = _index(point.get("class_id"), place, MAX_KEYPOINTS - 1)
         name = point.get("class")
         name = point.get("class_name") if name is None else name
         x, y = _position(point, place, answered)
-        yield _Point(x, y, confidence, slot, "" if name is None else _name(name, f"{place}.class"))
+        yield _Point(x, y, confidence, slot, "" if name is None else _name(name, place))
 
 
 def _placed(
@@ -213,15 +212,15 @@ def _placed(
 def _position(item: Mapping[str, Any], path: str, answered: tuple[float, float]) -> tuple[float, float]:
     reach = _FAR * max(answered)
     return (
-        _number(item.get("x"), f"{path}.x", -reach, reach),
-        _number(item.get("y"), f"{path}.y", -reach, reach),
+        _number(item.get("x"), path, "x", -reach, reach),
+        _number(item.get("y"), path, "y", -reach, reach),
     )
 
 
-def _number(value: object, path: str, low: float, high: float) -> float:
+def _number(value: object, path: str, key: str, low: float, high: float) -> float:
     # bool is an int to Python; NaN and infinity are numbers to its JSON reader, and fail the comparison.
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
-        raise ResponseFormatError(f"the answer's {path} is no number that can be true")
+        raise ResponseFormatError(f"the answer's {path}.{key} is no number that can be true")
     return float(value)
 
 
@@ -229,12 +228,12 @@ def _index(value: object, path: str, high: int) -> int | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= high:
-        raise ResponseFormatError(f"the answer's {path} is no index that can be true")
+        raise ResponseFormatError(f"the answer's {path}.class_id is no index that can be true")
     return value
 
 
 def _name(value: object, path: str) -> str:
     name = label(without_remembered(value)) if isinstance(value, str) else ""
     if not name:
-        raise ResponseFormatError(f"the answer's {path} is not a name")
+        raise ResponseFormatError(f"the answer's {path}.class is not a name")
     return name
