@@ -13,6 +13,7 @@ import threading
 from contextlib import suppress
 from typing import Any
 
+from requests import PreparedRequest
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
@@ -206,17 +207,26 @@ class _Reader(io.RawIOBase):
 
 
 class Adapter(HTTPAdapter):
-    """Has a requests session make such connections, also those through a proxy."""
+    """Has requests make such connections, also those through a proxy. For one thread, but for `close`.
+
+    Args:
+        registry: Of the connections.
+    """
 
     def __init__(self, registry: SocketRegistry) -> None:
         self._registry = registry
+        self._last: tuple[tuple[str, Any], Any] | None = None  # the place that was asked last, and its pool
         super().__init__(pool_connections=4, pool_maxsize=1)
 
-    def get_connection_with_tls_context(self, *args: Any, **options: Any) -> Any:
+    def get_connection_with_tls_context(self, request: PreparedRequest, verify: Any, *args: Any, **options: Any) -> Any:
         """Find the pool of a host, and have it make our connections."""
-        pool: Any = super().get_connection_with_tls_context(*args, **options)
+        place = (request.url or "").partition("?")[0], verify
+        if self._last is not None and self._last[0] == place:  # to find it takes as long as to send a request
+            return self._last[1]
+        pool: Any = super().get_connection_with_tls_context(request, verify, *args, **options)
         pool.ConnectionCls = TlsConnection if pool.scheme == "https" else Connection
         pool.conn_kw["registry"] = self._registry
+        self._last = place, pool
         return pool
 
 

@@ -97,7 +97,7 @@ class Transport:
         self._registry = SocketRegistry()
         self._local = threading.local()
         self._lock = threading.Lock()
-        self._sessions: weakref.WeakSet[requests.Session] = weakref.WeakSet()  # a thread that ends takes its own along
+        self._adapters: weakref.WeakSet[Adapter] = weakref.WeakSet()  # a thread that ends takes its own along
         self._environments: dict[str, Any] = {}
         self._proven = False
         for name in ("urllib3.connectionpool", "urllib3.connection", "urllib3.util.retry"):
@@ -127,15 +127,13 @@ class Transport:
         """End every exchange at once, in whatever thread, and every later one before it starts. Idempotent."""
         self._registry.close()
         with self._lock:
-            sessions = list(self._sessions)
-        for session in sessions:
-            session.close()
+            adapters = list(self._adapters)
+        for adapter in adapters:
+            adapter.close()
 
     def _exchange(self, request: requests.PreparedRequest, timeout: float) -> Response:
-        session = self._session()
-        response = session.send(
-            request, stream=True, timeout=timeout, allow_redirects=False, **self._environment(session, request)
-        )
+        # Not through a session, which would follow redirects, and so send the key and the picture elsewhere.
+        response = self._adapter().send(request, stream=True, timeout=timeout, **self._environment(request))
         try:
             # What says itself that it is too long is not read at all: many threads would hold many megabytes.
             too_long = _declared_length(response) > self._max_body
@@ -146,24 +144,23 @@ class Transport:
         whole = not too_long and len(body) <= self._max_body
         return Response(response.status_code, response.headers, body[: self._max_body], whole)
 
-    def _session(self) -> requests.Session:
-        session: requests.Session | None = getattr(self._local, "session", None)
-        if session is None:
-            session = self._local.session = _Session()
-            session.mount("https://", Adapter(self._registry))
-            session.mount("http://", Adapter(self._registry))
+    def _adapter(self) -> Adapter:
+        adapter: Adapter | None = getattr(self._local, "adapter", None)
+        if adapter is None:
+            adapter = self._local.adapter = Adapter(self._registry)
             with self._lock:
-                self._sessions.add(session)
-        return session
+                self._adapters.add(adapter)
+        return adapter
 
-    def _environment(self, session: requests.Session, request: requests.PreparedRequest) -> Any:
+    def _environment(self, request: requests.PreparedRequest) -> Any:
         # Proxies and certificates are looked up once a host: it takes longer than the rest of the sending.
         place = urlsplit(request.url or "")
         known = self._environments.get(place.netloc)
         if known is None:
-            settings = session.merge_environment_settings(
-                f"{place.scheme}://{place.netloc}/", {}, stream=None, verify=None, cert=None
-            )
+            with requests.Session() as session:
+                settings = session.merge_environment_settings(
+                    f"{place.scheme}://{place.netloc}/", {}, stream=None, verify=None, cert=None
+                )
             known = {name: settings[name] for name in ("proxies", "verify", "cert")}
             if place.scheme == "https" and isinstance(known["verify"], str):
                 check_certificates(known["verify"])
@@ -178,12 +175,6 @@ class Transport:
         remember_secrets(proxy)
         name = str(place.hostname)
         return Way(place.scheme, f"{name}:{place.port}" if place.port else name, name, proxy, self._proven)
-
-
-class _Session(requests.Session):
-    def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002 - requests asks in this form
-        """None: a redirect is never followed, so nobody can send the key and the picture elsewhere."""
-        return None
 
 
 def _declared_length(response: requests.Response) -> int:
