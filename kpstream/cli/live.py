@@ -32,6 +32,7 @@ from kpstream.paths import is_file
 
 # Commands import what loads OpenCV when they run: `doctor` and `--help` work where it cannot be loaded.
 if TYPE_CHECKING:
+    from kpstream.camera.assembly import CameraAssembly
     from kpstream.camera.status_log import StatusLine
     from kpstream.entities import Image, Scene, Stats
     from kpstream.sinks.window import Window
@@ -95,30 +96,39 @@ def live(
     check_outputs(spec)
     device = _device(source, web)
     page = _page(web, recording, spec, device)
+    camera = Path(source).stem if is_file(source) else "live"  # its name in events
     draw_on_one_core()
-    with watching(ruling) as watch, signals_handled() as signals, live_status() as status, served(page, watch.events):
+    with (
+        watching(ruling) as watch,
+        signals_handled() as signals,
+        live_status() as status,
+        served(page, watch.events, camera),
+    ):
         pens = PoseAnnotator(draw=drawing.parts, thickness=drawing.thickness)
-        file_name = Path(source).stem if is_file(source) else ""  # of its events, and on its page
-        watched = watch(file_name or "live", model.keypoint_confidence, pens)
+        watched = watch(camera, model.keypoint_confidence, pens)
         assembly = CameraAssembly(spec, endpoint, opener=device.opener if device else None, watch=watched)
         name = device.opener.name if device else assembly.open()
         viewers: list[Sink] = [*_window(view.window, page)]
         if page is not None:
-            feed = Feed(file_name or name, assembly.settings)
+            feed = Feed(camera if is_file(source) else name, assembly.settings)
             feed.readings = tuple if watched is None else watched.readings
             page.add(feed)
             viewers.append(feed)
         say(f"{name} with {endpoint.name}")
-        terminal = Terminal(status)
         signals.stop = assembly.stop
-        try:
-            assembly.run(viewers, on_scene=terminal.show, on_idle=terminal.idle)
-        finally:
-            if assembly.has_begun:
-                terminal.end(assembly.stats)
-                say(summary(assembly.stats))
+        _run(assembly, viewers, Terminal(status))
     if signal.SIGINT in signals.caught:
         raise typer.Exit(INTERRUPTED)
+
+
+def _run(assembly: CameraAssembly, viewers: list[Sink], terminal: Terminal) -> None:
+    """Run the camera to its end, and tell how it went; blocks."""
+    try:
+        assembly.run(viewers, on_scene=terminal.show, on_idle=terminal.idle)
+    finally:
+        if assembly.has_begun:
+            terminal.end(assembly.stats)
+            say(summary(assembly.stats))
 
 
 class Terminal:

@@ -64,12 +64,13 @@ def own_token() -> str | None:
 
 
 @contextmanager
-def served(page: Page | None, events: CameraEvents | None) -> Iterator[None]:
+def served(page: Page | None, events: CameraEvents | None, camera: str) -> Iterator[None]:
     """Serve the page for as long as the block runs, and show the way there; nothing where there is none.
 
     Args:
         page: Not served yet.
         events: What it also shows, with the rules of the one camera; None without rules.
+        camera: What the one camera is called in events.
 
     Raises:
         UsageError: It cannot be served there.
@@ -77,7 +78,7 @@ def served(page: Page | None, events: CameraEvents | None) -> Iterator[None]:
     if page is None:
         yield
         return
-    page.show_rules(_rules_of(events))
+    page.show_rules(_rules_of(events, camera))
     if events is not None:
         _show_events(page, events)
     try:
@@ -88,16 +89,16 @@ def served(page: Page | None, events: CameraEvents | None) -> Iterator[None]:
         page.close()
 
 
-def _rules_of(events: CameraEvents | None) -> PageRules:
+def _rules_of(events: CameraEvents | None, camera: str) -> PageRules:
     """The rules of a live view; before there are any, zones and lines are drawn on its page, for their file."""
     from kpstream.camera.events import WatchedCamera
     from kpstream.events import RuleSet
     from kpstream.web import PageRules
 
     if events is None:
-        bare = WatchedCamera("live", RuleSet(), None)
+        bare = WatchedCamera(camera, RuleSet(), None)
         return PageRules(lambda _: bare)
-    return PageRules(lambda _: next(iter(events.cameras.values()), None), events.options.timezone)
+    return PageRules(lambda _: events.cameras.get(camera), events.options.timezone)
 
 
 @contextmanager

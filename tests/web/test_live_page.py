@@ -62,6 +62,7 @@ def test_a_live_camera_is_watched_changed_and_recorded_from_its_page(tmp_path: P
         until(lambda: requests.get(f"{camera}/poses", timeout=30).json()["poses"])
         picture = requests.get(f"{url}/cameras/walkers/snapshot.jpg", timeout=30)
         assert picture.content[:2] == b"\xff\xd8"
+        assert requests.get(f"{camera}/rules", timeout=30).json()["camera"] == "walkers"
         zone = {"name": "door", "polygon": [[0, 0], [1, 0], [1, 1]]}
         drawn = requests.put(f"{camera}/shapes", json={"zones": [zone]}, timeout=30).json()
         assert drawn == {"written": False, "toml": shape_table(Zone("door", ((0, 0), (1, 0), (1, 1))))}
