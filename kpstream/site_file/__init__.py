@@ -5,7 +5,7 @@ Secrets do not stand in the file: it names environment variables, or a file with
 
 from __future__ import annotations
 
-from kpstream.site_file.page import Web
+from kpstream.site_file.page import PagePlan
 from kpstream.site_file.reading import SitePlan, load
 
-__all__ = ["SitePlan", "Web", "load"]
+__all__ = ["PagePlan", "SitePlan", "load"]

@@ -18,7 +18,7 @@ _LISTEN = "127.0.0.1:8080"
 
 
 @dataclass(frozen=True, slots=True)
-class Web:
+class PagePlan:
     """Where the page is served, and how."""
 
     host: str
@@ -64,7 +64,7 @@ class Web:
         )
 
 
-def plan_page(written: Mapping[str, Any], record: Mapping[str, Any] | None, faults: FaultLog) -> Web:
+def plan_page(written: Mapping[str, Any], record: Mapping[str, Any] | None, faults: FaultLog) -> PagePlan:
     """What the sections of a file say of the page; only of use without faults.
 
     Args:
@@ -81,7 +81,7 @@ def plan_page(written: Mapping[str, Any], record: Mapping[str, Any] | None, faul
     if (certificate is None) != (key is None) or (tls and certificate):
         faults.add("[web] tls", "give tls_cert and tls_key, both of them, or tls = 'self', or none of them")
     token = written.get("token_env")
-    web = Web(
+    web = PagePlan(
         host=host or "127.0.0.1",
         port=port,
         token=faults.variable("[web] token_env", token) if token else None,

@@ -31,7 +31,7 @@ from kpstream.sinks.output import STDOUT
 from kpstream.site_file.delivery import DeliveryPlan, plan_delivery
 from kpstream.site_file.fault_log import FaultLog
 from kpstream.site_file.functions import function_named
-from kpstream.site_file.page import Web, plan_page
+from kpstream.site_file.page import PagePlan, plan_page
 from kpstream.site_file.sections import faulty, read_sections
 from kpstream.sources.opening import is_address
 
@@ -48,7 +48,7 @@ class SitePlan:
     """All that the file says."""
 
     site: SiteSpec
-    web: Web | None = None
+    web: PagePlan | None = None
     """None where no page is served."""
     delivery: DeliveryPlan = field(default_factory=DeliveryPlan)
     """Where events are kept and delivered to."""

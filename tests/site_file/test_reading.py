@@ -17,7 +17,7 @@ from kpstream.dispatch.dealer import Limits
 from kpstream.errors import UsageError
 from kpstream.options import ModelOptions
 from kpstream.redact import redact
-from kpstream.site_file import SitePlan, Web, load
+from kpstream.site_file import PagePlan, SitePlan, load
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "site.toml"
 Write = Callable[[str], Path]
@@ -95,7 +95,7 @@ def test_the_sample_is_right_with_all_that_it_shows(tmp_path: Path, monkeypatch:
     assert plan.delivery.mqtt.broker.user == "marked-mqtt_user"
     assert [len(each) for each in (plan.delivery.webhooks, plan.delivery.notify, plan.delivery.programs)] == [1, 1, 1]
     assert "marked" not in repr(plan.delivery)
-    assert plan.web == Web(
+    assert plan.web == PagePlan(
         "127.0.0.1",
         8080,
         "marked-kpstream_token",
@@ -322,12 +322,12 @@ def test_a_camera_says_how_it_hangs_and_how_it_is_asked(write: Write, monkeypatc
 
 
 def test_listening_is_host_and_port_or_a_port_alone(write: Write) -> None:
-    def web_of(listen: str) -> Web | None:
+    def web_of(listen: str) -> PagePlan | None:
         return load(write(f"[web]\nlisten = {listen}\n{CAMERA}")).web
 
-    assert web_of("9000") == Web("127.0.0.1", 9000)
-    assert web_of('"0.0.0.0:80"') == Web("0.0.0.0", 80)
-    assert web_of('"[::1]:8080"') == Web("::1", 8080)
+    assert web_of("9000") == PagePlan("127.0.0.1", 9000)
+    assert web_of('"0.0.0.0:80"') == PagePlan("0.0.0.0", 80)
+    assert web_of('"[::1]:8080"') == PagePlan("::1", 8080)
 
 
 def test_the_page_has_names_sites_and_proxies(write: Write) -> None:
