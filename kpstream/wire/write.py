@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
-import numpy as np
-
 from kpstream.entities import Pose
 
 
@@ -33,7 +31,10 @@ def write_answer(
 
 def _prediction(pose: Pose, width: int, height: int) -> dict[str, Any]:
     # Corners are rounded and kept within the picture, so a centre may lie on half a pixel.
-    left, top, right, bottom = np.clip(np.round(pose.xyxy.astype(float)), 0, [width, height, width, height]).tolist()
+    left, top, right, bottom = (
+        min(max(corner, 0.0), float(most))
+        for corner, most in zip(pose.xyxy.astype(float).round().tolist(), (width, height, width, height), strict=True)
+    )
     return {
         "x": (left + right) / 2,
         "y": (top + bottom) / 2,
@@ -49,13 +50,13 @@ def _prediction(pose: Pose, width: int, height: int) -> dict[str, Any]:
 
 def _keypoints(pose: Pose) -> list[dict[str, Any]]:
     """The keypoints that are there; the others are left out, so a place in this list means nothing."""
-    places = np.round(pose.xy.astype(float)).tolist()
-    there = pose.visible(0.0)
+    places = pose.xy.astype(float).round().tolist()
+    there = pose.visible(0.0).tolist()
     return [
         # The service sends the name as `class`, its documentation says `class_name`: both kinds of readers are served.
         {"x": x, "y": y, "confidence": confidence, "class_id": slot, "class": name, "class_name": name}
         for slot, ((x, y), confidence, name) in enumerate(
-            zip(places, pose.keypoint_confidence.astype(float).tolist(), pose.skeleton.names, strict=False)
+            zip(places, pose.keypoint_confidence.tolist(), pose.skeleton.names, strict=False)
         )
         if there[slot]
     ]
