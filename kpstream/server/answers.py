@@ -16,6 +16,8 @@ from kpstream.server.request_picture import decode
 from kpstream.wire.drawing import drawn_jpeg
 from kpstream.wire.write import write_answer
 
+_JSON = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
+
 
 class Finder(Protocol):
     """What finds the poses in a picture. Called by several threads at once."""
@@ -56,19 +58,18 @@ def answer(find: Finder, encoded: bytes, failure: str, question: Question, *, lo
     """
     began = time.perf_counter()
     enough = None if question.wants_drawing else long_side
-    image, times = decode(encoded, failure, ignores_orientation=question.ignores_orientation, enough=enough)
+    decoded = decode(encoded, failure, ignores_orientation=question.ignores_orientation, enough=enough)
     filters = question.filters
-    poses = filters.apply(find(image, overlap=filters.overlap))
-    if times > 1:
-        poses = tuple(pose.scaled(np.full(2, times, np.float32)) for pose in poses)
+    poses = filters.apply(find(decoded.image, overlap=filters.overlap))
+    if decoded.times > 1:
+        poses = tuple(pose.scaled(np.full(2, decoded.times, np.float32)) for pose in poses)
     seconds = time.perf_counter() - began
     drawing = b""
     if question.wants_drawing:
-        drawing = drawn_jpeg(image, poses, stroke=question.stroke, labels=question.labels)
+        drawing = drawn_jpeg(decoded.image, poses, stroke=question.stroke, labels=question.labels)
     if not question.wants_json:
         return Answer(None, drawing, seconds)
-    height, width = image.shape[:2]
-    content = write_answer(poses, (times * width, times * height), seconds=seconds, inference_id=question.request_id)
+    content = write_answer(poses, decoded.size, seconds=seconds, inference_id=question.request_id)
     if drawing:
         content["visualization"] = base64.b64encode(drawing).decode("ascii")
     return Answer(content, drawing, seconds)
@@ -76,4 +77,4 @@ def answer(find: Finder, encoded: bytes, failure: str, question: Question, *, lo
 
 def as_json(content: object) -> bytes:
     """Compact JSON in ASCII: nothing that came with a request can make it fail."""
-    return json.dumps(content, separators=(",", ":"), allow_nan=False).encode("ascii")
+    return _JSON.encode(content).encode("ascii")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import binascii
 import json
 import re
+from dataclasses import dataclass
+from math import ceil
 from typing import TYPE_CHECKING
 
 import cv2
@@ -14,7 +16,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 
 from kpstream.entities import Image
 from kpstream.server.faults import unreadable
-from kpstream.serving.picture_size import claimed_size
+from kpstream.serving.picture_size import Size, claimed_size
 
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
@@ -161,9 +163,19 @@ class _FilePart:
         self._inside = False
 
 
-def decode(
-    encoded: bytes, failure: str, *, ignores_orientation: bool = False, enough: int | None = None
-) -> tuple[Image, int]:
+@dataclass(frozen=True, slots=True, eq=False)
+class Decoded:
+    """A picture as its pixels are looked at."""
+
+    image: Image
+    """BGR, shape ``(height, width, 3)``."""
+    times: int
+    """How many pixels of the whole picture, in a row or a column, one of these stands for."""
+    size: Size
+    """The whole picture's (width, height), turned as ``image`` is."""
+
+
+def decode(encoded: bytes, failure: str, *, ignores_orientation: bool = False, enough: int | None = None) -> Decoded:
     """Decode a picture, turned as its EXIF orientation says; blocks while it computes.
 
     Args:
@@ -172,9 +184,6 @@ def decode(
         ignores_orientation: Whether to leave it as stored.
         enough: Pixels that its longer side must have at least. A JPEG that has twice as many is decoded at a half, a
             quarter or an eighth of its size, which takes a fraction of the time. None wants all that there are.
-
-    Returns:
-        BGR, shape ``(height, width, 3)``, and how many times as large the picture is as this.
 
     Raises:
         Fault: 400, it is no picture, or too large a one.
@@ -192,12 +201,23 @@ def decode(
         image = None
     if image is None or not image.size:
         raise unreadable(failure)
-    return np.asarray(image, np.uint8), times
+    height, width = image.shape[:2]
+    if times == 1:
+        size = width, height
+    elif (width > height) != (size[0] > size[1]):
+        size = size[1], size[0]
+    return Decoded(np.asarray(image, np.uint8), times, size)
 
 
-def _times_larger(size: tuple[int, int], enough: int) -> int:
-    """How many times as large a JPEG is as the smallest picture of it that is enough and is all whole pixels."""
+def _times_larger(size: Size, enough: int) -> int:
+    """How many times as large a JPEG is as the smallest picture of it that is enough.
+
+    A side that is no multiple of it is rounded up. Where that makes two different sides equal, nobody could tell
+    from the smaller picture whether it was turned.
+    """
     fitting = (
-        times for times in _READ_SMALLER if max(size) >= times * enough and not any(side % times for side in size)
+        times
+        for times in _READ_SMALLER
+        if max(size) >= times * enough and (size[0] == size[1] or ceil(size[0] / times) != ceil(size[1] / times))
     )
     return max(fitting, default=1)
