@@ -116,7 +116,12 @@ def _plan(
     return plan_jobs(
         [parse_input(text) for text in inputs],
         Outputs(
-            outputs.output, outputs.jsonl, outputs.coco, outputs.csv, outputs.frames, coco_frames=outputs.coco_frames
+            video=outputs.output,
+            jsonl=outputs.jsonl,
+            coco=outputs.coco,
+            csv=outputs.csv,
+            frames=outputs.frames,
+            coco_frames=outputs.coco_frames,
         ),
         Encoding(video.crf, video.preset, audio=video.audio),
         overwrite=outputs.overwrite,

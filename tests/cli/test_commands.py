@@ -66,12 +66,16 @@ def test_annotate_writes_every_frame_and_every_export(
 ) -> None:
     names = [tmp_path / name for name in ("out.mp4", "out.jsonl", "out.json", "out.csv")]
     video, jsonl, coco, csv = names
-    assert run("annotate", clip, "-o", video, "--jsonl", jsonl, "--coco", coco, "--csv", csv, *at) == 0
+    pictures = tmp_path / "pictures"
+    exports: list[str | Path] = ["--jsonl", jsonl, "--coco", coco, "--csv", csv, "--frames", pictures]
+    assert run("annotate", clip, "-o", video, *exports, *at) == 0
     assert frames_of(video) == pytest.approx(frames_of(clip), abs=0.002)
     lines = lines_of(jsonl)
     assert [line["frame_index"] for line in lines] == list(range(FRAMES))
     assert {pose["origin"] for line in lines for pose in line["poses"]} == {"measured"}
-    assert len(json.loads(coco.read_text())["images"]) == FRAMES
+    named = [Path(image["file_name"]).name for image in json.loads(coco.read_text())["images"]]
+    assert len(named) == FRAMES
+    assert sorted(path.name for path in pictures.iterdir()) == named
     assert len(csv.read_text().splitlines()) == 1 + 2 * FRAMES
     assert sum(request.method == "POST" for request in server.requests) == FRAMES
     assert re.search(r"12 frames, 12 requests", capfd.readouterr().err)
