@@ -32,7 +32,7 @@ def write_answer(
 def _prediction(pose: Pose, width: int, height: int) -> dict[str, Any]:
     # Corners are rounded and kept within the picture, so a centre may lie on half a pixel.
     left, top, right, bottom = (
-        min(max(corner, 0.0), float(most))
+        min(max(0.0, corner), float(most))
         for corner, most in zip(pose.xyxy.astype(float).round().tolist(), (width, height, width, height), strict=True)
     )
     return {
