@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from math import inf
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
-from kpstream.paths import is_file, is_folder
+from kpstream.paths import is_file
 from kpstream.recorded.journal import fingerprint
 from kpstream.redact import redact
 from kpstream.sources.file import VideoFile, is_pipe
 from kpstream.sources.opening import in_small_letters, is_address, understood
 from kpstream.sources.sampled import SampledFile
-from kpstream.sources.sequence import PictureSequence, open_sequence
+from kpstream.sources.sequence import PictureSequence, files_of, open_sequence
 
 Input = Path | str
 """A path, an address, or ``-`` for standard input."""
@@ -52,10 +53,10 @@ def identity_of(given: Input) -> str:
         return redact(given.partition("?")[0])  # the rest of an address may be a signature, new each time
     if is_file(given):
         return fingerprint(given)
-    folder = given if is_folder(given) else given.parent
-    digest = hashlib.sha256(str(given.name).encode())
-    for file in sorted(folder.iterdir()):
-        digest.update(f"{file.name} {file.stat().st_size}\n".encode())
+    digest = hashlib.sha256(os.fsencode(given.name))
+    for file in sorted(files_of(given) or ()):  # alone: what is written may lie beside them
+        size = file.stat().st_size if is_file(file) else 0
+        digest.update(os.fsencode(f"{file.name} {size}\n"))
     return f"pictures, {digest.hexdigest()[:32]}"
 
 

@@ -138,20 +138,32 @@ def open_sequence(
     if path.suffix.lower() == ".webp" and (pictures := _animated(path)) is not None:
         rate = len(pictures) / max(1e-3, pictures[-1].pts + pictures[-1].pts / max(1, len(pictures) - 1))
         return PictureSequence(str(path), pictures, rate, start, end)
-    if is_folder(path):
-        files = [file for file in path.iterdir() if file.suffix.lower() in _SUFFIXES]
-        files.sort(key=lambda file: [(int(part), "") if part.isdecimal() else (-1, part) for part in _parts(file.name)])
-        if not files:
-            raise SourceOpenError(f"cannot open {path}: there are no pictures in this folder; name a video in it")
-    elif _NUMBER.search(path.name) and not is_there(path):
-        files = _numbered(path)
-        if not files:
-            raise SourceOpenError(f"cannot open {path}: there are no pictures of that name")
-    else:
+    try:
+        files = files_of(path)
+    except OSError as error:
+        raise SourceOpenError(f"cannot open {path}: {error.strerror}") from None
+    if files is None:
         return None
+    if not files:
+        what = "in this folder; name a video in it" if is_folder(path) else "of that name"
+        raise SourceOpenError(f"cannot open {path}: there are no pictures {what}")
     rate = frame_rate or USUAL_RATE
     entries = [_Entry(number / rate, _loader_of(file)) for number, file in enumerate(files)]
     return PictureSequence(str(path), entries, rate, start, end)
+
+
+def files_of(path: Path) -> list[Path] | None:
+    """The pictures of a folder, or those of a name with a number in it, in their order; None where it is neither.
+
+    Raises:
+        OSError: The folder cannot be read.
+    """
+    if is_folder(path):
+        files = [file for file in path.iterdir() if file.suffix.lower() in _SUFFIXES]
+        return sorted(
+            files, key=lambda file: [(int(part), "") if part.isdecimal() else (-1, part) for part in _parts(file.name)]
+        )
+    return _numbered(path) if _NUMBER.search(path.name) and not is_there(path) else None
 
 
 def _parts(name: str) -> list[str]:

@@ -51,6 +51,17 @@ def test_a_sequence_that_changes_is_another_one(tmp_path: Path) -> None:
     assert before != identity_of(tmp_path)
 
 
+@pytest.mark.parametrize("name", [".", "s%d.png"])
+def test_what_is_written_beside_the_pictures_of_a_sequence_does_not_make_it_another_one(
+    name: str, tmp_path: Path
+) -> None:
+    cv2.imwrite(str(tmp_path / "s0.png"), picture(0))
+    before = identity_of(tmp_path / name)
+    (tmp_path / "out.mp4").write_bytes(b"so far")
+    (tmp_path / "gone").symlink_to(tmp_path / "nowhere")
+    assert before == identity_of(tmp_path / name)
+
+
 def written_to(pipe: Path, data: bytes) -> threading.Thread:
     thread = threading.Thread(target=lambda: pipe.write_bytes(data))
     thread.start()
