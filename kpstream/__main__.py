@@ -12,6 +12,7 @@ from kpstream.errors import opencv_missing
 def main() -> None:
     """Run the command line; a system without OpenCV's libraries gets one line that mends it."""
     _end_cleanly_on_signals()
+    _fill_standard_files()
     # NumPy's matrices are small here, and threads for them, which spin while they wait, start with it.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
@@ -25,6 +26,15 @@ def main() -> None:
             raise
         sys.exit(f"kpstream: error: {opencv_missing(error)}")
     sys.exit(code)
+
+
+def _fill_standard_files() -> None:
+    """Where a shell closed one of the three, have no file that is opened later be taken for it by a library's lines."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free: this one
 
 
 def _end_cleanly_on_signals() -> None:

@@ -30,7 +30,9 @@ class DrawOptions:
     ] = ",".join(DRAWN)
     thickness: Annotated[
         int | None,
-        _picture("Of lines.", metavar="PX", min=1, shown_default="by picture size", in_file="of lines, in pixels"),
+        _picture(
+            "Of lines.", metavar="PX", min=1, max=1000, shown_default="by picture size", in_file="of lines, in pixels"
+        ),
     ] = None
 
     @property

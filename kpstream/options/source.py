@@ -48,7 +48,7 @@ def parse_header(text: str) -> Header:
     """
     name, _, variable = text.partition("=")
     if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", variable):
-        example = "as in X-Api-Key=DOOR_KEY with DOOR_KEY in the environment"
+        example = "as in X-Door=DOOR_HEADER with DOOR_HEADER in the environment"
         raise ValueError(f"give a header and the name of the variable that holds its value, {example}")
     return name, variable
 

@@ -179,6 +179,8 @@ class OutputFile:
 
     def _open(self) -> BinaryIO:
         if str(self.path) == STDOUT:
+            if sys.stdout is None:
+                raise SinkError("standard output: the shell has closed it: let it go somewhere, or name a file")
             return sys.stdout.buffer
         return WholeWrites(self.path, "w")
 

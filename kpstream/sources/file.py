@@ -32,6 +32,10 @@ from kpstream.sources.timeline import Timeline
 
 _log = logging.getLogger(__name__)
 
+_INDEX_LAST = (
+    "its index comes behind its pictures, and a pipe cannot go back to them: name the file, "
+    "or have 'ffmpeg -c copy -movflags +faststart' put the index first"
+)
 LEFT_OUT = "%s: %d of %d frames could be read: the others are broken, or missing"
 """What is logged of a file with the two numbers, once it is closed."""
 _TIMEOUT = 10.0
@@ -227,8 +231,9 @@ class VideoFile:
         self._last, self._longest, self._missing_at_end = None, 0.0, 0
         first = decoder.next()
         if first is None:
+            is_index_last = self._is_pipe and decoder.container.format.name.startswith("mov,mp4")
             self.close()
-            fault = fault_of(str(self._path)) or "no picture in it can be decoded"
+            fault = _INDEX_LAST if is_index_last else fault_of(str(self._path)) or "no picture in it can be decoded"
             raise SourceOpenError(f"cannot open {self.name}: {fault}")
         self._given = 0
         self.start_pts = _seconds(first) or 0.0

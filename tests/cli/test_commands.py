@@ -461,6 +461,16 @@ def test_ctrl_c_while_the_program_is_loaded_shows_no_traceback(tmp_path: Path) -
     assert (ended.returncode, ended.stderr) == (130, b"")
 
 
+def test_no_file_is_taken_for_a_stream_that_the_shell_closed(tmp_path: Path) -> None:
+    (tmp_path / "typer.py").write_text(
+        "import os\nfiles = [open(name, 'w') for name in 'abc']\nos.write(2, b'of a library')\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}:{Path(cli.__file__).parents[2]}"}
+    command = f"exec {sys.executable} -P -m kpstream doctor 0<&- 1>&- 2>&-"
+    subprocess.run(["sh", "-c", command], env=environment, cwd=tmp_path, check=False)
+    assert [(tmp_path / name).read_bytes() for name in "abc"] == [b""] * 3
+
+
 def test_interrupted_work_is_whole_and_exit_130(clip: Path, tmp_path: Path) -> None:
     reached, go_on = threading.Event(), threading.Event()
 

@@ -7,10 +7,12 @@ import threading
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
 from kpstream.dispatch.sampling import FixedRate
 from kpstream.entities import Answer
+from kpstream.errors import SourceOpenError
 from kpstream.recorded.inputs import identity_of, is_read_once, name_of, open_input, parse_input
 from kpstream.recorded.job import RecordedJob, RequestSettings
 from kpstream.recorded.plan import Encoding, Outputs, plan_jobs
@@ -84,6 +86,20 @@ def test_a_pipe_is_read_from_its_beginning(suffix: str, start: float, tmp_path: 
     writer.join()
     first = round(start * 25)
     assert numbers == [(number, number) for number in range(first, 25)]
+
+
+@needs_pipes
+def test_an_mp4_whose_index_is_last_is_told_what_helps_on_a_pipe(tmp_path: Path) -> None:
+    noise = np.random.default_rng(1).integers(0, 256, (10, 240, 320, 3), np.uint8)  # more than fits a buffer
+    clip = write_video(
+        tmp_path / "clip.mp4", [40 * number for number in range(10)], size=(320, 240), images=list(noise)
+    )
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = written_to(pipe, clip.read_bytes())
+    with pytest.raises(SourceOpenError, match="faststart"):
+        open_input(pipe)
+    writer.join()
 
 
 @needs_pipes

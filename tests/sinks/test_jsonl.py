@@ -133,6 +133,12 @@ def test_minus_is_stdout(capfd: pytest.CaptureFixture[str]) -> None:
     assert "still open" in capfd.readouterr().out
 
 
+def test_a_stdout_that_the_shell_closed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", None)
+    with pytest.raises(SinkError, match="standard output: the shell has closed it"):
+        JsonLinesSink("-").write(scene(4), picture())
+
+
 _TO_STDOUT = """
 import sys
 import numpy as np
