@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kpstream.skeleton import COCO, COCO_NAMES, Skeleton, known_by_names, label
@@ -95,6 +95,7 @@ def test_damaged_metadata_is_said_to_be_so(damaged: Any) -> None:
         from_metadata(damaged)
 
 
+@settings(max_examples=50)
 @given(
     anything
     | st.dictionaries(
@@ -110,6 +111,7 @@ def test_any_json_is_a_version_or_a_value_error(document: Any) -> None:
         assert all(0 <= end < len(skeleton.names) for pair in skeleton.edges for end in pair)
 
 
+@settings(max_examples=50)
 @given(
     anything
     | st.lists(

@@ -53,7 +53,7 @@ def test_a_site_keeps_and_delivers_what_happens_before_its_cameras(tmp_path: Pat
             wait_until(lambda: bool(found_in(tmp_path / "store")) and bool(server.requests), within=60)
         finally:
             process.send_signal(signal.SIGTERM)
-            assert process.wait(30) == 0, (tmp_path / "stderr.txt").read_text()
+            assert process.wait(60) == 0, (tmp_path / "stderr.txt").read_text()
         names = [json.loads(request.body)["id"] for request in server.requests]
     events = found_in(tmp_path / "store")
     assert {(event["camera"], event["rule"], event["state"]) for event in events} == {
@@ -88,7 +88,7 @@ def test_zones_that_somebody_draws_are_written_into_the_file_and_followed(tmp_pa
             wait_until(lambda: zone() == moved, within=60)
         finally:
             process.send_signal(signal.SIGTERM)
-            assert process.wait(30) == 0, (tmp_path / "stderr.txt").read_text()
+            assert process.wait(60) == 0, (tmp_path / "stderr.txt").read_text()
     assert "# mine" in site.read_text()
     assert load(site).site.cameras[0].rules.zones["left"].polygon == tuple(map(tuple, moved))
 

@@ -223,7 +223,9 @@ def test_the_hosted_api_is_not_asked_without_a_key(transport: Transport, tmp_pat
         assert len(server.requests) > 0
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None, max_examples=40
+)
 @given(st.lists(anything | st.binary(max_size=20), min_size=4, max_size=4))
 def test_whatever_the_api_says_nothing_is_raised(tmp_path: Path, answers: list[Any]) -> None:
     transport = Transport()

@@ -1,4 +1,4 @@
-"""A minute of faults at every joint, and recordings that are killed: what soak.py tells is looked at."""
+"""Half a minute of faults at every joint, and recordings that are killed: what soak.py tells is looked at."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ HELD_UP = 4.0
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where a soak's results are."""
     folder = tmp_path_factory.mktemp("soak")
-    command = [sys.executable, "scripts/soak.py", "--minutes", "1", "--kills", "5", "--seed", "4"]
+    command = [sys.executable, "scripts/soak.py", "--minutes", "0.6", "--kills", "3", "--seed", "267"]
     subprocess.run([*command, "--output", str(folder)], cwd=ROOT, check=True)
     return folder
 
@@ -63,7 +63,7 @@ def test_memory_threads_and_descriptors_do_not_grow_without_end(told: Any) -> No
 
 
 def test_what_was_killed_plays_but_for_its_last_second(told: Any) -> None:
-    assert len(told["kills"]) == 5
+    assert len(told["kills"]) == 3
     for kill in told["kills"]:
         assert kill["missing"] < 1.0 + 2.0  # a second by the file's fragments, and what waited for a busy encoder
 

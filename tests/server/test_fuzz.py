@@ -38,7 +38,9 @@ VALUES = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(query=st.dictionaries(NAMES, VALUES, max_size=4))
 @example(query={"stroke": "9" * 5000})
 @example(query={"keypoint_confidence": "1e300"})
@@ -64,7 +66,9 @@ FIELDS = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(body=st.dictionaries(FIELDS, JSON, max_size=4))
 @example(body={"model_id": "\ud800", "id": "\ud800"})
 def test_no_json_is_a_fault_of_ours(url: str, body: dict[str, Any]) -> None:
@@ -77,7 +81,9 @@ def test_no_json_is_a_fault_of_ours(url: str, body: dict[str, Any]) -> None:
     assert answer.status_code in (200, 400, 422)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(path=st.text(st.characters(exclude_categories=["Cs"]), max_size=30), method=st.sampled_from(["GET", "POST"]))
 def test_no_path_is_a_fault_of_ours(url: str, path: str, method: str) -> None:
     assert requests.request(method, f"{url}/{path}", timeout=20).status_code < 500

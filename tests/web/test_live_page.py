@@ -40,7 +40,7 @@ def kpstream(folder: Path, *words: str, **environment: str) -> Iterator[tuple[su
             process.kill()
 
 
-def until(condition: Callable[[], Any], within: float = 30.0) -> Any:
+def until(condition: Callable[[], Any], within: float = 60.0) -> Any:
     ends_at = time.monotonic() + within
     while not (value := condition()):
         assert time.monotonic() < ends_at, "it did not come"

@@ -179,7 +179,9 @@ def test_any_refusal_is_one_short_line(status: int, headers: Mapping[str, str], 
         assert 0 <= error.retry_after <= 3600
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(document=damaged(["version.json", "ort.json", "workspace.json", "weights.json"]))
 def test_a_damaged_skeleton_is_sound_or_a_known_error(document: Any, tmp_path: Path) -> None:
     path = tmp_path / "skeleton.json"
