@@ -100,7 +100,7 @@ class Show:
         """Wait until pictures come as long after their time as the first ones; some that a machine held up do not."""
         before = len(self.delays)
         self.wait_for(
-            lambda: len(self.delays) > before + 10 and abs(min(self.delays[before:]) - min(self.delays[:30])) < SLACK
+            lambda: len(self.delays) > before + 30 and abs(min(self.delays[-30:]) - min(self.delays[:30])) < SLACK
         )
 
 

@@ -77,9 +77,9 @@ def test_only_a_very_large_output_goes_up_in_parts(s3: S3, tmp_path: Path, monke
 def test_from_storage_to_storage_over_a_network_that_cuts(
     s3: S3, network: FaultyNetwork, archive: Archive, endpoint: ScriptedServer
 ) -> None:
-    words = ["s3://videos/season/", "--into", "s3://poses/a", "--rate", "1", "--write", "jsonl,csv", "--workers", "2"]
+    words = ["s3://videos/season/", "--into", "s3://poses/a", "--rate", "1", "--write", "jsonl,csv"]
     network.set(drop_after=700_000)  # of a file of 2.5 MB
-    code, told = archive(*words)
+    code, told = archive(*words, "--workers", "2")
     assert (code, "3 of 4 files done, 1 failed" in told) == (7, True), told
     network.set(drop_after=0)
     names = ("copy.mp4", "short.mp4", "한국 어/walk ers.mp4")
