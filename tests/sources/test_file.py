@@ -434,6 +434,13 @@ class TestDecimation:
             assert len(frames) == pytest.approx(4 * max_fps, abs=3)
             assert {after.index - before.index for before, after in pairwise(frames[3:])} == steps
 
+    def test_a_rate_that_is_hardly_more_is_that_of_the_frames_that_others_lean_on(self, tmp_path: Path) -> None:
+        options = {"x264-params": "bframes=3:b-adapt=0:b-pyramid=normal"}
+        source = VideoFile(write_video(tmp_path / "clip.mp4", [40 * number for number in range(100)], options=options))
+        source.decimate(13.5)
+        frames = frames_of(source)
+        assert {after.index - before.index for before, after in pairwise(frames[6:-6])} == {2}
+
     def test_all_frames_come_again_when_all_are_wanted(self, tmp_path: Path) -> None:
         source = VideoFile(write_video(tmp_path / "clip.mp4", [40 * number for number in range(60)]))
         source.decimate(5)
