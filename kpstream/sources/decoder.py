@@ -81,6 +81,7 @@ class Decoder:
         self.chooses = True
         """Whether pictures are chosen by the times of their packets; where those say nothing all are given."""
         self._decimation = decimation or Decimation()
+        self._others = Decimation()  # of pictures that nobody leans on
         self._unwanted: deque[int] = deque(maxlen=_UNWANTED_IN_FLIGHT)
         self._whole = Deinterlacer() if deinterlace else None
         self._numbering = numbering
@@ -242,9 +243,19 @@ class Decoder:
         return False
 
     def _is_chosen(self, packet: Packet[VideoStream], pts: int) -> bool:
-        references, unit, interval = self._references, self._unit, 1 / (self._decimation.max_fps * self._unit)
+        references, unit, max_fps = self._references, self._unit, self._decimation.max_fps
+        interval = 1 / (max_fps * unit)
         is_leaned_on = references.take(memoryview(packet), pts)
-        if packet.dts is None or not references.suffice(interval, packet.dts):
+        if packet.dts is None:
             return self._decimation.wants(pts * unit)
-        # Any other one would be decoded for itself alone.
-        return self._decimation.wants(pts * unit, references.gap_before(pts, packet.dts) * unit if is_leaned_on else 0)
+        if references.suffice(interval, packet.dts):
+            # Any other one would be decoded for itself alone.
+            gap = references.gap_before(pts, packet.dts) if is_leaned_on else 0
+            return self._decimation.wants(pts * unit, gap * unit)
+        is_wanted = self._decimation.wants(pts * unit)
+        gap = references.gap_of_every_second(packet.dts)
+        if interval >= gap:
+            return is_wanted
+        # They are decoded anyhow: as many others as are wanted beside them lie between two of them each.
+        self._others.max_fps = max_fps - 1 / (gap * unit)
+        return is_leaned_on or self._others.wants(pts * unit)

@@ -15,8 +15,6 @@ _HEVC_PLAIN = 16
 _START_CODE = b"\0\0\1"
 _REMEMBERED = 16
 """More pictures than any coder puts into another order."""
-_NEARLY = 1.1
-"""They suffice for a rate that is this many times theirs: a tenth more would take the decoding of all pictures."""
 _EVEN = 0.02
 """By how much of a picture's time an interval may miss a whole number of pictures."""
 
@@ -51,16 +49,25 @@ class ReferencePictures:
         return is_leaned_on
 
     def suffice(self, interval: float, decoded_until: int) -> bool:
-        """Whether they alone can be shown nearly so often, and in an even rhythm if that can be done with all pictures.
+        """Whether they alone can be shown so often, and in an even rhythm if that can be done with all pictures.
 
         Args:
             interval: From one picture to the next, in the unit of their stamps.
             decoded_until: No packet that comes has a picture that is shown before this.
         """
         gap = _longest_gap(self._stamps, decoded_until)
-        if gap > _NEARLY * interval:
+        if gap > interval:
             return False
         return _is_even(interval / gap) or not _is_even(interval / _longest_gap(self._all_stamps, decoded_until))
+
+    def gap_of_every_second(self, decoded_until: int) -> float:
+        """The time from one to the next where they are every second picture, in their unit; otherwise 0.
+
+        Args:
+            decoded_until: As for `suffice`.
+        """
+        gap, of_all = _longest_gap(self._stamps, decoded_until), _longest_gap(self._all_stamps, decoded_until)
+        return gap if gap < inf and abs(gap - 2 * of_all) < _EVEN * gap else 0
 
     def gap_before(self, stamp: int, decoded_until: int) -> float:
         """The time from the one that is shown before another one, of which some may still come, in their unit.
