@@ -2,9 +2,10 @@
 """How fast the embedded model answers: ``python3 scripts/embedded_bench.py [--against ANOTHER_CHECKOUT]``.
 
 It measures each checkout in turn, several rounds, so that both meet the same machine: the pictures a second of
-``kpstream serve`` under one client and under eight, of ``kpstream annotate`` that asks about every frame of the sample
-clip, and of what ``scripts/demo.py`` does; and the processor's time for a picture. And the network alone, with what it
-leaves of a request's time: HTTP, decoding, shrinking, reading the maps, the answer. Linux only.
+``kpstream serve`` under one client and under eight, small pictures and large ones, of ``kpstream annotate`` that asks
+about every frame of the sample clip, and of what ``scripts/demo.py`` does; and the processor's time for a picture. And
+the network alone, with what it leaves of a request's time: HTTP, decoding, shrinking, reading the maps, the answer.
+Linux only.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
@@ -27,10 +28,12 @@ from urllib.parse import urlsplit
 from environment import ROOT, enter
 
 CLIP = ROOT / "samples" / "walkers.mp4"
-UPLOAD_SIZE = 640
+SIZES = ((640, 360), (1768, 994))
+"""(width, height) of the pictures that are sent; the first as clients send them by default."""
 PICTURES = 8
 BOUNDARY = "kpstream-bench"
-SERVE = "serve, {} at once"
+SERVE = "serve, {1}x{2}, {0} at once"
+LOADS = tuple((clients, size) for size in SIZES for clients in (1, 8))
 NETWORK = "the network alone"
 NETWORK_PROGRAM = """
 import sys, threading, time
@@ -53,6 +56,8 @@ for thread in threads:
     thread.join()
 print(len(counts) / (time.monotonic() - began), (time.process_time() - used) / len(counts))
 """
+Pictures = Mapping[tuple[int, int], list[bytes]]
+"""The bodies of each size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +71,8 @@ class Measurement:
     """Seconds of the processor for a picture, the client's not among them."""
 
 
-def bodies() -> list[bytes]:
-    """Multipart bodies with pictures of the clip, as clients send them."""
+def bodies(size: tuple[int, int]) -> list[bytes]:
+    """Multipart bodies with pictures of the clip, as clients send them, of this (width, height)."""
     import av
     import cv2
 
@@ -78,9 +83,9 @@ def bodies() -> list[bytes]:
         ]
     made = []
     for frame in frames:
-        scale = UPLOAD_SIZE / max(frame.shape)
-        small = cv2.resize(frame, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-        encoded = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 80])[1].tobytes()
+        method = cv2.INTER_AREA if size[0] < frame.shape[1] else cv2.INTER_CUBIC
+        resized = cv2.resize(frame, size, interpolation=method)
+        encoded = cv2.imencode(".jpg", resized, [cv2.IMWRITE_JPEG_QUALITY, 80])[1].tobytes()
         head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="p.jpg"\r\n\r\n'
         made.append(head.encode() + encoded + f"\r\n--{BOUNDARY}--\r\n".encode())
     return made
@@ -124,15 +129,15 @@ def asked(address: str, pictures: list[bytes], clients: int, seconds: float) -> 
     return sum(counts)
 
 
-def serve(checkout: Path, pictures: list[bytes], seconds: float) -> Iterator[Measurement]:
-    """Measure ``serve`` under one client and under eight."""
+def serve(checkout: Path, pictures: Pictures, seconds: float) -> Iterator[Measurement]:
+    """Measure ``serve`` under each load."""
     with served(checkout) as (process, address):
-        asked(address, pictures, 2, 1.0)  # the network is loaded, and every thread has begun
-        for clients in (1, 8):
+        asked(address, pictures[SIZES[0]], 2, 1.0)  # the network is loaded, and every thread has begun
+        for clients, size in LOADS:
             used, began = cpu_of(process), time.monotonic()
-            count = asked(address, pictures, clients, seconds)
+            count = asked(address, pictures[size], clients, seconds)
             elapsed = time.monotonic() - began
-            yield Measurement(SERVE.format(clients), count / elapsed, (cpu_of(process) - used) / count)
+            yield Measurement(SERVE.format(clients, *size), count / elapsed, (cpu_of(process) - used) / count)
 
 
 def network(checkout: Path, seconds: float) -> Measurement:
@@ -155,7 +160,7 @@ def annotate(checkout: Path, row: str, options: list[str], folder: Path) -> Meas
     return Measurement(row, count / elapsed, used / count)
 
 
-def measure(checkout: Path, pictures: list[bytes], seconds: float, folder: Path) -> Iterator[Measurement]:
+def measure(checkout: Path, pictures: Pictures, seconds: float, folder: Path) -> Iterator[Measurement]:
     """Measure all rows of one checkout once."""
     yield from serve(checkout, pictures, seconds)
     yield network(checkout, seconds)
@@ -200,7 +205,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5.0, help="for each load of serve")
     arguments = parser.parse_args()
     checkouts = [ROOT] if arguments.against is None else [arguments.against.resolve(), ROOT]
-    pictures = bodies()
+    pictures = {size: bodies(size) for size in SIZES}
     found: dict[str, dict[Path, list[Measurement]]] = {}
     with tempfile.TemporaryDirectory() as name:
         for _ in range(arguments.rounds):
@@ -209,8 +214,8 @@ def main() -> None:
                     found.setdefault(one.row, {}).setdefault(checkout, []).append(one)
     for row, by_checkout in found.items():
         print(f"{row}: {summary(list(by_checkout.values()))}")
-    for clients in (1, 8):
-        print(around_network(list(found[SERVE.format(clients)].values()), list(found[NETWORK].values())))
+    for clients, size in LOADS:
+        print(around_network(list(found[SERVE.format(clients, *size)].values()), list(found[NETWORK].values())))
 
 
 if __name__ == "__main__":

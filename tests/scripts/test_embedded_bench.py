@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from embedded_bench import Measurement, bodies, serve, summary
+from embedded_bench import SIZES, Measurement, bodies, serve, summary
 from environment import ROOT
 
 
-def test_serve_answers_one_client_and_eight() -> None:
-    found = list(serve(ROOT, bodies(), 0.2))
-    assert [one.row for one in found] == ["serve, 1 at once", "serve, 8 at once"]
+def test_serve_answers_one_client_and_eight_small_pictures_and_large_ones() -> None:
+    found = list(serve(ROOT, {size: bodies(size) for size in SIZES}, 0.2))
+    assert [one.row for one in found] == [
+        f"serve, {size}, {clients} at once" for size in ("640x360", "1768x994") for clients in (1, 8)
+    ]
     assert all(one.rate > 0 for one in found)
 
 
