@@ -253,6 +253,7 @@ def imports(path: Path) -> tuple[set[str], set[str]]:
     return ours, theirs
 
 
+@cache
 def imported(path: Path) -> set[str]:
     """Full names of all that a module imports, at its head or in its functions."""
     names: set[str] = set()

@@ -15,7 +15,7 @@ from tests.rig.parts.programs import Endpoint, Live
 
 pytestmark = [pytest.mark.rig, pytest.mark.quiet]
 
-LASTS = 3.0
+LASTS = 2.5
 """Seconds that a fault lasts, if it is not told otherwise."""
 
 
@@ -113,7 +113,7 @@ FAULTS = {
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.partition(":")[0] if ":" in fault else fault)
 def test_an_endpoint_that_fails_costs_no_frame(fault: str, endpoint: Endpoint, live: Live, table: Table) -> None:
-    lasts = 15.0 if fault == MIX else LASTS
+    lasts = 10.0 if fault == MIX else LASTS
     back_within = 2.0 if fault in ("429", "503", MIX) else 1.0
     assert_costs_nothing(
         table,

@@ -297,10 +297,10 @@ def test_a_reload_and_a_slept_tab_come_back(serve: Serve, screen: Screen) -> Non
     devtools = screen.tab.context.new_cdp_session(screen.tab)
     devtools.send("Page.setWebLifecycleState", {"state": "frozen"})
     held = len(camera.written_at)
-    while len(camera.written_at) < held + 240:
+    while len(camera.written_at) < held + 120:
         time.sleep(0.1)
     devtools.send("Page.setWebLifecycleState", {"state": "active"})
-    screen.until(f"document.querySelector('.camera').dataset.index > {held + 240}")
+    screen.until(f"document.querySelector('.camera').dataset.index > {held + 120}")
     give_up_at = time.monotonic() + 60
     while camera.written_at[-1] - camera.written_at[screen.index("one")] >= 1:
         assert time.monotonic() < give_up_at, "what was held back is shown, and not the newest"
@@ -417,8 +417,8 @@ def test_a_viewer_on_a_thin_line_slows_nobody(serve: Serve, record_property: Not
         line.set(rate=100_000)
 
         def look() -> tuple[Looked, Looked]:
-            before = looked_at(camera, 5, [address] * 9)
-            return before, looked_at(camera, 8, [*[address] * 9, f"ws://127.0.0.1:{line.port}/ws/cameras/one"])
+            before = looked_at(camera, 4, [address] * 9)
+            return before, looked_at(camera, 6, [*[address] * 9, f"ws://127.0.0.1:{line.port}/ws/cameras/one"])
 
         memory = resident()
         before, after = at_last(look, lambda looked: undisturbed(*looked))
