@@ -47,8 +47,8 @@ class Cameras:
         hub.close()
 
     def find(self, name: str) -> Hub | None:
-        """The camera of a name."""
-        return self._hubs.get(name)
+        """The camera that is called so in addresses, or else by people."""
+        return self._hubs.get(name) or next((hub for hub in self if hub.feed.title == name), None)
 
     def close(self) -> None:
         """Disconnect all viewers."""

@@ -44,6 +44,13 @@ def client(page: Page) -> Iterator[httpx.Client]:
         yield client
 
 
+def test_a_camera_is_found_by_what_people_call_it_too(camera: Camera, client: httpx.Client) -> None:
+    camera.show(person())
+    for place in ("api/cameras/{}", "cameras/{}/snapshot.jpg"):
+        answers = [client.get("/" + place.format(name)) for name in ("Front door", "front-door", "FRONT")]
+        assert [answer.status_code for answer in answers] == [200, 200, 404]
+
+
 def test_a_camera_says_how_it_is_doing(camera: Camera, client: httpx.Client) -> None:
     before = client.get("/api/cameras/front-door").json()
     assert (before["state"], before["size"], before["frame_index"]) == ("waiting", None, None)
