@@ -82,7 +82,7 @@ class _Encoder:
         if ticks is None:
             return []
         self.pts[ticks] = scene.frame.pts
-        return self._coded(self.encoder.encode(canvas, scene.frame.pixel_aspect, ticks))
+        return self._coded(self.encoder.encode(scene.frame, canvas, ticks))
 
     def finish(self) -> list[CodedPicture]:
         return self._coded(self.encoder.finish())

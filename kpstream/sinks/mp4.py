@@ -178,7 +178,7 @@ class Mp4File:
             self._tap.taken(frame.pts)
         for track in self._audio:
             track.write_until(self._container, ticks / TICKS, frame)
-        self._mux(self._container, self._encoder.encode(picture, frame.pixel_aspect, ticks), interval)
+        self._mux(self._container, self._encoder.encode(frame, picture, ticks), interval)
         if self._header_end is not None and self._file.tell() > self._header_end:
             self._file.create()
         self._whole = self._file.tell()

@@ -142,6 +142,15 @@ def test_colours_are_the_source_s_for_every_kind_of_reader(tmp_path: Path) -> No
         assert np.abs(middle - np.array(colours)).max() <= 5
 
 
+def test_dithered_colours_are_what_they_look_like_from_afar(tmp_path: Path) -> None:
+    blue, yellow = (200, 60, 60), (60, 200, 200)
+    image = np.tile(np.array([[blue, yellow], [yellow, blue]], np.uint8), (48, 64, 1))
+    sink = VideoSink(tmp_path / "a.mp4", preset="ultrafast", crf=12)
+    sink.write(scene(0, image=image), image)
+    sink.close()
+    assert pictures_of(tmp_path / "a.mp4")[0].mean((0, 1)) == pytest.approx([130, 130, 130], abs=4)
+
+
 def test_the_file_says_how_its_colours_are_meant(tmp_path: Path) -> None:
     record(tmp_path / "a.mp4", [0.0])
     with av.open(str(tmp_path / "a.mp4")) as container:
