@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import combinations
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -60,6 +61,21 @@ def lucas_kanade(
     away = np.hypot(*(back - start).reshape(-1, 2).T)
     sound = (found.ravel() > 0) & (again.ravel() > 0) & (away < settings.flow_returns_within)
     return (there - start).reshape(-1, 2), sound
+
+
+class Covered(NamedTuple):
+    """Which edges of N objects have something else before them."""
+
+    hidden: Mask
+    """Edges that do, shape ``(N, E)``."""
+    contested: Mask
+    """Edges that may, shape ``(N, E)``: what does not look as their background may be somebody else's."""
+
+    @classmethod
+    def none(cls, count: int, mesh: Mesh) -> Covered:
+        """Nothing is before any edge of so many objects."""
+        shape = (count, len(mesh.edges))
+        return cls(np.zeros(shape, bool), np.zeros(shape, bool))
 
 
 class Mesh:
@@ -128,8 +144,9 @@ class Mesh:
         steady: Points,
         *,
         guesses: Sequence[Points] = (),
-        hidden: Mask | None = None,
+        covered: Covered | None = None,
         steps: Weights | None = None,
+        background: Points | None = None,
     ) -> Points:
         """Where the points of N objects have gone from one picture to the next.
 
@@ -143,16 +160,19 @@ class Mesh:
             steady: How far each point moved one picture earlier, shape ``(N, K, 2)``; zero where nobody knows.
             guesses: How far the points may have gone, each of shape ``(N, K, 2)``; the last one stands for an object
                 whose steady motion is not known.
-            hidden: Edges with something else before them, shape ``(N, E)``: they go with the rest of the object.
+            covered: Edges with something else before them: they go with the rest of the object; none if None.
             steps: Time between the pictures of each object, in thirtieths of a second, shape ``(N,)``; one if None.
+            background: How far goes what is behind each object, shape ``(N, 1, 2)`` or ``(N, K, 2)``; nowhere if None.
 
         Returns:
             Displacements, shape ``(N, K, 2)``, zero where a point is not known.
         """
         settings = self._settings
         known = ~np.isnan(points[..., :1])
-        hidden = np.zeros((len(points), len(self._edges)), bool) if hidden is None else hidden
+        covered = Covered.none(len(points), self) if covered is None else covered
+        hidden = covered.hidden
         steps = np.ones(len(points), np.float32) if steps is None else steps
+        background = np.zeros((len(points), 1, 2), np.float32) if background is None else background
         flow = self._flow(before, after, points, steady, uncovered=self._uncovered(points, hidden))
         ways = np.where(known, np.array([flow, *guesses, steady], np.float32), np.float32(0))
         moves = (np.abs(ways[:-1]) > settings.moves_beyond).any((0, 2, 3)) | hidden.any(1)
@@ -160,7 +180,14 @@ class Mesh:
         if not len(self._edges) or not len(chosen):
             return np.asarray(ways[0])
         strips = _Strips(
-            before, after, points[chosen], self._edges, hidden=hidden[chosen], settings=settings, steps=steps[chosen]
+            before,
+            after,
+            points[chosen],
+            self._edges,
+            covered=Covered(hidden[chosen], covered.contested[chosen]),
+            settings=settings,
+            steps=steps[chosen],
+            background=background[chosen],
         )
         moved = ways[0]
         moved[chosen] = self._register(strips, self._best(strips, points[chosen], ways[:, chosen]))
@@ -222,7 +249,7 @@ class Mesh:
         moved = guess
         stiffness = self._hessian(strips.stiffness[..., None] * np.array([1, -1, 1], np.float32))
         for _ in range(self._settings.rounds):
-            pull, bend = strips.slopes(strips.differences(moved))
+            pull, bend = strips.slopes(moved)
             gradient = (pull.reshape(2, len(moved), -1) @ self._ends).transpose(1, 2, 0)
             gradient = gradient + self._settings.hold * (moved - guess)
             gradient = gradient.reshape(len(moved), -1, 1) + stiffness @ moved.reshape(len(moved), -1, 1)
@@ -263,8 +290,9 @@ class _Strips:
         after: The next one.
         points: Shape ``(N, K, 2)``.
         edges: Shape ``(E, 2)``, indices of points.
-        hidden: Edges that say nothing, shape ``(N, E)``.
+        covered: Edges that say nothing, and edges of which no place is known to show the background.
         steps: Time between the pictures, in thirtieths of a second, shape ``(N,)``.
+        background: How far goes what is behind each object, shape ``(N, 1, 2)`` or ``(N, K, 2)``.
         settings: How stiff the edges are, how much pictures differ.
     """
 
@@ -277,14 +305,15 @@ class _Strips:
         points: Points,
         edges: npt.NDArray[np.int_],
         *,
-        hidden: Mask,
+        covered: Covered,
         steps: Weights,
+        background: Points,
         settings: TrackerSettings,
     ) -> None:
         self._edges, self._settings = edges, settings
         ends = _planes(points, edges)
         present = ~np.isnan(ends[0]).any(2)
-        self._telling = present & ~hidden
+        self._telling = present & ~covered.hidden
         ends = zeroed(ends)
         along = ends[..., 1] - ends[..., 0]
         self._length = np.maximum(np.hypot(along[0], along[1]), 1)
@@ -292,10 +321,24 @@ class _Strips:
         self._places = ends @ _SHARES + across[..., None] * _W
         self._target = _blurred(after, settings.blur)
         self._shown, x, y = _values_and_slopes(_blurred(before, settings.blur), self._places)
-        self._slopes, self._curves = np.array([x, y]), np.array([x * x, x * y, y * y])
+        self._slopes = np.array([x, y])
+        tells = self._not_background(np.broadcast_to(background, points.shape))
+        self._tells = np.where(covered.contested[..., None], np.float32(1), tells)
         softer = np.maximum(1, steps)[:, None] ** np.float32(settings.softening)
         self.stiffness = _stiffness(along, self._length, present, softer, settings)
         """How hard each edge is to deform, shape ``(3, N, E)``: xx, xy, yy."""
+
+    def _not_background(self, ways: Points) -> Weights:
+        """What each place counts, shape ``(N, E, S)``, one on average over an edge.
+
+        Where the second picture shows just what the background would show, most likely it is the background: a limb
+        that moves is blurred, or narrow, and its points would be held back by what is seen beside and through it.
+        """
+        squares = self.differences(ways) ** 2
+        least = np.float32(self._settings.background_counts)
+        counts = least + (1 - least) * squares / (squares + np.float32(self._settings.grey_noise**2))
+        tells: Weights = counts / counts.mean(-1, keepdims=True)
+        return tells
 
     def differences(self, moved: Points) -> Weights:
         """What the second picture shows in place of the first.
@@ -306,13 +349,16 @@ class _Strips:
         Returns:
             Grey values, shape ``(..., N, E, S)``.
         """
-        count, edges, samples = self._shown.shape
-        places = _planes(moved.reshape(-1, *moved.shape[-2:]), self._edges) @ _SHARES
-        places = places.reshape(2, -1, count, edges, samples)
+        edges, samples = self._shown.shape[1:]
+        shown = _sample(self._target, self._moved(moved).reshape(2, -1, edges, samples))
+        return np.asarray(shown.reshape(*moved.shape[:-2], edges, samples) - self._shown)
+
+    def _moved(self, moved: Points) -> Points:
+        """The places after such displacements, shape ``(2, G, N, E, S)``."""
+        places: Points = _planes(moved.reshape(-1, *moved.shape[-2:]), self._edges) @ _SHARES
+        places = places.reshape(2, -1, *self._shown.shape)
         places += self._places[:, None]
-        shown = _sample(self._target, places.reshape(2, -1, edges, samples)).reshape(-1, count, edges, samples)
-        shown -= self._shown
-        return shown.reshape(*moved.shape[:-2], edges, samples)
+        return places
 
     @property
     def weights(self) -> Weights:
@@ -323,19 +369,26 @@ class _Strips:
     def misfits(self, differences: Weights) -> Weights:
         """How much differs along each edge, from 0 to 1, shape ``(..., N, E)``."""
         squares = differences * differences
-        misfits: Weights = (squares / (squares + self._settings.grey_outlier**2)).sum(-1) / np.float32(len(_T))
+        misfits: Weights = (self._tells * squares / (squares + self._settings.grey_outlier**2)).mean(-1)
         return misfits
 
-    def slopes(self, differences: Weights) -> tuple[Points, Points]:
-        """How what differs changes with the two ends of each edge.
+    def slopes(self, moved: Points) -> tuple[Points, Points]:
+        """How what differs changes with the two ends of each edge, by the slopes of both pictures.
+
+        Args:
+            moved: Displacements of the points, shape ``(N, K, 2)``.
 
         Returns:
             The first order, shape ``(2, N, E, 2)``: x and y of (from, to); and the second order, shape
             ``(3, N, E, 3)``: xx, xy and yy of (from, both, to).
         """
         noise, outlier = self._settings.grey_noise, self._settings.grey_outlier
-        weight = self._telling[..., None] / (1 + (differences / outlier) ** 2) ** 2 / noise**2
-        return (self._slopes * (differences * weight)) @ _SHARES.T, (self._curves * weight) @ _SQUARES.T
+        values, across, down = _values_and_slopes(self._target, self._moved(moved)[:, 0])
+        differences = values - self._shown
+        x, y = slopes = (self._slopes + np.array([across, down])) / 2
+        weight = self._tells * self._telling[..., None] / (1 + (differences / outlier) ** 2) ** 2 / noise**2
+        curves = np.array([x * x, x * y, y * y])
+        return (slopes * (differences * weight)) @ _SHARES.T, (curves * weight) @ _SQUARES.T
 
 
 def _blurred(picture: Grey, side: int) -> Weights:

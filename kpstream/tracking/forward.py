@@ -12,8 +12,8 @@ import numpy as np
 
 from kpstream.entities import Frame, Pose
 from kpstream.tracking.appearance import EdgeSample
-from kpstream.tracking.flow import Mesh
-from kpstream.tracking.geometry import Mask, Points, Weights, is_inside, middles
+from kpstream.tracking.flow import Covered, Mesh
+from kpstream.tracking.geometry import Points, Weights, is_inside, middles
 from kpstream.tracking.occlusion import contested, hidden, learn_edges, overlapping
 from kpstream.tracking.track import Memory, Track
 from kpstream.tracking.trajectory import Trajectory, mesh_of
@@ -170,13 +170,13 @@ class Forward:
             by_mesh.setdefault(mesh_of(leg.track.pose, len(leg.points), self._settings), []).append(leg)
         for mesh, members in by_mesh.items():
             points = np.array([leg.points for leg in members])
-            hidden = self._hidden(mesh, members, points)
+            covered = self._covered(mesh, members, points)
             steady = np.array([leg.steady for leg in members])
             times = [self._seconds(leg.start, leg.end) for leg in members]
             answered = np.array(
                 [leg.track.answered_motion(points.shape[1], time) for leg, time in zip(members, times, strict=True)]
             )
-            is_hidden = hidden.all(1) & bool(len(mesh.edges))
+            is_hidden = covered.hidden.all(1) & bool(len(mesh.edges))
             by_answers = is_hidden | ~steady.any((1, 2))  # the latter have just begun, from an answer
             steady[by_answers] = middles(answered[by_answers])[:, None]
             known = [answer if leg.drawn is None else leg.drawn for leg, answer in zip(members, answered, strict=True)]
@@ -186,7 +186,7 @@ class Forward:
                 points=points,
                 steady=steady,
                 guesses=[answered] if all(leg.drawn is None for leg in members) else [np.array(known), answered],
-                hidden=hidden,
+                covered=covered,
             )
             for leg, way in zip(members, ways, strict=True):
                 self._extend(leg, way)
@@ -205,9 +205,9 @@ class Forward:
         """The time from one picture to a later one."""
         return sum(self._memory.frames.seconds(number) for number in range(first + 1, last + 1))
 
-    def _hidden(self, mesh: Mesh, legs: Sequence[_Leg], points: Points) -> Mask:
-        """Which edges have another object before them where the legs begin, shape ``(N, E)``."""
-        covered = np.zeros((len(legs), len(mesh.edges)), bool)
+    def _covered(self, mesh: Mesh, legs: Sequence[_Leg], points: Points) -> Covered:
+        """Which edges have, or may have, another object before them where the legs begin."""
+        covered = Covered.none(len(legs), mesh)
         if len(self._memory.tracks) < 2:
             return covered
         for number in {leg.start for leg in legs}:
@@ -218,8 +218,11 @@ class Forward:
                 continue
             seen = self._seen(mesh, number, [(legs[row].track, legs[row].points) for row in others])
             for (row, near), now in zip(others.items(), seen, strict=True):
-                known = legs[row].track.appearance.edges
-                covered[row] = hidden(mesh, points[row], seen=now, known=known, others=near, settings=self._settings)
+                known, doubtful = legs[row].track.appearance.edges, contested(points[row], mesh, near)
+                covered.contested[row] = doubtful
+                covered.hidden[row] = hidden(
+                    mesh, points[row], seen=now, known=known, doubtful=doubtful, settings=self._settings
+                )
         return covered
 
     def _boxes(self, number: int) -> dict[int, Points]:

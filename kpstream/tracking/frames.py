@@ -16,8 +16,8 @@ from kpstream.media.frame import Picture as FullPicture
 from kpstream.media.halving import halved
 from kpstream.tracking.camera import CameraMotion, camera_motion
 from kpstream.tracking.detail import Pyramid, View, levels_of, make_atlas
-from kpstream.tracking.flow import Grey, Mesh
-from kpstream.tracking.geometry import Mask, Points, Weights, middles, zeroed
+from kpstream.tracking.flow import Covered, Grey, Mesh
+from kpstream.tracking.geometry import Points, Weights, middles, zeroed
 from kpstream.tracking.settings import DEFAULT, TrackerSettings
 
 _THUMB, _FLAT = (32, 18), 4.0
@@ -175,7 +175,7 @@ class FrameHistory:
         points: Points,
         steady: Points,
         guesses: Sequence[Points] = (),
-        hidden: Mask | None = None,
+        covered: Covered | None = None,
     ) -> Points:
         """Move the points of N objects, each from one picture to another one nearby.
 
@@ -186,7 +186,7 @@ class FrameHistory:
             points: Shape ``(N, K, 2)``, in pixels of the source.
             steady: How far they moved from the picture before, in the same pixels.
             guesses: How far they may have gone, in the same pixels; see `Mesh.move`.
-            hidden: Edges with something else before them, shape ``(N, E)``.
+            covered: Edges with something else before them; none if None.
 
         Returns:
             Displacements in pixels of the source.
@@ -198,10 +198,11 @@ class FrameHistory:
             level if self._shows_more(*pairs[leg], level) else None
             for leg, level in zip(legs, levels_of(points, self._settings), strict=True)
         ]
-        steady = steady.copy()
+        steady, background = steady.copy(), np.zeros_like(points)
         for leg in pairs:  # what is near is seen well enough to be found by flow, whatever the camera does
             if far := [row for row, own in enumerate(legs) if own == leg and levels[row] is not None]:
                 steady[far] = self._with_camera(points[far], steady[far], *leg)
+                background[far] = self._camera(*leg).displacement(zeroed(points[far]))
         guess = guesses[0] if guesses else steady
         atlas = make_atlas(
             [
@@ -219,8 +220,9 @@ class FrameHistory:
             atlas.points(points),
             atlas.ways(steady),
             guesses=[atlas.ways(guess) for guess in guesses],
-            hidden=hidden,
+            covered=covered,
             steps=np.array([times[leg] for leg in legs], np.float32),
+            background=atlas.ways(background),
         )
         return np.where(np.isnan(points), np.float32(0), atlas.source_ways(moved))
 

@@ -64,7 +64,7 @@ def hidden(
     *,
     seen: Weights,
     known: Weights | None,
-    others: Sequence[Points],
+    doubtful: Mask,
     settings: TrackerSettings,
 ) -> Mask:
     """Which edges of an object are hidden on a picture, shape ``(E,)``: all where too many are to tell them apart.
@@ -74,14 +74,11 @@ def hidden(
         points: Where they are, shape ``(K, 2)``.
         seen: How the edges look there, shape ``(E, 3)``.
         known: How they look where nothing is before them, shape ``(E, 3)``.
-        others: The other objects' boxes.
+        doubtful: Edges that may be, shape ``(E,)``; see `contested`.
         settings: When an edge is taken to be hidden.
     """
-    if not others or known is None or len(known) != len(mesh.edges):
+    if known is None or len(known) != len(mesh.edges) or not doubtful.any():
         return np.zeros(len(mesh.edges), bool)
-    doubtful = contested(points, mesh, others)
-    if not doubtful.any():
-        return doubtful
     difference, present = np.abs(seen - known).mean(1), ~np.isnan(points[mesh.edges, 0]).any(1)
     differs: Mask = doubtful & (difference > settings.edge_differs)
     is_lost = (difference[present] > settings.lost_differs).sum() > settings.mostly_lost * present.sum()

@@ -64,6 +64,8 @@ class TrackerSettings:
     """Grey values by which two pictures of the same thing differ."""
     grey_outlier: float = 15.0
     """Grey values; what differs by more hardly counts."""
+    background_counts: float = 0.2
+    """What a place along an edge counts that looks as the background there would, to one that does not."""
     stretch: float = 0.03
     """Share of its length by which an edge stretches from one picture to the next."""
     turn: float = 0.15

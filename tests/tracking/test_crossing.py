@@ -47,13 +47,13 @@ def test_both_are_kept_and_neither_jumps(clip: Clip, first: int) -> None:
 
 
 def test_who_is_hidden_by_somebody_goes_on_as_the_answers_saw_them_go() -> None:
-    cloth, tracker, off = texture(6, (100, 60)), Tracker(), []
+    cloth, tracker, off = texture(9, (100, 60)), Tracker(), []
 
     def hidden(index: int) -> tuple[float, float]:
         return 150 - 1.5 * index, 110.0
 
     def passer(index: int) -> tuple[float, float]:
-        return -80 + 4.0 * index, 112.0
+        return -80 + 3.5 * index, 112.0
 
     for index in range(0, 80, 4):  # 7.5 pictures a second, every other one answered, 0.8 s late
         asked = index - 24

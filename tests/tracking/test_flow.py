@@ -160,6 +160,27 @@ def test_mesh_takes_an_end_along_that_its_background_holds_back() -> None:
     assert np.abs(alone - truth).max() > 2 * off
 
 
+@pytest.mark.parametrize("camera", [0, 3])
+def test_mesh_is_not_held_back_by_a_background_that_shows_through_a_blur(camera: int) -> None:
+    background, cloth = texture(260, 160, 6, grain=1.2), np.asarray(texture(260, 160, 7) // 3, np.uint8)
+    joints, behind = points((100, 34), (100, 66), (100, 99)), np.array([[[camera, 0]]], np.float32)
+
+    def exposed(step: int) -> Grey:
+        street = np.roll(background, camera * step, axis=1)
+        return np.asarray(np.mean([arm(street, cloth, 2 * step + blur) for blur in (-1, 0, 1)], axis=0), np.uint8)
+
+    def off(counts: float) -> float:
+        mesh = Mesh(3, CHAIN, replace(DEFAULT, background_counts=counts))
+        xy, velocity = joints[None], np.zeros((1, 3, 2), np.float32)
+        for step in range(8):
+            velocity = mesh.move(exposed(step), exposed(step + 1), xy, velocity, background=behind)
+            xy = xy + velocity
+        return float(np.abs(xy[0] - joints - points((16, 0))).max())
+
+    assert off(DEFAULT.background_counts) < 2
+    assert off(1) > 5  # as if it were the arm's own
+
+
 def test_mesh_leaves_unknown_points_alone_and_moves_the_others() -> None:
     picture = texture(200, 160, 8)
     moved, _ = turned(picture, 0, (3, 1))
