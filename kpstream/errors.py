@@ -13,6 +13,7 @@
     - ResponseFormatError      the answer is not what the endpoint promises
   + SinkError                  5  a sink could not write
     - SinkUnavailable          a storage may take it later
+    - UnfitPicture             a picture is too small or too large for it
   + BudgetSpent                6  all the requests that were allowed are spent before the end
   + FilesFailed                7  of many files all were tried, and some failed
   + ViewerQuit                 0  the person at the window closed it
@@ -106,6 +107,10 @@ class SinkError(KpstreamError):
 
 class SinkUnavailable(SinkError):
     """A storage may take it later: it cannot be reached, fails, or cut the connection."""
+
+
+class UnfitPicture(SinkError):
+    """The output holds no pictures of this size; it would take others."""
 
 
 class BudgetSpent(KpstreamError):

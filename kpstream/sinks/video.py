@@ -12,7 +12,7 @@ from pathlib import Path
 import av
 
 from kpstream.entities import Frame, Image, Scene, Taken
-from kpstream.errors import SinkError, UsageError
+from kpstream.errors import SinkError, UnfitPicture, UsageError
 from kpstream.sinks.audio import AudioSource
 from kpstream.sinks.h264 import PictureForm, Quality, Tap
 from kpstream.sinks.live_sound import LiveSound
@@ -26,6 +26,8 @@ __all__ = ["AudioSource", "VideoSink"]
 _log = logging.getLogger(__name__)
 
 _FALLBACK_RATE = Fraction(30)
+_LONGEST_SIDE = 16384
+"""Pixels; x264's limit."""
 _SUFFIXES = (".mp4", ".m4v", ".mov")
 
 
@@ -139,8 +141,9 @@ class VideoSink:
     def _open(self, scene: Scene, canvas: Image) -> Mp4File:
         self.check()
         height, width = canvas.shape[:2]
-        if min(width, height) < 2:
-            raise SinkError(f"{self._path}: a picture of {width}x{height} pixels is too small for a video")
+        if min(width, height) < 2 or max(width, height) > _LONGEST_SIDE:
+            what = "small" if min(width, height) < 2 else "large"
+            raise UnfitPicture(f"{self._path}: a picture of {width}x{height} pixels is too {what} for a video")
         self._mp4 = Mp4File(self._path, self._tap)
         form = PictureForm((width, height), scene.frame.pixel_aspect, self._rate)
         tags = tags_of(self._taken, scene.frame, self._rate)

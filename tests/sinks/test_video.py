@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kpstream.entities import Scene
-from kpstream.errors import SinkError, UsageError
+from kpstream.errors import SinkError, UnfitPicture, UsageError
 from kpstream.interfaces import Sink
 from kpstream.sinks.timeline import TICKS, Timeline
 from kpstream.sinks.video import VideoSink
@@ -242,9 +242,12 @@ def test_a_picture_with_other_pixels_keeps_its_form(
     assert found == pytest.approx(expected, abs=1)
 
 
-def test_a_picture_of_one_pixel_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SinkError, match="1x1 pixels is too small"):
-        record(tmp_path / "a.mp4", [0.0], size=(1, 1))
+@pytest.mark.parametrize(
+    ("size", "told"), [((1, 1), "1x1 pixels is too small"), ((16386, 2), "16386x2 pixels is too large")]
+)
+def test_a_picture_that_is_none_for_a_video_is_refused(size: tuple[int, int], told: str, tmp_path: Path) -> None:
+    with pytest.raises(UnfitPicture, match=told):
+        record(tmp_path / "a.mp4", [0.0], size=size)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kpstream.errors import BudgetSpent, EndpointRejected, EndpointUnavailable, SourceReadError
+from kpstream.errors import BudgetSpent, EndpointRejected, EndpointUnavailable, SourceReadError, UnfitPicture
 from kpstream.recorded.archive.driver import Driver, Figures, Limits
 from kpstream.recorded.archive.faults import changed_meanwhile, fault_of
 from kpstream.recorded.archive.fetch import Fetcher
@@ -103,8 +103,9 @@ def test_with_several_workers_the_longest_come_first(run: Run) -> None:
     assert run.pool.begun == ["c", "b", "a"]
 
 
-def test_a_file_at_fault_fails_with_its_twin_and_the_others_go_on(run: Run) -> None:
-    driver = run("a a2 b", a=[ends_with(SourceReadError("broken"))])
+@pytest.mark.parametrize("error", [SourceReadError("broken"), UnfitPicture("broken")])
+def test_a_file_at_fault_fails_with_its_twin_and_the_others_go_on(run: Run, error: Exception) -> None:
+    driver = run("a a2 b", a=[ends_with(error)])
     assert run.states == "a:failed a2:failed b:done"
     assert driver.fault is None
     assert (run.records["a"].fault, run.records["a"].requests) == ("broken", 2)
