@@ -169,7 +169,7 @@ class WorkProgress:
         self._progress = progress
         self._expected = f"{expected_requests:.0f}" if isfinite(expected_requests) else ""
         self._next_line_at = 0.0
-        self._task = progress.add_task(title, total=duration if isfinite(duration) else None, what="")
+        self._task = progress.add_task(_shown(title), total=duration if isfinite(duration) else None, what="")
 
     def show(self, pts: float, stats: Stats | None) -> None:
         """Move the bar to ``pts`` seconds of the video."""
@@ -268,7 +268,12 @@ def summary(stats: Stats) -> str:
 
 
 def _shown(text: str) -> str:
-    return on_command_line(redact(text))
+    """A text without secrets, in which nothing that a file's name or a server's answer holds commands the terminal."""
+    return "".join(map(_as_seen, on_command_line(redact(text))))
+
+
+def _as_seen(letter: str) -> str:
+    return letter if letter.isprintable() or letter.isspace() else letter.encode("unicode_escape").decode()
 
 
 def _number(value: float) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from kpstream.cli.archive_terminal import status_lines
-from kpstream.cli.terminal import estimate, idle_line, live_line, summary
+from kpstream.cli.terminal import estimate, idle_line, live_line, say, summary
 from kpstream.entities import Frame, Scene, Stats
 from kpstream.recorded.archive.ledger import FileRecord, LedgerContents
 from kpstream.recorded.archive.summary import document
@@ -68,6 +68,11 @@ def test_only_a_service_with_a_price_is_estimated_in_credits() -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="a terminal of POSIX")
+def test_a_name_commands_no_terminal(capfd: pytest.CaptureFixture[str]) -> None:
+    say("a\x1b[2J\x9b5m\u202e\nb \u00e9\U0001f600.mp4: gone")
+    assert capfd.readouterr().err == "kpstream: a\\x1b[2J\\x9b5m\\u202e b \u00e9\U0001f600.mp4: gone\n"
+
+
 def test_what_is_said_after_the_terminal_hung_up_ends_nothing() -> None:
     import pty
 
