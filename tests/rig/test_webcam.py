@@ -20,7 +20,7 @@ PARTS = Path(__file__).parent / "parts"
 def run_beside_webcam(folder: Path, command: list[str], timeout: int) -> tuple[int, str]:
     """Run a command in the machine with a webcam; its exit status, and all that it printed."""
     script = folder / "guest.sh"
-    settings = "export KPSTREAM_RIG=1 PYTHONDONTWRITEBYTECODE=1"
+    settings = "export KPSTREAM_RIG=1 PYTHONDONTWRITEBYTECODE=1 PYTEST_DISABLE_PLUGIN_AUTOLOAD=1"
     script.write_text(f"cd {shlex.quote(str(REPOSITORY))}\n{settings}\n{shlex.join(command)}\n")
     run = [str(PARTS / "webcam_vm" / "run.sh"), str(MACHINE), str(script), str(timeout)]
     done = subprocess.run(
@@ -39,6 +39,7 @@ def test_all_that_holds_for_a_webcam(tmp_path: Path) -> None:
         checks,
         "-p",
         "no:cacheprovider",
+        *("-p", "pytest_timeout", "--noconftest", "-p", "tests.conftest"),  # what else there is takes minutes to load
         "--timeout=120",
         "--color=no",
         "-v",
