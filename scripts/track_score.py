@@ -188,7 +188,7 @@ def assess(
         score.oks += [person.similarity(shown[pairs[i]]) if i in pairs else 0.0 for i, person in enumerate(people)]
         score.sure += sum(int(people[row].sure.sum()) for row in pairs)
         score.dropped += sum(int(np.isnan(shown[at][people[row].sure, 0]).sum()) for row, at in pairs.items())
-    score.jitters.append(_jitter(clip, drawn, step))
+    score.jitters.append(_jitter(clip, drawn, late, step))
     score.changes.append(_changes(clip, drawn))
     return score
 
@@ -222,12 +222,15 @@ def _paths(clip: Clip) -> Iterator[list[tuple[int, Array]]]:
     yield from open_paths
 
 
-def _jitter(clip: Clip, drawn: Sequence[tuple[Pose, ...]], step: int) -> float:
-    """How drawn keypoints swerve from answer to answer over how the answers do, where a person rests."""
+def _jitter(clip: Clip, drawn: Sequence[tuple[Pose, ...]], late: int, step: int) -> float:
+    """How drawn keypoints swerve from answer to answer over how the answers do, where a person rests.
+
+    Who has just stopped does not count: what is drawn comes from answers to pictures in which they still moved.
+    """
     shakes: list[tuple[float, float]] = []
     for path in _paths(clip):
-        for at in range(2 * step, len(path), step):
-            window = np.stack([xy for _, xy in path[at - 2 * step : at + 1]])
+        for at in range(late + 2 * step, len(path), step):
+            window = np.stack([xy for _, xy in path[at - late - 2 * step : at + 1]])
             quiet = window.std(0).max(1) < 0.01 * np.hypot(*(window[0].max(0) - window[0].min(0)))
             if quiet.mean() < _AT_REST:
                 continue
