@@ -13,7 +13,7 @@ import pytest
 import track_merged
 from track_score import Clip
 
-from kpstream.entities import Pose
+from kpstream.entities import Image, Pose
 from kpstream.tracking import DEFAULT, Tracker
 from tests.tracking.test_tracker import SIZE, frame, picture, pose, result, texture
 
@@ -47,13 +47,21 @@ def test_both_are_kept_and_neither_jumps(clip: Clip, first: int) -> None:
 
 
 def test_who_is_hidden_by_somebody_goes_on_as_the_answers_saw_them_go() -> None:
-    cloth, tracker, off = texture(9, (100, 60)), Tracker(), []
+    worst = [_off_while_hidden_by(texture(seed, (100, 60))) for seed in range(7)]
+
+    # By its own last steps it would go two hundred pixels along with the passer, as it does with who looks alike.
+    assert np.median(worst) < 40
+
+
+def _off_while_hidden_by(cloth: Image) -> float:
+    """By how many pixels somebody is drawn off at most, before whom somebody in such a cloth passes."""
+    tracker, off = Tracker(), []
 
     def hidden(index: int) -> tuple[float, float]:
         return 150 - 1.5 * index, 110.0
 
     def passer(index: int) -> tuple[float, float]:
-        return -80 + 3.5 * index, 112.0
+        return -80 + 4.0 * index, 112.0
 
     for index in range(0, 80, 4):  # 7.5 pictures a second, every other one answered, 0.8 s late
         asked = index - 24
@@ -68,7 +76,7 @@ def test_who_is_hidden_by_somebody_goes_on_as_the_answers_saw_them_go() -> None:
         off += [np.abs(drawn.xy - pose(*hidden(index)).xy).max() for drawn in poses if drawn.tracker_id == 1]
 
     assert len(off) >= 10
-    assert max(off) < 40  # by its own last steps it would go a hundred pixels along with the passer
+    return float(max(off))
 
 
 def test_who_is_tracked_again_from_an_answer_goes_on_as_the_answers_saw_them_go() -> None:
