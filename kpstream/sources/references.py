@@ -66,8 +66,11 @@ class ReferencePictures:
         Args:
             decoded_until: As for `suffice`.
         """
-        gap, of_all = _longest_gap(self._stamps, decoded_until), _longest_gap(self._all_stamps, decoded_until)
-        return gap if gap < inf and abs(gap - 2 * of_all) < _EVEN * gap else 0
+        gaps, of_all = _gaps(self._stamps, decoded_until), _longest_gap(self._all_stamps, decoded_until)
+        longest = max(gaps, default=0)
+        # A rate that changes, and a picture that is lost, leave gaps of two kinds.
+        is_every_second = bool(gaps) and max(longest - min(gaps), abs(longest - 2 * of_all)) < _EVEN * longest
+        return longest if is_every_second else 0
 
     def gap_before(self, stamp: int, decoded_until: int) -> float:
         """The time from the one that is shown before another one, of which some may still come, in their unit.
@@ -122,5 +125,9 @@ def _remember(stamps: list[int], stamp: int) -> None:
 
 def _longest_gap(stamps: list[int], until: int) -> float:
     """The longest time between two pictures that are shown up to a time; infinite where there are no two."""
-    known = stamps[: bisect_right(stamps, until)]
-    return max((after - before for before, after in pairwise(known)), default=0) or inf
+    return max(_gaps(stamps, until), default=0) or inf
+
+
+def _gaps(stamps: list[int], until: int) -> list[int]:
+    """The times between pictures that are shown up to a time."""
+    return [after - before for before, after in pairwise(stamps[: bisect_right(stamps, until)])]

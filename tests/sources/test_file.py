@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from fractions import Fraction
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from math import inf, isnan
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -423,6 +423,17 @@ class TestDecimation:
         numbers = [number_in(frame.image) for frame in frames_of(source)]
         assert len(numbers) == pytest.approx(40, abs=3)
         assert set(numbers[8:]) <= set(leaned_on)
+
+    @pytest.mark.parametrize("run", [8, 30])
+    @pytest.mark.parametrize("max_fps", [8, 10, 16])
+    def test_few_more_are_given_than_are_wanted_where_the_rate_changes(
+        self, run: int, max_fps: int, tmp_path: Path
+    ) -> None:
+        steps = [66 if number // run % 2 else 33 for number in range(180)]  # milliseconds
+        options = {"x264-params": "bframes=3:b-adapt=0:b-pyramid=normal"}
+        source = VideoFile(write_video(tmp_path / "clip.mp4", [*accumulate(steps)], options=options))
+        source.decimate(max_fps)
+        assert len(frames_of(source)) <= 1.15 * max_fps * sum(steps) / 1000
 
     def test_frames_that_nobody_leans_on_are_given_where_the_others_are_too_few_or_uneven(self, tmp_path: Path) -> None:
         options = {"x264-params": "bframes=3:b-adapt=0:b-pyramid=normal"}
