@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
 from kpstream import __version__
-from kpstream.cli.terminal import say, set_up_logging, stderr
+from kpstream.cli.terminal import say, set_up_logging, show_traceback
 from kpstream.errors import KpstreamError, UsageError, ViewerQuit
 from kpstream.pipeline.memory import share_heaps
-from kpstream.redact import redact
 
 INTERRUPTED = 130
 _TWO_WORDS = {("archive", "status")}
@@ -56,7 +54,7 @@ def _report(error: Exception, *, debug: bool) -> int:
     if isinstance(error, ViewerQuit):
         return error.exit_code
     if debug:
-        stderr.print(redact("".join(traceback.format_exception(error))), markup=False)
+        show_traceback(error)
     if isinstance(error, KpstreamError):
         for line in str(error).splitlines():  # a site's file may have several faults
             say(f"error: {line}")

@@ -8,6 +8,8 @@ from __future__ import annotations
 import logging
 import os
 import time
+import traceback
+import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from math import isfinite, isnan
@@ -91,6 +93,11 @@ def say(text: str) -> None:
     stderr.print(f"kpstream: {' '.join(_shown(text).split())}", markup=False)
 
 
+def show_traceback(error: Exception) -> None:
+    """Where an error came from, for who asked for it."""
+    stderr.print("".join(map(_as_seen, redact("".join(traceback.format_exception(error))))), markup=False)
+
+
 def show_link(link: str, qr_code: str) -> None:
     """The way to a page, with its token in it, for the person at the terminal alone; never in a log."""
     stderr.print(f"open {link}", markup=False, style="bold")
@@ -100,7 +107,7 @@ def show_link(link: str, qr_code: str) -> None:
 def show_finding(what: str, works: bool | None, detail: str) -> None:
     """One line of what `doctor` found."""
     mark = {True: "[green]works[/]", False: "[red]fails[/]", None: "[yellow]  -  [/]"}[works]
-    stdout.print(f"{mark}  [bold]{what:15}[/] {escape(redact(detail))}")
+    stdout.print(f"{mark}  [bold]{what:15}[/] {escape(_shown(detail))}")
 
 
 class LiveStatus:
@@ -273,7 +280,8 @@ def _shown(text: str) -> str:
 
 
 def _as_seen(letter: str) -> str:
-    return letter if letter.isprintable() or letter.isspace() else letter.encode("unicode_escape").decode()
+    is_seen = letter.isprintable() or letter == "\n" or unicodedata.category(letter) == "Zs"
+    return letter if is_seen else letter.encode("unicode_escape").decode()
 
 
 def _number(value: float) -> str:

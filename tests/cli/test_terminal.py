@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from kpstream.cli.archive_terminal import status_lines
-from kpstream.cli.terminal import estimate, idle_line, live_line, say, summary
+from kpstream.cli.terminal import estimate, idle_line, live_line, say, show_finding, show_traceback, summary
 from kpstream.entities import Frame, Scene, Stats
 from kpstream.recorded.archive.ledger import FileRecord, LedgerContents
 from kpstream.recorded.archive.summary import document
@@ -67,12 +67,20 @@ def test_only_a_service_with_a_price_is_estimated_in_credits() -> None:
     assert "about 200 requests, at least 0.0400 credits (Roboflow's price for execution time" in priced
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="a terminal of POSIX")
 def test_a_name_commands_no_terminal(capfd: pytest.CaptureFixture[str]) -> None:
     say("a\x1b[2J\x9b5m\u202e\nb \u00e9\U0001f600.mp4: gone")
     assert capfd.readouterr().err == "kpstream: a\\x1b[2J\\x9b5m\\u202e b \u00e9\U0001f600.mp4: gone\n"
 
 
+def test_what_was_found_or_went_wrong_commands_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    show_finding("a\u00a0source", False, "cannot open \x1b[2J\r.mp4")
+    show_traceback(ValueError("\x1b[2J\r.mp4"))
+    shown = capsys.readouterr()
+    assert "cannot open \\x1b[2J\\r.mp4" in shown.out
+    assert shown.err.endswith("ValueError: \\x1b[2J\\r.mp4\n\n")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="a terminal of POSIX")
 def test_what_is_said_after_the_terminal_hung_up_ends_nothing() -> None:
     import pty
 
