@@ -35,6 +35,7 @@ def _fill_standard_files() -> None:
             os.fstat(number)
         except OSError:
             os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free: this one
+            os.set_inheritable(number, True)
 
 
 def _end_cleanly_on_signals() -> None:

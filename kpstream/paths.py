@@ -18,6 +18,8 @@ def why_hidden(path: str | Path) -> str:
         pass
     except OSError as error:
         return error.strerror or type(error).__name__
+    except ValueError:
+        return "a name holds no zero byte"
     return ""
 
 

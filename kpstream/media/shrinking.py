@@ -43,7 +43,7 @@ class Shrinking(NamedTuple):
 def shrinking(size: tuple[int, int], longest: int, step: int = 1) -> Shrinking | None:
     """How a picture is made smaller until its longest side is at most ``longest`` pixels, and little less; never up.
 
-    What does not fill a whole block of the factor at the right and bottom edge is cut off. The rest is less than 2:
+    What does not fill ``step`` whole blocks of the factor is cut off at the right and bottom. The rest is less than 2:
     linear interpolation still sees every pixel.
     Source: measured on two cores, 1768x994 to 640x360: 1.0 ms; cv2.INTER_AREA alone takes 9.4 ms and the results
     differ by 42 dB PSNR.

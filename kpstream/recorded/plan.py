@@ -229,7 +229,10 @@ def plan_jobs(
 
 
 def _holds_something(path: Path) -> bool:
-    return any(path.iterdir()) if is_folder(path) else is_there(path)
+    try:
+        return any(path.iterdir()) if is_folder(path) else is_there(path)
+    except OSError as error:
+        raise sink_error(path, error) from None
 
 
 def _make_folders(tops: Iterable[Path], folders: Iterable[Path]) -> None:

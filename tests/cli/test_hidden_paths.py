@@ -72,4 +72,5 @@ def test_nothing_is_known_of_what_cannot_be_looked_at(tmp_path: Path) -> None:
     hidden = tmp_path / ("x" * 300)
     assert [look(hidden) for look in (is_there, is_file, is_folder)] == [False] * 3
     assert "too long" in why_hidden(hidden)
+    assert "zero byte" in why_hidden("a\0b")
     assert why_hidden(tmp_path / "missing") == why_hidden(tmp_path) == ""

@@ -50,7 +50,7 @@ _KINDS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], FaultKind, st
     (EndpointRejected, "endpoint", "mend the key, the model or the credits; the same command goes on"),
     ((EndpointUnavailable, ResponseFormatError), "passing", "the same command goes on once the endpoint answers"),
     (BudgetSpent, "budget", "the same command with more `max_requests` goes on"),
-    (UnfitPicture, "file", "leave the file out, or write no mp4"),
+    (UnfitPicture, "file", "leave the file out, or write no mp4, into another folder"),
     (SinkError, "output", "make room, or see to the folder's permissions; the same command goes on"),
     (KpstreamError, "file", "leave the file out"),
 )
