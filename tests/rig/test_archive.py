@@ -59,8 +59,10 @@ def get(url: str) -> Any:
 def slow(endpoint: str) -> Iterator[None]:
     """Answers are late meanwhile, so that no archive is done before a test has done something to it."""
     get(f"{endpoint}/_latency/1")
-    yield
-    get(f"{endpoint}/_latency/0.1")
+    try:
+        yield
+    finally:
+        get(f"{endpoint}/_latency/0.1")
 
 
 def asked(endpoint: str) -> int:

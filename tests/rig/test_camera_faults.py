@@ -94,7 +94,8 @@ class Show:
             self.pipeline.stop()
             self._thread.join(20)
         if kind is None:
-            assert len(times_in(self.video)) == len(self.shown)
+            pts = [at - delay for (at, _), delay in zip(self.shown, self.delays, strict=True)]
+            assert times_in(self.video) == pytest.approx([each - pts[0] for each in pts], abs=0.002)
 
     def _wait_for_true_time(self) -> None:
         """Wait until pictures come as long after their time as the first ones; some that a machine held up do not."""

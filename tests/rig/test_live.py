@@ -109,7 +109,7 @@ def test_a_camera_that_is_lost_comes_back_and_the_recording_goes_on(tmp_path: Pa
     assert KEY not in said + live.jsonl.read_text()
 
 
-def test_a_killed_recording_plays_but_for_its_last_second(tmp_path: Path, endpoint: ScriptedServer) -> None:
+def test_a_killed_recording_plays_but_for_its_end(tmp_path: Path, endpoint: ScriptedServer) -> None:
     with RtspCamera() as camera, Live(camera.url, endpoint.url, tmp_path) as live:
         live.wait_for(lambda lines: len(lines) > 180)
         live.end(signal.SIGKILL)

@@ -225,9 +225,10 @@ def test_a_camera_that_is_cut_off_comes_back_in_true_time(transport: Literal["tc
     splice.cut()
     after = [splice.join(frame) for frame in after]
     assert {frame.size for frame in after} == {(320, 240)}
-    held_up = after[0].captured_at - shown_at(after[0])
+    ages = [frame.captured_at - shown_at(frame) for frame in after]
+    assert min(ages) < 5  # of pictures that were kept somewhere meanwhile, none would be new
     passed = shown_at(after[-1]) - shown_at(before)
-    assert after[-1].pts - before.pts == pytest.approx(passed, abs=1.0 + held_up)
+    assert after[-1].pts - before.pts == pytest.approx(passed, abs=1.0 + ages[0])
 
 
 @pytest.mark.parametrize("transport", ["tcp", "udp"])

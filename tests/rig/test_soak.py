@@ -62,7 +62,7 @@ def test_memory_threads_and_descriptors_do_not_grow_without_end(told: Any) -> No
     assert max(usage["megabytes"] for usage in usages) <= 1000
 
 
-def test_what_was_killed_plays_but_for_its_last_second(told: Any) -> None:
+def test_what_was_killed_plays_but_for_its_end(told: Any) -> None:
     assert len(told["kills"]) == 3
     for kill in told["kills"]:
         assert kill["missing"] < 1.0 + 2.0  # a second by the file's fragments, and what waited for a busy encoder

@@ -49,7 +49,7 @@ def test_both_are_kept_and_neither_jumps(clip: Clip, first: int) -> None:
 def test_who_is_hidden_by_somebody_goes_on_as_the_answers_saw_them_go() -> None:
     worst = [_off_while_hidden_by(texture(seed, (100, 60))) for seed in range(7)]
 
-    # By its own last steps it would go two hundred pixels along with the passer, as it does with who looks alike.
+    # By its own last steps it goes two hundred pixels along with the passer, as it still does with some who look alike.
     assert np.median(worst) < 40
 
 
