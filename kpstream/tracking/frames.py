@@ -199,10 +199,12 @@ class FrameHistory:
             for leg, level in zip(legs, levels_of(points, self._settings), strict=True)
         ]
         steady, background = steady.copy(), np.zeros_like(points)
-        for leg in pairs:  # what is near is seen well enough to be found by flow, whatever the camera does
-            if far := [row for row, own in enumerate(legs) if own == leg and levels[row] is not None]:
+        for leg in pairs:
+            rows = [row for row, own in enumerate(legs) if own == leg]
+            background[rows] = self._camera(*leg).displacement(zeroed(points[rows]))
+            # What is near is seen well enough to be found by flow, whatever the camera does.
+            if far := [row for row in rows if levels[row] is not None]:
                 steady[far] = self._with_camera(points[far], steady[far], *leg)
-                background[far] = self._camera(*leg).displacement(zeroed(points[far]))
         guess = guesses[0] if guesses else steady
         atlas = make_atlas(
             [
