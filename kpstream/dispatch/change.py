@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kpstream.entities import Frame
-from kpstream.media.frame import Picture
+from kpstream.media.frame import Picture, as_grey
 
 _GRID = (32, 24)
 _SAMPLES = 6  # pixels along each side of a cell
@@ -68,5 +68,5 @@ def _brightness(picture: Picture) -> _Cells:
         sparse = picture.image[ys[:, None], xs, 1]
     else:
         sparse = np.asarray(cv2.resize(luma.plane, (columns, rows), interpolation=cv2.INTER_NEAREST), np.uint8)
-        sparse = sparse if luma.to_grey is None else np.asarray(cv2.LUT(sparse, luma.to_grey), np.uint8)
+        sparse = as_grey(sparse, luma.to_grey)
     return np.asarray(cv2.resize(sparse, _GRID, interpolation=cv2.INTER_AREA), np.float32)

@@ -13,6 +13,7 @@ from fractions import Fraction
 from math import nan
 from typing import Generic, Protocol, TypeVar
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -55,6 +56,11 @@ class Luma:
     """Shape ``(height, width)``; rows may be padded."""
     to_grey: npt.NDArray[np.uint8] | None = None
     """Grey values, 0 to 255, by the plane's values, shape ``(256,)``; None where the plane has grey values."""
+
+
+def as_grey(values: Image, to_grey: Image | None) -> Image:
+    """The grey values of what was taken or made of a `Luma.plane`, by its `Luma.to_grey`; itself where that is None."""
+    return values if to_grey is None else np.asarray(cv2.LUT(values, to_grey), np.uint8)
 
 
 class Picture(Protocol):

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from kpstream.media.frame import Picture
+from kpstream.media.frame import Picture, as_grey
 from kpstream.media.halving import halved
 from kpstream.tracking.flow import Grey
 from kpstream.tracking.geometry import Points, zeroed
@@ -132,8 +132,7 @@ def make_atlas(views: Sequence[tuple[View, View]], points: Points, moves: Points
 
 def _cut(view: View, corner: Sequence[int], size: tuple[int, int]) -> Grey:
     """A piece of a picture in grey; at the picture's border it goes on."""
-    piece = _piece(view.plane, corner, size)
-    return piece if view.to_grey is None else np.asarray(cv2.LUT(piece, view.to_grey), np.uint8)
+    return as_grey(_piece(view.plane, corner, size), view.to_grey)
 
 
 def _piece(plane: Grey, corner: Sequence[int], size: tuple[int, int]) -> Grey:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from kpstream.entities import Frame
 from kpstream.media.frame import Picture as FullPicture
+from kpstream.media.frame import as_grey
 from kpstream.media.halving import halved
 from kpstream.tracking.camera import CameraMotion, camera_motion
 from kpstream.tracking.detail import Pyramid, View, levels_of, make_atlas
@@ -31,8 +32,7 @@ def shrink(picture: FullPicture, side: int = DEFAULT.small_side) -> Grey:
     luma = picture.luma
     if luma is None:
         return _shrunk(picture.image, side)
-    small = _shrunk(luma.plane, side)
-    return small if luma.to_grey is None else np.asarray(cv2.LUT(small, luma.to_grey), np.uint8)
+    return as_grey(_shrunk(luma.plane, side), luma.to_grey)
 
 
 def _shrunk(image: npt.NDArray[np.uint8], side: int) -> Grey:
