@@ -21,6 +21,7 @@ from pathlib import Path
 from kpstream.camera.assembly import CameraAssembly, make_camera_endpoint, open_camera
 from kpstream.camera.cores import draw_on_one_core
 from kpstream.camera.link import (
+    FROM_THE_TERMINAL,
     Armed,
     Beat,
     Change,
@@ -327,11 +328,10 @@ def _go_on_once_orphaned() -> None:
 def main() -> None:
     """Run the camera that the site names, to its end, and end the process."""
     _go_on_once_orphaned()
-    ignored = {signal.SIGINT, getattr(signal, "SIGHUP", signal.SIGINT)}
-    for number in ignored:
+    for number in FROM_THE_TERMINAL:
         signal.signal(number, signal.SIG_IGN)
     if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, ignored)  # the site has them held back until here
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, FROM_THE_TERMINAL)  # the site has them held back until here
     # What a library prints must not get among the messages.
     incoming, outgoing = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)

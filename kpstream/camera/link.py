@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import pickle
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -34,6 +35,8 @@ _CAPACITY = 10_000
 _FEW = 32
 """Messages that may wait before figures and pictures are left out."""
 _HEAD = 4
+FROM_THE_TERMINAL = frozenset({signal.SIGINT, getattr(signal, "SIGHUP", signal.SIGINT)})
+"""Signals that a terminal sends to all programs in it, of which the site alone takes notice."""
 _log = logging.getLogger("kpstream")
 
 

@@ -10,15 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Protocol
 
-from kpstream.camera.link import Link
+from kpstream.camera.link import FROM_THE_TERMINAL, Link
 from kpstream.errors import KpstreamError
 from kpstream.options import KEY_VARIABLE, TOKEN_VARIABLE
 
 _ONE_THREAD = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 """Threads of libraries for linear algebra, whose pools would cost each process memory, and are of no use to it."""
-
-_FROM_THE_TERMINAL = {signal.SIGINT, getattr(signal, "SIGHUP", signal.SIGINT)}
-"""What a terminal sends to all programs in it, of which the site alone takes notice."""
 
 
 class Child(Protocol):
@@ -96,7 +93,7 @@ def _signals_held_back() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _FROM_THE_TERMINAL)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, FROM_THE_TERMINAL)
     try:
         yield
     finally:
