@@ -95,7 +95,7 @@ def say(text: str) -> None:
 
 def show_traceback(error: Exception) -> None:
     """Where an error came from, for who asked for it."""
-    stderr.print("".join(map(_as_seen, redact("".join(traceback.format_exception(error))))), markup=False)
+    stderr.print(_visible(redact("".join(traceback.format_exception(error)))), markup=False)
 
 
 def show_link(link: str, qr_code: str) -> None:
@@ -276,12 +276,17 @@ def summary(stats: Stats) -> str:
 
 def _shown(text: str) -> str:
     """A text without secrets, in which nothing that a file's name or a server's answer holds commands the terminal."""
-    return "".join(map(_as_seen, on_command_line(redact(text))))
+    return _visible(on_command_line(redact(text)))
 
 
-def _as_seen(letter: str) -> str:
-    is_seen = letter.isprintable() or letter == "\n" or unicodedata.category(letter) == "Zs"
-    return letter if is_seen else letter.encode("unicode_escape").decode()
+def _visible(text: str) -> str:
+    """The text with a backslash in the place of what is no letter, space or end of a line."""
+    return "".join(
+        letter
+        if letter.isprintable() or letter == "\n" or unicodedata.category(letter) == "Zs"
+        else letter.encode("unicode_escape").decode()
+        for letter in text
+    )
 
 
 def _number(value: float) -> str:
