@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import av
 import pytest
 
 from kpstream.testing import ScriptedServer
+from tests.rig.parts.fault_table import times_in
 from tests.rig.parts.processes import RtspCamera
 from tests.rig.parts.programs import KEY, Live
 
@@ -29,24 +29,13 @@ def endpoint() -> Iterator[ScriptedServer]:
         yield server
 
 
-def times_in(video: Path) -> list[float]:
-    with av.open(str(video)) as container:
-        return [float(frame.time or 0) for frame in container.decode(video=0)]
-
-
 def assert_recorded(live: Live) -> None:
     """The recording has all that was shown at its time, but for what was told: that is where a machine is too slow."""
     lines, times = live.lines(), times_in(live.video)
-    unwritten = lacking("the JSON lines", live)
-    assert len(times) + lacking("the recording", live) == len(lines) + unwritten
+    unwritten = live.lacking("the JSON lines")
+    assert len(times) + live.lacking("the recording") == len(lines) + unwritten
     shown_at = [line["pts"] - lines[0]["pts"] for line in lines]
     assert sum(min(abs(each - at) for at in shown_at) >= 0.002 for each in times) <= unwritten
-
-
-def lacking(output: str, live: Live) -> int:
-    """How many frames an output says that it lacks."""
-    told = re.search(rf"{output} lacks (\d+) frames", live.said())
-    return int(told[1]) if told else 0
 
 
 def keep_true_time(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -123,6 +124,11 @@ class Live:
     def said(self) -> str:
         """What it wrote to stderr so far."""
         return self._said.read_text()
+
+    def lacking(self, output: str) -> int:
+        """How many frames it said that an output lacks: where the machine is too slow."""
+        told = re.search(rf"{output} lacks (\d+) frames", self.said())
+        return int(told[1]) if told else 0
 
     def usage(self) -> Usage:
         """What its process holds right now."""
