@@ -185,7 +185,6 @@ LIBRARIES: dict[str, set[str]] = {
         "dispatch",
         "media",
         "models",
-        "endpoints",
         "render",
         "sources",
         "sinks",
