@@ -8,14 +8,14 @@ from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
+from starlette.responses import FileResponse, JSONResponse, Response
 
 from kpstream import __version__
 from kpstream.delivery import Deliveries, DeliveryFigures
 from kpstream.errors import KpstreamError, SourceOpenError
 from kpstream.redact import redact
 from kpstream.web import health, streams
-from kpstream.web.answers import json_response
+from kpstream.web.answers import endless_response, json_response
 from kpstream.web.browser_camera import BrowserCamera
 from kpstream.web.camera_feed import DRAWN, LINES, SNAPSHOT, Controls, Encoded, Form
 from kpstream.web.cameras import Cameras
@@ -115,13 +115,13 @@ class Api:
 
     async def events(self, request: Request) -> Response:
         """The JSON lines as server-sent events."""
-        return StreamingResponse(streams.events(self._hub_for_viewer(request)), media_type="text/event-stream")
+        return endless_response(streams.events(self._hub_for_viewer(request)), "text/event-stream")
 
     async def mjpeg(self, request: Request) -> Response:
         """The drawn pictures, one after the other, without end."""
         hub, width = self._hub_for_viewer(request), request.query_params.get("width")
         form = DRAWN if width is None else DRAWN.within(parse_width(width))
-        return StreamingResponse(streams.mjpeg(hub, form), media_type=streams.MJPEG)
+        return endless_response(streams.mjpeg(hub, form), streams.MJPEG)
 
     async def snapshot(self, request: Request) -> Response:
         """The newest drawn picture."""

@@ -10,14 +10,14 @@ from typing import TypeVar
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response, StreamingResponse
+from starlette.responses import FileResponse, Response
 
 from kpstream.delivery import EventDatabase, EventStore, StoredEvent
 from kpstream.delivery.listing import with_marks
 from kpstream.delivery.media import media_paths
 from kpstream.errors import SourceOpenError
 from kpstream.redact import redact
-from kpstream.web.answers import json_response
+from kpstream.web.answers import endless_response, json_response
 from kpstream.web.event_payloads import page_after, parse_marks, parse_query
 from kpstream.web.event_stream import EventStream
 from kpstream.web.payloads import ApiError, read_body
@@ -88,7 +88,7 @@ class EventApi:
             raise ApiError(503, "too many viewers")
         last = request.headers.get("last-event-id", "")
         number = int(last) if last.isascii() and last.isdecimal() and len(last) < 18 else None
-        return StreamingResponse(self._stream.changes(number), media_type="text/event-stream")
+        return endless_response(self._stream.changes(number), "text/event-stream")
 
     def close(self) -> None:
         """Let all listeners go. Any thread."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -111,6 +111,11 @@ def socket_of(page: Page, path: str, **headers: str) -> ClientConnection:
         open_timeout=30,
         close_timeout=2,
     )
+
+
+def is_passed_on_at_once(headers: Mapping[str, str]) -> bool:
+    """Whether an answer tells the proxies in between neither to gather it nor to compress it."""
+    return headers["x-accel-buffering"] == "no" and "no-transform" in headers["cache-control"]
 
 
 class Writing:

@@ -20,7 +20,7 @@ from kpstream.entities import Event
 from kpstream.testing import wait_until
 from kpstream.web.event_stream import EventStream
 from tests.support.event_store import BEGAN, FakeDestination, delivering, ended, events_in, opened, stored
-from tests.support.web_page import Camera, client_of, served
+from tests.support.web_page import Camera, client_of, is_passed_on_at_once, served
 
 
 @contextmanager
@@ -173,7 +173,9 @@ class Listener:
         self._stream = client.stream("GET", "/api/events/stream", headers=headers)
 
     def __enter__(self) -> Listener:
-        self._lines = self._stream.__enter__().iter_lines()
+        answer = self._stream.__enter__()
+        assert is_passed_on_at_once(answer.headers)
+        self._lines = answer.iter_lines()
         assert next(self._lines) == "retry: 2000"
         return self
 

@@ -19,7 +19,7 @@ from kpstream.entities import Image
 from kpstream.skeleton import COCO, Skeleton
 from kpstream.web import Feed, Page
 from tests.support.sink_contract import bare_box, person, picture, scene
-from tests.support.web_page import Camera, Writing, client_of, served, socket_of
+from tests.support.web_page import Camera, Writing, client_of, is_passed_on_at_once, served, socket_of
 
 
 class Viewer:
@@ -241,6 +241,7 @@ def test_json_lines_come_as_events() -> None:
         client.stream("GET", "/api/cameras/front-door/events") as answer,
     ):
         assert answer.headers["content-type"].startswith("text/event-stream")
+        assert is_passed_on_at_once(answer.headers)
         lines = answer.iter_lines()
         found: list[int] = []
         while len(found) < 5:
@@ -261,6 +262,7 @@ def test_drawn_pictures_come_as_motion_jpeg() -> None:
         client.stream("GET", "/cameras/front-door/stream.mjpg") as answer,
     ):
         assert answer.headers["content-type"] == "multipart/x-mixed-replace; boundary=frame"
+        assert is_passed_on_at_once(answer.headers)
         data, shown = b"", 0
         for chunk in answer.iter_raw():
             data += chunk
