@@ -81,8 +81,8 @@ PLAN: dict[str, set[str]] = {
 
 FLOORS: dict[str, str] = {
     "camera": (
-        "cores restarts sink_group spec status_log unfinished < link settings watching < events outputs process "
-        "remote_controls request_shares shared_endpoint < assembly session < child site"
+        "cores restarts sink_group spec start_turns status_log unfinished < link settings watching < events outputs "
+        "process remote_controls request_shares shared_endpoint < assembly session < child site"
     ),
     "cli": (
         "checks options signals terminal < app archive_terminal page rules < archive_settings < annotate archive "

@@ -40,6 +40,7 @@ from kpstream.camera.remote_controls import RemoteControls
 from kpstream.camera.request_shares import CameraShare, RequestShares
 from kpstream.camera.restarts import Restarts
 from kpstream.camera.spec import CameraSpec
+from kpstream.camera.start_turns import StartTurns
 from kpstream.camera.unfinished import UnfinishedEvents
 from kpstream.channel import Deadline
 from kpstream.delivery import EventRecorder
@@ -54,6 +55,8 @@ from kpstream.web.remote_feed import RemoteFeed
 _MAX_SILENCE = 60
 """Ticks of the site, a second each, after which a process that says nothing is ended; a healthy one says how it is
 doing four times in each. Ticks and not seconds: a site that is stopped itself hears nothing either."""
+_LOADS_WITHIN = 10
+"""Ticks of the site after which a process that is not loaded yet no longer holds up those that wait for their turn."""
 _REAPED_WITHIN = 2.0
 """Seconds in which a process ends that has said all that it has to say."""
 _log = logging.getLogger("kpstream")
@@ -70,6 +73,8 @@ class Surroundings:
     """What becomes of what happens before the cameras; None lets no rule say anything."""
     start_child: Callable[[str], Child]
     """Starts what runs the camera of a name; blocks for a moment."""
+    starts: StartTurns
+    """Says when a process may start."""
     clock: Callable[[], float]
 
 
@@ -91,6 +96,7 @@ class CameraSession:
         budget = spec.requests.max_requests
         self._own = None if budget is None else Quota(Limits(max_requests=budget))  # over all its beginnings
         self._ended = threading.Event()
+        self._turn = threading.Event()  # to start a process; set at the end, too
         self._run: _Run | None = None
         self._earlier = Stats()
         self._thread = threading.Thread(target=self._keep_running, name=f"kpstream-camera-{spec.name}", daemon=True)
@@ -103,11 +109,14 @@ class CameraSession:
             page.add(self.feed)
         if self.feed is not None:
             self.feed.controls = self._controls
+        self._surroundings.starts.ask(self._turn)
         self._thread.start()
 
     def stop(self) -> None:
         """End soon, with everything written whole; never waits."""
         self._ended.set()
+        self._turn.set()
+        self._surroundings.starts.end(self._turn)
         run = self._run
         if run is not None:
             run.stop()
@@ -139,6 +148,7 @@ class CameraSession:
 
     def _keep_running(self) -> None:
         clock, restarts = self._surroundings.clock, Restarts()
+        self._turn.wait()
         while not self._ended.is_set():
             began_at = clock()
             try:
@@ -153,18 +163,32 @@ class CameraSession:
             pause, line = restarts.note(clock() - began_at, in_file(redact(fault)))
             if line and not self._ended.is_set():
                 _log.warning("%s: %s", self.spec.name, line)
-            if self._ended.wait(pause):
-                return
+            if not self._ended.wait(pause):
+                self._await_turn()
+
+    def _await_turn(self) -> None:
+        self._turn.clear()
+        self._surroundings.starts.ask(self._turn)
+        if self._ended.is_set():  # meanwhile: nobody sets the event again
+            self._surroundings.starts.end(self._turn)
+        else:
+            self._turn.wait()
 
     def _run_once(self) -> str:
         """Run one process to its end; what ended it, for the user, where nobody said so yet."""
-        run = self._run = _Run(self.spec, self._surroundings, self._controls, self.feed, self._own)
+        end_turn = partial(self._surroundings.starts.end, self._turn)
         try:
-            if self._ended.is_set():  # before there was anything to stop
-                run.stop()
-            return run.follow()
+            run = self._run = _Run(
+                self.spec, self._surroundings, self._controls, self.feed, self._own, on_loaded=end_turn
+            )
+            try:
+                if self._ended.is_set():  # before there was anything to stop
+                    run.stop()
+                return run.follow()
+            finally:
+                self._earlier, self._run = run.stats + self._earlier, None
         finally:
-            self._earlier, self._run = run.stats + self._earlier, None
+            end_turn()
 
 
 class _Run:
@@ -176,6 +200,7 @@ class _Run:
         controls: What was asked for until now.
         feed: Its place on the page.
         own: Its own budget.
+        on_loaded: Called once it is loaded, or takes too long to.
 
     Raises:
         KpstreamError: No process can be started.
@@ -188,6 +213,8 @@ class _Run:
         controls: RemoteControls,
         feed: RemoteFeed | None,
         own: Quota | None,
+        *,
+        on_loaded: Callable[[], None],
     ) -> None:
         self._spec = spec
         self._controls = controls
@@ -198,7 +225,8 @@ class _Run:
         self._events = surroundings.events
         self._watched: WatchedCamera | None = None
         self._unfinished = UnfinishedEvents()
-        self._ticks_silent = 0
+        self._on_loaded = on_loaded
+        self._ticks = self._ticks_silent = 0
         self.stats = Stats()
         """What it has done, as far as it said so."""
         self.is_written = False
@@ -214,6 +242,9 @@ class _Run:
 
     def tick(self) -> None:
         """Count how long it has been silent, and end it where that is too long. One thread."""
+        self._ticks += 1
+        if self._ticks == _LOADS_WITHIN:
+            self._on_loaded()
         self._ticks_silent += 1
         if self._ticks_silent == _MAX_SILENCE:
             self._child.kill()
@@ -294,6 +325,7 @@ class _Run:
             case Joined() | Ask() | Ended() | Released() | Rejection():
                 self._share.take(message)
             case Beat():
+                self._on_loaded()
                 self._take_beat(message)
             case Made(wanted, encoded):
                 if self._feed is not None:

@@ -15,6 +15,7 @@ from kpstream.camera.process import CameraProcess, Child
 from kpstream.camera.request_shares import RequestShares
 from kpstream.camera.session import CameraSession, Surroundings
 from kpstream.camera.spec import CameraSpec, SiteSpec
+from kpstream.camera.start_turns import StartTurns
 from kpstream.channel import Channel, Closed, Deadline
 from kpstream.entities import Stats
 from kpstream.errors import KpstreamError
@@ -37,6 +38,7 @@ class Site:
         on_end: Called with a camera and what it has done, when it has ended; by the thread of `run`.
         events: What becomes of what happens before the cameras; None lets no rule say anything.
         start_child: Starts what runs the camera of a name: a process of its own.
+        starts_at_once: How many processes may load at once; more than there are cores only delay each other.
         clock: Monotonic seconds, the same clock as in the cameras' processes.
     """
 
@@ -49,6 +51,7 @@ class Site:
         on_end: Callable[[CameraSpec, Stats], None] = lambda _camera, _stats: None,
         events: CameraEvents | None = None,
         start_child: Callable[[str], Child] = CameraProcess,
+        starts_at_once: int = 2,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._spec = spec
@@ -57,7 +60,7 @@ class Site:
         self._on_end = on_end
         self._shares = RequestShares(spec.limits, clock)
         self._events = events
-        self._surroundings = Surroundings(self._shares, page, events, start_child, clock)
+        self._surroundings = Surroundings(self._shares, page, events, start_child, StartTurns(starts_at_once), clock)
         self._reloads: Channel[None] = Channel(1)
         self._sessions: dict[str, CameraSession] = {}
 

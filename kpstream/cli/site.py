@@ -23,6 +23,7 @@ def run(file: Annotated[Path, typer.Argument(metavar="SITE.toml", help="Describe
     """Run several cameras for days, as a file describes them: SIGHUP reads it again, SIGTERM ends it whole."""
     from kpstream.camera.site import Site
     from kpstream.camera.spec import SiteSpec
+    from kpstream.models.runtime import usable_cores
     from kpstream.site_file import load
     from kpstream.site_file.shapes import write_shapes
 
@@ -46,6 +47,7 @@ def run(file: Annotated[Path, typer.Argument(metavar="SITE.toml", help="Describe
             page=page,
             on_end=lambda camera, stats: say(f"{camera.name}: {summary(stats)}"),
             events=events,
+            starts_at_once=usable_cores(),
         )
 
         def edit(zones: tuple[Zone, ...], lines: tuple[Line, ...]) -> None:

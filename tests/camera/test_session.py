@@ -5,20 +5,25 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Iterator
 
 import pytest
 
-from kpstream.camera.link import Logged, Message
+from kpstream.camera.link import Beat, Logged, Message
 from kpstream.camera.request_shares import RequestShares
 from kpstream.camera.session import CameraSession, Surroundings
 from kpstream.camera.spec import CameraSpec
+from kpstream.camera.start_turns import StartTurns
 from kpstream.channel import Deadline
 from kpstream.dispatch.dealer import Limits
+from kpstream.entities import Stats
 from kpstream.testing import wait_until
 from tests.support.camera_child import linked
 
 LONG = 60
 """Ticks after which a process hangs."""
+LOADS_WITHIN = 10
+"""Ticks after which it no longer counts as one that loads."""
 
 
 class Child:
@@ -51,13 +56,33 @@ def children() -> list[Child]:
 
 
 @pytest.fixture
-def session(children: list[Child]) -> CameraSession:
+def surroundings(children: list[Child]) -> Surroundings:
+    """Those of cameras of which one may start at a time."""
+
     def start(_: str) -> Child:
         children.append(Child())
         return children[-1]
 
     shares = RequestShares(Limits(), time.monotonic)
-    return CameraSession(CameraSpec("door", ""), Surroundings(shares, None, None, start, time.monotonic))
+    return Surroundings(shares, None, None, start, StartTurns(1), time.monotonic)
+
+
+@pytest.fixture
+def session(surroundings: Surroundings) -> CameraSession:
+    return CameraSession(CameraSpec("door", ""), surroundings)
+
+
+@pytest.fixture
+def waiting(session: CameraSession, children: list[Child], surroundings: Surroundings) -> Iterator[CameraSession]:
+    """One that waits for its turn, as that of the other lasts."""
+    session.start()
+    wait_until(lambda: bool(children))
+    waiting = CameraSession(CameraSpec("gate", ""), surroundings)
+    waiting.start()
+    yield waiting
+    for each in (session, waiting):
+        each.stop()
+        each.join(Deadline(0.0))
 
 
 def tick(session: CameraSession, times: int) -> None:
@@ -93,3 +118,34 @@ def test_a_process_that_says_anything_is_left_alone(
     assert not children[0].killed.is_set()
     session.stop()
     session.join(Deadline(0.0))
+
+
+@pytest.mark.usefixtures("waiting")
+def test_the_next_process_starts_once_one_says_how_it_is_doing(children: list[Child]) -> None:
+    children[0].say(Beat(0.0, Stats(), None, None, ""))
+    wait_until(lambda: len(children) == 2)
+
+
+@pytest.mark.usefixtures("waiting")
+def test_a_process_that_takes_long_to_load_does_not_hold_up_the_next(
+    session: CameraSession, children: list[Child]
+) -> None:
+    wait_until(lambda: bool(children[0].heard))
+    tick(session, LOADS_WITHIN - 1)
+    assert len(children) == 1
+    tick(session, 1)
+    wait_until(lambda: len(children) == 2)
+
+
+@pytest.mark.usefixtures("waiting")
+def test_a_process_that_ends_at_once_does_not_hold_up_the_next(children: list[Child]) -> None:
+    children[0].kill()
+    wait_until(lambda: len(children) == 2)
+
+
+def test_one_that_is_stopped_before_its_turn_starts_no_process(waiting: CameraSession, children: list[Child]) -> None:
+    waiting.stop()
+    assert waiting.join(Deadline(20.0))
+    children[0].say(Beat(0.0, Stats(), None, None, ""))
+    wait_until(lambda: bool(children[0].heard))
+    assert len(children) == 1
