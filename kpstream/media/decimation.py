@@ -16,7 +16,8 @@ class Decimation:
 
     A picture is chosen by its own time alone, so that it can be judged before it is decoded, and pictures may come in
     the order of decoding: lines divide the time of the stream, ``max_fps`` of them a second, and a picture is wanted
-    where a line lies between the picture that is shown before it and itself.
+    where a line lies between the picture that is shown before it and itself. When that one is shown is a guess where
+    pictures come in the order of decoding, so no line has two.
 
     Args:
         max_fps: Pictures a second; infinite wants all.
@@ -26,6 +27,7 @@ class Decimation:
         self._max_fps = max_fps
         self._recent: deque[float] = deque(maxlen=_REMEMBERED)
         self._anchor = 0.0, _BEHIND_A_LINE  # a time, and how many lines were passed then
+        self._crossed: deque[int] = deque(maxlen=_REMEMBERED)  # the lines for which a picture was chosen
 
     @property
     def max_fps(self) -> float:
@@ -37,6 +39,7 @@ class Decimation:
         if rate != self._max_fps and self._recent:
             at = self._recent[-1]
             self._anchor = at, _BEHIND_A_LINE if self._max_fps == inf else self._passed(at) % 1.0
+            self._crossed.clear()
         self._max_fps = rate
 
     def wants(self, at: float, step: float | None = None) -> bool:
@@ -49,11 +52,17 @@ class Decimation:
         """
         if not self._recent:
             self._anchor = at, _BEHIND_A_LINE
+        elif at < min(self._recent):
+            self._crossed.clear()  # time begins anew
         self._recent.append(at)
         if self._max_fps == inf or len(self._recent) == 1:
             return True
         before = self._shown_before(at) if step is None else at - step
-        return floor(self._passed(at)) > floor(self._passed(before))
+        line = floor(self._passed(at))
+        if line <= floor(self._passed(before)) or line in self._crossed:
+            return False
+        self._crossed.append(line)
+        return True
 
     def _passed(self, at: float) -> float:
         """How many lines were passed at a time."""

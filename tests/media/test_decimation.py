@@ -35,6 +35,17 @@ def test_pictures_that_come_in_the_order_of_decoding_are_chosen_in_that_of_showi
     assert steps_between(sorted(wanted)) == {3}
 
 
+@pytest.mark.parametrize(("first", "then"), [(10, 30), (30, 10), (30, 60), (30, 15)])
+def test_no_more_than_wanted_are_chosen_where_the_rate_of_what_comes_in_the_order_of_decoding_changes(
+    first: int, then: int
+) -> None:
+    decimation = Decimation(15)
+    times = [number / first for number in range(2 * first)] + [2 + number / then for number in range(2 * then + 1)]
+    order = [4 * group + place for group in range(len(times) // 4) for place in (4, 2, 1, 3)]
+    wanted = sorted(times[number] for number in order if decimation.wants(times[number]))
+    assert max(sum(at <= other < at + 1 for other in wanted) for at in wanted) <= 16
+
+
 def test_a_camera_that_gives_fewer_than_it_says_is_not_thinned_twice() -> None:
     decimation, dice = Decimation(10), random.Random(1)
     times = [number / 12 + dice.uniform(0, 0.02) for number in range(1200)]
