@@ -16,6 +16,7 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 
 from kpstream.entities import Frame, Image
+from kpstream.paths import is_file
 from kpstream.sinks.h264 import CodedPicture, PictureEncoder, PictureForm, Quality, Tap
 from kpstream.sinks.output import WholeWrites
 from kpstream.sinks.timeline import TICKS
@@ -215,19 +216,22 @@ class Mp4File:
         """
         for track in self._audio:
             track.close()
-        playable = self._header_end is not None and self._whole > self._header_end
+        playable = self._header_end is not None and self._whole > self._header_end and self._is_there()
         if self._file is not None:
             with suppress(OSError):
                 self._file.truncate(self._whole)
             with suppress(OSError):
                 self._file.close()
-            if not playable and self._file.created and self._path.is_file():
+            if not playable and self._is_there():
                 with suppress(OSError):
                     self._path.unlink()
         with suppress(OSError, ValueError, av.FFmpegError):
             if self._container is not None:
                 self._container.close()  # it writes nothing more: its file is closed
         return playable
+
+    def _is_there(self) -> bool:
+        return self._file is not None and self._file.created and is_file(self._path)
 
     def _mux(self, container: OutputContainer, packets: list[Packet[VideoStream]], interval: int) -> None:
         for packet in packets:

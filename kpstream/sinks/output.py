@@ -32,6 +32,7 @@ _REASONS = {
     errno.ENOTDIR: "its folder is a file: choose another folder",
     errno.EISDIR: "is a folder: name a file in it",
     errno.ENAMETOOLONG: "the name is too long: choose a shorter one",
+    errno.ESTALE: "was removed, or its disk taken off, while it was written",
     errno.EPIPE: "whoever was reading has gone: nothing more can be written there",
 }
 
@@ -118,13 +119,25 @@ class WholeWrites(io.FileIO):
         """Write every byte; blocks.
 
         Raises:
-            OSError: It could not; some of the bytes may have been written.
+            OSError: It could not; some of the bytes may have been written. ESTALE where the file was removed.
         """
         left = memoryview(data)
         whole = left.nbytes
         while left.nbytes:
             left = left[super().write(left) :]
+        if self._is_removed():
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
         return whole
+
+    def _is_removed(self) -> bool:
+        """Whether the file has no name any more: the system takes what is written, and nobody will ever find it."""
+        here = os.fstat(self.fileno())
+        if here.st_nlink:
+            return False
+        try:
+            return not os.path.samestat(here, Path(self.name).stat())  # under /dev/fd it has one
+        except OSError:
+            return True
 
 
 class OutputFile:

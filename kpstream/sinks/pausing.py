@@ -76,12 +76,18 @@ class PausingJsonLines:
             self._resume()
 
     def close(self) -> None:
-        """Release the file. What is wrong with the disk is logged. Idempotent."""
-        self._is_closed = True
+        """Release the file. Idempotent.
+
+        Raises:
+            SinkError: The system reports a fault that it held back, or it pauses.
+        """
+        was_closed, self._is_closed = self._is_closed, True
         try:
             self._release()
         except OSError as error:
-            _log.warning("%s", sink_error(self._path, error))
+            raise sink_error(self._path, error) from None
+        if self._trouble and not was_closed:
+            raise SinkError(f"at the end {self._trouble}")
 
     def _append(self, line: bytes) -> None:
         if self._file is None:

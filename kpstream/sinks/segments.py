@@ -155,12 +155,16 @@ class SegmentedVideo:
             self._pause(sink_error(self._folder / self._stem, error), now)
 
     def close(self) -> None:
-        """Make the last file whole; blocks. What is wrong with the disk is logged: the file plays. Idempotent."""
+        """Make the last file whole; blocks. Idempotent.
+
+        Raises:
+            SinkError: The last file could not be made whole, or the recording pauses. What was written before plays.
+        """
+        is_paused = self._trouble and self._video is None and not self._closed
         self._closed = True
-        try:
-            self._end_file()
-        except SinkError as error:
-            _log.warning("%s", error)
+        self._end_file()
+        if is_paused:
+            raise SinkError(f"at the end {self._trouble}")
 
     def _write(self, scene: Scene, canvas: Image, now: float) -> None:
         pts, form = scene.frame.pts, (*canvas.shape, scene.frame.pixel_aspect)

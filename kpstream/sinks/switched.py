@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 
 from kpstream.entities import Image, Scene
 from kpstream.errors import SinkError
 from kpstream.sinks.segments import SegmentedVideo
+
+_log = logging.getLogger(__name__)
 
 
 class SwitchedRecording:
@@ -67,7 +70,7 @@ class SwitchedRecording:
         with self._lock:
             wanted = self._starts if self._wanted else 0
         if self._sink is not None and self._sink_start != wanted:
-            self._end()
+            self._end_stopped()
         if not wanted:
             return
         if self._sink is None:
@@ -75,10 +78,25 @@ class SwitchedRecording:
         self._sink.write(scene, scene.canvas)
 
     def close(self) -> None:
-        """Record no more, and make the last file whole; blocks. Idempotent."""
+        """Record no more, and make the last file whole; blocks. Idempotent.
+
+        Raises:
+            SinkError: As from `SegmentedVideo.close`, of a recording that was not stopped before.
+        """
         with self._lock:
-            self._closed, self._wanted = True, False
-        self._end()
+            was_wanted, self._wanted = self._wanted, False
+            self._closed = True
+        if was_wanted:
+            self._end()
+        else:
+            self._end_stopped()
+
+    def _end_stopped(self) -> None:
+        """End what nobody wants to go on: what is wrong with the disk is logged."""
+        try:
+            self._end()
+        except SinkError as error:
+            _log.warning("%s", error)
 
     def _end(self) -> None:
         if self._sink is not None:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import pytest
 
+from kpstream.errors import SinkError
 from kpstream.interfaces import Sink
 from kpstream.sinks.pausing import PausingJsonLines
 from tests.support.sink_contract import SinkContract, person, picture, scene
@@ -133,6 +134,27 @@ def test_a_disk_that_goes_and_comes_back_is_waited_for(tmp_path: Path) -> None:
     (tmp_path / "disk").rename(tmp_path / "other")
     (tmp_path / "gone").rename(folder)
     assert rig.indices()[:30] == list(range(30))
+
+
+def test_what_is_removed_while_it_is_written_is_told_and_written_anew(tmp_path: Path) -> None:
+    rig = Rig(tmp_path / "a.jsonl")
+    rig.show(3)
+    rig.path.unlink()
+    rig.show(1)
+    assert "was removed" in rig.sink.trouble
+    rig.show(5)
+    rig.sink.close()
+    assert rig.indices()[-20:] == list(range(70, 90))
+
+
+def test_a_pause_at_the_end_is_an_error(tmp_path: Path) -> None:
+    rig = Rig(tmp_path / "a.jsonl")
+    rig.show(1)
+    rig.free = 0
+    rig.show(3)
+    with pytest.raises(SinkError, match=r"at the end the JSON lines are paused: .* the disk is full"):
+        rig.sink.close()
+    rig.sink.close()
 
 
 def test_what_was_there_before_is_replaced(tmp_path: Path) -> None:

@@ -438,8 +438,32 @@ def test_it_may_begin_with_a_folder_that_is_not_there_and_end_with_it(tmp_path: 
     rig = Rig(tmp_path / "drive")
     rig.show(5)
     assert "its folder does not exist" in rig.sink.trouble
+    with pytest.raises(SinkError, match=r"at the end the recording is paused: .* its folder does not exist"):
+        rig.sink.close()
     rig.sink.close()
     assert (rig.sink.frames, rig.sink.dropped) == (0, 50)
+
+
+def test_what_is_removed_while_it_is_written_is_told_and_followed_by_another_file(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rig = Rig(tmp_path)
+    rig.show(10)
+    (tmp_path / rig.names()[0]).unlink()
+    rig.show(10)
+    assert "was removed" in caplog.text
+    assert rig.sink.trouble == ""
+    rig.sink.close()
+    assert len(times_of(tmp_path / rig.names()[0])) >= 60
+
+
+def test_a_folder_that_is_removed_while_its_file_is_open_is_told_at_the_end(tmp_path: Path) -> None:
+    rig = Rig(tmp_path / "recordings")
+    rig.folder.mkdir()
+    rig.show(10)
+    shutil.rmtree(rig.folder)
+    with pytest.raises(SinkError, match=r"was removed, or its disk taken off, while it was written$"):
+        rig.sink.close()
 
 
 def test_a_folder_is_made_as_soon_as_it_can_be_and_not_once_a_drive_was_taken_off(tmp_path: Path) -> None:
@@ -456,7 +480,8 @@ def test_a_folder_is_made_as_soon_as_it_can_be_and_not_once_a_drive_was_taken_of
     rig.show(20)
     assert "its folder does not exist" in rig.sink.trouble
     assert not place.exists()
-    rig.sink.close()
+    with pytest.raises(SinkError, match="at the end the recording is paused"):
+        rig.sink.close()
 
 
 @pytest.mark.parametrize("number", [errno.EIO, errno.EROFS, errno.EDQUOT, errno.ESTALE])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -214,6 +215,18 @@ class FileSinkContract(SinkContract):
         with _without_the_rights_of_root():
             self._fails(make_at(tmp_path / f"out{self.suffix}"), "may not be written")
         tmp_path.chmod(0o700)
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="this system lets nobody remove what is open")
+    def test_a_folder_that_is_removed_meanwhile_is_told_in_one_line(
+        self, make_at: Callable[[Path], Sink], tmp_path: Path
+    ) -> None:
+        folder = tmp_path / "folder"
+        folder.mkdir()
+        sink = make_at(folder / f"out{self.suffix}")
+        for index in range(60):
+            sink.write(scene(index, person()), picture(index))
+        shutil.rmtree(folder)
+        self._fails(sink, "was removed, or its disk taken off, while it was written$|folder does not exist")
 
     def _fails(self, sink: Sink, reason: str) -> None:
         def use() -> None:
