@@ -8,10 +8,9 @@ import hmac
 import logging
 import socket
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
-from http.cookies import CookieError, SimpleCookie
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse, Response
@@ -156,7 +155,7 @@ class AuthMiddleware:
         by_query = self._is_token(query.get("token", [""])[0])
         if by_query or not self._rules.token:
             return by_query
-        if not self._is_token(_bearer(headers)) and not self._is_token(self._in_cookie(headers)):
+        if not any(map(self._is_token, (_bearer(headers), *self._in_cookies(headers)))):
             response = Response(status_code=401, headers={"www-authenticate": "Bearer"})
             raise _Refusal(response, "asked for the page without its token, or with a wrong one")
         return False
@@ -225,19 +224,20 @@ class AuthMiddleware:
         token = self._rules.token
         return bool(token) and hmac.compare_digest(shown.encode("utf-8", "replace"), token.encode())
 
-    def _in_cookie(self, headers: Headers) -> str:
-        try:
-            found = SimpleCookie(headers.get("cookie", "")).get(self._cookie)
-        except CookieError:
-            return ""
-        return found.value if found else ""
+    def _in_cookies(self, headers: Headers) -> Iterator[str]:
+        """What the page's cookie holds. Beside it stand those of all other services of the machine, in any form."""
+        for pair in headers.get("cookie", "").split(";"):
+            name, _, value = pair.strip().partition("=")
+            if name == self._cookie:
+                yield unquote(value)
 
     def _new_cookie(self, address: PublicAddress) -> str:
         secure = self._rules.tls or address.scheme == "https"
         # Inside of another site's page a browser gives back only what says so, and keeps it for that page alone.
         reach = "SameSite=None; Secure; Partitioned" if self._rules.embed and secure else "SameSite=Strict"
         kept = f"Path={address.path}/; Max-Age={_COOKIE_AGE}; HttpOnly; {reach}"
-        return f"{self._cookie}={self._rules.token}; {kept}" + ("; Secure" if secure and "Secure" not in reach else "")
+        token = quote(self._rules.token, safe="")
+        return f"{self._cookie}={token}; {kept}" + ("; Secure" if secure and "Secure" not in reach else "")
 
 
 async def _answer(response: Response, scope: Scope, receive: Receive, send: Send) -> None:

@@ -73,6 +73,21 @@ def test_the_token_opens_by_header_by_address_and_then_by_cookie(page: Page) -> 
     assert status_of_socket(page, f"/ws/cameras/front-door?token={TOKEN}") == 101
 
 
+def test_cookies_of_other_services_of_the_machine_keep_nobody_out(page: Page) -> None:
+    own = f"kpstream-{httpx.URL(page.url).port}={TOKEN}"
+    others = ('theme={"dark": true}', "flag", "a=b c", "a@b=1", "Path=/", "name=\u00e4\u00f6")
+    with client_of(page) as client:
+        for cookie in (pair for other in others for pair in (f"{other}; {own}", f"{own}; {other}")):
+            assert client.get("/api/cameras", headers={b"cookie": cookie.encode()}).status_code == 200, cookie
+
+
+def test_any_token_fits_into_the_cookie() -> None:
+    token = 'semi;colon, "quoted" 100% =+'
+    with served(Camera(), token=token) as page, client_of(page) as client:
+        assert client.get("/", params={"token": token}).status_code == 200
+        assert client.get("/api/cameras").status_code == 200
+
+
 def test_no_script_and_no_other_site_gets_the_cookie(page: Page) -> None:
     with client_of(page) as client:
         told = client.get("/", params={"token": TOKEN}).headers["set-cookie"]
