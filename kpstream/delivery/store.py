@@ -29,6 +29,7 @@ from kpstream.delivery.writer import DatabaseWriter, Write
 from kpstream.errors import SinkError, SourceOpenError
 from kpstream.events import INSTANT_KINDS
 from kpstream.paths import why_hidden
+from kpstream.redact import redact
 from kpstream.sinks.output import sink_error
 from kpstream.sinks.retention import Segment, outdated
 from kpstream.sinks.room import DiskUsage
@@ -155,8 +156,12 @@ class EventStore:
         if document["state"] == "opened" or document["kind"] in INSTANT_KINDS:
             self._opened[str(document["camera"]), str(document["rule"])] += 1
 
+        size = 0
+
         def write(database: EventDatabase) -> None:
-            size = 0 if snapshot is None else self._write_snapshot(document, snapshot)
+            nonlocal size
+            if snapshot is not None:
+                size += self._write_snapshot(document, snapshot)  # none where an attempt before had written it
             self._put(database, document, now, size)
 
         self._writer.offer(write, self._pictures.release if snapshot is not None else lambda: None)
@@ -242,7 +247,7 @@ class EventStore:
         except OSError:
             raise
         except Exception as error:  # noqa: BLE001 - an event without its picture is better than none
-            _log.warning("an event has no snapshot: %s: %s", type(error).__name__, error)
+            _log.warning("an event has no snapshot: %s: %s", type(error).__name__, redact(error))
             return 0
 
     def _retain(self, database: EventDatabase) -> None:

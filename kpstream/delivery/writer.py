@@ -13,6 +13,7 @@ from pathlib import Path
 from kpstream.channel import Channel, Closed
 from kpstream.delivery.database import EventDatabase
 from kpstream.errors import SinkError
+from kpstream.redact import redact
 from kpstream.sinks.output import sink_error
 from kpstream.sinks.room import LOOK_EVERY, DiskUsage, check_room
 
@@ -132,42 +133,51 @@ class DatabaseWriter:
 
     def _commit(self, database: EventDatabase, jobs: list[_Job]) -> None:
         """Do all of the jobs, however long the disk takes; after `close` try once more and give up."""
-        while not self._written(database, jobs):
+        while jobs := self._attempt(database, jobs):
             if self._jobs.wait_closed(LOOK_EVERY):
-                if not self._written(database, jobs):
+                if jobs := self._attempt(database, jobs):
                     _log.warning("%s: the last %d changes of events are not stored", self._folder, len(jobs))
                     _finish(jobs, written=False)
                 return
 
-    def _written(self, database: EventDatabase, jobs: list[_Job]) -> bool:
+    def _attempt(self, database: EventDatabase, jobs: list[_Job]) -> list[_Job]:
+        """Do the jobs, in one transaction; those that still wait for the disk."""
         try:
             check_room(self._folder, reserves=2 if self._trouble else 1, disk_usage=self._disk_usage)
             with database:
                 for job in jobs:
                     job.write(database)
         except SinkError as error:
-            return self._pause(error)
+            return self._pause(jobs, error)
         except OSError as error:
-            return self._pause(sink_error(self._folder, error))
-        except _DAMAGE as error:
+            return self._pause(jobs, sink_error(self._folder, error))
+        except Exception as error:  # noqa: BLE001 - whatever it is, the events of all cameras go on
+            if isinstance(error, sqlite3.Error) and not isinstance(error, _DAMAGE):
+                return self._pause(jobs, SinkError(f"{self._folder}: {error}"))
             if len(jobs) > 1:
-                written = [self._written(database, [job]) for job in jobs]
-                return all(written)
-            _log.error("%s: %s - this is a fault of kpstream; an event is not stored", self._folder, error)
-        except sqlite3.Error as error:
-            return self._pause(SinkError(f"{self._folder}: {error}"))
+                return self._attempt_each(database, jobs)
+            _log.error("%s: %s - this is a fault of kpstream; an event is not stored", self._folder, redact(error))
+            _finish(jobs, written=False)
+            return []
         if self._trouble:
             self._trouble = ""
             _log.info("events are stored again: %s", self._folder)
         _finish(jobs, written=True)
         self._on_written()
-        return True
+        return []
 
-    def _pause(self, error: SinkError) -> bool:
+    def _attempt_each(self, database: EventDatabase, jobs: list[_Job]) -> list[_Job]:
+        """Do each job by itself, in order, for one of them is at fault; those that still wait for the disk."""
+        for place, job in enumerate(jobs):
+            if self._attempt(database, [job]):
+                return jobs[place:]
+        return []
+
+    def _pause(self, jobs: list[_Job], error: SinkError) -> list[_Job]:
         if not self._trouble:
             _log.warning("events wait to be stored: %s", error)
         self._trouble = f"events wait to be stored: {error}"
-        return False
+        return jobs
 
     def __len__(self) -> int:
         return len(self._jobs)

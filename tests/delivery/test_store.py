@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+import threading
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import cv2
 import numpy as np
 import pytest
 
-from kpstream.delivery import EventQuery, EventRecorder, EventStore, open_to_read
+from kpstream.delivery import EventDatabase, EventQuery, EventRecorder, EventStore, open_to_read
 from kpstream.delivery.event_media import EventMedia
 from kpstream.entities import Event, Image, Scene
 from kpstream.errors import SinkError, SourceOpenError
@@ -171,6 +173,46 @@ def test_a_full_disk_is_waited_for_and_told_once(tmp_path: Path, caplog: pytest.
         "events wait to be stored",
         "events are stored again",
     ]
+
+
+def test_what_cannot_be_written_is_lost_alone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def fail(_: EventDatabase) -> None:
+        raise UnicodeEncodeError("utf-8", "\ud800", 0, 1, "surrogates not allowed")
+
+    with stored(tmp_path) as store:
+        assert not store.write(fail)
+        recorder(store).tell(opened(), scene())
+        wait_until(lambda: len(events_in(store)) == 1)
+    assert caplog.text.count("an event is not stored") == 1
+    caplog.clear()  # no other test may log an error
+
+
+def test_a_disk_that_fills_up_while_faults_are_sorted_out_has_nothing_written_twice(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def begin(_: EventDatabase) -> None:
+        begun.set()
+        may_end.wait(20)
+
+    def fail(_: EventDatabase) -> None:
+        raise sqlite3.IntegrityError
+
+    rooms = [Disk(), Disk(), Disk(), Disk(), Disk(free=1000)]  # the first, all others at once, and each of them alone
+    begun, may_end = threading.Event(), threading.Event()
+    with stored(tmp_path, disk_usage=lambda _: rooms.pop(0) if rooms else Disk()) as store:
+        store.write(begin, 0.0)
+        begun.wait(20)
+        recorder(store).tell(opened("e1"), scene())
+        store.write(fail, 0.0)
+        recorder(store).tell(ended(opened("e2")), scene())
+        may_end.set()
+        wait_until(lambda: bool(store.trouble))
+    with closing(open_to_read(tmp_path)) as database:
+        found = [(event.id, event.document["state"], event.bytes) for event in database.events()]
+    sizes = [(tmp_path / f"snapshots/2026-11-28/{name}.jpg").stat().st_size for name in ("e1", "e2")]
+    assert found == [("e1", "opened", sizes[0]), ("e2", "ended", sizes[1])]
+    assert caplog.text.count("an event is not stored") == 1
+    caplog.clear()
 
 
 def test_too_many_for_a_full_disk_are_counted_and_nobody_waits(
