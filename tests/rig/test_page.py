@@ -154,12 +154,30 @@ def test_the_drawing_of_the_server_is_the_fallback(serve: Serve, screen: Screen)
 
 def test_where_no_websocket_comes_through_the_drawing_of_the_server_is_shown(serve: Serve, screen: Screen) -> None:
     screen.tab.add_init_script(
-        "window.WebSocket = class { constructor() { setTimeout(() => this.onclose?.({})); } send() {} close() {} }"
+        "window.lost = 0; window.WebSocket = class { send() {} close() {}"
+        " constructor() { setTimeout(() => { this.onclose?.({}); window.lost += 1; }); } }"
     )
     screen.tab.goto(serve(NumberedCamera("one")).url)
     screen.until("document.querySelector('img.server').naturalWidth === 1280")
     screen.until("document.querySelector('.camera').dataset.state === 'live'")
     assert "lets no WebSocket through" in screen.tab.inner_text(".badges")
+    screen.tab.evaluate(
+        "window.lost = 0; window.veils = []; const veil = document.querySelector('.veil');"
+        "new MutationObserver(() => window.veils.push(veil.textContent)).observe(veil, { childList: true })"
+    )
+    screen.until("window.lost")  # it goes on to try, and what is seen meanwhile is not lost
+    assert screen.tab.evaluate("window.veils.filter(Boolean)") == []
+
+
+def test_where_too_many_look_that_is_what_the_page_says(serve: Serve, screen: Screen) -> None:
+    screen.tab.add_init_script(
+        "window.lost = 0; window.WebSocket = class { send() {} close() {}"
+        " constructor() { setTimeout(() => { this.onclose?.({ code: 1013 }); window.lost += 1; }); } }"
+    )
+    screen.tab.goto(serve(NumberedCamera("one")).url)
+    screen.until("window.lost > 4")  # more often than what makes it look for another way
+    assert "Too many viewers" in screen.tab.inner_text(".veil")
+    assert screen.tab.is_hidden("img.server")
 
 
 def test_pause_holds_the_picture_of_this_viewer_alone(serve: Serve, look: Look) -> None:

@@ -208,7 +208,8 @@ export class CameraView extends EventTarget {
     connection.addEventListener("lost", (event) => {
       if (event.detail.gone) dispatchEvent(new Event("cameras"));
       if (connection.failures < 2) return; // a short break is not worth a word
-      this.#setOffline(true);
+      this.#setOffline(true, event.detail.full);
+      if (this.#fallback) return; // what is shown comes another way
       put(this.veil, event.detail.full ? texts.full : texts.lost);
       this.dispatchEvent(new Event("lost"));
     });
@@ -220,8 +221,9 @@ export class CameraView extends EventTarget {
     this.#ask();
   }
 
-  #setOffline(offline) {
-    if (offline && !this.#fallback && this.#connection.failures >= GIVE_UP) this.#tryFallback();
+  #setOffline(offline, full = false) {
+    if (full && this.#fallback) this.#setFallback(false); // a server that is full draws for nobody more, either
+    if (offline && !full && !this.#fallback && this.#connection.failures >= GIVE_UP) this.#tryFallback();
     if (!offline && this.#fallback) this.#setFallback(false);
     const changed = this.#offline !== (offline && !this.#fallback);
     this.#offline = offline && !this.#fallback;
@@ -241,7 +243,9 @@ export class CameraView extends EventTarget {
       this.#offline = false;
       this.#poll = setInterval(async () => {
         const answer = await read(`/api/cameras/${this.camera.name}`);
-        if (answer.ok && this.#fallback) this.show(answer.body);
+        if (!this.#fallback) return;
+        if (answer.ok) this.show(answer.body);
+        else put(this.veil, texts.lost);
       }, POLL);
     }
     this.#showChoices();
