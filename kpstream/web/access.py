@@ -162,38 +162,46 @@ class AuthMiddleware:
 
     def _check_name(self, scope: Scope, headers: Headers) -> PublicAddress:
         """Refuse names that a stranger may point at this machine: DNS rebinding gives foreign sites a local page."""
-        rules = self._rules
-        trusts_sender = in_networks(_sender(scope), rules.proxies)
-        address = public_address(headers, tls=rules.tls, trusts_sender=trusts_sender)
-        if address is None or not (
-            is_address(address.host)
-            or address.host in self._own_names
-            or is_called(address.host, (*rules.names, *self._certificate_names()))
-        ):
-            host = headers.get("host", "") if address is None else address.host
+        joined = {name: ", ".join(headers.getlist(name)) for name in headers}
+        address = public_address(joined, tls=self._rules.tls, trusts_sender=self._trusts_sender(scope))
+        if address is None:
+            unknown = [headers.get("host", "")]
+        else:
+            unknown = [host for host in (address.host, *address.others) if not self._is_known(host)]
+        if address is None or unknown:
             reason = (
-                f"asked for the page by the name {_shown(host)}, which it is not known to have: "
+                f"asked for the page by the name {_shown(unknown[0])}, which it is not known to have: "
                 "if it is right, give it with --web-name, or in names of [web]"
             )
             raise _Refusal(JSONResponse({"error": "this page is not called by that name"}, 421), reason)
         return address
+
+    def _is_known(self, host: str) -> bool:
+        """Whether a host is an address, or a name of this page."""
+        names = (*self._rules.names, *self._certificate_names())
+        return is_address(host) or host in self._own_names or is_called(host, names)
 
     def _check_origin(self, scope: Scope, headers: Headers, address: PublicAddress) -> None:
         origin = headers.get("origin")
         changes = scope["type"] == "websocket" or scope["method"] not in _SAFE
         rules = self._rules
         if changes and origin is not None and not is_own_origin(origin, address, rules.names):
-            reason = (
-                f"came from the site {_shown(origin)} to the page at {_shown(address.host)}: if a "
-                "proxy stands between them, name it with --web-proxy, or in proxy of [web]"
+            remedy = (
+                "if its proxy is reached like that, let the proxy say so in X-Forwarded-Host and X-Forwarded-Proto"
+                if self._trusts_sender(scope)
+                else "if a proxy stands between them, name it with --web-proxy, or in proxy of [web]"
             )
+            reason = f"came from the site {_shown(origin)} to the page at {_shown(address.host)}: {remedy}"
             raise _Refusal(JSONResponse({"error": "another site may not do that"}, 403), reason)
+
+    def _trusts_sender(self, scope: Scope) -> bool:
+        return in_networks(_sender(scope), self._rules.proxies)
 
     def _client(self, scope: Scope, headers: Headers) -> str:
         """The address of the client, for the log: as a trusted proxy says it, else that of the connection."""
         sender = _sender(scope)
         forwarded = headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
-        return forwarded if in_networks(sender, self._rules.proxies) and is_address(forwarded) else sender
+        return forwarded if self._trusts_sender(scope) and is_address(forwarded) else sender
 
     def _headers(self, request: Headers) -> dict[str, str]:
         """What is put on an answer; who may embed depends on who asks."""

@@ -24,6 +24,8 @@ class PublicAddress:
     """None where it is the usual one of the scheme."""
     path: str = ""
     """The prefix that a proxy removes from each path; begins with a slash and ends without one. Empty at the root."""
+    others: tuple[str, ...] = ()
+    """Further hosts that proxies on the way were asked for: some add theirs behind what a client may have made up."""
 
 
 def public_address(headers: Mapping[str, str], *, tls: bool, trusts_sender: bool) -> PublicAddress | None:
@@ -40,11 +42,12 @@ def public_address(headers: Mapping[str, str], *, tls: bool, trusts_sender: bool
     scheme = _first(headers, "x-forwarded-proto").lower()
     if scheme in _PORTS:
         given = replace(given, scheme=scheme)
-    if host := _first(headers, "x-forwarded-host"):
-        forwarded = _parsed(given.scheme, host)
-        if forwarded is None:
+    if hosts := [host for text in headers.get("x-forwarded-host", "").split(",") if (host := text.strip())]:
+        forwarded = [_parsed(given.scheme, host) for host in hosts]
+        if None in forwarded:
             return None
-        given = forwarded
+        first, *others = (address for address in forwarded if address is not None)
+        given = replace(first, others=tuple(other.host for other in others))
     port = _first(headers, "x-forwarded-port")
     if given.port is None and port.isascii() and port.isdecimal() and 0 < int(port) < 65536:
         given = replace(given, port=int(port))

@@ -138,6 +138,32 @@ def test_a_proxy_is_believed_only_where_it_was_named() -> None:
         assert client.get("/", headers=forwarded).status_code == 421  # rebinding works through a proxy, too
 
 
+def test_a_name_that_a_client_makes_up_before_that_of_the_proxy_is_none_to_be_known_by() -> None:
+    with (
+        served(Camera(), names=["cams.example.org"], proxies=[ipaddress.ip_network("127.0.0.1")]) as page,
+        client_of(page) as client,
+    ):
+        for hosts, status in (
+            ("cams.example.org, evil.example", 421),
+            ("localhost, evil.example", 421),
+            ("cams.example.org, 192.0.2.7:8080", 200),
+            ("cams.example.org,", 200),
+        ):
+            joined = client.get("/api/cameras", headers={"x-forwarded-host": hosts})
+            lines = [("x-forwarded-host", host.strip()) for host in hosts.split(",")]
+            assert (joined.status_code, client.get("/api/cameras", headers=lines).status_code) == (status, status), (
+                hosts
+            )
+
+
+def test_a_trusted_proxy_that_does_not_say_how_it_was_asked_is_told_so(caplog: pytest.LogCaptureFixture) -> None:
+    for proxies, remedy in (([], "--web-proxy"), ([ipaddress.ip_network("127.0.0.1")], "X-Forwarded-Host")):
+        with served(Camera(), proxies=proxies) as page, client_of(page) as client:
+            answer = client.patch("/api/cameras/front-door", json={}, headers={"origin": "https://cams.example.org"})
+        assert answer.status_code == 403
+        assert remedy in caplog.messages[-1]
+
+
 def test_a_site_that_may_embed_the_page_does_and_no_other() -> None:
     camera, dashboard = Camera(), "https://dashboard.example.org"
     camera.show()
