@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from kpstream import __version__
-from kpstream.cli.terminal import say, set_up_logging, show_traceback
+from kpstream.cli.terminal import checked_stdout, say, set_up_logging, show_traceback
 from kpstream.errors import KpstreamError, UsageError, ViewerQuit
 from kpstream.pipeline.memory import share_heaps
 
@@ -41,7 +41,8 @@ def run(arguments: Sequence[str]) -> int:
     share_heaps()
     set_up_logging(debug=debug)
     try:
-        return int(app([word for word in words if word != "--debug"], "kpstream", standalone_mode=False) or 0)
+        with checked_stdout():
+            return int(app([word for word in words if word != "--debug"], "kpstream", standalone_mode=False) or 0)
     except KeyboardInterrupt:
         return INTERRUPTED
     except ImportError:

@@ -110,7 +110,7 @@ def archive(
 def _into(archiving: ArchiveOptions) -> str:
     from kpstream.recorded.archive.stored_file import is_stored, scheme_of, shown, understood
 
-    if archiving.into is None:
+    if archiving.into is None or not archiving.into.strip():
         raise UsageError("is needed: the folder that the outputs go to", option="into")
     if not scheme_of(archiving.into):
         return archiving.into

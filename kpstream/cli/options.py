@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable
 from functools import wraps
+from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin
 
 import typer
@@ -51,18 +52,18 @@ def takes(**groups: type) -> Callable[[Callable[..., None]], Callable[..., None]
 
 
 def _parameter(declared: DeclaredOption) -> inspect.Parameter:
-    option = declared.option
+    option, kind = declared.option, declared.type
     shown = typer.Option(
         *option.flags,
         help=option.help,
         metavar=option.metavar,
         min=option.min,
         max=option.max,
+        path_type=str if Path in (kind, *get_args(kind)) else None,  # a Path of nothing is that of this folder
         show_default=True if option.shown_default is None else option.shown_default,
         rich_help_panel=option.panel,
     )
-    several = get_origin(declared.type) is tuple
-    kind = declared.type
+    several = get_origin(kind) is tuple
     if option.parse is not None:
         kind = (list[str] if several else str) | None
     elif several:
@@ -79,9 +80,17 @@ def _read(declared: DeclaredOption, value: Any) -> Any:
     several = get_origin(declared.type) is tuple
     if value is None:
         return declared.default
+    if isinstance(value, str) and Path in get_args(declared.type):
+        return _path(value, declared.name)
     try:
         if several:
             return tuple(value if parse is None else map(parse, value))
         return value if parse is None else parse(value)
     except ValueError as error:
         raise UsageError(str(error), option=declared.name) from None
+
+
+def _path(text: str, option: str) -> Path:
+    if not text.strip():
+        raise UsageError("is empty: name a file or a folder (is a variable of the shell not set?)", option=option)
+    return Path(text)

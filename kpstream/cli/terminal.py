@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import time
 import traceback
 import unicodedata
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from math import isfinite, isnan
 from typing import IO, Any, cast
 
@@ -21,16 +22,27 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.status import Status
 
 from kpstream.entities import Scene, Stats
+from kpstream.errors import SinkError
 from kpstream.options import on_command_line
 from kpstream.options.units import clock_text, count_text
 from kpstream.redact import redact
 
 
-class _HangupSafeFile:
-    """A file whose reader may go away, as a terminal that hangs up does: what is written then is discarded."""
-
+class _Wrapped:
     def __init__(self, file: IO[str]) -> None:
         self._file = file
+
+    def _discard_from_now_on(self) -> None:
+        devnull = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(devnull, self._file.fileno())
+        os.close(devnull)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+
+class _HangupSafeFile(_Wrapped):
+    """A file whose reader may go away, as a terminal that hangs up does: what is written then is discarded."""
 
     def write(self, text: str) -> int:
         try:
@@ -45,13 +57,27 @@ class _HangupSafeFile:
         except OSError:
             self._discard_from_now_on()
 
-    def _discard_from_now_on(self) -> None:
-        devnull = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(devnull, self._file.fileno())
-        os.close(devnull)
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._file, name)
+class _CheckedFile(_Wrapped):
+    """Stdout whose reader may go away: that is the output's fault, whoever prints, and what comes then is discarded."""
+
+    def write(self, text: str) -> int:
+        try:
+            return self._file.write(text)
+        except OSError as error:
+            raise self._fault(error) from None
+
+    def flush(self) -> None:
+        try:
+            self._file.flush()
+        except OSError as error:
+            raise self._fault(error) from None
+
+    def _fault(self, error: OSError) -> SinkError:
+        from kpstream.sinks.output import STDOUT, sink_error  # loads OpenCV, which the help does without
+
+        self._discard_from_now_on()
+        return sink_error(STDOUT, error)
 
 
 class _HangupSafeConsole(Console):
@@ -86,6 +112,22 @@ def set_up_logging(*, debug: bool) -> None:
     logger.handlers[:] = [_OneLineHandler()]
     logger.setLevel(logging.DEBUG if debug else logging.INFO)
     logger.propagate = False
+
+
+@contextmanager
+def checked_stdout() -> Iterator[None]:
+    """For as long as the block runs, what is printed reaches its reader, also by the libraries that print help.
+
+    Raises:
+        SinkError: It cannot be written, or its reader has gone.
+    """
+    if sys.stdout is None:  # the shell has closed it
+        yield
+        return
+    checked = cast(IO[str], _CheckedFile(sys.stdout))
+    with redirect_stdout(checked):
+        yield
+        checked.flush()
 
 
 def say(text: str) -> None:

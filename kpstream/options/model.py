@@ -84,7 +84,7 @@ class ModelOptions:
     body: Annotated[
         Literal["multipart", "base64"], _model("Form of the upload; base64 is the documented, larger one.")
     ] = "multipart"
-    timeout: Annotated[float, _model("For one request, all phases.", metavar="S", min=0.1)] = 10.0
+    timeout: Annotated[float, _model("For one request, all phases.", metavar="S", min=0.1, max=3600)] = 10.0
 
     @property
     def embedded(self) -> bool:

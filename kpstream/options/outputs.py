@@ -11,6 +11,8 @@ from typing import Annotated, Literal
 from kpstream.options.declared import Option
 from kpstream.options.decoding import HwAccel
 
+_LATEST = 10_000_000
+"""Seconds, of which a container of hours knows no more."""
 _export = partial(Option, panel="Exports")
 
 
@@ -51,8 +53,8 @@ class VideoOptions:
 class PartOptions:
     """Which part of recorded video is worked on, and which of its frames are asked about."""
 
-    start: Annotated[float, Option("Begin there.", metavar="S", min=0)] = 0.0
-    end: Annotated[float | None, Option("End there.", metavar="S", min=0, shown_default="the end")] = None
+    start: Annotated[float, Option("Begin there.", metavar="S", min=0, max=_LATEST)] = 0.0
+    end: Annotated[float | None, Option("End there.", metavar="S", min=0, max=_LATEST, shown_default="the end")] = None
     every: Annotated[
         int | None, Option("Ask about every N-th frame; poses between are interpolated.", metavar="N", min=1)
     ] = None
@@ -62,7 +64,7 @@ class PartOptions:
     ] = None
     frame_rate: Annotated[
         float | None,
-        Option("Pictures per second of a sequence of pictures.", metavar="R", min=0.01, shown_default="25"),
+        Option("Pictures per second of a sequence of pictures.", metavar="R", min=0.01, max=1000, shown_default="25"),
     ] = None
 
     hwaccel: HwAccel = "none"

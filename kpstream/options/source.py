@@ -84,6 +84,7 @@ class SourceOptions:
             "Asked of a webcam; how often a snapshot address is asked.",
             metavar="R",
             min=0.01,
+            max=1000,
             in_file="frames a second asked of a webcam, or of a snapshot address",
         ),
     ] = None
@@ -111,6 +112,7 @@ class SourceOptions:
             "A camera that is silent for so long is opened again.",
             metavar="S",
             min=0.5,
+            max=86400,
             shown_default="learned from the stream",
             in_file="the seconds of silence after which the camera is opened again",
         ),

@@ -28,6 +28,7 @@ class ViewOptions:
             "The longest that an aligned picture waits.",
             metavar="S",
             min=0.1,
+            max=600,
             shown_default=str(_DELAY),
             in_file="the most seconds that aligned waits",
         ),

@@ -26,6 +26,8 @@ __all__ = ["HttpAccess", "Paced", "Stream", "VideoFile", "Webcam", "open_source"
 
 
 _WEBCAM_TIMEOUT = 3.0
+_LONGEST_NUMBER = 9
+"""Digits of a camera's number."""
 
 
 def open_source(
@@ -66,7 +68,8 @@ def open_source(
     """
     text = understood(str(reference))
     if text.isdecimal():
-        return Webcam(int(text), size=size, frame_rate=frame_rate, timeout=timeout or _WEBCAM_TIMEOUT)
+        number = int(text) if len(text) <= _LONGEST_NUMBER else text  # OpenCV refuses longer ones in its own words
+        return Webcam(number, size=size, frame_rate=frame_rate, timeout=timeout or _WEBCAM_TIMEOUT)
     if text.startswith("/dev/"):
         return Webcam(text, size=size, frame_rate=frame_rate, timeout=timeout or _WEBCAM_TIMEOUT)
     open_file = partial(VideoFile, with_sound=with_sound and paced, deinterlace=deinterlace, hwaccel=hwaccel)

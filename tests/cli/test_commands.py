@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -392,6 +393,11 @@ def test_a_refusal_in_the_middle_leaves_a_whole_video(clip: Path, tmp_path: Path
         (["annotate", "{clip}", "-o", "x.mp4", "--csv", "x.csv", "--coco", "x.json", "--start", "9"], 2, "--start 9"),
         (["annotate", "{clip}", "-o", "x.mp4", "--start", "5", "--end", "2"], 2, "--end 2"),
         (["annotate", "{clip}", "-o", "x.mp4", "--start", "0.2", "--end", "0.2"], 2, "nothing lies between"),
+        (["annotate", "{clip}", "-o", "x.mp4", "--start", "inf"], 2, "--start"),
+        (["annotate", "{clip}", "-o", "x.mp4", "--timeout", "1e308"], 2, "--timeout"),
+        (["annotate", "{clip}", "-o", ""], 2, "--output is empty: name a file"),
+        (["archive", "{clip}", "--into", ""], 2, "--into is needed"),
+        (["live", "9" * 20], 3, "cannot open camera 99999999999999999999"),
         (["live", "missing.mp4"], 3, "no such file"),
         (["live", ""], 2, "an input is empty"),
         (["annotate", "{clip}", " ", "-o", "."], 2, "an input is empty"),
@@ -567,6 +573,13 @@ def test_help_teaches_every_command(capfd: pytest.CaptureFixture[str]) -> None:
     for command in ("live", "annotate", "image", "serve", "doctor"):
         assert run(command, "--help") == 0
         assert command in capfd.readouterr().out
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
+def test_help_that_cannot_be_printed_is_the_outputs_fault(capfd: pytest.CaptureFixture[str]) -> None:
+    with Path("/dev/full").open("w") as full, redirect_stdout(full):
+        assert run("--help") == 5
+    assert capfd.readouterr().err == "kpstream: error: standard output: the disk is full: free some space\n"
 
 
 def test_the_version_is_told(capfd: pytest.CaptureFixture[str]) -> None:
