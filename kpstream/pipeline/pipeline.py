@@ -136,6 +136,7 @@ class Pipeline:
         self._reorder: ReorderBuffer | None = None
         self._last_was_lost = False
         self._not_asked: Frame | None = None  # the newest frame, where it may still be asked about
+        self._is_due = False  # that frame, though no request could be sent when it came
         self._sample_rate = Rate()
         self._figures_pts, self._figures = -inf, Stats()  # of the newest live scene
 
@@ -222,6 +223,7 @@ class Pipeline:
         try:
             for frame in self._arrivals.until(self._wakes_at):
                 if frame is None:
+                    self._ask_late()
                     yield from self._settle_and_release()
                 else:
                     self._reorder = self._reorder or self._pacing.reorder_buffer(held_frames(frame.size), self._delay)
@@ -253,12 +255,25 @@ class Pipeline:
         else:
             sampled = due and self._requester.offer(frame)
         if sampled:
-            self._sampling.taken(frame)
-            self._sample_rate.tick(self._clock())
-        self._not_asked = None if sampled or frame.is_damaged else frame
+            self._note_sample(frame)
+        self._not_asked, self._is_due = None if sampled or frame.is_damaged else frame, due
         self._renderer.observe(frame)
         reorder.push(frame, sampled=sampled)  # before its own answer, which may be there already
         yield from self._settle_and_release()
+
+    def _ask_late(self) -> None:
+        """Ask about the frame on display where it was due: with pictures seconds apart no newer one comes in time.
+
+        A grant that is dealt after a picture would expire before the next.
+        """
+        frame = self._not_asked
+        if frame is not None and self._is_due and self._requester.offer(frame):
+            self._note_sample(frame)
+            self._not_asked = None
+
+    def _note_sample(self, frame: Frame) -> None:
+        self._sampling.taken(frame)
+        self._sample_rate.tick(self._clock())
 
     def _ask_in_turn(self, frame: Frame, reorder: ReorderBuffer, *, due: bool) -> Generator[Scene, None, bool]:
         """Wait until a request may be sent, and for room in the reorder buffer; what is answered meanwhile is shown."""

@@ -9,6 +9,7 @@ from math import inf
 import numpy as np
 import pytest
 
+from kpstream.dispatch.rule import Rule
 from kpstream.dispatch.sampling import HEARTBEAT, Adaptive, EveryNth
 from kpstream.entities import Answer, Event, Frame, Image, Scene, Stats
 from kpstream.errors import BudgetSpent, EndpointRejected, EndpointUnavailable, SinkError, SourceReadError, ViewerQuit
@@ -350,6 +351,32 @@ def test_an_outage_of_recorded_video_is_told_while_it_lasts() -> None:
     with Pipeline(SyntheticSource(3), FakeEndpoint(answer), on_idle=on_idle) as pipeline:
         assert pipeline.run().answered == 3
     assert "503, try later" in told
+
+
+class RefusesOnce(Rule):
+    """Has no leave for the first picture when it comes: who deals it out is elsewhere."""
+
+    def __init__(self) -> None:
+        self._is_first = True
+
+    def allows(self, now: float) -> bool:
+        is_first, self._is_first = self._is_first, False
+        return not is_first
+
+
+@pytest.mark.parametrize(("frames", "rule"), [(1, RefusesOnce), (2, Rule)])
+def test_while_no_picture_follows_the_last_one_is_asked_about_if_it_was_due(frames: int, rule: type[Rule]) -> None:
+    source, idle = SyntheticSource(3, is_live=True, fails_at=[frames]), 0
+    source.missing = 10**9
+
+    def on_idle(stats: Stats) -> None:
+        nonlocal idle
+        idle += 1
+        if (stats.answered and idle > 2) or idle > 100:
+            pipeline.stop()
+
+    with Pipeline(source, FakeEndpoint(), rate=5, gate_rules=[rule()], on_idle=on_idle) as pipeline:
+        assert pipeline.run().requests == 1
 
 
 def test_a_live_file_that_ended_does_not_wait_for_answers_when_it_is_stopped() -> None:
