@@ -21,6 +21,7 @@ class JpegSplitter:
 
     def __init__(self) -> None:
         self._data = bytearray()
+        self._searched = 0  # bytes of it in which the picture at the beginning does not end
 
     def feed(self, data: bytes) -> list[bytes]:
         """Take in bytes.
@@ -38,9 +39,10 @@ class JpegSplitter:
         while True:
             start = self._data.find(_START)
             if start < 0:
-                del self._data[: max(0, len(self._data) - len(_START) + 1)]
+                self._drop(max(0, len(self._data) - len(_START) + 1))
                 return None
-            del self._data[:start]
+            if start > 0:
+                self._drop(start)
             end = self._end()
             if end is None:
                 if len(self._data) <= MAX_BYTES:
@@ -48,9 +50,13 @@ class JpegSplitter:
                 end = 0
             if end > 0:
                 picture = bytes(self._data[:end])
-                del self._data[:end]
+                self._drop(end)
                 return picture
-            del self._data[:2]  # no picture after all
+            self._drop(2)  # no picture after all
+
+    def _drop(self, count: int) -> None:
+        del self._data[:count]
+        self._searched = 0
 
     def _end(self) -> int | None:
         """Where the picture at the beginning ends; None while that is not there yet, 0 where it is no picture."""
@@ -79,7 +85,11 @@ class JpegSplitter:
                 place = end
 
     def _end_of_scan(self, place: int) -> int | None:
+        place = max(place, self._searched)
         end, other = self._data.find(_END, place), self._data.find(_START, place)
         if other >= 0 and (end < 0 or other < end):
             return other
-        return end + 2 if end >= 0 else None
+        if end >= 0:
+            return end + 2
+        self._searched = max(place, len(self._data) - len(_START) + 1)
+        return None
