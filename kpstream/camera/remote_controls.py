@@ -51,8 +51,11 @@ class RemoteControls:
             self._asked.clear()
 
     def beat(self, beat: Beat) -> None:
-        """Take in how the recording goes."""
-        self._trouble = beat.recording_trouble
+        """Take in how the recording goes; what the process does counts, also where it obeyed too late to answer."""
+        with self._lock:
+            self._trouble = beat.recording_trouble
+            if beat.recording is not None and not self._asked:
+                self._wants_recording = beat.recording
 
     def answer(self, changed: Changed) -> None:
         """Take in the answer to a change."""

@@ -72,5 +72,19 @@ def test_the_trouble_of_a_recording_is_that_of_the_process_that_runs() -> None:
     assert controls.recording_trouble == ""
 
 
+def test_a_process_that_obeys_too_late_to_answer_is_shown_as_it_is() -> None:
+    controls, changes = RemoteControls(DOOR), list[Change]()
+    controls.beat(Beat(1.0, Stats(), None, True, ""))
+    assert controls.recording
+    controls.connect(changes.append)
+    asking = threading.Thread(target=controls.stop_recording)
+    asking.start()
+    wait_until(lambda: bool(changes))
+    controls.beat(Beat(2.0, Stats(), None, True, ""))  # it has not obeyed yet
+    controls.answer(Changed(changes[0].number, ""))
+    asking.join(20)
+    assert not controls.wants_recording
+
+
 def test_a_camera_that_cannot_be_recorded_says_so() -> None:
     assert RemoteControls(replace(DOOR, recording=None)).recording is None
