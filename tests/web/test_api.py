@@ -140,6 +140,7 @@ def test_settings_are_changed_one_at_a_time(camera: Camera, client: httpx.Client
         (b'{"rate": 0}', 422),
         (b'{"rate": 61}', 422),
         (b'{"rate": NaN}', 422),
+        (b'{"rate": 1' + b"0" * 400 + b"}", 422),
         (b'{"rate": "5"}', 422),
         (b'{"rate": true}', 422),
         (b'{"confidence": 1.01}', 422),
