@@ -218,7 +218,7 @@ class _Reader:
     ) -> Iterator[Rule]:
         for place, table in self._tables(document, "rule"):
             kind = table.get("kind")
-            if kind not in _RULE_TABLES:
+            if not isinstance(kind, str) or kind not in _RULE_TABLES:
                 fault = "it has no kind" if kind is None else f"there is no kind {kind!r}"
                 self.faults.append(f"{place}: {fault}; {suggestion(str(kind), _RULE_TABLES)}")
                 continue

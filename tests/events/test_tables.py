@@ -104,6 +104,7 @@ def test_a_camera_has_its_own_rules_alone() -> None:
         ('[[rule]]\nname = "a"\nkind = "in_zone"\nzone = "x"', "rule a: there is no zone x; there is none"),
         ('[[rule]]\nname = "a"\nkind = "in_zone"', "rule a, zone: it is required"),
         ('[[rule]]\nname = "a"\nkind = "lyin"', "rule a: there is no kind 'lyin'; did you mean lying?"),
+        ('[[rule]]\nname = "a"\nkind = ["lying"]', "rule a: there is no kind ['lying']; did you mean lying?"),
         ('[[rule]]\nname = "a"', "rule a: it has no kind; known are in_zone, keypoint_in_zone,"),
         (
             '[[rule]]\nname = "a"\nkind = "lying"\nangel = 50',
