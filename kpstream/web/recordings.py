@@ -80,8 +80,8 @@ class Recordings:
             stem = f"{self._name_prefix}_{camera}" if self._name_prefix else camera
             for ending in ("", *(f"-{count}" for count in range(2, 100))):
                 path = self._folder / f"{stem}-{stamp}{ending}.jpg"
-                with suppress(FileExistsError), path.open("xb") as file:
-                    file.write(data)
+                with suppress(FileExistsError):
+                    _write_new(path, data)
                     return path.name
         except OSError as error:
             raise SinkError(f"the snapshot could not be saved: {error.strerror or error}") from None
@@ -102,6 +102,17 @@ class Recordings:
             folders[:] = [name for name in folders if not name.startswith(".")] if depth < _DEEPEST else []
             files += [Path(folder, name) for name in names if _is_shown(name)]
         return files
+
+
+def _write_new(path: Path, data: bytes) -> None:
+    """Write a file whole, or not at all; raises FileExistsError where there is one."""
+    file = path.open("xb")
+    try:
+        with file:
+            file.write(data)
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise
 
 
 def _is_shown(name: str) -> bool:

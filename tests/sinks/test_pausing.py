@@ -2,10 +2,8 @@ from __future__ import annotations
 
 import json
 import logging
-import resource
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -15,6 +13,7 @@ import pytest
 from kpstream.errors import SinkError
 from kpstream.interfaces import Sink
 from kpstream.sinks.pausing import PausingJsonLines
+from tests.support.file_sizes import files_no_longer_than
 from tests.support.sink_contract import SinkContract, person, picture, scene
 
 
@@ -51,16 +50,6 @@ class Rig:
 
     def indices(self) -> list[int]:
         return [json.loads(line)["frame_index"] for line in self.path.read_text().splitlines()]
-
-
-@contextmanager
-def files_no_longer_than(size: int) -> Iterator[None]:
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_every_line_is_in_the_file_as_soon_as_it_is_written(tmp_path: Path) -> None:

@@ -20,9 +20,12 @@ from schemathesis.core.failures import FailureGroup
 
 import kpstream.web
 from kpstream.entities import Stats
+from kpstream.errors import SinkError
 from kpstream.sinks.jsonl import JsonLinesSink
 from kpstream.web import Page
+from kpstream.web.recordings import Recordings
 from tests.support.event_store import delivering, opened
+from tests.support.file_sizes import files_no_longer_than
 from tests.support.sink_contract import bare_box, person, picture
 from tests.support.web_page import STATS, Camera, FakeControls, client_of, files_in, served
 
@@ -197,6 +200,12 @@ def test_a_snapshot_is_kept_among_the_recordings(camera: Camera, client: httpx.C
     assert files_in(tmp_path) == sorted(one["name"] for one in kept)
     assert client.get(kept[0]["url"]).headers["content-type"] == "image/jpeg"
     assert {one["name"] for one in client.get("/api/recordings").json()["recordings"]} == set(files_in(tmp_path))
+
+
+def test_a_snapshot_that_a_full_disk_cuts_short_is_not_kept(tmp_path: Path) -> None:
+    with files_no_longer_than(1000), pytest.raises(SinkError, match="could not be saved"):
+        Recordings(tmp_path).keep_snapshot("door", bytes(50_000))
+    assert files_in(tmp_path) == []
 
 
 def test_recordings_are_listed_and_given_in_parts(client: httpx.Client, tmp_path: Path) -> None:
