@@ -154,11 +154,16 @@ class Dialer:
             except OSError as error:
                 failure = error
                 continue
-            if scheme == "http":
-                return plain
-            plain.settimeout(deadline.left())
-            return self.tls().wrap_socket(plain, server_hostname=host)  # closes `plain` where it fails
+            return plain if scheme == "http" else self._encrypted(plain, host, deadline)
         raise failure
+
+    def _encrypted(self, plain: socket.socket, host: str, deadline: Deadline) -> ssl.SSLSocket:
+        try:
+            plain.settimeout(deadline.left())
+            return self.tls().wrap_socket(plain, server_hostname=host)
+        except BaseException:
+            plain.close()
+            raise
 
 
 def _target(url: SplitResult) -> str:

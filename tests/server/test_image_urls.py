@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -117,6 +118,17 @@ def test_loopback_is_refused_where_nobody_allowed_it() -> None:
         answer = requests.post(f"{endpoint}/my-pose/3", params={"image": f"{site}/pic"}, timeout=20)
 
     assert "private or local address" in message(answer, 400)
+
+
+def test_a_connection_that_cannot_be_encrypted_is_closed() -> None:
+    def no_certificates() -> ssl.SSLContext:
+        raise FileNotFoundError
+
+    ours, theirs = socket.socketpair()
+    dialer = Dialer(resolve=lambda *_: ["192.0.43.8"], connect=lambda *_: ours, tls=no_certificates)
+    assert "could not be fetched" in refusal(ImageUrls(dialer), "https://example.org/x.jpg")
+    assert ours.fileno() == -1
+    theirs.close()
 
 
 def test_create_app_allows_private_images_by_its_option() -> None:
