@@ -101,7 +101,11 @@ class Ledger:
         if not try_lock(self._lock):
             self.close()
             raise UsageError(f"{self.path}: another kpstream archive is at work on it; `archive status` shows how far")
-        self._connection = SCHEMA.connect(self.path)
+        try:
+            self._connection = SCHEMA.connect(self.path)
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Close the file and release the lock. Idempotent."""
