@@ -27,8 +27,10 @@ Grey = npt.NDArray[np.uint8]
 _ALONG, _ACROSS = np.linspace(-0.1, 1.1, 9, dtype=np.float32), np.array([-0.1, 0.0, 0.1], np.float32)
 _T, _W = np.repeat(_ALONG, len(_ACROSS)), np.tile(_ACROSS, len(_ALONG))
 _SHARES = np.stack([1 - _T, _T])  # what the two ends of an edge have in each point of its strip
-_SQUARES = np.stack([_SHARES[0] ** 2, _SHARES[0] * _SHARES[1], _SHARES[1] ** 2])
+_SQUARES = np.stack([_SHARES[0] ** 2, _SHARES[1] ** 2, _SHARES[0] * _SHARES[1]])
+_MEAN = np.full((len(_T), 1), 1 / len(_T), np.float32)  # a product with it takes a fifth of the time of np.mean
 _THIRDS = np.repeat(np.eye(3, dtype=np.float32), 3, axis=0) / np.float32(3)
+_DEFORMED = np.array([1, 1, -1], np.float32)  # by how far both ends go otherwise
 _EIGHTHS = np.stack([np.linspace(1, 0, 9, dtype=np.float32), np.linspace(0, 1, 9, dtype=np.float32)])
 _NEIGHBOURS = np.array([[0, 1, -1, 0, 0], [0, 0, 0, 1, -1]], np.float32)[..., None, None, None]
 _FLOW_ENDS = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 10, 0.03)
@@ -52,15 +54,15 @@ def lucas_kanade(
     if not len(points):
         return points, np.zeros(0, bool)
     reach = reach or settings.flow
-    start = np.ascontiguousarray(points, np.float32).reshape(-1, 1, 2)
+    start = points.reshape(-1, 1, 2)
     options = {"winSize": (reach.window, reach.window), "criteria": _FLOW_ENDS}
     there, found, _ = cv2.calcOpticalFlowPyrLK(before, after, start, None, maxLevel=reach.levels, **options)  # type: ignore[call-overload]
     # on the way back it is known where it should end: the full picture alone says whether it does
     known = {"maxLevel": 0, "flags": cv2.OPTFLOW_USE_INITIAL_FLOW}
     back, again, _ = cv2.calcOpticalFlowPyrLK(after, before, there, start.copy(), **known, **options)  # type: ignore[call-overload]
-    away = np.hypot(*(back - start).reshape(-1, 2).T)
-    sound = (found.ravel() > 0) & (again.ravel() > 0) & (away < settings.flow_returns_within)
-    return (there - start).reshape(-1, 2), sound
+    off = back - start
+    sound = (np.hypot(off[:, 0, 0], off[:, 0, 1]) < settings.flow_returns_within) & (found & again).view(bool)[:, 0]
+    return (there - start)[:, 0], sound
 
 
 class Covered(NamedTuple):
@@ -96,15 +98,23 @@ class Mesh:
         self._joined = joined.astype(np.float32)
         pairs = combinations(range(points if points <= settings.max_mesh else 0), 2)
         self._edges = np.array([pair for pair in pairs if braced[pair]], int).reshape(-1, 2)
-        blocks = np.zeros((len(self._edges), 3, points, points), np.float32)
-        for number, (a, b) in enumerate(self._edges):
-            blocks[number, 0, a, a] = blocks[number, 1, a, b] = blocks[number, 1, b, a] = blocks[number, 2, b, b] = 1
-        self._blocks = blocks.reshape(-1, points * points)  # from (from, both, to) of each edge to pairs of points
-        self._ends = blocks[:, [0, 2]].sum(3).reshape(-1, points)  # from (from, to) of each edge to points
-        self._touches = touches = self._ends.reshape(-1, 2, points).sum(1)
+        ends = np.eye(points, dtype=np.float32)[self._edges]
+        self._ends = ends.reshape(-1, points)  # (2 E, K): from (from, to) of each edge to points
+        self._touches = touches = ends.sum(1)
         beside = ((touches @ touches.T) @ touches > 0) & (touches == 0)
-        self._nearness = touches + np.float32(0.5) * beside  # (E, K): edges at a point count, those beside them half
+        nearness = touches + np.float32(0.5) * beside  # (E, K): edges at a point count, those beside them half
+        self._weighing = np.column_stack([nearness, np.ones(len(nearness), np.float32)])  # all count for the whole
+        self._entries = self._hessian_entries()
         self._hold = settings.hold * np.eye(2 * points, dtype=np.float32)
+
+    def _hessian_entries(self) -> npt.NDArray[np.int_]:
+        """Where each entry of the Hessian is in what `_hessian` lists for xx, xy and yy, shape ``(4 K K,)``."""
+        edges, points = len(self._edges), self._ends.shape[1]
+        block = np.full((points, points), edges + points)  # a zero, behind what edges and points have
+        block[self._edges[:, 0], self._edges[:, 1]] = block[self._edges[:, 1], self._edges[:, 0]] = np.arange(edges)
+        np.fill_diagonal(block, edges + np.arange(points))
+        xx, xy, yy = (block + order * (edges + points + 1) for order in range(3))
+        return np.block([[xx, xy], [xy, yy]]).ravel()
 
     @property
     def edges(self) -> npt.NDArray[np.int_]:
@@ -117,7 +127,8 @@ class Mesh:
         Args:
             points: Shape ``(K, 2)``.
         """
-        lengths: Weights = np.hypot(*(points[self._edges[:, 1]] - points[self._edges[:, 0]]).T)
+        (x, y), (right, down) = points[self._edges].transpose(1, 2, 0)
+        lengths: Weights = np.hypot(right - x, down - y)
         return lengths
 
     def sample_edges(self, picture: Grey, points: Points) -> Weights:
@@ -168,14 +179,15 @@ class Mesh:
             Displacements, shape ``(N, K, 2)``, zero where a point is not known.
         """
         settings = self._settings
-        known = ~np.isnan(points[..., :1])
+        known = ~np.isnan(points[..., 0])
         covered = Covered.none(len(points), self) if covered is None else covered
         hidden = covered.hidden
         steps = np.ones(len(points), np.float32) if steps is None else steps
         background = np.zeros((len(points), 1, 2), np.float32) if background is None else background
-        flow = self._flow(before, after, points, steady, uncovered=self._uncovered(points, hidden))
-        ways = np.where(known, np.array([flow, *guesses, steady], np.float32), np.float32(0))
-        moves = (np.abs(ways[:-1]) > settings.moves_beyond).any((0, 2, 3)) | hidden.any(1)
+        flow = self._flow(before, after, points, steady, known=known, uncovered=self._uncovered(known, hidden))
+        ways = np.array([flow, *guesses, steady], np.float32)
+        ways[:, ~known] = 0
+        moves = (np.abs(ways[:-1]).max((0, 2, 3), initial=0) > settings.moves_beyond) | hidden.any(1)
         chosen = _largest(points, np.flatnonzero(moves), settings.max_registered)
         if not len(self._edges) or not len(chosen):
             return np.asarray(ways[0])
@@ -189,9 +201,10 @@ class Mesh:
             steps=steps[chosen],
             background=background[chosen],
         )
-        moved = ways[0]
+        moved: Points = ways[0]
         moved[chosen] = self._register(strips, self._best(strips, points[chosen], ways[:, chosen]))
-        return np.where(known, moved, np.float32(0))
+        moved[~known] = 0
+        return moved
 
     def _best(self, strips: _Strips, points: Points, ways: Points) -> Points:
         """For each point the guess that the edges around it bear out best, shape ``(N, K, 2)``.
@@ -202,28 +215,32 @@ class Mesh:
             ways: The guesses, shape ``(G, N, K, 2)``; the last is the steady motion, the last but one stands for it.
         """
         steady = np.where((ways[-1] != 0).any((1, 2), keepdims=True), ways[-1], ways[-2])
-        size = np.fmax(np.hypot(*(np.fmax.reduce(points, axis=1) - np.fmin.reduce(points, axis=1)).T), 1)
+        across, down = (np.fmax.reduce(points, axis=1) - np.fmin.reduce(points, axis=1)).T
+        size = np.fmax(np.hypot(across, down), 1)
         off = ways - steady
-        away = np.hypot(off[..., 0], off[..., 1]).sum(2) / (size * points.shape[1])
+        away = np.hypot(off[..., 0], off[..., 1]).sum(2, keepdims=True) / (size * points.shape[1])[:, None]
         weights = strips.weights
         misfits = strips.misfits(strips.differences(ways)) * weights
-        whole = misfits.sum(2) / np.maximum(weights.sum(1), 1) + self._settings.guess_prior * away
-        near = misfits @ self._nearness / np.maximum(weights @ self._nearness, 1)
-        choice = np.argmin(near + self._settings.guess_whole * whole[..., None], axis=0)
-        objects, keypoints = np.arange(len(points)), np.arange(points.shape[1])
-        start: Points = ways[choice, objects[:, None], keypoints]  # np.take_along_axis is twice as slow
+        misfits = (misfits @ self._weighing) / np.maximum(weights @ self._weighing, 1)
+        near, whole = misfits[..., :-1], misfits[..., -1:]
+        choice = (near + self._settings.guess_whole * (whole + self._settings.guess_prior * away)).argmin(0)
+        objects, keypoints = np.ogrid[: len(points), : points.shape[1]]
+        start: Points = ways[choice, objects, keypoints]  # np.take_along_axis is twice as slow
         return start
 
-    def _uncovered(self, points: Points, hidden: Mask) -> Mask:
+    def _uncovered(self, known: Mask, hidden: Mask) -> Mask:
         """Which points are known, and no more of their edges hidden than seen; shape ``(N, K)``."""
-        present = ~np.isnan(points[:, self._edges, 0]).any(2)
-        balance = (present & ~hidden) @ self._touches - (present & hidden) @ self._touches
-        uncovered: Mask = ~np.isnan(points[..., 0]) & (balance >= 0)
+        if not hidden.any():
+            return known
+        present = known.take(self._edges, axis=1).all(2)
+        balance = np.where(hidden, np.float32(-1), np.float32(1)) * present @ self._touches
+        uncovered: Mask = known & (balance >= 0)
         return uncovered
 
-    def _flow(self, before: Grey, after: Grey, points: Points, velocity: Points, *, uncovered: Mask) -> Points:
+    def _flow(
+        self, before: Grey, after: Grey, points: Points, velocity: Points, *, known: Mask, uncovered: Mask
+    ) -> Points:
         """Each point's own flow; where it fails that of its neighbours, of the object, or the object's last motion."""
-        known = ~np.isnan(points[..., 0])
         moved = np.zeros_like(points)
         sound = np.zeros(known.shape, bool)
         moved[uncovered], sound[uncovered] = lucas_kanade(before, after, points[uncovered], self._settings)
@@ -246,31 +263,27 @@ class Mesh:
 
         An edge resists to being deformed, whatever the pictures say, and each point to leaving its first guess.
         """
-        moved = guess
-        stiffness = self._hessian(strips.stiffness[..., None] * np.array([1, -1, 1], np.float32))
+        count, points = guess.shape[:2]
+        start = moved = guess.transpose(0, 2, 1).reshape(count, -1, 1)  # all x of an object, then all y
+        stiffness = self._hessian(strips.stiffness[..., None] * _DEFORMED) + self._hold
         for _ in range(self._settings.rounds):
-            pull, bend = strips.slopes(moved)
-            gradient = (pull.reshape(2, len(moved), -1) @ self._ends).transpose(1, 2, 0)
-            gradient = gradient + self._settings.hold * (moved - guess)
-            gradient = gradient.reshape(len(moved), -1, 1) + stiffness @ moved.reshape(len(moved), -1, 1)
-            step = np.linalg.solve(self._hessian(bend) + stiffness + self._hold, gradient)
-            moved = moved - step.reshape(moved.shape)
-        return moved
+            pull, bend = strips.slopes(moved.reshape(count, 2, points).transpose(0, 2, 1))
+            pulled = (pull.reshape(2, count, -1) @ self._ends).transpose(1, 0, 2).reshape(count, -1, 1)
+            gradient = pulled + stiffness @ moved - self._settings.hold * start
+            moved = moved - np.linalg.solve(self._hessian(bend) + stiffness, gradient)
+        return moved.reshape(count, 2, points).transpose(0, 2, 1)
 
     def _hessian(self, bend: Points) -> Points:
         """What holds for the points of N objects, shape ``(N, 2 K, 2 K)``, of what holds for their edges.
 
         Args:
-            bend: The second order, shape ``(3, N, E, 3)``: xx, xy, yy of (from, both, to).
+            bend: The second order, shape ``(3, N, E, 3)``: xx, xy, yy of (from, to, both).
         """
-        count, points = bend.shape[1], self._ends.shape[1]
-        # object by object: the library underneath would wake other threads for one large product
-        blocks = bend.transpose(1, 0, 2, 3).reshape(count, 3, -1) @ self._blocks
-        xx, xy, yy = blocks.reshape(count, 3, points, points).transpose(1, 0, 2, 3)
-        hessian = np.empty((count, points, 2, points, 2), np.float32)
-        hessian[:, :, 0, :, 0], hessian[:, :, 0, :, 1] = xx, xy
-        hessian[:, :, 1, :, 0], hessian[:, :, 1, :, 1] = xy, yy
-        return hessian.reshape(count, 2 * points, 2 * points)
+        count, (edges, points) = bend.shape[1], self._touches.shape
+        values = np.zeros((count, 3, edges + points + 1), np.float32)
+        values[..., :edges] = bend[..., 2].transpose(1, 0, 2)
+        values[..., edges:-1] = (bend[..., :2].reshape(3, count, -1) @ self._ends).transpose(1, 0, 2)
+        return values.reshape(count, -1).take(self._entries, axis=1).reshape(count, 2 * points, 2 * points)
 
 
 def _largest(points: Points, among: npt.NDArray[np.int_], most: int) -> npt.NDArray[np.int_]:
@@ -320,10 +333,10 @@ class _Strips:
         across: Points = np.array([-along[1], along[0]])
         self._places = ends @ _SHARES + across[..., None] * _W
         self._target = _blurred(after, settings.blur)
-        self._shown, x, y = _values_and_slopes(_blurred(before, settings.blur), self._places)
-        self._slopes = np.array([x, y])
-        tells = self._not_background(np.broadcast_to(background, points.shape))
-        self._tells = np.where(covered.contested[..., None], np.float32(1), tells)
+        self._shown, self._slopes = _values_and_slopes(_blurred(before, settings.blur), self._places)
+        self._tells = self._not_background(np.broadcast_to(background, points.shape))
+        self._tells[covered.contested] = 1
+        self._certainty = self._tells * (self._telling / np.float32(settings.grey_noise**2))[..., None]
         softer = np.maximum(1, steps)[:, None] ** np.float32(settings.softening)
         self.stiffness = _stiffness(along, self._length, present, softer, settings)
         """How hard each edge is to deform, shape ``(3, N, E)``: xx, xy, yy."""
@@ -337,7 +350,7 @@ class _Strips:
         squares = self.differences(ways) ** 2
         least = np.float32(self._settings.background_counts)
         counts = least + (1 - least) * squares / (squares + np.float32(self._settings.grey_noise**2))
-        tells: Weights = counts / counts.mean(-1, keepdims=True)
+        tells: Weights = counts / (counts @ _MEAN)
         return tells
 
     def differences(self, moved: Points) -> Weights:
@@ -369,7 +382,7 @@ class _Strips:
     def misfits(self, differences: Weights) -> Weights:
         """How much differs along each edge, from 0 to 1, shape ``(..., N, E)``."""
         squares = differences * differences
-        misfits: Weights = (self._tells * squares / (squares + self._settings.grey_outlier**2)).mean(-1)
+        misfits: Weights = (self._tells * squares / (squares + self._settings.grey_outlier**2)) @ _MEAN[:, 0]
         return misfits
 
     def slopes(self, moved: Points) -> tuple[Points, Points]:
@@ -380,15 +393,14 @@ class _Strips:
 
         Returns:
             The first order, shape ``(2, N, E, 2)``: x and y of (from, to); and the second order, shape
-            ``(3, N, E, 3)``: xx, xy and yy of (from, both, to).
+            ``(3, N, E, 3)``: xx, xy and yy of (from, to, both).
         """
-        noise, outlier = self._settings.grey_noise, self._settings.grey_outlier
-        values, across, down = _values_and_slopes(self._target, self._moved(moved)[:, 0])
+        values, slopes = _values_and_slopes(self._target, self._moved(moved)[:, 0])
         differences = values - self._shown
-        x, y = slopes = (self._slopes + np.array([across, down])) / 2
-        weight = self._tells * self._telling[..., None] / (1 + (differences / outlier) ** 2) ** 2 / noise**2
-        curves = np.array([x * x, x * y, y * y])
-        return (slopes * (differences * weight)) @ _SHARES.T, (curves * weight) @ _SQUARES.T
+        slopes = (self._slopes + slopes) * np.float32(0.5)
+        weighed = slopes * (self._certainty / (1 + (differences / self._settings.grey_outlier) ** 2) ** 2)
+        curves = np.array([weighed[0] * slopes[0], weighed[0] * slopes[1], weighed[1] * slopes[1]])
+        return (weighed * differences) @ _SHARES.T, curves @ _SQUARES.T
 
 
 def _blurred(picture: Grey, side: int) -> Weights:
@@ -397,18 +409,16 @@ def _blurred(picture: Grey, side: int) -> Weights:
 
 def _planes(points: Points, edges: npt.NDArray[np.int_]) -> Points:
     """The ends of the edges of N objects, shape ``(2, N, E, 2)``: x and y of (from, to)."""
-    return np.take(np.ascontiguousarray(points.transpose(2, 0, 1)), edges, axis=2)  # indexing is four times slower
+    return np.ascontiguousarray(points.transpose(2, 0, 1)).take(edges, axis=2)  # indexing is four times slower
 
 
 def _stiffness(along: Points, length: Weights, present: Mask, softer: Weights, settings: TrackerSettings) -> Points:
     """How hard edges are to stretch and to turn, shape ``(3, N, E)``: xx, xy and yy."""
     x, y = along / length
-    stretch, turn = (
-        present / (settings.stretch * softer * length) ** 2,
-        present / (settings.turn * softer * length) ** 2,
-    )
-    stiffness = [stretch * x * x + turn * y * y, (stretch - turn) * x * y, stretch * y * y + turn * x * x]
-    return np.array(stiffness, np.float32)
+    once = present / (softer * length) ** 2
+    stretch, turn = once / settings.stretch**2, once / settings.turn**2
+    xx, xy, yy = x * x, x * y, y * y
+    return np.array([stretch * xx + turn * yy, (stretch - turn) * xy, stretch * yy + turn * xx])
 
 
 def _sample(picture: Weights | Grey, at: Points) -> Weights:
@@ -418,9 +428,8 @@ def _sample(picture: Weights | Grey, at: Points) -> Weights:
     return np.asarray(values.reshape(at.shape[1:]), np.float32)
 
 
-def _values_and_slopes(picture: Weights, at: Points) -> tuple[Weights, Weights, Weights]:
-    """The picture's values at points, and how they rise to the right and downwards."""
+def _values_and_slopes(picture: Weights, at: Points) -> tuple[Weights, Weights]:
+    """The picture's values at points, and how they rise to the right and downwards, shape ``(2, N, E, S)``."""
     places = at[:, None] + _NEIGHBOURS
     values = _sample(picture, places.reshape(2, -1, *at.shape[2:])).reshape(5, *at.shape[1:])
-    value, right, left, down, up = values
-    return value, (right - left) / 2, (down - up) / 2
+    return values[0], (values[1::2] - values[2::2]) * np.float32(0.5)
