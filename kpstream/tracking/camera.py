@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -28,14 +29,6 @@ class CameraMotion(NamedTuple):
     right: float = 0.0
     down: float = 0.0
 
-    def displacement(self, points: Points) -> Points:
-        """How far points of the background move, shape ``(..., 2)``."""
-        x, y = points[..., 0], points[..., 1]
-        moved = np.empty_like(points, np.float32)
-        moved[..., 0] = self.a * x - self.b * y + self.right
-        moved[..., 1] = self.b * x + self.a * y + self.down
-        return moved
-
     def inverse(self) -> CameraMotion:
         """The motion from the second picture back to the first."""
         scale, turn = 1 + self.a, self.b
@@ -58,6 +51,21 @@ class CameraMotion(NamedTuple):
         return self._replace(right=self.right * factor, down=self.down * factor)
 
 
+def displacements(motions: Sequence[CameraMotion], points: Points) -> Points:
+    """How far points of the background move.
+
+    Args:
+        motions: N of them.
+        points: Those that go by each, shape ``(N, K, 2)``.
+    """
+    a, b, right, down = np.array(motions, np.float32).T[..., None]
+    x, y = points[..., 0], points[..., 1]
+    moved = np.empty_like(points)
+    moved[..., 0] = a * x - b * y + right
+    moved[..., 1] = b * x + a * y + down
+    return moved
+
+
 def camera_motion(before: Grey, after: Grey, settings: TrackerSettings) -> CameraMotion:
     """Estimate the camera's motion from a grid of points, robustly: people are the outliers.
 
@@ -71,12 +79,14 @@ def camera_motion(before: Grey, after: Grey, settings: TrackerSettings) -> Camer
     places, ways = _complex(grid[sound]), _complex(moved[sound])
     if len(places) < settings.min_camera_points:
         return CameraMotion()
+    back = places.conj()
+    moments = np.array([np.ones_like(places), ways, back, back * ways, back * places]).T
     turn, shift = 0j, complex(*middles(moved[sound][None])[0].tolist())
     within = settings.camera_outlier
     for _ in range(_ROUNDS):
-        off = np.abs(turn * places + shift - ways)
-        weights = 1 / (1 + (off / within) ** 2) ** 2
-        turn, shift = _fitted(places, ways, weights)
+        off = turn * places + shift - ways
+        weights = (1 + (off * off.conj()).real / within**2) ** -2
+        turn, shift = _fitted(*(weights @ moments).tolist())
         within = max(0.5, within * _NARROWS)
     return CameraMotion(turn.real, turn.imag, shift.real, shift.imag)
 
@@ -94,10 +104,18 @@ def _complex(points: Points) -> _Complex:
     return np.asarray(points[:, 0] + 1j * points[:, 1], np.complex128)
 
 
-def _fitted(places: _Complex, ways: _Complex, weights: npt.NDArray[np.float64]) -> tuple[complex, complex]:
-    """``turn`` and ``shift`` for which ``turn * places + shift`` are next to ``ways``, by least weighted squares."""
-    weighed = weights * places.conj()
-    squares, sums = float((weighed @ places).real) + _TURN_PRIOR, complex(weighed.sum())
-    total, mean, product = float(weights.sum()) + _SHIFT_PRIOR, complex(weights @ ways), complex(weighed @ ways)
-    share = squares * total - abs(sums) ** 2
+def _fitted(
+    total: complex, mean: complex, sums: complex, product: complex, squares: complex
+) -> tuple[complex, complex]:
+    """``turn`` and ``shift`` for which ``turn * places + shift`` are next to ``ways``, by least weighted squares.
+
+    Args:
+        total: The sum of the weights, as all else is weighted.
+        mean: The sum of ``ways``.
+        sums: The sum of ``places``, conjugate.
+        product: The sum of these times ``ways``.
+        squares: The sum of these times ``places``.
+    """
+    total, squares = total + _SHIFT_PRIOR, squares + _TURN_PRIOR
+    share = squares * total - sums * sums.conjugate()
     return (product * total - mean * sums) / share, (squares * mean - sums.conjugate() * product) / share

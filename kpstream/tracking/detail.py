@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 from math import ceil, log2
 from typing import NamedTuple
 
@@ -111,23 +112,22 @@ def make_atlas(views: Sequence[tuple[View, View]], points: Points, moves: Points
     """
     scales = np.array([before.scale for before, _ in views], np.float32)
     limits = np.array([before.plane.shape[::-1] for before, _ in views], np.float32)
-    edges = (edge.reduce(points, axis=1, initial=np.nan) * scales for edge in (np.fmin, np.fmax))
-    low, high = (np.clip(zeroed(edge), -limits, 2 * limits) for edge in edges)
+    ends = np.array([edge.reduce(points, axis=1, initial=np.nan) for edge in (np.fmin, np.fmax)]) * scales
+    low, high = np.minimum(np.maximum(zeroed(ends), -limits), 2 * limits)
     margins = settings.detail_margin * (high - low).max(1, keepdims=True) + 8
-    corners, sizes = np.floor(low - margins).astype(int), np.ceil(high - low + 2 * margins).astype(int) + 1
-    sizes[:, 0] = sizes[:, 0].max()
-    shifts, rows = np.round(moves * scales).astype(int), np.cumsum([0, *sizes[:, 1]])
-    before, after = (np.empty((rows[-1], sizes[0, 0]), np.uint8) for _ in range(2))
-    ends, across = rows.tolist(), int(sizes[0, 0])
-    places = zip(views, ends, ends[1:], corners.tolist(), (corners + shifts).tolist(), strict=False)
-    for (first, second), top, bottom, here, there in places:
-        before[top:bottom] = _cut(first, here, (across, bottom - top))
-        after[top:bottom] = _cut(second, there, (across, bottom - top))
+    corners, shifts = np.floor(low - margins), np.rint(moves * scales)
+    sizes = (np.ceil(high - low + 2 * margins).astype(int) + 1).tolist()
+    width, rows = max(across for across, _ in sizes), [0, *accumulate(down for _, down in sizes)]
+    before, after = (np.empty((rows[-1], width), np.uint8) for _ in range(2))
+    places = zip(
+        views, pairwise(rows), corners.astype(int).tolist(), (corners + shifts).astype(int).tolist(), strict=True
+    )
+    for (first, second), (top, bottom), here, there in places:
+        before[top:bottom] = _cut(first, here, (width, bottom - top))
+        after[top:bottom] = _cut(second, there, (width, bottom - top))
     origins = -corners
     origins[:, 1] += rows[:-1]
-    return Atlas(
-        before, after, scales[:, None], origins.astype(np.float32)[:, None], shifts.astype(np.float32)[:, None]
-    )
+    return Atlas(before, after, scales[:, None], origins[:, None], shifts[:, None])
 
 
 def _cut(view: View, corner: Sequence[int], size: tuple[int, int]) -> Grey:

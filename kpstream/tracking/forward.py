@@ -178,7 +178,8 @@ class Forward:
             )
             is_hidden = covered.hidden.all(1) & bool(len(mesh.edges))
             by_answers = is_hidden | ~steady.any((1, 2))  # the latter have just begun, from an answer
-            steady[by_answers] = middles(answered[by_answers])[:, None]
+            if by_answers.any():
+                steady[by_answers] = middles(answered[by_answers])[:, None]
             known = [answer if leg.drawn is None else leg.drawn for leg, answer in zip(members, answered, strict=True)]
             ways = self._memory.frames.move(
                 mesh,

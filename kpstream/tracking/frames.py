@@ -15,7 +15,7 @@ from kpstream.entities import Frame
 from kpstream.media.frame import Picture as FullPicture
 from kpstream.media.frame import as_grey
 from kpstream.media.halving import halved
-from kpstream.tracking.camera import CameraMotion, camera_motion
+from kpstream.tracking.camera import CameraMotion, camera_motion, displacements
 from kpstream.tracking.detail import Pyramid, View, levels_of, make_atlas
 from kpstream.tracking.flow import Covered, Grey, Mesh
 from kpstream.tracking.geometry import Points, Weights, middles, zeroed
@@ -79,6 +79,11 @@ class Picture:
     pyramid: Pyramid | None = None
     """The full picture, while it is kept."""
 
+    @property
+    def is_full(self) -> bool:
+        """Whether the full picture is kept."""
+        return self.full is not None or self.pyramid is not None
+
     def detail(self, settings: TrackerSettings) -> Pyramid | None:
         """The full picture; None where it is not kept."""
         if self.pyramid is None and self.full is not None:
@@ -135,7 +140,7 @@ class FrameHistory:
         shown.full = None
         for picture in islice(reversed(self._kept), len(self._kept) - place, None):
             if picture.pts < shown.pts - self._settings.detail_seconds:
-                if picture.full is None and picture.pyramid is None:
+                if not picture.is_full:
                     break
                 picture.pyramid = None
             picture.full = None
@@ -198,13 +203,12 @@ class FrameHistory:
             level if self._shows_more(*pairs[leg], level) else None
             for leg, level in zip(legs, levels_of(points, self._settings), strict=True)
         ]
-        steady, background = steady.copy(), np.zeros_like(points)
-        for leg in pairs:
-            rows = [row for row, own in enumerate(legs) if own == leg]
-            background[rows] = self._camera(*leg).displacement(zeroed(points[rows]))
-            # What is near is seen well enough to be found by flow, whatever the camera does.
-            if far := [row for row in rows if levels[row] is not None]:
-                steady[far] = self._with_camera(points[far], steady[far], *leg)
+        unknown, steady = np.isnan(points), steady.copy()
+        background = self._background(legs, points)
+        # What is near is seen well enough to be found by flow, whatever the camera does.
+        if far := [row for row, level in enumerate(levels) if level is not None]:
+            earlier = [(2 * start - end, start) for start, end in (legs[row] for row in far)]
+            steady[far] = self._with_camera(earlier, points[far], steady[far], background[far])
         guess = guesses[0] if guesses else steady
         atlas = make_atlas(
             [
@@ -212,34 +216,40 @@ class FrameHistory:
                 for leg, level in zip(legs, levels, strict=True)
             ],
             points,
-            middles(np.where(np.isnan(points), np.float32(np.nan), guess)),
+            middles(np.where(unknown, np.float32(np.nan), guess)),
             self._settings,
         )
         times = {leg: max(1.0, 30 * abs(after.pts - before.pts)) for leg, (before, after) in pairs.items()}
+        steady, background, *guesses = atlas.ways(np.array([steady, background, *guesses]))
         moved = mesh.move(
             atlas.before,
             atlas.after,
             atlas.points(points),
-            atlas.ways(steady),
-            guesses=[atlas.ways(guess) for guess in guesses],
+            steady,
+            guesses=guesses,
             covered=covered,
             steps=np.array([times[leg] for leg in legs], np.float32),
-            background=atlas.ways(background),
+            background=background,
         )
-        return np.where(np.isnan(points), np.float32(0), atlas.source_ways(moved))
+        return np.where(unknown, np.float32(0), atlas.source_ways(moved))
 
     def _view(self, picture: Picture, level: int | None) -> View:
         """The picture halved so often, or the small one."""
         pyramid = None if level is None else picture.detail(self._settings)
         return View(picture.grey, picture.scale, None) if level is None or pyramid is None else pyramid.view(level)
 
-    def _with_camera(self, points: Points, steady: Points, start: int, end: int) -> Points:
-        """The steady motion of N objects in the world, as the camera shows it from one picture to the next."""
-        now = self._camera(start, end)
-        before = self._camera(2 * start - end, start)
+    def _background(self, legs: Sequence[tuple[int, int]], points: Points) -> Points:
+        """How far the camera moves what is behind N objects, each from one picture to another, shape ``(N, K, 2)``."""
+        motions = {leg: self._camera(*leg) for leg in set(legs)}
+        return displacements([motions[leg] for leg in legs], zeroed(points))
+
+    def _with_camera(
+        self, earlier: Sequence[tuple[int, int]], points: Points, steady: Points, background: Points
+    ) -> Points:
+        """The steady motion of N objects in the world, on the legs before, as the camera shows it now."""
+        by_camera = background - self._background(earlier, points - steady)
         is_known = (steady != 0).any((1, 2), keepdims=True)
-        by_camera = now.displacement(zeroed(points)) - before.displacement(zeroed(points - steady))
-        return np.where(is_known, steady + by_camera, now.displacement(zeroed(points)))
+        return np.where(is_known, steady + by_camera, background)
 
     def _camera(self, start: int, end: int) -> CameraMotion:
         """The camera's motion over one or two pictures, in pixels of the source; none where one is not kept."""
@@ -258,9 +268,8 @@ class FrameHistory:
 
     def _shows_more(self, before: Picture, after: Picture, level: int) -> bool:
         """Whether both full pictures are kept, and show an object larger than the small ones do."""
-        if any(picture.full is None and picture.pyramid is None for picture in (before, after)):
-            return False
-        return bool(0.5**level > self._settings.detail_gain * before.scale[0])
+        are_kept = before.is_full and after.is_full
+        return are_kept and bool(0.5**level > self._settings.detail_gain * before.scale[0])
 
     def _picture(self, number: int) -> Picture:
         return self._kept[number - self._next + len(self._kept)]
