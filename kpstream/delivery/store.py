@@ -53,7 +53,8 @@ class EventStore:
 
     Args:
         folder: The store's folder; made where it is missing.
-        keep: Seconds for which an event is kept; None for ever.
+        keep: Seconds for which an event is kept; None for ever. The age of what ends here is measured, and what was
+            there before is as old as it says, but no younger than this object: the wall clock may jump.
         keep_size: Bytes that snapshots and clips may take together; None for no limit.
         destinations: By name, which events each destination takes.
         wall_clock: Seconds since the epoch.
@@ -76,7 +77,9 @@ class EventStore:
         self._keep = inf if keep is None else keep
         self._keep_size = inf if keep_size is None else keep_size
         self._wall_clock, self._clock = wall_clock, clock
-        self._wall_zero = wall_clock() - clock()  # the retention's own wall clock, which never jumps
+        self._began_at = wall_clock()
+        self._wall_zero = self._began_at - clock()  # the retention's own wall clock, which never jumps
+        self._ended_at: dict[str, float] = {}
         self._retained_at = -inf
         self._destinations = dict(destinations)
         self._armed: dict[tuple[str, str], bool] = {}
@@ -233,6 +236,8 @@ class EventStore:
 
     def _put(self, database: EventDatabase, document: Document, at: float, size: int) -> None:
         database.put(document, at, size)
+        if self._retains and document["state"] == "ended":
+            self._ended_at[str(document["event"])] = self._wall_zero + self._clock()
         for name, wants in self._destinations.items():
             if wants(document):
                 database.outbox.add(name, document, self._wall_clock())
@@ -250,19 +255,28 @@ class EventStore:
             _log.warning("an event has no snapshot: %s: %s", type(error).__name__, redact(error))
             return 0
 
+    @property
+    def _retains(self) -> bool:
+        return min(self._keep, self._keep_size) < inf
+
     def _retain(self, database: EventDatabase) -> None:
-        if min(self._keep, self._keep_size) == inf or self._clock() - self._retained_at < _RETAIN_EVERY:
+        if not self._retains or self._clock() - self._retained_at < _RETAIN_EVERY:
             return
         self._retained_at = self._clock()
         before = self._wall_zero + self._clock() - self._keep
         try:
-            ended = (Segment(at, 1, event_id, size) for event_id, at, size in database.ended())
+            ended = (
+                Segment(self._ended_at.get(event_id, min(at, self._began_at)), number, event_id, size)
+                for number, (event_id, at, size) in enumerate(database.ended(), 1)
+            )
             kept = database.bytes_of_others()
             going = [each.name for each in outdated(ended, before=before, keep_size=self._keep_size, reserved=kept)]
             for event_id in going:
                 self._remove_files(database, event_id)
             with database:
                 database.remove(going)
+            for event_id in going:
+                self._ended_at.pop(event_id, None)
         except sqlite3.Error as error:
             _log.debug("events were not removed: %s", error)
 

@@ -42,6 +42,11 @@ class Disk:
         return self
 
 
+def are_ended(store: EventStore, number: int) -> None:
+    """Wait until so many events of a store have ended."""
+    wait_until(lambda: sum(event.document["state"] == "ended" for event in events_in(store)) == number)
+
+
 def recorder(store: EventStore, rules: RuleSet = RULES, listeners: Sequence[Listener] = ()) -> EventMedia:
     return of_hall(store, rules, listeners, annotator=Inverted())
 
@@ -244,18 +249,18 @@ def test_the_newest_of_many_are_given_in_order(tmp_path: Path) -> None:
 def test_what_is_too_old_goes_but_for_what_is_kept(tmp_path: Path) -> None:
     day = 86400.0
     clock = ManualClock(0.0)
-    now = BEGAN.timestamp() + 40 * day
-    with stored(tmp_path, keep=30 * day, clock=clock, wall_clock=lambda: now + clock()) as store:
+    with stored(tmp_path, keep=30 * day, clock=clock, wall_clock=lambda: BEGAN.timestamp() + clock()) as store:
         of_camera = recorder(store)
-        for name, age in (("old", 35.0), ("kept", 35.0), ("open", 35.0), ("new", 20.0)):
-            event = opened(name, after=(40 - age) * day)
+        for number, (name, began) in enumerate((("open", 5.0), ("kept", 5.0), ("old", 5.0), ("new", 20.0))):
+            event = opened(name, after=began * day)
+            clock.advance(began * day - clock())
             of_camera.tell(event, scene())
             if name == "kept":
                 store.mark("kept", keep=True, seen=True)
             if name != "open":
                 of_camera.tell(ended(event), None)
-        wait_until(lambda: bool(events_in(store)) and events_in(store)[-1].document["state"] == "ended")
-        clock.advance(61.0)
+            are_ended(store, number)
+        clock.advance(20 * day)
         wait_until(lambda: len(events_in(store)) == 3)
         left = {event.id: event for event in events_in(store)}
     assert left.keys() == {"kept", "open", "new"}
@@ -292,6 +297,21 @@ def test_a_clock_that_is_set_removes_nothing(tmp_path: Path) -> None:
         clock.advance(61.0)
         recorder(store).tell(ended(opened("e2", after=40 * 86400.0)), None)
         wait_until(lambda: len(events_in(store)) == 2)
+
+
+def test_events_of_a_clock_that_was_wrong_go_in_their_turn(tmp_path: Path) -> None:
+    day, clock, wall = 86400.0, ManualClock(0.0), ManualClock(BEGAN.timestamp())
+    with stored(tmp_path) as store:
+        recorder(store).tell(ended(opened("future", after=3650 * day)), None)
+        wait_until(lambda: len(events_in(store)) == 1)
+    with stored(tmp_path, keep=30 * day, clock=clock, wall_clock=wall) as store:
+        recorder(store).tell(ended(opened("before it was set", after=-15000 * day)), None)
+        are_ended(store, 2)
+        clock.advance(5 * day)
+        recorder(store).tell(ended(opened("new", after=5 * day)), None)
+        are_ended(store, 3)
+        clock.advance(26 * day)
+        wait_until(lambda: [event.id for event in events_in(store)] == ["new"])
 
 
 def test_only_one_program_writes_to_a_store(tmp_path: Path) -> None:
