@@ -78,6 +78,18 @@ class Pose:
         return replace(self, xy=(self.xy * scale).astype(np.float32), xyxy=xyxy.astype(np.float32))
 
 
+def scaled_poses(poses: tuple[Pose, ...], size: tuple[int, int], to: tuple[int, int]) -> tuple[Pose, ...]:
+    """The same poses on a picture of another size.
+
+    Args:
+        poses: In pixels of a picture of ``size``.
+        size: Its (width, height) in pixels.
+        to: That of the other picture.
+    """
+    scale = np.array([to[0] / size[0], to[1] / size[1]], np.float32)
+    return tuple(pose.scaled(scale) for pose in poses)
+
+
 @dataclass(frozen=True, slots=True)
 class Filters:
     """Which poses are used. Sent to the service, and applied on this side, as it ignores some of them."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from kpstream.entities import Answer, Filters, Frame
+from kpstream.entities import Answer, Filters, Frame, scaled_poses
 from kpstream.interfaces import Endpoint, Sizing
-from kpstream.render.pixels import scaled_poses, squared
+from kpstream.render.pixels import squared
 
 
 def ask(endpoint: Endpoint, frame: Frame, filters: Filters) -> Answer:

@@ -7,9 +7,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
-
-from kpstream.entities import Answer, Filters, Image, Pose
+from kpstream.entities import Answer, Filters, Image, Pose, scaled_poses
 from kpstream.interfaces import Endpoint
 from kpstream.media.frame import BgrPicture, Picture
 from kpstream.options import UPLOAD_SIZES
@@ -124,12 +122,11 @@ class AdaptiveUpload:
             EndpointError: As from the endpoint.
         """
         size = self._size.next
-        small, (width, height) = picture.shrunk(size)
+        small, shown = picture.shrunk(size)
         answer = self._endpoint.infer(small, filters)
         rows, columns = small.shape[:2]
         if (columns, rows) != picture.size:
-            scale = np.array([width / columns, height / rows], np.float32)
-            answer = replace(answer, poses=tuple(pose.scaled(scale) for pose in answer.poses))
+            answer = replace(answer, poses=scaled_poses(answer.poses, (columns, rows), shown))
         self._size.note(size, max(picture.size), answer.poses, answer.bytes_sent)
         return answer
 

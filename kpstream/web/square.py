@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from fractions import Fraction
 
-from kpstream.entities import Scene
-from kpstream.render.pixels import scaled_poses, squared
+from kpstream.entities import Scene, scaled_poses
+from kpstream.render.pixels import squared
 
 
 def as_seen(scene: Scene) -> Scene:
