@@ -216,6 +216,10 @@ INSTANT_KINDS = frozenset(KINDS[condition] for condition in _INSTANT)
 """Kinds of rules whose events begin and end at once."""
 
 
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+"""The days of a week as they are written, in the order of their numbers."""
+
+
 @dataclass(frozen=True, slots=True)
 class Schedule:
     """A part of the week, in the wall-clock time of the place."""

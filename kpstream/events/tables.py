@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_type_hints
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
 
 from kpstream.events.rules import (
+    DAYS,
     KINDS,
     Angle,
     Custom,
@@ -35,8 +36,8 @@ Resolve = Callable[[str], Callable[..., bool | None]]
 """Finds the function that ``package.module:function`` names; raises ValueError, in words, where there is none."""
 
 TABLES = ("zone", "line", "rule")
-_NAME = r"^[A-Za-z0-9]([A-Za-z0-9 _.-]{0,62}[A-Za-z0-9_.-])?$"
-_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+NAME_PATTERN = r"^[A-Za-z0-9]([A-Za-z0-9 _.-]{0,62}[A-Za-z0-9_.-])?$"
+"""Of zones, lines and rules."""
 _PART_OF_WEEK = re.compile(r"(?:([a-z,-]+)\s+)?([\d:]+)\s*-\s*([\d:]+)")
 _CLOCK = re.compile(r"([01]?\d|2[0-4]):([0-5]\d)")
 
@@ -61,8 +62,8 @@ def _days(text: str) -> frozenset[int]:
     days: set[int] = set()
     for part in text.split(","):
         first, dash, last = part.partition("-")
-        begin = _DAYS.index(first)
-        end = _DAYS.index(last) if dash else begin
+        begin = DAYS.index(first)
+        end = DAYS.index(last) if dash else begin
         days.update((begin + n) % 7 for n in range((end - begin) % 7 + 1))
     return frozenset(days)
 
@@ -83,7 +84,7 @@ def _seconds(value: object) -> object:
 _Seconds = Annotated[float, BeforeValidator(_seconds), Field(ge=0)]
 _Share = Annotated[float, Field(ge=0, le=1)]
 _Point = Annotated[list[_Share], Field(min_length=2, max_length=2)]
-_Name = Annotated[str, Field(pattern=_NAME)]
+_Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 _Degrees = Annotated[float, Field(ge=0, le=180)]
 _NotNegative = Annotated[float, Field(ge=0)]
 _Two = Annotated[list[str], Field(min_length=2, max_length=2)]

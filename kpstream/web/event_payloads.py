@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import inf
-from typing import Any
+from typing import Any, get_args
 
 from kpstream.delivery import EventQuery, StoredEvent
+from kpstream.delivery.database import MARKS
 from kpstream.delivery.listing import parse_moment
+from kpstream.entities import Severity
 from kpstream.web.payloads import ApiError
 
-MARKS = ("seen", "false_alarm", "keep")
-"""What may be said of an event."""
 LIMIT, MAX_LIMIT = 100, 500
 """Events in one answer, where nothing is said and at most."""
 _PAGE = "~"
 """Stands between the time and the identity of the last event of a page."""
-_SEVERITIES = ("alert", "notice")
+_SEVERITIES = get_args(Severity)
 _FLAGS = {"true": True, "false": False}
 
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from kpstream.web.event_payloads import LIMIT, MARKS, MAX_LIMIT
+from typing import get_args
+
+from kpstream.delivery.database import MARKS
+from kpstream.entities import Severity
+from kpstream.events.tables import NAME_PATTERN
+from kpstream.web.event_payloads import LIMIT, MAX_LIMIT
 from kpstream.web.openapi_parts import COUNT, FLAG, NUMBER, TEXT, Schema, answer, list_of, object_of, operation, ref
 
 _TIME: Schema = {"type": ["string", "null"], "format": "date-time"}
 _NAME: Schema = {"type": ["string", "null"]}
+_SEVERITY: Schema = {"enum": [*get_args(Severity)]}
 _EVENT: Schema = {
     "name": "event",
     "in": "path",
@@ -25,7 +31,7 @@ _PAGE: Schema = {"type": "string", "pattern": "^[0-9]{1,9}~[0-9a-f]{32}$", "desc
 
 _SHARE: Schema = {"type": "number", "minimum": 0, "maximum": 1}
 _POINT: Schema = {"type": "array", "items": _SHARE, "minItems": 2, "maxItems": 2}
-_SHAPE_NAME: Schema = {"type": "string", "pattern": "^[A-Za-z0-9]([A-Za-z0-9 _.-]{0,62}[A-Za-z0-9_.-])?$"}
+_SHAPE_NAME: Schema = {"type": "string", "pattern": NAME_PATTERN}
 _ZONE: Schema = {
     **object_of({"name": _SHAPE_NAME, "polygon": {**list_of(_POINT), "minItems": 3}}),
     "additionalProperties": False,
@@ -40,7 +46,7 @@ def _query(name: str, description: str, schema: Schema = TEXT) -> Schema:
 _QUERY = (
     _query("camera", "Only of this camera."),
     _query("rule", "Only of this rule."),
-    _query("severity", "Only so severe ones.", {"enum": ["alert", "notice"]}),
+    _query("severity", "Only so severe ones.", _SEVERITY),
     _query("seen", "Only those that somebody has seen, or nobody.", {"enum": ["true", "false"]}),
     _query("since", "Only what began then or later.", {"anyOf": _MOMENT}),
     _query("before", "Only what began before.", {"anyOf": [*_MOMENT, _PAGE]}),
@@ -53,7 +59,7 @@ def _rules() -> Schema:
     rule = {
         "name": TEXT,
         "kind": TEXT,
-        "severity": {"enum": ["alert", "notice"]},
+        "severity": _SEVERITY,
         "armed": {**FLAG, "description": "By itself; it opens events where its camera is armed, too."},
         "for": NUMBER,
         "clear": NUMBER,
@@ -87,7 +93,7 @@ def schemas() -> Schema:
         "state": {"enum": ["opened", "updated", "ended"]},
         "rule": TEXT,
         "kind": TEXT,
-        "severity": {"enum": ["alert", "notice"]},
+        "severity": _SEVERITY,
         "camera": TEXT,
         "tracker_ids": list_of({"type": "integer"}),
         "class": {"type": ["string", "null"]},

@@ -7,10 +7,8 @@ from math import isfinite
 from typing import Any
 
 from kpstream.events import Angle, Count, Distance, Fall, Line, Lying, Rule, Schedule, Speed, Still, Tilt, Zone
-from kpstream.events.rules import Condition
+from kpstream.events.rules import DAYS, Condition
 from kpstream.web.camera_rules import CameraRules, PageRules
-
-_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 NO_RULES: dict[str, Any] = {
     "camera": None, "armed": True, "timezone": None, "rules": [], "zones": [], "lines": [], "editable": False,
@@ -76,10 +74,10 @@ def schedule_text(part: Schedule) -> str:
     """A part of the week as a file has it."""
     days = sorted(part.days)
     clock = f"{part.start:%H:%M}-{'24:00' if part.end == time() else f'{part.end:%H:%M}'}"
-    if len(days) == len(_DAYS):
+    if len(days) == len(DAYS):
         return clock
     is_run = len(days) > 2 and days == list(range(days[0], days[-1] + 1))
-    named = f"{_DAYS[days[0]]}-{_DAYS[days[-1]]}" if is_run else ",".join(_DAYS[day] for day in days)
+    named = f"{DAYS[days[0]]}-{DAYS[days[-1]]}" if is_run else ",".join(DAYS[day] for day in days)
     return f"{named} {clock}"
 
 
