@@ -15,7 +15,7 @@ from kpstream.errors import ResponseFormatError
 from kpstream.redact import redact
 from kpstream.wire.classes import ClassRegistry
 from kpstream.wire.mend import mended
-from kpstream.wire.read import Reading, read_answer, read_json, rescaled, without_secrets
+from kpstream.wire.read import ReadAnswer, read_answer, read_json, rescaled, without_secrets
 
 _log = logging.getLogger("kpstream")
 
@@ -106,7 +106,7 @@ class AnswerReader:
         ]
         return Prediction({**document, "predictions": kept[: filters.max_detections]}, drawing, poses)
 
-    def _warn(self, reading: Reading) -> None:
+    def _warn(self, reading: ReadAnswer) -> None:
         if reading.boxes_only:
             self._warn_once(
                 "boxes only", f"{self._model} answers without keypoints: it seems to be an object detection model"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from kpstream.entities import Settings, Stats
-from kpstream.web.figures import Reading, Shown
+from kpstream.web.figures import PlotPoint, Shown
 from kpstream.web.health import Health
 
 MAX_WIDTH = 1280
@@ -121,7 +121,7 @@ class CameraFeed(Protocol):
         """The newest figures of its pipeline."""
 
     @property
-    def history(self) -> tuple[Reading, ...]:
+    def history(self) -> tuple[PlotPoint, ...]:
         """The figures of the last minutes, one a second, the oldest first."""
 
     @property

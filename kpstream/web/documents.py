@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from kpstream.entities import Pose, Scene, Settings, Stats
-from kpstream.events import Reading as RuleReading
+from kpstream.events import Reading
 from kpstream.options import in_file
 from kpstream.redact import redact
 from kpstream.sinks.jsonl import scene_object
 from kpstream.skeleton import Skeleton
 from kpstream.web.camera_feed import CameraFeed
-from kpstream.web.figures import Reading
+from kpstream.web.figures import PlotPoint
 from kpstream.wire.exact import write_skeleton
 from kpstream.wire.numbers import decimals
 
@@ -71,13 +71,12 @@ def _settings_document(settings: Settings) -> dict[str, float | None]:
     return {name: decimals(value) for name, value in asdict(settings).items()}
 
 
-def reading_document(reading: Reading) -> list[float | int | None]:
+def plot_point_document(point: PlotPoint) -> list[float | int | None]:
     """One point of every plot: shown, captured, asked, picture age, answer age, latency, in flight."""
     measures = (
-        reading.render_fps, reading.capture_fps, reading.sample_fps, reading.picture_age, reading.answer_age,
-        reading.latency,
+        point.render_fps, point.capture_fps, point.sample_fps, point.picture_age, point.answer_age, point.latency,
     )  # fmt: skip
-    return [*map(decimals, measures), reading.in_flight]
+    return [*map(decimals, measures), point.in_flight]
 
 
 class Classes:
@@ -125,7 +124,7 @@ def _class_document(number: int, pose: Pose) -> dict[str, Any]:
     }
 
 
-def frame_document(scene: Scene, numbers: Mapping[int, int], readings: tuple[RuleReading, ...] = ()) -> dict[str, Any]:
+def frame_document(scene: Scene, numbers: Mapping[int, int], readings: tuple[Reading, ...] = ()) -> dict[str, Any]:
     """What goes with a picture to the page: pixels of the source, confidences, and the class by its number.
 
     Args:
@@ -145,7 +144,7 @@ def frame_document(scene: Scene, numbers: Mapping[int, int], readings: tuple[Rul
     }
 
 
-def _rule_document(reading: RuleReading, pts: float) -> dict[str, Any]:
+def _rule_document(reading: Reading, pts: float) -> dict[str, Any]:
     return {
         "rule": reading.rule,
         "ids": list(reading.tracker_ids),

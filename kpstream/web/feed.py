@@ -17,7 +17,7 @@ import numpy as np
 
 from kpstream.entities import Image, Scene, Stats
 from kpstream.errors import SinkError
-from kpstream.events import Reading as RuleReading
+from kpstream.events import Reading
 from kpstream.render.pixels import squared
 from kpstream.web.camera_feed import Controls, Encodable, Encoded, Form
 from kpstream.web.documents import Classes, compact, frame_document, scene_document
@@ -77,7 +77,7 @@ class Feed(MeasuredFeed):
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(title, controls, clock)
-        self.readings: Callable[[], tuple[RuleReading, ...]] = tuple
+        self.readings: Callable[[], tuple[Reading, ...]] = tuple
         """What each rule of the camera sees right now."""
         self._newest: Scene | None = None
         self._number = numbers_from
@@ -155,7 +155,7 @@ def _black(size: tuple[int, int]) -> Image:
     return np.broadcast_to(_BLACK, (height, width, 3))
 
 
-def _message(scene: Scene, numbers: Mapping[int, int], readings: tuple[RuleReading, ...], max_width: int) -> bytes:
+def _message(scene: Scene, numbers: Mapping[int, int], readings: tuple[Reading, ...], max_width: int) -> bytes:
     """A picture without drawings, the poses of the same frame, and what rules see.
 
     Four bytes with the length of what follows (big endian), the frame's JSON, then the JPEG.

@@ -44,7 +44,7 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class PlotPoint:
     """The figures of one moment, for the plots; NaN where there is none."""
 
     at: float
@@ -68,7 +68,7 @@ class Figures:
     def __init__(self, now: float) -> None:
         self._lock = threading.Lock()
         self._beat_at = now
-        self._history: deque[Reading] = deque(maxlen=HISTORY)
+        self._history: deque[PlotPoint] = deque(maxlen=HISTORY)
         self.shown: Shown | None = None
         """The newest picture; None before the first."""
         self.stats = Stats()
@@ -79,10 +79,10 @@ class Figures:
         self.stats, self.shown, self._beat_at = stats, shown, now
         with self._lock:
             if not self._history or now - self._history[-1].at >= 1.0:
-                self._history.append(_reading(stats, shown, now))
+                self._history.append(_plot_point(stats, shown, now))
 
     @property
-    def history(self) -> tuple[Reading, ...]:
+    def history(self) -> tuple[PlotPoint, ...]:
         """The figures of the last minutes, one a second, the oldest first."""
         with self._lock:
             return tuple(self._history)
@@ -103,9 +103,9 @@ class Figures:
         )
 
 
-def _reading(stats: Stats, shown: Shown | None, now: float) -> Reading:
+def _plot_point(stats: Stats, shown: Shown | None, now: float) -> PlotPoint:
     live = shown is not None and now - shown.written_at < 1.0
-    return Reading(
+    return PlotPoint(
         now,
         stats.render_fps if live else 0.0,
         stats.capture_fps if live else 0.0,

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from kpstream.entities import Stats
 from kpstream.redact import redact
 from kpstream.web.camera_feed import Controls, name_of
-from kpstream.web.figures import Figures, Reading, Shown
+from kpstream.web.figures import Figures, PlotPoint, Shown
 from kpstream.web.health import Health
 
 
@@ -41,7 +41,7 @@ class MeasuredFeed:
         return self._figures.stats
 
     @property
-    def history(self) -> tuple[Reading, ...]:
+    def history(self) -> tuple[PlotPoint, ...]:
         """The figures of the last minutes, one a second, the oldest first."""
         return self._figures.history
 

@@ -15,7 +15,7 @@ from typing import Any
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from kpstream.web.camera_feed import LINES, PICTURE, Form
-from kpstream.web.documents import camera_document, compact, reading_document
+from kpstream.web.documents import camera_document, compact, plot_point_document
 from kpstream.web.hub import Hub
 
 WANT = "more"
@@ -130,13 +130,13 @@ async def _send_pictures(websocket: WebSocket, hub: Hub, wanted: _Wanted) -> Non
 async def _send_status(websocket: WebSocket, hub: Hub) -> None:
     sent_at = float("-inf")
     while not hub.closed:
-        readings = [reading for reading in hub.feed.history if reading.at > sent_at]
-        if readings:
-            sent_at = readings[-1].at
+        points = [point for point in hub.feed.history if point.at > sent_at]
+        if points:
+            sent_at = points[-1].at
         status = {
             "type": "status",
             "camera": camera_document(hub.feed, hub.viewers),
-            "readings": [reading_document(reading) for reading in readings],
+            "readings": [plot_point_document(point) for point in points],
         }
         await websocket.send_text(compact(status).decode())
         await asyncio.sleep(STATUS_EVERY)

@@ -32,7 +32,7 @@ _MAX_CLASS_ID = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ReadAnswer:
     """One answer, read."""
 
     poses: tuple[Pose, ...]
@@ -63,7 +63,7 @@ def read_json(body: bytes) -> Any:
     raise ResponseFormatError(f"the endpoint answered with {what}: check that `endpoint` is the address of its API")
 
 
-def read_answer(document: object, size: tuple[float, float] | None, registry: ClassRegistry) -> Reading:
+def read_answer(document: object, size: tuple[float, float] | None, registry: ClassRegistry) -> ReadAnswer:
     """Read the poses of one answer.
 
     Args:
@@ -82,7 +82,7 @@ def read_answer(document: object, size: tuple[float, float] | None, registry: Cl
         _pose(item, f"predictions[{index}]", answered, size or answered, registry)
         for index, item in enumerate(predictions)
     )
-    return Reading(poses, bool(predictions) and not any("keypoints" in item for item in predictions))
+    return ReadAnswer(poses, bool(predictions) and not any("keypoints" in item for item in predictions))
 
 
 def rescaled(document: dict[str, Any], size: tuple[int, int]) -> dict[str, Any]:

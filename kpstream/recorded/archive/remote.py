@@ -151,7 +151,7 @@ class RequestDealer:
             self._queue.release(number, requests)
 
 
-class RemoteGrants:
+class ActorGrants:
     """One worker's side of the actor: satisfies `ServiceGrants`. Used under its gate's lock; waits 10 ms at most.
 
     Args:
@@ -243,5 +243,5 @@ def _annotate(settings: ArchiveSettings, task: FileTask, dealer: Any, member: st
         if reply is None:
             reply = dealer.report.remote(member, progress)
 
-    work = FileWork(settings, task, gate_rules=[ArchiveShare(RemoteGrants(dealer, member))], on_progress=report)
+    work = FileWork(settings, task, gate_rules=[ArchiveShare(ActorGrants(dealer, member))], on_progress=report)
     return work.run()
