@@ -28,6 +28,7 @@ PLAN: dict[str, set[str]] = {
     "meters": set(),
     "paths": set(),
     "redact": set(),
+    "retry_after": set(),
     "sqlite_schema": {"errors"},
     "options": {"entities", "errors", "redact"},
     # columns: one job each, no thread
@@ -37,8 +38,8 @@ PLAN: dict[str, set[str]] = {
     "models": {"entities", "errors", "media", "skeleton"},
     "wire": {"entities", "errors", "media", "redact", "skeleton"},
     "endpoints": {
-        "channel", "options", "entities", "errors", "interfaces", "media", "paths", "skeleton", "redact", "models",
-        "wire",
+        "channel", "options", "entities", "errors", "interfaces", "media", "paths", "skeleton", "redact", "retry_after",
+        "models", "wire",
     },
     "sources": {"entities", "errors", "interfaces", "media", "paths", "redact"},
     "events": {"entities", "options", "skeleton"},
@@ -50,7 +51,7 @@ PLAN: dict[str, set[str]] = {
     "server": {"channel", "entities", "errors", "skeleton", "redact", "models", "serving", "wire"},
     "delivery": {
         "channel", "entities", "errors", "events", "interfaces", "media", "options", "paths", "render", "redact",
-        "serving", "sinks", "sqlite_schema",
+        "retry_after", "serving", "sinks", "sqlite_schema",
     },
     "web": {
         "delivery", "entities", "errors", "events", "interfaces", "media", "options", "render", "redact",

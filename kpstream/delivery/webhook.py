@@ -6,7 +6,6 @@ import hashlib
 import http.client
 import time
 from collections.abc import Callable, Mapping, Sequence
-from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 from kpstream import __version__
@@ -16,6 +15,7 @@ from kpstream.delivery.cloud_events import CONTENT_TYPE, cloud_event, message_id
 from kpstream.delivery.destination import Gone, Refused, Unavailable
 from kpstream.delivery.outbox import Delivery, Document
 from kpstream.delivery.selection import InOrder
+from kpstream.retry_after import seconds_to_wait
 from kpstream.serving.dialing import PORTS, Dialer, PrivateAddress, UnknownHost
 
 FIRST_BACKOFF, LONGEST_BACKOFF = 5.0, 4 * 3600.0
@@ -95,8 +95,8 @@ class Webhook:
     def close(self) -> None:
         """Nothing: no connection outlives its request."""
 
-    def _post(self, delivery: Delivery) -> tuple[int, str | None]:
-        """Send one; the status, and what the answer says about trying again."""
+    def _post(self, delivery: Delivery) -> tuple[int, float | None]:
+        """Send one; the status, and for how many seconds the receiver asks to be left alone."""
         body, host = cloud_event(delivery), str(self._parts.hostname)
         headers, deadline = self._headers(delivery, body), Deadline(self._timeout)
         try:
@@ -110,9 +110,10 @@ class Webhook:
             raise Unavailable(f"{host} did not answer within {self._timeout:g} s") from None
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise Unavailable(f"{host} cannot be reached ({_reason(error)})") from None
-        return response.status, response.getheader("Retry-After")
+        retry_after, date = response.getheader("Retry-After", ""), response.getheader("Date", "")
+        return response.status, seconds_to_wait(retry_after, date, self._wall_clock())
 
-    def _judge(self, status: int, retry_after: str | None) -> None:
+    def _judge(self, status: int, retry_after: float | None) -> None:
         host = self._parts.hostname
         if 200 <= status < 300:
             return
@@ -121,7 +122,7 @@ class Webhook:
         if status in _REFUSED:
             raise Refused(f"{host} answers {status}: it does not take this event")
         hint = ", and redirects are not followed" if 300 <= status < 400 else ""
-        raise Unavailable(f"{host} answers {status}{hint}", retry_after=_seconds(retry_after, self._wall_clock()))
+        raise Unavailable(f"{host} answers {status}{hint}", retry_after=retry_after)
 
     def _headers(self, delivery: Delivery, body: bytes) -> Mapping[str, str]:
         name, now = message_id(delivery), int(self._wall_clock())
@@ -143,15 +144,3 @@ class Webhook:
 def _reason(error: Exception) -> str:
     """Without the address, which the error's own text may repeat."""
     return getattr(error, "strerror", None) or getattr(error, "reason", None) or type(error).__name__
-
-
-def _seconds(retry_after: str | None, now: float) -> float | None:
-    """What ``Retry-After`` says, in seconds from now; None where it says nothing that can be understood."""
-    if retry_after is None:
-        return None
-    if retry_after.strip().isdecimal():
-        return float(retry_after)
-    try:
-        return max(0.0, parsedate_to_datetime(retry_after).timestamp() - now)
-    except ValueError:
-        return None

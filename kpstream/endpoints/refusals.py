@@ -6,13 +6,13 @@ import json
 import re
 import time
 from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 from kpstream.endpoints.transport import NO_KEY, WRONG_KEY, Access, Response
 from kpstream.errors import EndpointError, EndpointRejected, EndpointUnavailable
 from kpstream.redact import redact
+from kpstream.retry_after import seconds_to_wait
 
 _REJECTED = {
     400: "the endpoint cannot use the request",
@@ -111,14 +111,8 @@ def _complaint(item: dict[str, Any]) -> str:
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
-    text = headers.get("Retry-After", "").strip()
-    if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", text):
-        return min(float(text), _MAX_WAIT)
-    try:
-        wait = parsedate_to_datetime(text).timestamp() - time.time()
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
-    return min(max(0.0, wait), _MAX_WAIT)
+    wait = seconds_to_wait(headers.get("Retry-After", ""), headers.get("Date", ""), time.time())
+    return None if wait is None else min(wait, _MAX_WAIT)
 
 
 def _without_query(location: str) -> str:

@@ -113,6 +113,13 @@ def test_retry_after_may_be_a_date() -> None:
     assert far.retry_after == 3600
 
 
+def test_retry_after_is_a_date_by_the_clock_of_the_server() -> None:
+    dates = {"Date": "Sat, 28 Nov 2026 06:20:00 GMT", "Retry-After": "Sat, 28 Nov 2026 06:20:30 GMT"}
+    error = error_of(response(429, headers=dates))
+    assert isinstance(error, EndpointUnavailable)
+    assert error.retry_after == 30
+
+
 def test_words_are_shortened_and_pictures_left_out() -> None:
     assert len(server_message(response(400, {"message": "no " * 500_000}))) < 250
     assert server_message(response(422, {"detail": "bad image /9j/" + "A" * 2000 + " sorry"})) == "bad image … sorry"
