@@ -22,26 +22,26 @@ from kpstream.camera.assembly import CameraAssembly, make_camera_endpoint, open_
 from kpstream.camera.cores import draw_on_one_core
 from kpstream.camera.link import (
     FROM_THE_TERMINAL,
-    Armed,
-    Beat,
-    Change,
-    Changed,
+    AllWritten,
+    ArmedRules,
+    ChangeReply,
+    ChangeRequest,
     ClipWritten,
-    Counted,
-    Dealt,
     EventsPlan,
-    Happened,
-    Left,
+    EventUpdate,
+    FinalStats,
+    GrantReply,
+    Heartbeat,
     Link,
-    Logged,
-    Made,
+    LogLine,
     Message,
-    Over,
+    PictureReply,
+    PictureRequest,
     Rejection,
+    RulesFinished,
     Start,
     Stop,
-    Wanted,
-    Written,
+    ZoneCount,
 )
 from kpstream.camera.settings import CameraSettings
 from kpstream.camera.shared_endpoint import SharedEndpoint
@@ -92,15 +92,15 @@ class RemoteRecords:
     def record(self, event: Event, snapshot: Snapshot | None) -> None:
         """Send an event; its snapshot is encoded in the thread of the link."""
         if snapshot is None:
-            self._link.send(Happened(event, None))
+            self._link.send(EventUpdate(event, None))
             return
 
         def make() -> Message:
             try:
-                return Happened(event, snapshot())
+                return EventUpdate(event, snapshot())
             except Exception as error:  # noqa: BLE001 - an event without its picture is better than none
                 _log.warning("an event has no snapshot: %s: %s", type(error).__name__, redact(error))
-                return Happened(event, None)
+                return EventUpdate(event, None)
             finally:
                 self._room.release()
 
@@ -112,11 +112,11 @@ class RemoteRecords:
 
     def count(self, zone: str, number: int) -> None:
         """Tell how many are in a zone."""
-        self._link.send(Counted(zone, number))
+        self._link.send(ZoneCount(zone, number))
 
     def leave(self) -> None:
         """Tell that the rules are finished."""
-        self._link.send(Left())
+        self._link.send(RulesFinished())
 
 
 class CameraChild:
@@ -189,7 +189,7 @@ class CameraChild:
         self.written.set()
 
     def _say_over(self) -> None:
-        self._link.send(Over(Stats() if self._assembly is None else self._assembly.stats))
+        self._link.send(FinalStats(Stats() if self._assembly is None else self._assembly.stats))
 
     def stop(self) -> None:
         """End soon, with everything written whole; never waits. Any thread, signal handlers."""
@@ -229,7 +229,7 @@ class CameraChild:
         return [self._sinks] if sinks else []
 
     def _note_written(self) -> None:
-        self._link.send(Written())
+        self._link.send(AllWritten())
         self.written.set()
 
     def _obey_all(self) -> None:
@@ -243,19 +243,19 @@ class CameraChild:
             case Stop():
                 self.stop()
                 self._say_over()  # whatever hangs from now on
-            case Dealt():
+            case GrantReply():
                 self._endpoint.grants.take(message)
             case Rejection():
                 self._endpoint.rest(message)
-            case Wanted():
+            case PictureRequest():
                 self._show(message, message.after)
-            case Change():
-                self._link.send(Changed(message.number, self._change(message)))
-            case Armed(rules):
+            case ChangeRequest():
+                self._link.send(ChangeReply(message.number, self._change(message)))
+            case ArmedRules(rules):
                 if self._watch is not None:
                     self._watch.rule_watch.armed.update(rules)
 
-    def _change(self, change: Change) -> str:
+    def _change(self, change: ChangeRequest) -> str:
         """Why it could not be, for the user; empty where it could."""
         settings = self._settings
         try:
@@ -267,15 +267,15 @@ class CameraChild:
             return redact(error)
         return ""
 
-    def _show(self, wanted: Wanted, after: int) -> None:
+    def _show(self, request: PictureRequest, after: int) -> None:
         """Send the next picture beyond a number; where too much waits to be sent, the one after that."""
 
         def reply(picture: Encodable | None) -> None:
-            if picture is not None and not self._link.offer(lambda: Made(wanted, picture.encode())):
-                self._show(wanted, picture.number)
+            if picture is not None and not self._link.offer(lambda: PictureReply(request, picture.encode())):
+                self._show(request, picture.number)
 
         if self._feed is not None:
-            self._feed.request(wanted.form, after, reply)
+            self._feed.request(request.form, after, reply)
 
     def _take(self, scene: Scene) -> None:
         self._idle(scene.stats)
@@ -290,14 +290,14 @@ class CameraChild:
         for text, is_trouble in self._status.update(stats, now):
             level = logging.WARNING if is_trouble else logging.INFO
             _log.log(level, "%s: %s", self._spec.name, in_file(redact(text)))
-        beat = Beat(
+        heartbeat = Heartbeat(
             now,
             stats,
             None if self._feed is None else self._feed.shown,
             self._settings.recording,
             self._settings.recording_trouble,
         )
-        self._link.offer(lambda: beat)
+        self._link.offer(lambda: heartbeat)
 
 
 class LogToSite(logging.Handler):
@@ -316,7 +316,7 @@ class LogToSite(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Send a line."""
         text = redact(record.getMessage())
-        self._link.send(Logged(record.levelno, text if text.startswith(self._head) else self._head + text))
+        self._link.send(LogLine(record.levelno, text if text.startswith(self._head) else self._head + text))
 
 
 def _go_on_once_orphaned() -> None:

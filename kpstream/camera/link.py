@@ -29,7 +29,7 @@ from kpstream.redact import redact
 from kpstream.web.camera_feed import Encoded, Form
 from kpstream.web.figures import Shown
 
-_VERSION = 2
+_VERSION = 3
 """Of the messages; another one for each change of them."""
 _CAPACITY = 10_000
 _FEW = 32
@@ -73,8 +73,8 @@ class Stop:
 
 
 @dataclass(frozen=True, slots=True)
-class Dealt:
-    """To the camera: the answer to an `Ask`."""
+class GrantReply:
+    """To the camera: the answer to a `GrantRequest`."""
 
     grant: Grant | None
     left: int | None
@@ -90,7 +90,7 @@ class Rejection:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class PictureRequest:
     """To the camera: somebody waits for a picture beyond a number, or for lines."""
 
     form: Form
@@ -98,8 +98,8 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """To the camera: what the page asks for, which it answers with `Changed`."""
+class ChangeRequest:
+    """To the camera: what the page asks for, which it answers with `ChangeReply`."""
 
     number: int
     settings: Settings | None = None
@@ -107,14 +107,14 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Armed:
+class ArmedRules:
     """To the camera: which rules may open events, by name."""
 
     rules: dict[str, bool]
 
 
 @dataclass(frozen=True, slots=True)
-class Joined:
+class EndpointLimits:
     """From the camera: what its endpoint can take."""
 
     max_rate: float
@@ -122,21 +122,21 @@ class Joined:
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class GrantRequest:
     """From the camera: it wants so many requests."""
 
     want: int
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class RequestEnded:
     """From the camera: one request of a grant is over."""
 
     grant: Grant
 
 
 @dataclass(frozen=True, slots=True)
-class Released:
+class GrantReleased:
     """From the camera: requests of a grant that were not sent."""
 
     grant: Grant
@@ -144,7 +144,7 @@ class Released:
 
 
 @dataclass(frozen=True, slots=True)
-class Beat:
+class Heartbeat:
     """From the camera, several times a second: how it is doing."""
 
     at: float
@@ -155,16 +155,16 @@ class Beat:
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
-    """From the camera: the answer to a `Wanted`."""
+class PictureReply:
+    """From the camera: the answer to a `PictureRequest`."""
 
-    wanted: Wanted
+    request: PictureRequest
     encoded: Encoded
 
 
 @dataclass(frozen=True, slots=True)
-class Changed:
-    """From the camera: the answer to a `Change`."""
+class ChangeReply:
+    """From the camera: the answer to a `ChangeRequest`."""
 
     number: int
     fault: str
@@ -172,7 +172,7 @@ class Changed:
 
 
 @dataclass(frozen=True, slots=True)
-class Logged:
+class LogLine:
     """From the camera: a line for the log, free of secrets."""
 
     level: int
@@ -180,7 +180,7 @@ class Logged:
 
 
 @dataclass(frozen=True, slots=True)
-class Happened:
+class EventUpdate:
     """From the camera: an event that opened, changed or ended."""
 
     event: Event
@@ -198,7 +198,7 @@ class ClipWritten:
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
+class ZoneCount:
     """From the camera: how many are in a zone."""
 
     zone: str
@@ -206,26 +206,26 @@ class Counted:
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
+class RulesFinished:
     """From the camera: its rules are finished."""
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class AllWritten:
     """From the camera: everything that it had is written whole."""
 
 
 @dataclass(frozen=True, slots=True)
-class Over:
+class FinalStats:
     """From the camera, once it is to end, and last: what it has done."""
 
     stats: Stats
 
 
-ToCamera = Start | Stop | Dealt | Rejection | Wanted | Change | Armed
+ToCamera = Start | Stop | GrantReply | Rejection | PictureRequest | ChangeRequest | ArmedRules
 FromCamera = (
-    Joined | Ask | Ended | Released | Rejection | Beat | Made | Changed | Logged | Happened | ClipWritten | Counted
-    | Left | Written | Over
+    EndpointLimits | GrantRequest | RequestEnded | GrantReleased | Rejection | Heartbeat | PictureReply | ChangeReply
+    | LogLine | EventUpdate | ClipWritten | ZoneCount | RulesFinished | AllWritten | FinalStats
 )  # fmt: skip
 Message = ToCamera | FromCamera
 

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from itertools import count
 
-from kpstream.camera.link import Beat, Change, Changed
+from kpstream.camera.link import ChangeReply, ChangeRequest, Heartbeat
 from kpstream.camera.settings import CameraSettings
 from kpstream.camera.spec import CameraSpec
 from kpstream.channel import Channel, Closed
@@ -34,10 +34,10 @@ class RemoteControls:
         self._lock = threading.Lock()
         self._numbers = count()
         self._asked: dict[int, Channel[str]] = {}
-        self._send: Callable[[Change], None] | None = None
+        self._send: Callable[[ChangeRequest], None] | None = None
         self._trouble = ""
 
-    def connect(self, send: Callable[[Change], None]) -> None:
+    def connect(self, send: Callable[[ChangeRequest], None]) -> None:
         """Send what is asked for to a process from now on; it began with what held until now."""
         with self._lock:
             self._send = send
@@ -50,19 +50,19 @@ class RemoteControls:
                 asked.close()
             self._asked.clear()
 
-    def beat(self, beat: Beat) -> None:
+    def beat(self, beat: Heartbeat) -> None:
         """Take in how the recording goes; what the process does counts, also where it obeyed too late to answer."""
         with self._lock:
             self._trouble = beat.recording_trouble
             if beat.recording is not None and not self._asked:
                 self._wants_recording = beat.recording
 
-    def answer(self, changed: Changed) -> None:
+    def answer(self, reply: ChangeReply) -> None:
         """Take in the answer to a change."""
         with self._lock:
-            asked = self._asked.pop(changed.number, None)
+            asked = self._asked.pop(reply.number, None)
         if asked is not None:
-            asked.offer(changed.fault)
+            asked.offer(reply.fault)
 
     @property
     def settings(self) -> Settings:
@@ -74,7 +74,7 @@ class RemoteControls:
         with self._lock:
             self._settings = settings
             if self._send is not None:
-                self._send(Change(next(self._numbers), settings=settings))
+                self._send(ChangeRequest(next(self._numbers), settings=settings))
 
     @property
     def recording(self) -> bool | None:
@@ -115,7 +115,7 @@ class RemoteControls:
                 return
             number = next(self._numbers)
             self._asked[number] = answer
-            self._send(Change(number, is_recording=wanted))
+            self._send(ChangeRequest(number, is_recording=wanted))
         try:
             fault = answer.get(_ANSWERS_WITHIN)
         except TimeoutError:

@@ -6,13 +6,13 @@ import threading
 from collections.abc import Callable, Hashable
 from math import inf
 
-from kpstream.camera.link import Ask, Dealt, Ended, Joined, Rejection, Released
+from kpstream.camera.link import EndpointLimits, GrantReleased, GrantReply, GrantRequest, Rejection, RequestEnded
 from kpstream.camera.spec import CameraSpec
 from kpstream.dispatch.dealer import Dealer, Limits, Member, Quota
 
-Requests = Joined | Ask | Ended | Released | Rejection
+Requests = EndpointLimits | GrantRequest | RequestEnded | GrantReleased | Rejection
 """What a camera says of its requests."""
-Tell = Callable[[Dealt | Rejection], None]
+Tell = Callable[[GrantReply | Rejection], None]
 
 
 class RequestShares:
@@ -103,7 +103,7 @@ class CameraShare:
     def take(self, message: Requests) -> None:
         """Do what the process asks for; for one thread."""
         match message:
-            case Joined(max_rate, max_in_flight):
+            case EndpointLimits(max_rate, max_in_flight):
                 limits = Limits(rate=max_rate, max_in_flight=max_in_flight) if self._service else Limits()
                 self._max_in_flight = limits.max_in_flight
                 self._member = self._shares.dealer.join(self._service, limits, self._own)
@@ -111,12 +111,12 @@ class CameraShare:
                 self._shares.reject(self.model, until)
             case _ if self._member is None:
                 pass
-            case Ask(want):
+            case GrantRequest(want):
                 grant = self._member.ask(self._part(want), self._shares.clock())
-                self.tell(Dealt(grant, self._member.requests_left, self._member.requests_spent))
-            case Ended(grant):
+                self.tell(GrantReply(grant, self._member.requests_left, self._member.requests_spent))
+            case RequestEnded(grant):
                 self._member.ended(grant)
-            case Released(grant, unused):
+            case GrantReleased(grant, unused):
                 self._member.release(grant, unused)
 
     def _part(self, want: int) -> int:

@@ -12,28 +12,28 @@ from functools import partial
 
 from kpstream.camera.events import CameraEvents, WatchedCamera
 from kpstream.camera.link import (
-    Armed,
-    Ask,
-    Beat,
-    Changed,
+    AllWritten,
+    ArmedRules,
+    ChangeReply,
     ClipWritten,
-    Counted,
-    Ended,
+    EndpointLimits,
     EventsPlan,
-    Happened,
-    Joined,
-    Left,
+    EventUpdate,
+    FinalStats,
+    GrantReleased,
+    GrantRequest,
+    Heartbeat,
     Link,
-    Logged,
-    Made,
+    LogLine,
     Message,
-    Over,
+    PictureReply,
+    PictureRequest,
     Rejection,
-    Released,
+    RequestEnded,
+    RulesFinished,
     Start,
     Stop,
-    Wanted,
-    Written,
+    ZoneCount,
 )
 from kpstream.camera.process import Child
 from kpstream.camera.remote_controls import RemoteControls
@@ -303,9 +303,9 @@ class _Run:
             raise KpstreamError("a function of its rules is none that its module defines under that name") from None
         self._controls.connect(link.send)
         if feed is not None:
-            feed.connect(lambda form, after: link.send(Wanted(form, after)))
+            feed.connect(lambda form, after: link.send(PictureRequest(form, after)))
         if self._watched is not None:
-            self._watched.connect(lambda rules: link.send(Armed(dict(rules))))
+            self._watched.connect(lambda rules: link.send(ArmedRules(dict(rules))))
 
     def _leave(self) -> None:
         """Keep nothing of it."""
@@ -322,26 +322,26 @@ class _Run:
     def _take(self, message: Message) -> None:
         self._ticks_silent = 0
         match message:
-            case Joined() | Ask() | Ended() | Released() | Rejection():
+            case EndpointLimits() | GrantRequest() | RequestEnded() | GrantReleased() | Rejection():
                 self._share.take(message)
-            case Beat():
+            case Heartbeat():
                 self._on_loaded()
                 self._take_beat(message)
-            case Made(wanted, encoded):
+            case PictureReply(request, encoded):
                 if self._feed is not None:
-                    self._feed.answer(wanted.form, wanted.after, encoded)
-            case Changed():
+                    self._feed.answer(request.form, request.after, encoded)
+            case ChangeReply():
                 self._controls.answer(message)
-            case Logged(level, text):
+            case LogLine(level, text):
                 _log.log(level, "%s", text)
-            case Happened() | ClipWritten() | Counted() | Left():
+            case EventUpdate() | ClipWritten() | ZoneCount() | RulesFinished():
                 self._record(message)
-            case Written():
+            case AllWritten():
                 self.is_written = True
-            case Over(stats):
+            case FinalStats(stats):
                 self.stats = stats
 
-    def _take_beat(self, beat: Beat) -> None:
+    def _take_beat(self, beat: Heartbeat) -> None:
         self.stats = beat.stats
         self._controls.beat(beat)
         if self._feed is not None:
@@ -357,19 +357,19 @@ class _Run:
         if len(self._unfinished):
             recorder.leave()
 
-    def _record(self, message: Happened | ClipWritten | Counted | Left) -> None:
+    def _record(self, message: EventUpdate | ClipWritten | ZoneCount | RulesFinished) -> None:
         recorder = None if self._watched is None else self._watched.recorder
         if recorder is None:
             return
         match message:
-            case Happened(event, snapshot):
+            case EventUpdate(event, snapshot):
                 is_shown = snapshot is not None and recorder.may_take_picture()
                 recorder.record(event, partial(bytes, snapshot) if is_shown and snapshot is not None else None)
                 self._unfinished.note(event)
             case ClipWritten(event_id, size):
                 recorder.grow(event_id, size)
                 self._unfinished.note_clip(event_id)
-            case Counted(zone, number):
+            case ZoneCount(zone, number):
                 recorder.count(zone, number)
-            case Left():
+            case RulesFinished():
                 recorder.leave()

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from math import inf
 
-from kpstream.camera.link import Ask, Dealt, Ended, Joined, Rejection, Released
+from kpstream.camera.link import EndpointLimits, GrantReleased, GrantReply, GrantRequest, Rejection, RequestEnded
 from kpstream.dispatch.dealer import Grant
 from kpstream.dispatch.fair_share import FairShare
 from kpstream.dispatch.rule import Rule
@@ -18,7 +18,7 @@ RETRY_REJECTED_AFTER = 60.0
 """Seconds after which an endpoint that refused for good is asked again: a key may be mended, credits bought."""
 _BATCH = 8
 """Requests that a camera asks for at once, where there is room for them: the answer comes with the next picture."""
-Send = Callable[[Joined | Ask | Ended | Released | Rejection], None]
+Send = Callable[[EndpointLimits | GrantRequest | RequestEnded | GrantReleased | Rejection], None]
 
 
 class RemoteGrants:
@@ -54,22 +54,22 @@ class RemoteGrants:
         if grant is not None:
             self.release(grant, grant.requests)
         if is_new:
-            self._send(Ask(want))
+            self._send(GrantRequest(want))
         return None
 
-    def take(self, dealt: Dealt) -> None:
+    def take(self, reply: GrantReply) -> None:
         """Take in what the dealer answers."""
         with self._lock:
             self._is_asking = False
-            self._dealt, self._left, self.requests_spent = dealt.grant, dealt.left, dealt.spent
+            self._dealt, self._left, self.requests_spent = reply.grant, reply.left, reply.spent
 
     def ended(self, grant: Grant) -> None:
         """Note that one request of a grant is over."""
-        self._send(Ended(grant))
+        self._send(RequestEnded(grant))
 
     def release(self, grant: Grant, unused: int) -> None:
         """Give back requests that were not sent."""
-        self._send(Released(grant, unused))
+        self._send(GrantReleased(grant, unused))
 
 
 class SharedEndpoint(Rule):
@@ -99,7 +99,7 @@ class SharedEndpoint(Rule):
         self.max_rate = endpoint.max_rate
         self.max_in_flight = endpoint.max_in_flight
         self.credits_per_request = endpoint.credits_per_request
-        send(Joined(self.max_rate, self.max_in_flight))
+        send(EndpointLimits(self.max_rate, self.max_in_flight))
 
     def allows(self, now: float) -> bool:
         """Whether no rejection is too young."""

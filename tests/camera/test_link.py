@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from kpstream.camera.child import LogToSite
-from kpstream.camera.link import Counted, Link, Logged, Message, Stop
+from kpstream.camera.link import Link, LogLine, Message, Stop, ZoneCount
 from kpstream.errors import KpstreamError
 from tests.support.camera_child import linked
 
@@ -29,13 +29,13 @@ def test_what_is_sent_arrives_in_order_until_the_other_end_closes(ends: tuple[Li
     site, camera = ends
     camera.greet()
     camera.start()
-    camera.send(Counted("press", 1))
-    camera.send(lambda: Counted("press", 2))
-    camera.offer(lambda: Counted("press", 3))
+    camera.send(ZoneCount("press", 1))
+    camera.send(lambda: ZoneCount("press", 2))
+    camera.offer(lambda: ZoneCount("press", 3))
     camera.close()
-    camera.send(Counted("press", 4))
+    camera.send(ZoneCount("press", 4))
     assert site.meet()
-    assert list(site) == [Counted("press", 1), Counted("press", 2), Counted("press", 3)]
+    assert list(site) == [ZoneCount("press", 1), ZoneCount("press", 2), ZoneCount("press", 3)]
 
 
 def test_every_line_of_a_camera_s_log_names_it_once(ends: tuple[Link, Link]) -> None:
@@ -46,8 +46,8 @@ def test_every_line_of_a_camera_s_log_names_it_once(ends: tuple[Link, Link]) -> 
         handler.handle(logging.makeLogRecord({"msg": text, "levelno": logging.INFO}))
     camera.close()
     assert list(site) == [
-        Logged(logging.INFO, "door: the recording pauses: /disk: the disk is full"),
-        Logged(logging.INFO, "door: pictures come"),
+        LogLine(logging.INFO, "door: the recording pauses: /disk: the disk is full"),
+        LogLine(logging.INFO, "door: pictures come"),
     ]
 
 
@@ -69,16 +69,16 @@ def test_what_may_be_missed_is_left_out_where_the_other_end_does_not_read(ends: 
     site, camera = ends
     camera.greet()
     camera.start()
-    camera.send(Logged(10, "x" * 2**20))  # more than a pipe holds
-    offered = [camera.offer(lambda: Counted("press", 0)) for _ in range(200)]
+    camera.send(LogLine(10, "x" * 2**20))  # more than a pipe holds
+    offered = [camera.offer(lambda: ZoneCount("press", 0)) for _ in range(200)]
     for number in range(200):
-        camera.send(Counted("hall", number))
+        camera.send(ZoneCount("hall", number))
     camera.close()
     assert site.meet()
     arrived = list(site)
     assert 0 < sum(offered) < 200
-    assert arrived.count(Counted("press", 0)) == sum(offered)
-    assert [one.number for one in arrived if isinstance(one, Counted) and one.zone == "hall"] == list(range(200))
+    assert arrived.count(ZoneCount("press", 0)) == sum(offered)
+    assert [one.number for one in arrived if isinstance(one, ZoneCount) and one.zone == "hall"] == list(range(200))
 
 
 def test_a_picture_that_cannot_be_made_costs_nothing_else(
@@ -103,4 +103,4 @@ def test_what_no_other_process_can_have_is_refused_where_it_is_sent(ends: tuple[
     site, camera = ends
     camera.start()
     with pytest.raises((pickle.PicklingError, AttributeError, TypeError)):
-        site.send(Logged(10, lambda: None))  # type: ignore[arg-type]
+        site.send(LogLine(10, lambda: None))  # type: ignore[arg-type]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kpstream.camera.link import Beat, Change, Changed
+from kpstream.camera.link import ChangeReply, ChangeRequest, Heartbeat
 from kpstream.camera.remote_controls import RemoteControls
 from kpstream.camera.spec import CameraSpec, Recording
 from kpstream.entities import Settings, Stats
@@ -23,13 +23,13 @@ class Camera:
     """The process at the other end, which answers at once."""
 
     def __init__(self, controls: RemoteControls, fault: str = "") -> None:
-        self.changes: list[Change] = []
+        self.changes: list[ChangeRequest] = []
         self._controls = controls
         self._fault = fault
 
-    def send(self, change: Change) -> None:
+    def send(self, change: ChangeRequest) -> None:
         self.changes.append(change)
-        threading.Thread(target=self._controls.answer, args=(Changed(change.number, self._fault),)).start()
+        threading.Thread(target=self._controls.answer, args=(ChangeReply(change.number, self._fault),)).start()
 
 
 def test_what_was_asked_for_holds_over_all_processes() -> None:
@@ -54,7 +54,7 @@ def test_a_process_is_told_and_its_fault_is_the_answer() -> None:
 
 
 def test_a_process_that_ends_meanwhile_leaves_it_to_the_next() -> None:
-    controls, changes = RemoteControls(DOOR), list[Change]()
+    controls, changes = RemoteControls(DOOR), list[ChangeRequest]()
     controls.connect(changes.append)
     asking = threading.Thread(target=controls.start_recording)
     asking.start()
@@ -66,22 +66,22 @@ def test_a_process_that_ends_meanwhile_leaves_it_to_the_next() -> None:
 
 def test_the_trouble_of_a_recording_is_that_of_the_process_that_runs() -> None:
     controls = RemoteControls(DOOR)
-    controls.beat(Beat(1.0, Stats(), None, True, "the disk is full"))
+    controls.beat(Heartbeat(1.0, Stats(), None, True, "the disk is full"))
     assert controls.recording_trouble == "the disk is full"
     controls.disconnect()
     assert controls.recording_trouble == ""
 
 
 def test_a_process_that_obeys_too_late_to_answer_is_shown_as_it_is() -> None:
-    controls, changes = RemoteControls(DOOR), list[Change]()
-    controls.beat(Beat(1.0, Stats(), None, True, ""))
+    controls, changes = RemoteControls(DOOR), list[ChangeRequest]()
+    controls.beat(Heartbeat(1.0, Stats(), None, True, ""))
     assert controls.recording
     controls.connect(changes.append)
     asking = threading.Thread(target=controls.stop_recording)
     asking.start()
     wait_until(lambda: bool(changes))
-    controls.beat(Beat(2.0, Stats(), None, True, ""))  # it has not obeyed yet
-    controls.answer(Changed(changes[0].number, ""))
+    controls.beat(Heartbeat(2.0, Stats(), None, True, ""))  # it has not obeyed yet
+    controls.answer(ChangeReply(changes[0].number, ""))
     asking.join(20)
     assert not controls.wants_recording
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pytest
 
-from kpstream.camera.link import Dealt, Rejection
+from kpstream.camera.link import GrantReply, Rejection
 from kpstream.camera.request_shares import CameraShare, Requests, RequestShares
 from kpstream.camera.shared_endpoint import RETRY_REJECTED_AFTER, SharedEndpoint
 from kpstream.camera.spec import CameraSpec
@@ -34,14 +34,14 @@ class Camera:
     fake: FakeEndpoint
     gate: RequestGate
     to_site: list[Requests]
-    to_camera: list[Dealt | Rejection] = field(default_factory=list)
+    to_camera: list[GrantReply | Rejection] = field(default_factory=list)
 
     def carry(self) -> None:
         while self.to_site:
             self.share.take(self.to_site.pop(0))
         while self.to_camera:
             message = self.to_camera.pop(0)
-            if isinstance(message, Dealt):
+            if isinstance(message, GrantReply):
                 self.endpoint.grants.take(message)
             else:
                 self.endpoint.rest(message)
@@ -57,7 +57,7 @@ class World:
 
     def join(self, spec: CameraSpec, own: Quota | None = None) -> Camera:
         to_site: list[Requests] = []
-        to_camera: list[Dealt | Rejection] = []
+        to_camera: list[GrantReply | Rejection] = []
         share = self.shares.join(spec, own, to_camera.append)
         fake = FakeEndpoint(self._answer, max_in_flight=self._max_in_flight)
         endpoint = SharedEndpoint(fake, to_site.append, self.clock, share.rejected_until)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from kpstream.camera.link import Beat, Logged, Message
+from kpstream.camera.link import Heartbeat, LogLine, Message
 from kpstream.camera.request_shares import RequestShares
 from kpstream.camera.session import CameraSession, Surroundings
 from kpstream.camera.spec import CameraSpec
@@ -112,7 +112,7 @@ def test_a_process_that_says_anything_is_left_alone(
     wait_until(lambda: bool(children))
     wait_until(lambda: bool(children[0].heard))
     tick(session, LONG - 1)
-    children[0].say(Logged(logging.WARNING, "all is well"))
+    children[0].say(LogLine(logging.WARNING, "all is well"))
     wait_until(lambda: caplog.messages == ["all is well"])
     tick(session, LONG - 1)
     assert not children[0].killed.is_set()
@@ -122,7 +122,7 @@ def test_a_process_that_says_anything_is_left_alone(
 
 @pytest.mark.usefixtures("waiting")
 def test_the_next_process_starts_once_one_says_how_it_is_doing(children: list[Child]) -> None:
-    children[0].say(Beat(0.0, Stats(), None, None, ""))
+    children[0].say(Heartbeat(0.0, Stats(), None, None, ""))
     wait_until(lambda: len(children) == 2)
 
 
@@ -146,6 +146,6 @@ def test_a_process_that_ends_at_once_does_not_hold_up_the_next(children: list[Ch
 def test_one_that_is_stopped_before_its_turn_starts_no_process(waiting: CameraSession, children: list[Child]) -> None:
     waiting.stop()
     assert waiting.join(Deadline(20.0))
-    children[0].say(Beat(0.0, Stats(), None, None, ""))
+    children[0].say(Heartbeat(0.0, Stats(), None, None, ""))
     wait_until(lambda: bool(children[0].heard))
     assert len(children) == 1
