@@ -95,6 +95,8 @@ def translated(error: Exception, way: Way, timeout: float, *, closed: bool) -> E
         return EndpointRejected(f"the certificate of {host} is not trusted: {_TLS_ADVICE}")
     if way.proxy and (failure := _of_proxy(causes, way)):
         return failure
+    if way.proxy:
+        host += f" (through the proxy {way.proxy_host})"
     texts: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
         ((ConnectTimeout,), f"no connection to {host}: check the network and the address"),
         ((TimeoutError, urllib3.exceptions.TimeoutError), f"no answer from {host} within {timeout:g} s"),

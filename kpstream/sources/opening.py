@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 import re
 import socket
 import time
@@ -16,6 +17,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import BinaryIO, cast
 from urllib.parse import SplitResult, urlsplit
+from urllib.request import proxy_bypass
 
 import av
 import certifi
@@ -188,6 +190,12 @@ def options_of(access: HttpAccess) -> dict[str, str]:
 
 def explain(error: BaseException, reference: str, timeout: float | None) -> str:
     """One of PyAV's errors in words for people, without the address."""
+    proxy = "" if isinstance(error, av.error.InvalidDataError) else _proxy_before(reference)
+    hint = f" (asked through the proxy {proxy}, which http_proxy names; no_proxy goes without)" if proxy else ""
+    return _explained(error, reference, timeout) + hint
+
+
+def _explained(error: BaseException, reference: str, timeout: float | None) -> str:
     if isinstance(error, TimeoutError | av.error.ExitError):
         return _no_answer(timeout)
     host = parts_of(reference).hostname
@@ -246,6 +254,15 @@ def parts_of(reference: str) -> SplitResult:
         return urlsplit(reference if is_address(reference) else "")
     except ValueError:  # brackets that do not match
         return urlsplit("")
+
+
+def _proxy_before(reference: str) -> str:
+    """The host and port of the proxy by which FFmpeg asks for an address; empty where it asks for it itself."""
+    parts, proxy = parts_of(reference), os.environ.get("http_proxy", "")
+    is_asked = parts.scheme in ("http", "https") and proxy.startswith("http://")
+    if not is_asked or proxy_bypass(parts.hostname or ""):
+        return ""
+    return proxy.removeprefix("http://").partition("/")[0].rpartition("@")[2]
 
 
 def _is_known(host: str) -> bool:

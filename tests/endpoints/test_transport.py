@@ -304,6 +304,14 @@ def test_a_proxy_that_lets_nobody_through_says_why(
     assert words in str(error)
 
 
+def test_what_fails_behind_a_proxy_names_it(transport: Transport, monkeypatch: pytest.MonkeyPatch) -> None:
+    with ScriptedServer(Reply(fault="truncate")) as proxy:
+        name_proxy(monkeypatch, proxy.url.replace("://", "://user:hunter2@"))
+        error = failure_of(transport, "http://pose.invalid")
+    assert f"pose.invalid (through the proxy {proxy.url.removeprefix('http://')}) broke off" in str(error)
+    assert "hunter2" not in str(error)
+
+
 def test_certificates_that_are_not_there_are_not_taken_for_passing(
     transport: Transport, tls: ssl.SSLContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

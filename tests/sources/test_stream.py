@@ -124,6 +124,19 @@ def test_the_password_is_in_no_error_and_no_name(scheme: str) -> None:
     assert caught.value.__context__ is None
 
 
+def test_where_a_proxy_is_asked_that_is_what_the_line_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    proxy = unanswered()
+    monkeypatch.setenv("http_proxy", f"http://user:{PASSWORD}@{proxy}")
+    monkeypatch.setenv("no_proxy", "127.0.0.2,.lan")
+    with pytest.raises(SourceOpenError, match=rf"\(asked through the proxy {proxy}, which http_proxy names") as caught:
+        Stream("http://192.0.2.1/cam")
+    assert PASSWORD not in texts_of(caught.value)
+    for address in ("http://127.0.0.2:9/cam", "rtsp://127.0.0.1:9/cam"):
+        with pytest.raises(SourceOpenError, match="nothing listens there") as caught:
+            Stream(address)
+        assert "proxy" not in str(caught.value)
+
+
 def test_the_password_is_not_shown_by_an_open_stream_or_its_loss() -> None:
     camera = MjpegCamera(password=PASSWORD)
     source = Stream(camera.url.replace("://", f"://admin:{PASSWORD}@"))
