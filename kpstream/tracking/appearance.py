@@ -51,6 +51,12 @@ class Appearance:
         last = self.sampled
         return last.edges if last is not None and last.number == number and last.points is points else None
 
+    def known_edges(self, count: int) -> Weights:
+        """How so many edges look where nothing is before them, shape ``(E, 3)``; NaN where they are not known."""
+        if self.edges is None or len(self.edges) != count:
+            return np.full((count, 3), np.nan, np.float32)
+        return self.edges
+
     def remember(self, pts: float, pose: Pose, state: PointState) -> None:
         """Take in an answer, and where the points are then believed to be."""
         self.pose = pose

@@ -214,7 +214,7 @@ class Mesh:
             points: Shape ``(N, K, 2)``.
             ways: The guesses, shape ``(G, N, K, 2)``; the last is the steady motion, the last but one stands for it.
         """
-        steady = np.where((ways[-1] != 0).any((1, 2), keepdims=True), ways[-1], ways[-2])
+        steady = np.where(ways[-1].any((1, 2), keepdims=True), ways[-1], ways[-2])
         across, down = (np.fmax.reduce(points, axis=1) - np.fmin.reduce(points, axis=1)).T
         size = np.fmax(np.hypot(across, down), 1)
         off = ways - steady
@@ -224,7 +224,7 @@ class Mesh:
         misfits = (misfits @ self._weighing) / np.maximum(weights @ self._weighing, 1)
         near, whole = misfits[..., :-1], misfits[..., -1:]
         choice = (near + self._settings.guess_whole * (whole + self._settings.guess_prior * away)).argmin(0)
-        objects, keypoints = np.ogrid[: len(points), : points.shape[1]]
+        objects, keypoints = np.arange(len(points))[:, None], np.arange(points.shape[1])
         start: Points = ways[choice, objects, keypoints]  # np.take_along_axis is twice as slow
         return start
 

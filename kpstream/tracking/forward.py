@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import takewhile
+from itertools import accumulate, takewhile
 from math import ceil
 from typing import NamedTuple
 
@@ -69,13 +69,13 @@ class Forward:
 
     def learn(self, owners: Sequence[Track], number: int) -> None:
         """Learn what those look like whom an answer just found."""
-        for track in owners:
-            others = [other.pose.xyxy for other in owners if other is not track]
+        boxes = np.array([owner.pose.xyxy for owner in owners])
+        for track, others in zip(owners, ~np.eye(len(owners), dtype=bool), strict=True):
             state = track.motion.state(number)
             assert state is not None
             mesh = mesh_of(track.pose, len(state.xy), self._settings)
             (seen,) = self._seen(mesh, number, [(track, state.xy)])
-            covered = contested(state.xy, mesh, others)
+            (covered,) = contested(state.xy[None], mesh, boxes, others[None])
             track.appearance.edges = learn_edges(track.appearance.edges, seen, covered, self._settings)
             track.appearance.answered_edges = seen
 
@@ -91,9 +91,10 @@ class Forward:
         state = track.motion.glide(number, memory.frames.seconds(number))
         if state is None:
             return None
-        if frame.pts - memory.answered[-1][0] > memory.fresh_for:
+        fresh_for = memory.fresh_for
+        if frame.pts - memory.answered[-1][0] > fresh_for:
             track.rest(frame.pts)
-        pose = track.pose_of(state, frame.pts, memory.fresh_for)
+        pose = track.pose_of(state, frame.pts, fresh_for)
         if not is_inside(pose.xyxy, frame.size):
             return None
         risk = track.risk(frame.pts, memory.frames.seconds(number))
@@ -212,28 +213,31 @@ class Forward:
         if len(self._memory.tracks) < 2:
             return covered
         for number in {leg.start for leg in legs}:
-            boxes = self._boxes(number)
-            rows = [row for row, leg in enumerate(legs) if leg.start == number]
-            others = {row: near for row in rows if (near := overlapping(legs[row].track.tracker_id, boxes))}
-            if not others:
+            places, boxes = self._boxes(number)
+            others = overlapping(boxes)
+            owners = {row: places[leg.track.tracker_id] for row, leg in enumerate(legs) if leg.start == number}
+            rows = [row for row, place in owners.items() if others[place].any()]
+            if not rows:
                 continue
-            seen = self._seen(mesh, number, [(legs[row].track, legs[row].points) for row in others])
-            for (row, near), now in zip(others.items(), seen, strict=True):
-                known, doubtful = legs[row].track.appearance.edges, contested(points[row], mesh, near)
-                covered.contested[row] = doubtful
-                covered.hidden[row] = hidden(
-                    mesh, points[row], seen=now, known=known, doubtful=doubtful, settings=self._settings
-                )
+            seen = self._seen(mesh, number, [(legs[row].track, legs[row].points) for row in rows])
+            known = [legs[row].track.appearance.known_edges(len(mesh.edges)) for row in rows]
+            doubtful = contested(points[rows], mesh, boxes, others[[owners[row] for row in rows]])
+            covered.contested[rows] = doubtful
+            covered.hidden[rows] = hidden(
+                mesh,
+                points[rows],
+                seen=np.array(seen),
+                known=np.array(known),
+                doubtful=doubtful,
+                settings=self._settings,
+            )
         return covered
 
-    def _boxes(self, number: int) -> dict[int, Points]:
-        """The boxes of all tracks on a picture, by their ids."""
+    def _boxes(self, number: int) -> tuple[dict[int, int], Points]:
+        """The boxes of T tracks on a picture, shape ``(T, 4)``, and the place of each among them by the track's id."""
         states = [(track, track.motion.state(number)) for track in self._memory.tracks]
         known = [(track, state.xy) for track, state in states if state is not None]
-        if not known:
-            return {}
-        points, begins = np.concatenate([xy for _, xy in known]), np.cumsum([0] + [len(xy) for _, xy in known])
-        corners = np.hstack([edge.reduceat(points, begins[:-1]) for edge in (np.fmin, np.fmax)])
-        return {
-            track.tracker_id: box + track.appearance.margins for (track, _), box in zip(known, corners, strict=True)
-        }
+        points, begins = np.concatenate([xy for _, xy in known]), [0, *accumulate(len(xy) for _, xy in known[:-1])]
+        corners = np.concatenate([edge.reduceat(points, begins) for edge in (np.fmin, np.fmax)], axis=1)
+        places = {track.tracker_id: place for place, (track, _) in enumerate(known)}
+        return places, corners + np.array([track.appearance.margins for track, _ in known])

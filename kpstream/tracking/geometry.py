@@ -6,6 +6,8 @@ both coordinates.
 
 from __future__ import annotations
 
+from math import hypot
+
 import numpy as np
 import numpy.typing as npt
 
@@ -76,10 +78,11 @@ def box_around(points: Points) -> Points:
 
 def diagonal(box: Points) -> float:
     """The diagonal of a box, shape ``(4,)``; at least one pixel."""
-    return max(1.0, float(np.hypot(*(box[2:] - box[:2]))))
+    left, top, right, bottom = box.tolist()  # a sixth of the time that numpy takes for four numbers
+    return max(1.0, hypot(right - left, bottom - top))
 
 
 def is_inside(box: Points, size: tuple[int, int]) -> bool:
     """Whether the middle of a box, shape ``(4,)``, is in a picture of this (width, height)."""
-    across, down = box[0] + box[2], box[1] + box[3]
-    return bool(0 <= across <= 2 * size[0] and 0 <= down <= 2 * size[1])
+    left, top, right, bottom = box.tolist()
+    return bool(0 <= left + right <= 2 * size[0] and 0 <= top + bottom <= 2 * size[1])

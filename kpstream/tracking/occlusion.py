@@ -7,8 +7,6 @@ different, it is hidden, and says nothing about where its own object goes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
 import numpy as np
 
 from kpstream.tracking.flow import Mesh
@@ -16,30 +14,27 @@ from kpstream.tracking.geometry import Mask, Points, Weights
 from kpstream.tracking.settings import TrackerSettings
 
 
-def overlapping(tracker_id: int, boxes: Mapping[int, Points]) -> list[Points]:
-    """The boxes of others that touch an object's own."""
-    left, top, right, bottom = boxes[tracker_id].tolist()
-    return [
-        box
-        for other, box in boxes.items()
-        if other != tracker_id and left < box[2] and box[0] < right and top < box[3] and box[1] < bottom
-    ]
+def overlapping(boxes: Points) -> Mask:
+    """Which of T boxes, shape ``(T, 4)``, touch each other, shape ``(T, T)``; none touches itself."""
+    low, high = boxes[:, :2], boxes[:, 2:]
+    reaches = np.asarray((low[:, None] < high).all(2))
+    touches: Mask = reaches & reaches.T
+    np.fill_diagonal(touches, False)
+    return touches
 
 
-def contested(points: Points, mesh: Mesh, others: Sequence[Points]) -> Mask:
-    """Which edges have their middle in a box of another object, shape ``(E,)``.
+def contested(points: Points, mesh: Mesh, boxes: Points, others: Mask) -> Mask:
+    """Which edges of N objects have their middle in a box of another object, shape ``(N, E)``.
 
     Args:
-        points: Shape ``(K, 2)``.
+        points: Shape ``(N, K, 2)``.
         mesh: What holds them together.
-        others: The other objects' boxes, each of shape ``(4,)``.
+        boxes: The boxes of T objects, shape ``(T, 4)``.
+        others: Which of them count for each object, shape ``(N, T)``.
     """
-    if not others:
-        return np.zeros(len(mesh.edges), bool)
-    start, end = points[mesh.edges].transpose(1, 0, 2)
-    middle, boxes = (start + end)[:, None] / 2, np.array(others)
-    inside: Mask = ((middle >= boxes[:, :2]) & (middle <= boxes[:, 2:])).all(2).any(1)
-    return inside
+    middle = (points[:, mesh.edges[:, 0], None] + points[:, mesh.edges[:, 1], None]) / 2
+    inside = ((middle >= boxes[:, :2]) & (middle <= boxes[:, 2:])).all(3)
+    return np.asarray((inside & others[:, None]).any(2))
 
 
 def learn_edges(known: Weights | None, seen: Weights, covered: Mask, settings: TrackerSettings) -> Weights:
@@ -59,29 +54,23 @@ def learn_edges(known: Weights | None, seen: Weights, covered: Mask, settings: T
 
 
 def hidden(
-    mesh: Mesh,
-    points: Points,
-    *,
-    seen: Weights,
-    known: Weights | None,
-    doubtful: Mask,
-    settings: TrackerSettings,
+    mesh: Mesh, points: Points, *, seen: Weights, known: Weights, doubtful: Mask, settings: TrackerSettings
 ) -> Mask:
-    """Which edges of an object are hidden on a picture, shape ``(E,)``: all where too many are to tell them apart.
+    """Which edges of N objects are hidden on a picture, shape ``(N, E)``: all where too many are to tell them apart.
 
     Args:
         mesh: What holds the points together.
-        points: Where they are, shape ``(K, 2)``.
-        seen: How the edges look there, shape ``(E, 3)``.
-        known: How they look where nothing is before them, shape ``(E, 3)``.
-        doubtful: Edges that may be, shape ``(E,)``; see `contested`.
+        points: Where they are, shape ``(N, K, 2)``.
+        seen: How the edges look there, shape ``(N, E, 3)``.
+        known: How they look where nothing is before them, shape ``(N, E, 3)``; NaN where nobody knows.
+        doubtful: Edges that may be, shape ``(N, E)``; see `contested`.
         settings: When an edge is taken to be hidden.
     """
-    if known is None or len(known) != len(mesh.edges) or not doubtful.any():
-        return np.zeros(len(mesh.edges), bool)
-    difference, present = np.abs(seen - known).mean(1), ~np.isnan(points[mesh.edges, 0]).any(1)
+    difference = np.abs(seen - known).mean(2)
+    present = ~np.isnan(points[:, mesh.edges, 0]).any(2)
     differs: Mask = doubtful & (difference > settings.edge_differs)
-    is_lost = (difference[present] > settings.lost_differs).sum() > settings.mostly_lost * present.sum()
-    if is_lost or (differs & present).sum() > settings.mostly_hidden * present.sum():
-        differs[:] = True
+    count, may_be = present.sum(1), doubtful.any(1)
+    is_lost = ((difference > settings.lost_differs) & present).sum(1) > settings.mostly_lost * count
+    is_hidden = (differs & present).sum(1) > settings.mostly_hidden * count
+    differs[may_be & (is_lost | is_hidden)] = True
     return differs

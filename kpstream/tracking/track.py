@@ -61,6 +61,7 @@ class Track:
     @classmethod
     def begin(cls, tracker_id: int, pose: Pose, pts: float, settings: TrackerSettings) -> Track:
         """A track that begins with an answer."""
+        pose = replace(pose, tracker_id=tracker_id)
         return cls(tracker_id, Presence(pts, settings), Appearance(pose), Motion(settings))
 
     @property
@@ -165,7 +166,7 @@ class Track:
 
     def pose_of(self, state: PointState, pts: float, fresh_for: float) -> Pose:
         """The pose that a state stands for; see `Appearance.pose_of`."""
-        return replace(self.appearance.pose_of(state, pts, self.presence, fresh_for), tracker_id=self.tracker_id)
+        return self.appearance.pose_of(state, pts, self.presence, fresh_for)
 
 
 class Memory:
@@ -177,6 +178,8 @@ class Memory:
         self.frames = FrameHistory(settings)
         self.answered: deque[tuple[float, int]] = deque(maxlen=512)
         """Pts and frame index of each answer."""
+        self.gap = 0.0
+        """Seconds between two answers, as of late."""
         self.shown: tuple[float, int] | None = None
         """Pts and picture number of the newest frame that was asked for."""
         self.lag = 0.0
@@ -184,12 +187,11 @@ class Memory:
         self.coordinate_step = 1.0
         """The step of an answer's coordinates, in pixels."""
 
-    @property
-    def gap(self) -> float:
-        """Seconds between two answers, as of late."""
+    def note_answer(self, pts: float, frame_index: int) -> None:
+        """Take in when an answer came."""
+        self.answered.append((pts, frame_index))
         times = [pts for pts, _ in islice(reversed(self.answered), 6)]
-        gaps = [after - before for after, before in pairwise(times)]
-        return median(gaps) if gaps else 0.0
+        self.gap = median([after - before for after, before in pairwise(times)] or [0.0])
 
     @property
     def lifetime(self) -> float:

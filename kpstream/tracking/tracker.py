@@ -55,7 +55,7 @@ class Tracker:
             raise ValueError(f"the result at {result.pts} s comes after the one at {memory.answered[-1][0]} s")
         late = memory.shown is not None and result.pts <= memory.shown[0]
         memory.lag = memory.shown[0] - result.pts if late and memory.shown is not None else 0.0
-        memory.answered.append((result.pts, result.frame_index))
+        memory.note_answer(result.pts, result.frame_index)
         number = memory.frames.number(result.frame_index)
         measured = []
         owned = self._association.assign(result, late=late)

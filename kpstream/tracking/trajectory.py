@@ -84,10 +84,10 @@ class Trajectory:
             size: The diagonal of the object's box.
             settings: What a step adds to the variance.
         """
-        way = xy - self.states[-1].xy
-        added = (settings.slip**2) * (way**2).sum(1) + (settings.step_noise * size) ** 2
         last = self.states[-1]
-        self.states.append(PointState(xy, (last.variance + added).astype(np.float32)))
+        right, down = (xy - last.xy).T
+        added = settings.slip**2 * (right * right + down * down) + (settings.step_noise * size) ** 2
+        self.states.append(PointState(xy, last.variance + added))
 
     def through(self, number: int, state: PointState) -> Trajectory:
         """The same way from this picture on, through another state on it."""
