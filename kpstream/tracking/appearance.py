@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from kpstream.entities import Pose
-from kpstream.tracking.geometry import Points, Weights, box_around, widen
+from kpstream.tracking.geometry import Points, Weights, box_around, widen, zeroed
 from kpstream.tracking.presence import Presence
 from kpstream.tracking.settings import TrackerSettings
 from kpstream.tracking.trajectory import PointState
@@ -23,6 +23,22 @@ class EdgeSample(NamedTuple):
     """Where its points are on it."""
     edges: Weights
     """Grey values, shape ``(E, 3)``."""
+
+
+def misfits(seen: Weights, answered: Weights, lengths: Weights, settings: TrackerSettings) -> Weights:
+    """How much the edges of N objects differ from how an answer found them, from 0 to 1, shape ``(N,)``.
+
+    Args:
+        seen: Grey values now, shape ``(N, E, 3)``.
+        answered: Grey values then.
+        lengths: Of the edges, shape ``(N, E)``, which count by them; NaN where an end is not known.
+        settings: What an outlier is.
+    """
+    squares = (seen - answered) ** 2
+    differs = (squares / (squares + settings.grey_outlier**2)).mean(2)
+    weights = np.where(np.isnan(differs + lengths), np.float32(0), lengths + np.float32(1e-6))
+    misfits: Weights = (zeroed(differs) * weights).sum(1) / np.maximum(weights.sum(1), np.float32(1e-6))
+    return misfits
 
 
 @dataclass(slots=True, eq=False)
@@ -67,23 +83,6 @@ class Appearance:
         self.given_at[given], self.confidence[given] = pts, pose.keypoint_confidence[given]
         self.margins = pose.xyxy - box_around(state.xy)
         self.answered_edges, self.misfit = None, 0.0
-
-    def compare(self, edges: Weights, lengths: Weights, settings: TrackerSettings) -> None:
-        """Take in how its edges look now.
-
-        Args:
-            edges: Grey values, shape ``(E, 3)``.
-            lengths: Of the edges, shape ``(E,)``; NaN where an end is not known.
-            settings: What an outlier is.
-        """
-        if self.answered_edges is None or self.answered_edges.shape != edges.shape:
-            return
-        squares = (edges - self.answered_edges) ** 2
-        differs = (squares / (squares + settings.grey_outlier**2)).sum(1) / squares.shape[1]
-        known = ~np.isnan(differs + lengths)
-        if known.any():
-            weights = lengths[known] + 1e-6
-            self.misfit = max(self.misfit, float(differs[known] @ weights / weights.sum()))
 
     def pose_of(self, state: PointState, pts: float, presence: Presence, fresh_for: float) -> Pose:
         """The pose that a state stands for: what is old fades.

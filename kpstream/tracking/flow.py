@@ -122,13 +122,13 @@ class Mesh:
         return self._edges
 
     def lengths(self, points: Points) -> Weights:
-        """How long the edges of an object are, shape ``(E,)``; NaN where an end is not known.
+        """How long the edges of N objects are, shape ``(N, E)``; NaN where an end is not known.
 
         Args:
-            points: Shape ``(K, 2)``.
+            points: Shape ``(N, K, 2)``.
         """
-        (x, y), (right, down) = points[self._edges].transpose(1, 2, 0)
-        lengths: Weights = np.hypot(right - x, down - y)
+        x, y = _planes(points, self._edges)
+        lengths: Weights = np.hypot(x[..., 1] - x[..., 0], y[..., 1] - y[..., 0])
         return lengths
 
     def sample_edges(self, picture: Grey, points: Points) -> Weights:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from kpstream.entities import Frame, Pose
-from kpstream.tracking.appearance import EdgeSample
+from kpstream.tracking.appearance import EdgeSample, misfits
 from kpstream.tracking.flow import Covered, Mesh
 from kpstream.tracking.geometry import Points, Weights, is_inside, middles
 from kpstream.tracking.occlusion import contested, hidden, learn_edges, overlapping
@@ -110,13 +110,18 @@ class Forward:
             if trajectory is None or state is None or number == trajectory.first:
                 continue
             mesh = mesh_of(track.pose, len(state.xy), self._settings)
-            by_mesh.setdefault(mesh, []).append((track, state.xy))
             if track.appearance.answered_edges is None:
                 answered = [(track, trajectory.states[0].xy)]
                 (track.appearance.answered_edges,) = self._seen(mesh, trajectory.first, answered)
+            if len(track.appearance.answered_edges) == len(mesh.edges):
+                by_mesh.setdefault(mesh, []).append((track, state.xy))
         for mesh, members in by_mesh.items():
-            for (track, xy), edges in zip(members, self._seen(mesh, number, members), strict=True):
-                track.appearance.compare(edges, mesh.lengths(xy), self._settings)
+            seen = np.array(self._seen(mesh, number, members))
+            answered_edges = np.array([track.appearance.answered_edges for track, _ in members])
+            lengths = mesh.lengths(np.array([xy for _, xy in members]))
+            found = misfits(seen, answered_edges, lengths, self._settings).tolist()
+            for (track, _), misfit in zip(members, found, strict=True):
+                track.appearance.misfit = max(track.appearance.misfit, misfit)
 
     def _seen(self, mesh: Mesh, number: int, objects: Sequence[tuple[Track, Points]]) -> list[Weights]:
         """How the edges of objects look on a picture, each of shape ``(E, 3)``; what was sampled last is kept."""

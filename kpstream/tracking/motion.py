@@ -31,7 +31,8 @@ class Motion:
 
     def state(self, number: int) -> PointState | None:
         """Where the points were on this picture, by the best trajectory that leads there."""
-        return next((state for it in self.trajectories() if (state := it.at(number)) is not None), None)
+        state = None if self.retracked is None else self.retracked.at(number)
+        return self.trajectory.at(number) if state is None and self.trajectory is not None else state
 
     def correct(self, pose: Pose, number: int, coordinate_step: float) -> PointState:
         """Take in an answer to an old picture, or to the newest one.

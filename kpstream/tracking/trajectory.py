@@ -46,7 +46,8 @@ class Trajectory:
 
     def at(self, number: int) -> PointState | None:
         """The state on this picture; None where the trajectory does not lead."""
-        return self.states[number - self.first] if self.first <= number <= self.last else None
+        place = number - self.first
+        return self.states[place] if 0 <= place < len(self.states) else None
 
     def displacement(self, number: int, stride: int = 1) -> Points | None:
         """How far the points moved to this picture from ``stride`` before; None where that is not known."""
