@@ -16,8 +16,8 @@ from kpstream.tracking.settings import TrackerSettings
 
 def overlapping(boxes: Points) -> Mask:
     """Which of T boxes, shape ``(T, 4)``, touch each other, shape ``(T, T)``; none touches itself."""
-    low, high = boxes[:, :2], boxes[:, 2:]
-    reaches = np.asarray((low[:, None] < high).all(2))
+    left, top, right, bottom = boxes.T
+    reaches = np.less.outer(left, right) & np.less.outer(top, bottom)
     touches: Mask = reaches & reaches.T
     np.fill_diagonal(touches, False)
     return touches
@@ -32,9 +32,10 @@ def contested(points: Points, mesh: Mesh, boxes: Points, others: Mask) -> Mask:
         boxes: The boxes of T objects, shape ``(T, 4)``.
         others: Which of them count for each object, shape ``(N, T)``.
     """
-    middle = (points[:, mesh.edges[:, 0], None] + points[:, mesh.edges[:, 1], None]) / 2
-    inside = ((middle >= boxes[:, :2]) & (middle <= boxes[:, 2:])).all(3)
-    return np.asarray((inside & others[:, None]).any(2))
+    start, end = points[:, mesh.edges].transpose(2, 3, 0, 1)[..., None]
+    (x, y), (left, top, right, bottom) = (start + end) / 2, boxes.T
+    inside = (x >= left) & (x <= right) & (y >= top) & (y <= bottom) & others[:, None]
+    return np.asarray(inside.any(2))
 
 
 def learn_edges(known: Weights | None, seen: Weights, covered: Mask, settings: TrackerSettings) -> Weights:
@@ -66,7 +67,7 @@ def hidden(
         doubtful: Edges that may be, shape ``(N, E)``; see `contested`.
         settings: When an edge is taken to be hidden.
     """
-    difference = np.abs(seen - known).mean(2)
+    difference = np.abs(seen - known) @ np.full(3, 1 / 3, np.float32)
     present = ~np.isnan(points[:, mesh.edges, 0]).any(2)
     differs: Mask = doubtful & (difference > settings.edge_differs)
     count, may_be = present.sum(1), doubtful.any(1)
