@@ -10,8 +10,9 @@ from kpstream.errors import UsageError
 from kpstream.web.camera_feed import CameraFeed
 from kpstream.web.hub import Hub
 
-MAX_VIEWERS = 64
-"""Of all cameras together: pages (one for each camera that they show), streams and programs."""
+MAX_VIEWERS = 512
+"""Of all cameras together: pages (one for each camera that they show), streams and programs. Ten pages with forty
+cameras in a grid are four hundred."""
 
 
 class Cameras:

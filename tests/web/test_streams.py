@@ -300,14 +300,15 @@ def test_motion_jpeg_comes_in_the_width_that_is_asked_for() -> None:
             assert refused.json() == {"error": "width is a number of pixels from 1 to 99999"}
 
 
-def test_too_many_viewers_are_told_to_try_later() -> None:
+def test_too_many_viewers_are_told_to_try_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kpstream.web.cameras.MAX_VIEWERS", 8)
     camera = Camera()
     camera.show()
     with served(camera) as page, client_of(page) as client:
         with ExitStack() as viewers:
-            for _ in range(64):
+            for _ in range(8):
                 viewers.enter_context(Viewer(page))
-            while client.get("/api/cameras/front-door").json()["viewers"] < 64:
+            while client.get("/api/cameras/front-door").json()["viewers"] < 8:
                 pass
             assert client.get("/cameras/front-door/stream.mjpg").status_code == 503
             assert client.get("/api/cameras/front-door/events").status_code == 503

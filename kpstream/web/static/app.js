@@ -3,7 +3,7 @@
 import { CameraView } from "./camera.js";
 import { choices } from "./choices.js";
 import { Device } from "./device.js";
-import { icon, make, put, toggleFullScreen } from "./dom.js";
+import { arrange, icon, make, put, toggleFullScreen } from "./dom.js";
 import { EventUpdates } from "./event_updates.js";
 import { EventsView } from "./events.js";
 import { Notices } from "./notices.js";
@@ -15,6 +15,7 @@ import { texts } from "./texts.js";
 
 const REFRESH = 3000; // ms between looks at which cameras there are
 const NOTE = 4000;
+const WALL_BAR = 30; // pixels below each picture in full screen
 const PART_KEYS = { b: "boxes", k: "keypoints", e: "edges", l: "labels", i: "ids", z: "zones", w: "rules" };
 
 const main = document.getElementById("main");
@@ -25,6 +26,7 @@ const notices = new Notices();
 let site = { recordings: false, events: false, rules: false, browser_camera: false };
 let cameras = null;
 let shown = { key: "", views: [], parts: [] };
+let scrolled = 0; // where the grid was left
 let place = "";
 let noteTimer = 0;
 let refreshes = 0;
@@ -39,6 +41,7 @@ document.body.append(notices.element);
 eventUpdates.addEventListener("count", showUnseen);
 eventUpdates.addEventListener("opened", (event) => shown.events?.has(event.detail) || notices.show(event.detail));
 addEventListener("hashchange", render);
+addEventListener("resize", layWall);
 addEventListener("keydown", onKey);
 document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && refresh());
 device.addEventListener("change", showDevice);
@@ -64,6 +67,7 @@ async function refresh() {
   if (list.status === 401) say(texts.unauthorized);
   showDevice();
   render();
+  if (shown.grid && list.ok) for (const [at, view] of shown.views.entries()) view.showListed(cameras[at]);
 }
 
 function route() {
@@ -95,10 +99,19 @@ function render() {
     if (kind === "events" && event !== shown.event) shown.events.show((shown.event = event));
     return;
   }
+  if (shown.grid && kind === "grid" && cameras.length) return showGrid(shown.grid, key);
+  if (shown.grid) scrolled = scrollY;
   for (const part of shown.parts) part.stop();
   place = camera?.title ?? (kind === "events" ? texts.events : "");
   showTitle();
   shown = { key, views: [], parts: [] };
+  if (kind === "grid" && cameras.length) {
+    const grid = make("div", {});
+    main.replaceChildren(grid);
+    showGrid(grid, key);
+    return scrollTo(0, scrolled);
+  }
+  scrollTo(0, 0);
   if (kind === "recordings") {
     shown.parts = [new RecordingsView()];
     main.replaceChildren(shown.parts[0].element);
@@ -113,14 +126,30 @@ function render() {
     if (rules) panel.element.prepend(rules.element);
     shown = { key, views: [view], parts: [view, panel, rules].filter(Boolean) };
     main.replaceChildren(make("div", { className: "one" }, view.element, panel.element));
-  } else if (!cameras.length) {
-    main.replaceChildren(make("p", { className: "empty" }, texts.noCameras));
   } else {
-    const views = cameras.map((one) => new CameraView(one, { large: false }));
-    shown = { key, views, parts: views };
-    main.replaceChildren(make("div", { className: `grid of${Math.min(views.length, 9)}` }, ...views.map((view) => view.element)));
+    main.replaceChildren(make("p", { className: "empty" }, texts.noCameras));
   }
   for (const part of shown.parts) part.start();
+}
+
+// Tiles of cameras that stay are left as they are.
+function showGrid(grid, key) {
+  const before = new Map(shown.views.map((view) => [view.camera.name, view]));
+  const views = cameras.map((one) => before.get(one.name) ?? new CameraView(one, { large: false }));
+  for (const view of shown.views) if (!views.includes(view)) view.stop();
+  shown = { key, views, parts: views, grid };
+  grid.className = `grid of${Math.min(views.length, 9)}`;
+  arrange(grid, views.map((view) => view.element));
+  for (const view of views) if (!before.has(view.camera.name)) view.start();
+  layWall();
+}
+
+// In full screen all cameras are seen at once, each as large as can be.
+function layWall() {
+  const count = shown.grid ? shown.views.length : 0;
+  const width = (columns) => Math.min(innerWidth / columns, ((innerHeight / Math.ceil(count / columns) - WALL_BAR) * 16) / 9);
+  const columns = Array.from({ length: count }, (_, at) => at + 1);
+  if (count) shown.grid.style.setProperty("--columns", columns.reduce((best, next) => (width(next) > width(best) ? next : best), 1));
 }
 
 function buildTop() {

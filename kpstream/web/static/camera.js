@@ -14,6 +14,7 @@ const GIVE_UP = 4; // attempts without a WebSocket after which the server's draw
 const POLL = 1000; // ms
 const STEP = 32; // pictures come in multiples of this width
 const SHARP = 2; // more pixels of the screen than this for one of the page are not told apart in a grid
+const AROUND = "25% 0px"; // of the window, beyond which a tile is not connected: a browser has sockets for few hundreds
 const QUEUE = 2; // pictures that came between two turns: each is shown, one a turn
 const PAUSE = 66; // ms between two turns of a grid, or two thirds of what lies between two pictures where that is less
 
@@ -37,6 +38,7 @@ export class CameraView extends EventTarget {
   #ticks = [];
   #large;
   #inView = true;
+  #near = false; // in view, or so little beyond it that it soon may be
   #extent = [0, 0]; // of the stage, in CSS pixels
   #status = null; // came, and is not shown yet
   #changed = false; // something, so that the next status may still tell of before
@@ -44,6 +46,7 @@ export class CameraView extends EventTarget {
   #tell = () => this.#showStatus();
   #resize = new ResizeObserver(() => this.#measureStage());
   #scroll = new IntersectionObserver((entries) => this.#setInView(entries[entries.length - 1].isIntersecting));
+  #approach = new IntersectionObserver((entries) => this.#setNear(entries[entries.length - 1].isIntersecting), { rootMargin: AROUND });
   #choose = () => this.#showChoices();
 
   constructor(camera, { large }) {
@@ -67,7 +70,7 @@ export class CameraView extends EventTarget {
     this.snapshotButton = button("snapshot", texts.snapshot, () => this.snapshot(), { "data-act": "snapshot" });
     const name = large
       ? make("h1", {}, camera.title)
-      : make("h2", {}, make("a", { href: `#/cameras/${camera.name}` }, camera.title));
+      : make("h2", {}, make("a", { href: `#/cameras/${camera.name}`, title: camera.title }, camera.title));
     this.element = make(
       "section",
       { className: large ? "camera large" : "camera", "data-name": camera.name },
@@ -98,7 +101,8 @@ export class CameraView extends EventTarget {
     this.#resize.observe(this.stage);
     this.#scroll.observe(this.stage);
     this.#measureStage();
-    this.#connection.open();
+    if (this.#large) this.#setNear(true);
+    else this.#approach.observe(this.stage);
     this.#showChoices();
   }
 
@@ -106,6 +110,7 @@ export class CameraView extends EventTarget {
     choices.removeEventListener("change", this.#choose);
     this.#resize.disconnect();
     this.#scroll.disconnect();
+    this.#approach.disconnect();
     this.#connection.close();
     clearInterval(this.#poll);
     turns.cancel(this.#draw);
@@ -177,6 +182,11 @@ export class CameraView extends EventTarget {
     relabel(this.recordButton, camera.recording ? "stop" : "record", camera.recording ? texts.stopRecording : texts.record);
     this.recordButton.classList.toggle("on", camera.recording === true);
     this.dispatchEvent(new Event("change"));
+  }
+
+  // As the list of cameras has it: news of one that is not connected.
+  showListed(camera) {
+    if (!this.#near) this.show(camera);
   }
 
   // As it is since a change: a status that was on its way meanwhile is older.
@@ -307,6 +317,16 @@ export class CameraView extends EventTarget {
   #setInView(inView) {
     this.#inView = inView;
     this.#ask();
+  }
+
+  #setNear(near) {
+    if (near === this.#near) return;
+    this.#near = near;
+    if (near) this.#connection.open();
+    else {
+      this.#connection.close();
+      this.#setOffline(false);
+    }
   }
 
   #measureStage() {

@@ -33,6 +33,8 @@ export class Connection extends EventTarget {
   }
 
   open() {
+    this.#closed = false;
+    this.#failures = 0;
     this.#watch = setInterval(() => this.#check(false), 1000);
     for (const event of ["online", "pageshow"]) addEventListener(event, this.#wake);
     document.addEventListener("visibilitychange", this.#wake);
