@@ -21,6 +21,11 @@
 
 from __future__ import annotations
 
+import errno
+
+_NO_THREADS = ("can't start new thread", "pthread_create failed")
+"""What Python and libraries say of it."""
+
 
 class KpstreamError(Exception):
     """Root of all errors; its text is one line that says what to do, and names options by `field`, in backticks."""
@@ -138,3 +143,12 @@ OPENCV_REMEDY = "sudo apt-get update && sudo apt-get install -y libgl1 libglib2.
 def opencv_missing(error: ImportError) -> str:
     """One line for a machine where OpenCV cannot be loaded."""
     return f"OpenCV cannot be loaded ({error}): on Debian or Ubuntu run: {OPENCV_REMEDY}"
+
+
+def untranslated(error: BaseException) -> str:
+    """One line for an error that nobody foresaw: a limit of the machine, or a fault of kpstream."""
+    if any(words in str(error) for words in _NO_THREADS):
+        return "this account or container allows no more threads: allow more (ulimit -u, its limit of pids)"
+    if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+        return "this account or container allows no more open files: allow more (ulimit -n)"
+    return f"{type(error).__name__}: {error} - this is a fault of kpstream"

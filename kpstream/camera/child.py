@@ -51,7 +51,7 @@ from kpstream.camera.status_log import CameraStatusLog
 from kpstream.camera.watching import PictureWatch
 from kpstream.delivery.store import Snapshot
 from kpstream.entities import Event, Scene, Stats
-from kpstream.errors import KpstreamError
+from kpstream.errors import KpstreamError, untranslated
 from kpstream.interfaces import Endpoint, Opener, Sink, Source
 from kpstream.options import in_file
 from kpstream.redact import redact, remember
@@ -176,8 +176,7 @@ class CameraChild:
         except KpstreamError as error:
             _log.warning("%s: %s - begins again", name, in_file(redact(error)))
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this camera's alone
-            text = "%s: %s: %s - this is a fault of kpstream; the camera begins again"
-            _log.error(text, name, type(error).__name__, redact(error))
+            _log.error("%s: %s; the camera begins again", name, redact(untranslated(error)))
             _log.debug("%s", redact(traceback.format_exc()))
         finally:
             self.finish()

@@ -46,7 +46,7 @@ from kpstream.channel import Deadline
 from kpstream.delivery import EventRecorder
 from kpstream.dispatch.dealer import Limits, Quota
 from kpstream.entities import Stats
-from kpstream.errors import KpstreamError
+from kpstream.errors import KpstreamError, untranslated
 from kpstream.options import in_file
 from kpstream.redact import redact, remembered
 from kpstream.web import Page
@@ -156,8 +156,7 @@ class CameraSession:
             except KpstreamError as error:
                 fault = str(error)
             except Exception as error:  # noqa: BLE001 - whatever it is, it is this camera's alone
-                text = "%s: %s: %s - this is a fault of kpstream; the camera begins again"
-                _log.error(text, self.spec.name, type(error).__name__, redact(error))
+                _log.error("%s: %s; the camera begins again", self.spec.name, redact(untranslated(error)))
                 _log.debug("%s", redact(traceback.format_exc()))
                 fault = ""
             pause, line = restarts.note(clock() - began_at, in_file(redact(fault)))

@@ -9,7 +9,7 @@ import typer
 
 from kpstream import __version__
 from kpstream.cli.terminal import checked_stdout, say, set_up_logging, show_traceback
-from kpstream.errors import KpstreamError, UsageError, ViewerQuit
+from kpstream.errors import KpstreamError, UsageError, ViewerQuit, untranslated
 from kpstream.pipeline.memory import share_heaps
 
 INTERRUPTED = 130
@@ -64,7 +64,7 @@ def _report(error: Exception, *, debug: bool) -> int:
         if message := error.format_message():  # without any word the help was shown
             say(f"error: {message}  (kpstream COMMAND --help shows what there is)")
         return UsageError.exit_code
-    say(f"error: {type(error).__name__}: {error} - this is a fault of kpstream; --debug shows where")
+    say(f"error: {untranslated(error)}; --debug shows where")
     return KpstreamError.exit_code
 
 

@@ -43,8 +43,11 @@ class Workers(Generic[J]):
     def submit(self, job: J) -> None:
         """Have a job done; blocks only while a thousand jobs wait already.
 
+        Where the system allows no more threads, those that there are do it.
+
         Raises:
             Closed: `close` was called.
+            RuntimeError: The system allows not a single thread.
         """
         self._jobs.put(job)
         with self._lock:
@@ -53,7 +56,12 @@ class Workers(Generic[J]):
                 name = f"{self._name}-{next(self._numbers)}"
                 thread = threading.Thread(target=self._run, name=name, daemon=True)
                 self._threads.add(thread)
-                thread.start()
+                try:
+                    thread.start()
+                except RuntimeError:  # no more are allowed
+                    self._threads.discard(thread)
+                    if not self._threads:
+                        raise
 
     def stop(self) -> list[J]:
         """Begin no further job; returns the jobs that were not begun. Idempotent; any thread."""

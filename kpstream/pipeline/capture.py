@@ -236,7 +236,11 @@ class Capture:
     def _begin(self, turn: _Turn) -> None:
         turn.waits_since = self._clock()
         turn.thread = threading.Thread(target=self._run, args=(turn,), name="kpstream-capture", daemon=True)
-        turn.thread.start()
+        try:
+            turn.thread.start()
+        except RuntimeError:  # no more are allowed
+            turn.thread = None
+            raise
 
     def _run(self, turn: _Turn) -> None:
         error: BaseException | None = None

@@ -79,3 +79,37 @@ def test_after_the_end_no_job_begins() -> None:
         with pytest.raises(Closed):
             workers.submit(1)
         goes_on.set()
+
+
+def test_where_no_more_threads_are_allowed_those_that_there_are_do_the_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
+    began, goes_on, done = threading.Event(), threading.Event(), list[int]()
+
+    def work(job: int) -> None:
+        began.set()
+        assert goes_on.wait(10)
+        done.append(job)
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with workers_of(work) as workers:
+        workers.submit(0)
+        assert began.wait(10)
+        monkeypatch.setattr(threading.Thread, "start", refuse)
+        workers.submit(1)
+        goes_on.set()
+        wait_until(lambda: done == [0, 1])
+        monkeypatch.undo()
+
+
+def test_where_not_a_single_thread_is_allowed_that_is_raised_and_the_end_is_none_of_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    with workers_of(lambda _: None) as workers:
+        with pytest.raises(RuntimeError, match="can't start new thread"):
+            workers.submit(0)
+        assert workers.stop() == [0]
