@@ -82,7 +82,7 @@ PLAN: dict[str, set[str]] = {
 
 FLOORS: dict[str, str] = {
     "camera": (
-        "cores restarts sink_group spec start_turns status_log unfinished < link settings watching < events outputs "
+        "cores restarts sink_group spec start_turns status_log unfinished < link rule_run settings < events outputs "
         "process remote_controls request_shares shared_endpoint < assembly session < child site"
     ),
     "cli": (

@@ -13,7 +13,7 @@ import numpy as np
 from kpstream.camera.outputs import make_outputs
 from kpstream.camera.settings import CameraSettings
 from kpstream.camera.sink_group import Idles
-from kpstream.camera.spec import CameraSpec, Watch
+from kpstream.camera.spec import CameraSpec, RuleRun
 from kpstream.dispatch.rule import Rule
 from kpstream.dispatch.sampling import Adaptive, FixedRate, make_sampling
 from kpstream.endpoints.adaptive_upload import AdaptiveUpload
@@ -82,7 +82,7 @@ class CameraAssembly:
         endpoint: Finds the poses; closed at the end.
         opener: Opens the source; None opens the one that the spec names.
         settings: What may be changed while it runs; None makes what the spec says, for nobody to change.
-        watch: Says what happens before the camera.
+        rule_run: Says what happens before the camera; None says nothing.
         gate_rules: What holds for its requests because others share the endpoint.
         clock: Monotonic seconds, the same clock that the source stamps its frames with.
     """
@@ -94,7 +94,7 @@ class CameraAssembly:
         *,
         opener: Opener | None = None,
         settings: CameraSettings | None = None,
-        watch: Watch | None = None,
+        rule_run: RuleRun | None = None,
         gate_rules: Sequence[Rule] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -105,7 +105,7 @@ class CameraAssembly:
         self._source: Source | Opener = Opener(opener.name, partial(_open_altered, opener, spec.source))
         self.settings = settings or CameraSettings.of(spec)
         """What may be changed while it runs."""
-        self._watch = watch
+        self._rule_run = rule_run
         self._gate_rules = gate_rules
         self._clock = clock
         self._pipeline: Pipeline | None = None
@@ -160,8 +160,8 @@ class CameraAssembly:
         """
         spec, source = self._spec, self._source
         declared_rate = nan if isinstance(source, Opener) else source.frame_rate
-        watch = self._watch
-        clips = watch.make_clips(declared_rate) if watch is not None and watch.make_clips is not None else None
+        run = self._rule_run
+        clips = run.make_clips(declared_rate) if run is not None and run.make_clips is not None else None
         sinks = group([*viewers, *make_outputs(spec, self.settings, declared_rate, clips)])
         idlers = [sink for sink in sinks if isinstance(sink, Idles)]
 
@@ -190,7 +190,7 @@ class CameraAssembly:
             self._endpoint,
             sinks=sinks,
             annotator=self._annotator if is_drawn else None,
-            rules=None if self._watch is None else self._watch.rules,
+            rules=None if self._rule_run is None else self._rule_run.rules,
             rate=sampling.rate,
             sampling=sampling,
             gate_rules=self._gate_rules,

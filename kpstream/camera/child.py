@@ -43,12 +43,12 @@ from kpstream.camera.link import (
     Stop,
     ZoneCount,
 )
+from kpstream.camera.rule_run import make_camera_rule_run
 from kpstream.camera.settings import CameraSettings
 from kpstream.camera.shared_endpoint import SharedEndpoint
 from kpstream.camera.sink_group import SinkGroup
-from kpstream.camera.spec import CameraSpec
+from kpstream.camera.spec import CameraSpec, RuleRun
 from kpstream.camera.status_log import CameraStatusLog
-from kpstream.camera.watching import PictureWatch
 from kpstream.delivery.store import Snapshot
 from kpstream.entities import Event, Scene, Stats
 from kpstream.errors import KpstreamError, untranslated
@@ -156,7 +156,7 @@ class CameraChild:
         self._endpoint: SharedEndpoint
         self._assembly: CameraAssembly | None = None
         self._feed: Feed | None = None
-        self._watch: PictureWatch | None = None
+        self._rule_run: RuleRun | None = None
         self._sinks: SinkGroup | None = None
 
     def receive_start(self) -> Start | None:
@@ -201,17 +201,17 @@ class CameraChild:
         self._settings = CameraSettings(start.settings, recording=start.is_recording)
         self._endpoint = SharedEndpoint(self._make_endpoint(spec), self._link.send, self._clock, start.rejected_until)
         if start.events is not None:
-            self._watch = PictureWatch.of(spec, start.events.options, self._records(start.events))
+            self._rule_run = make_camera_rule_run(spec, start.events.options, self._records(start.events))
         if start.numbers_from is not None:
             self._feed = Feed(spec.name, numbers_from=start.numbers_from, clock=self._clock)
-            if self._watch is not None:
-                self._feed.readings = self._watch.watch.readings
+            if self._rule_run is not None:
+                self._feed.readings = self._rule_run.readings
         return CameraAssembly(
             replace(spec, requests=replace(spec.requests, max_requests=None)),  # its own budget is dealt, too
             self._endpoint,
             opener=Opener(spec.name, lambda: self._open_camera(spec)),
             settings=self._settings,
-            watch=None if self._watch is None else self._watch.watch,
+            rule_run=self._rule_run,
             gate_rules=self._endpoint.rules,
             clock=self._clock,
         )
@@ -251,8 +251,8 @@ class CameraChild:
             case ChangeRequest():
                 self._link.send(ChangeReply(message.number, self._change(message)))
             case ArmedRules(rules):
-                if self._watch is not None:
-                    self._watch.rule_watch.armed.update(rules)
+                if self._rule_run is not None:
+                    self._rule_run.armed.update(rules)
 
     def _change(self, change: ChangeRequest) -> str:
         """Why it could not be, for the user; empty where it could."""

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from kpstream.camera.spec import Watch
-from kpstream.camera.watching import PictureWatch
+from kpstream.camera.rule_run import make_rule_run
+from kpstream.camera.spec import RuleRun
 from kpstream.delivery import Deliveries, EventRecorder, EventStore
 from kpstream.delivery.arming import Arming
 from kpstream.delivery.destination import Destination
@@ -16,7 +16,7 @@ from kpstream.events import Listener, RuleSet
 from kpstream.options import EventsOptions
 
 
-class WatchedCamera:
+class CameraArming:
     """The rules of one camera, and which of them may open events. Any thread; nothing here waits.
 
     Args:
@@ -86,7 +86,7 @@ class CameraEvents:
         """Where events are kept; None where they are not, and before `open`."""
         self.deliveries: Deliveries | None = None
         """What delivers from the store; None where there is none."""
-        self.cameras: dict[str, WatchedCamera] = {}
+        self.cameras: dict[str, CameraArming] = {}
         """What was watched last under each camera's name."""
         self._opened = ExitStack()
 
@@ -107,7 +107,7 @@ class CameraEvents:
         self.deliveries.start()
         self._opened.callback(self.deliveries.close)
 
-    def begin(self, rules: RuleSet, camera: str) -> WatchedCamera:
+    def begin(self, rules: RuleSet, camera: str) -> CameraArming:
         """Make what a camera's events are told to from now on, and what is known of it by its name.
 
         Of a camera without rules its zones and lines are known, and nothing is stored.
@@ -117,15 +117,15 @@ class CameraEvents:
             recorder = self.deliveries.recorder(rules, camera=camera, listeners=self._listeners)
         elif earlier is not None and earlier.rules == rules:
             return earlier  # nothing else knows what of it is armed
-        watched = self.cameras[camera] = WatchedCamera(camera, rules, recorder)
-        return watched
+        arming = self.cameras[camera] = CameraArming(camera, rules, recorder)
+        return arming
 
     def forget(self, camera: str) -> None:
         """Know nothing more of a camera that is watched no more."""
         self.cameras.pop(camera, None)
 
-    def watch(self, rules: RuleSet, camera: str, keypoint_confidence: float, annotator: Annotator) -> Watch:
-        """Watch a camera or a video of this process from now on.
+    def make_rule_run(self, rules: RuleSet, camera: str, keypoint_confidence: float, annotator: Annotator) -> RuleRun:
+        """Make what shows the pictures of a camera or a video of this process to its rules.
 
         Args:
             rules: Its own.
@@ -133,18 +133,18 @@ class CameraEvents:
             keypoint_confidence: Keypoints below it are not known.
             annotator: Draws its snapshots.
         """
-        watched = self.begin(rules, camera)
-        watch = PictureWatch(
+        arming = self.begin(rules, camera)
+        run = make_rule_run(
             rules,
             camera,
             self.options,
             keypoint_confidence=keypoint_confidence,
             annotator=annotator,
-            records=watched.recorder,
+            records=arming.recorder,
             listeners=self._listeners,
         )
-        watched.connect(watch.rule_watch.armed.update)
-        return watch.watch
+        arming.connect(run.armed.update)
+        return run
 
     def close(self) -> None:
         """Deliver what waits, within seconds, and close the store; blocks. Idempotent."""

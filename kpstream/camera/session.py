@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from kpstream.camera.events import CameraEvents, WatchedCamera
+from kpstream.camera.events import CameraArming, CameraEvents
 from kpstream.camera.link import (
     AllWritten,
     ArmedRules,
@@ -222,7 +222,7 @@ class _Run:
         self._link: Link = self._child.link
         self._share: CameraShare = surroundings.shares.join(spec, own, self._link.send)
         self._events = surroundings.events
-        self._watched: WatchedCamera | None = None
+        self._arming: CameraArming | None = None
         self._unfinished = UnfinishedEvents()
         self._on_loaded = on_loaded
         self._ticks = self._ticks_silent = 0
@@ -281,9 +281,9 @@ class _Run:
         feed, events, link = self._feed, self._events, self._link
         plan = None
         if events is not None:
-            watched = self._watched = events.begin(self._spec.rules, self._spec.name)
+            arming = self._arming = events.begin(self._spec.rules, self._spec.name)
         if events is not None and self._spec.rules.rules:
-            store, recorder = events.store, watched.recorder
+            store, recorder = events.store, arming.recorder
             folder = None if store is None else store.folder
             plan = EventsPlan(events.options, folder, recorder is not None and recorder.counts_zones)
         start = Start(
@@ -303,18 +303,18 @@ class _Run:
         self._controls.connect(link.send)
         if feed is not None:
             feed.connect(lambda form, after: link.send(PictureRequest(form, after)))
-        if self._watched is not None:
-            self._watched.connect(lambda rules: link.send(ArmedRules(dict(rules))))
+        if self._arming is not None:
+            self._arming.connect(lambda rules: link.send(ArmedRules(dict(rules))))
 
     def _leave(self) -> None:
         """Keep nothing of it."""
         if self._feed is not None:
             self._feed.disconnect()
         self._controls.disconnect()
-        if self._watched is not None:
-            self._watched.disconnect()
-            if self._watched.recorder is not None:
-                self._end_events(self._watched.recorder)
+        if self._arming is not None:
+            self._arming.disconnect()
+            if self._arming.recorder is not None:
+                self._end_events(self._arming.recorder)
         self._share.close()
         self._link.close()
 
@@ -357,7 +357,7 @@ class _Run:
             recorder.leave()
 
     def _record(self, message: EventUpdate | ClipWritten | ZoneCount | RulesFinished) -> None:
-        recorder = None if self._watched is None else self._watched.recorder
+        recorder = None if self._arming is None else self._arming.recorder
         if recorder is None:
             return
         match message:

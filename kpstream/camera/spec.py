@@ -33,11 +33,13 @@ class Recording:
 
 
 @dataclass(frozen=True, slots=True)
-class Watch:
-    """What says what happens before a camera."""
+class RuleRun:
+    """The rules of a camera or a video in one run of it."""
 
     rules: SceneRules
-    """For one run of it."""
+    """Shown every scene."""
+    armed: dict[str, bool]
+    """Which rules may open an event, by name; may be changed at any time, from any thread."""
     make_clips: Callable[[float], ClipSink] | None = None
     """Makes what writes clips of it, given the declared frames per second; None writes none."""
     readings: Callable[[], tuple[Reading, ...]] = tuple

@@ -12,7 +12,7 @@ import typer
 
 from kpstream.cli.app import INTERRUPTED, app
 from kpstream.cli.options import check_named, takes
-from kpstream.cli.rules import are_events_written, watching
+from kpstream.cli.rules import are_events_written, opened_rules
 from kpstream.cli.signals import Signals, signals_handled
 from kpstream.cli.terminal import estimate, say, summary, work_progress
 from kpstream.errors import BudgetSpent, UsageError
@@ -84,12 +84,12 @@ def annotate(
         _redraw(jobs[0], span, annotator, poses, model.skeleton)
         return
     left, done = requests.max_requests, []
-    with watching(ruling) as watch:
+    with opened_rules(ruling) as rules:
         for job in jobs:
             sampling = EveryNth(part.every) if part.every else make_sampling(requests)
             settings = RequestSettings(sampling, model.filters, requests.max_in_flight, left)
             endpoint, made_of = make_endpoint(model), answer_identity(model)
-            watched = watch(job.name.stem, model.keypoint_confidence, annotator)
+            run = rules.make_run(job.name.stem, model.keypoint_confidence, annotator)
             work = RecordedJob(
                 job,
                 endpoint,
@@ -97,8 +97,8 @@ def annotate(
                 made_of=made_of,
                 span=span,
                 annotator=annotator,
-                rules=None if watched is None else watched.rules,
-                make_clips=None if watched is None else watched.make_clips,
+                rules=None if run is None else run.rules,
+                make_clips=None if run is None else run.make_clips,
             )
             _annotate(work, job, span)
             left = None if left is None else left - work.stats.requests

@@ -13,7 +13,7 @@ from kpstream.camera.spec import CameraSpec, Recording
 from kpstream.cli.app import INTERRUPTED, app
 from kpstream.cli.options import check_named, takes
 from kpstream.cli.page import page_of, served
-from kpstream.cli.rules import watching
+from kpstream.cli.rules import opened_rules
 from kpstream.cli.signals import signals_handled
 from kpstream.cli.terminal import LiveStatus, live_status, say, summary
 from kpstream.errors import UsageError
@@ -99,19 +99,19 @@ def live(
     camera = Path(source).stem if is_file(source) else "live"  # its name in events
     draw_on_one_core()
     with (
-        watching(ruling) as watch,
+        opened_rules(ruling) as rules,
         signals_handled() as signals,
         live_status() as status,
-        served(page, watch.events, camera),
+        served(page, rules.events, camera),
     ):
         pens = PoseAnnotator(draw=drawing.parts, thickness=drawing.thickness)
-        watched = watch(camera, model.keypoint_confidence, pens)
-        assembly = CameraAssembly(spec, endpoint, opener=device.opener if device else None, watch=watched)
+        run = rules.make_run(camera, model.keypoint_confidence, pens)
+        assembly = CameraAssembly(spec, endpoint, opener=device.opener if device else None, rule_run=run)
         name = device.opener.name if device else assembly.open()
         viewers: list[Sink] = [*_window(view.window, page)]
         if page is not None:
             feed = Feed(camera if is_file(source) else name, assembly.settings)
-            feed.readings = tuple if watched is None else watched.readings
+            feed.readings = tuple if run is None else run.readings
             page.add(feed)
             viewers.append(feed)
         say(f"{name} with {endpoint.name}")

@@ -91,12 +91,12 @@ def served(page: Page | None, events: CameraEvents | None, camera: str) -> Itera
 
 def _rules_of(events: CameraEvents | None, camera: str) -> PageRules:
     """The rules of a live view; before there are any, zones and lines are drawn on its page, for their file."""
-    from kpstream.camera.events import WatchedCamera
+    from kpstream.camera.events import CameraArming
     from kpstream.events import RuleSet
     from kpstream.web import PageRules
 
     if events is None:
-        bare = WatchedCamera(camera, RuleSet(), None)
+        bare = CameraArming(camera, RuleSet(), None)
         return PageRules(lambda _: bare)
     return PageRules(lambda _: events.cameras.get(camera), events.options.timezone)
 

@@ -14,7 +14,7 @@ from kpstream.options import RulesOptions
 
 if TYPE_CHECKING:
     from kpstream.camera.events import CameraEvents
-    from kpstream.camera.spec import Watch
+    from kpstream.camera.spec import RuleRun
     from kpstream.entities import Annotator
     from kpstream.events import Listener, RuleSet
     from kpstream.site_file.delivery import DeliveryPlan
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Watching:
+class CommandRules:
     """Rules that a command was given, if any, and what becomes of what they say."""
 
     rules: RuleSet | None = None
     events: CameraEvents | None = None
 
-    def __call__(self, name: str, keypoint_confidence: float, annotator: Annotator) -> Watch | None:
-        """Make what watches the pictures of a camera or video from now on; None without rules.
+    def make_run(self, name: str, keypoint_confidence: float, annotator: Annotator) -> RuleRun | None:
+        """Make what shows the pictures of a camera or video to the rules; None without rules.
 
         Args:
             name: Its name in the events.
@@ -38,7 +38,7 @@ class Watching:
         """
         if self.rules is None or self.events is None:
             return None
-        return self.events.watch(self.rules, name, keypoint_confidence, annotator)
+        return self.events.make_rule_run(self.rules, name, keypoint_confidence, annotator)
 
 
 def load_rules(path: Path) -> RulesFile:
@@ -75,8 +75,8 @@ def are_events_written(options: RulesOptions) -> bool:
 
 
 @contextmanager
-def watching(options: RulesOptions) -> Iterator[Watching]:
-    """Read the rules and open what events go to; what is made watches until the end of the block.
+def opened_rules(options: RulesOptions) -> Iterator[CommandRules]:
+    """Read the rules, and open what events go to until the end of the block.
 
     Raises:
         UsageError: The rules are faulty, or there are none for the events.
@@ -86,13 +86,13 @@ def watching(options: RulesOptions) -> Iterator[Watching]:
         for name in ("events", "event_store"):
             if getattr(options, name) is not None:
                 raise UsageError("are what rules say: add `rules` RULES.toml", option=name)
-        yield Watching()
+        yield CommandRules()
         return
     file = load_rules(options.rules)
     with ExitStack() as stack:
         listeners = [] if options.events is None else [_lines(options.events, stack)]
         kept = stack.enter_context(events_kept(file.delivery, options.event_store, listeners))
-        yield Watching(file.rules, kept)
+        yield CommandRules(file.rules, kept)
 
 
 @contextmanager

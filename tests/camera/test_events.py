@@ -20,14 +20,14 @@ def test_what_a_camera_sees_and_what_of_it_is_armed_is_known_by_its_name(stored:
     events = CameraEvents(EventsOptions(), tmp_path if stored else None)
     with closing(events):
         events.open()
-        watch = events.watch(RULES, "hall", 0.3, PoseAnnotator())
+        run = events.make_rule_run(RULES, "hall", 0.3, PoseAnnotator())
         hall = events.cameras["hall"]
         assert hall.armed == {"": True, "hand in press": True, "spare": False}
         hall.arm("spare", True)
         hall.arm("", False)
         assert hall.armed == {"": False, "hand in press": True, "spare": True}
-        watch.rules.observe(scene())
-        watch.rules.finish()
+        run.rules.observe(scene())
+        run.rules.finish()
     assert events.cameras.keys() == {"hall"}
 
 
@@ -36,19 +36,19 @@ def test_what_is_armed_outlives_the_program_where_events_are_stored(tmp_path: Pa
         events = CameraEvents(EventsOptions(), tmp_path)
         with closing(events):
             events.open()
-            events.watch(RULES, "hall", 0.3, PoseAnnotator())
+            events.make_rule_run(RULES, "hall", 0.3, PoseAnnotator())
             assert events.cameras["hall"].armed["hand in press"] is armed
             events.cameras["hall"].arm("hand in press", False)
 
 
 def test_what_rules_see_is_gathered_while_somebody_asks() -> None:
     events = CameraEvents(EventsOptions())
-    watch = events.watch(RuleSet((Rule("nobody", Count(max=0)),)), "hall", 0.3, PoseAnnotator())
+    run = events.make_rule_run(RuleSet((Rule("nobody", Count(max=0)),)), "hall", 0.3, PoseAnnotator())
     empty = replace(scene(), result_frame_index=0)
-    watch.rules.observe(empty)
-    assert watch.readings() == ()  # nobody has asked before
-    watch.rules.observe(replace(empty, frame=replace(empty.frame, index=1, pts=0.1)))
-    (reading,) = watch.readings()
+    run.rules.observe(empty)
+    assert run.readings() == ()  # nobody has asked before
+    run.rules.observe(replace(empty, frame=replace(empty.frame, index=1, pts=0.1)))
+    (reading,) = run.readings()
     assert (reading.rule, reading.truth, reading.since_pts, reading.value) == ("nobody", True, 0.0, 0.0)
-    watch.rules.finish()
-    assert watch.readings() == ()
+    run.rules.finish()
+    assert run.readings() == ()

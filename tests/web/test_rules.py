@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import httpx
 import pytest
 
-from kpstream.camera.events import CameraEvents, WatchedCamera
+from kpstream.camera.events import CameraArming, CameraEvents
 from kpstream.errors import UsageError
 from kpstream.events import Absence, Angle, InZone, Line, Reading, Rule, RuleSet, Schedule, Zone
 from kpstream.options import EventsOptions
@@ -34,7 +34,7 @@ RULES = RuleSet(
 PATH = "/api/cameras/front-door"
 
 
-def watched(rules: RuleSet = RULES) -> WatchedCamera:
+def arming(rules: RuleSet = RULES) -> CameraArming:
     return CameraEvents(EventsOptions()).begin(rules, "hall")
 
 
@@ -45,7 +45,7 @@ def asked(rules: PageRules | None, *others: Camera, **options: Any) -> Iterator[
 
 
 def test_the_rules_of_a_camera_are_told() -> None:
-    with asked(PageRules({"Front door": watched()}.get, ZoneInfo("Europe/Berlin"))) as client:
+    with asked(PageRules({"Front door": arming()}.get, ZoneInfo("Europe/Berlin"))) as client:
         assert client.get("/api/site").json()["rules"] is True
         found = client.get(f"{PATH}/rules").json()
         assert (found["camera"], found["armed"], found["timezone"]) == ("hall", True, "Europe/Berlin")
@@ -85,7 +85,7 @@ def test_what_has_no_bounds_has_none() -> None:
 
 
 def test_rules_and_cameras_are_armed_and_disarmed() -> None:
-    camera = watched()
+    camera = arming()
     with asked(PageRules(lambda _: camera)) as client:
         answer = client.patch(f"{PATH}/rules", json={"rule": "elbow", "armed": True})
         assert [rule["armed"] for rule in answer.json()["rules"]] == [True, True]
@@ -105,7 +105,7 @@ def test_a_camera_without_rules_says_so() -> None:
 
 def test_before_a_camera_without_rules_its_first_zone_is_drawn_and_there_is_nothing_to_arm() -> None:
     written = list[tuple[Zone, ...]]()
-    camera = watched(RuleSet())
+    camera = arming(RuleSet())
     zone = {"name": "door", "polygon": [[0, 0], [1, 0], [1, 1]]}
     with asked(PageRules(lambda _: camera, edit=lambda zones, _: written.append(zones))) as client:
         found = client.get(f"{PATH}/rules").json()
@@ -120,7 +120,7 @@ def test_where_the_page_may_not_write_it_gives_zones_and_lines_as_toml() -> None
         "zones": [{"name": "press", "polygon": [[0.1, 0.25], [1, 0], [0.333333, 1]]}],
         "lines": [{"name": "new", "from": [0, 0], "to": [1, 1]}],
     }
-    with asked(PageRules(lambda _: watched()), Camera("two")) as client:
+    with asked(PageRules(lambda _: arming()), Camera("two")) as client:
         answer = client.put(f"{PATH}/shapes", json=shapes)
     assert answer.json() == {
         "written": False,
@@ -138,7 +138,7 @@ def test_where_the_page_may_write_it_does_and_says_why_it_cannot() -> None:
             raise UsageError("site.toml: it cannot be written")
 
     zone = {"name": "door", "polygon": [[0, 0], [1, 0], [1, 1]]}
-    with asked(PageRules(lambda _: watched(), edit=edit)) as client:
+    with asked(PageRules(lambda _: arming(), edit=edit)) as client:
         assert client.put(f"{PATH}/shapes", json={"zones": [zone]}).json()["written"] is True
         assert written == [((Zone("door", ((0, 0), (1, 0), (1, 1))),), ())]
         line = {"name": "gate", "from": [0, 0], "to": [1, 1]}
@@ -168,7 +168,7 @@ def test_what_is_no_zone_and_no_line_is_refused(shapes: dict[str, Any]) -> None:
     def edit(*_: Any) -> None:
         raise AssertionError("nothing may be written")
 
-    with asked(PageRules(lambda _: watched(), edit=edit)) as client:
+    with asked(PageRules(lambda _: arming(), edit=edit)) as client:
         answer = client.put(f"{PATH}/shapes", json=shapes)
         assert answer.status_code == 422
         assert answer.json()["error"]

@@ -39,10 +39,10 @@ class WatchedCamera(NumberedCamera):
         self.somebody = False
         self.events = CameraEvents(EventsOptions(pre_roll=1.0, post_roll=0.5), store)
         self.events.open()
-        watch = self.events.watch(RULES, self.feed.name, 0.3, PoseAnnotator())
-        assert watch.make_clips is not None
-        self._rules, self._clips = watch.rules, watch.make_clips(self.rate)
-        self.feed.readings = watch.readings
+        run = self.events.make_rule_run(RULES, self.feed.name, 0.3, PoseAnnotator())
+        assert run.make_clips is not None
+        self._rules, self._clips = run.rules, run.make_clips(self.rate)
+        self.feed.readings = run.readings
 
     def page_rules(self, edit: Edit | None = None) -> PageRules:
         """Its rules, as a page is given them."""
