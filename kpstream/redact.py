@@ -9,21 +9,24 @@ from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 _MASK = "***"
 # With one slash as well: what becomes a path on its way loses the other.
 _USERINFO = re.compile(
-    r"(?P<before>[a-z][a-z0-9+.-]+:/{1,2})(?!USER:PASSWORD@)(?:[^\s/@'\"]*:[^\s'\"]*|[^\s/'\"]*)@", re.IGNORECASE
+    r"(?P<before>[a-z][a-z0-9+.-]{1,30}:/{1,2})(?!USER:PASSWORD@)(?:[^\s/@'\"]*:[^\s'\"]*|[^\s/'\"]*)@", re.IGNORECASE
 )
 # An address without its scheme.
 _LOGIN = re.compile(r"(?P<before>^|[\s'\"(\[{=,/])(?!USER:PASSWORD@)[^\s/:@'\"]+:(?!/)[^\s'\"]*@(?=[\w\[.-])")
-_NAMES = (
-    r"(?:[\w-]*(?:(?:api|access|account|auth|device|license|private|security|session|share|stream)[-_]?key|token|secret"
+_END_OF_NAME = (
+    r"(?:(?:api|access|account|auth|device|license|private|security|session|share|stream)[-_]?key|token|secret"
     r"|signature|credentials?|passw(?:or)?d|passwd|passwort|passphrase|passcode|jwt|ticket)"
-    r"|(?:[\w-]*[-_])?(?:key|pass|pwd|psw|pas|pw|sig|auth|hmac|sid|sessionid)"
-    r"|(?:user|usr|login|admin|cam)_?(?:pass?|pwd|pw)|hdnea|hdnts)\d*"
 )
+_END_AFTER_DASH = r"(?:key|pass|pwd|psw|pas|pw|sig|auth|hmac|sid|sessionid)"
+_WHOLE_NAME = r"(?:(?:user|usr|login|admin|cam)_?(?:pass?|pwd|pw)|hdnea|hdnts)"
+_NAMES = rf"(?:[\w-]*{_END_OF_NAME}|(?:[\w-]*[-_])?{_END_AFTER_DASH}|{_WHOLE_NAME})\d*"
+# What a name begins with is left out where it is searched for: for each of its letters all that follow would be read.
+_ENDS_OF_NAMES = rf"(?:{_END_OF_NAME}|(?<![^\W_]){_END_AFTER_DASH}|\b{_WHOLE_NAME})\d*"
 # Where a remembered secret is a part of such a name ("client_secret"), the mask stands in its place.
 _MASKED_NAME = r"(?<![\w-])[\w-]*\*{3}[\w-]*"
-_QUERY = re.compile(rf"(?P<before>(?:\b{_NAMES}|{_MASKED_NAME})=)[^&\s'\"#)]+", re.IGNORECASE)
+_QUERY = re.compile(rf"(?P<before>(?:{_ENDS_OF_NAMES}|{_MASKED_NAME})=)[^&\s'\"#)]+", re.IGNORECASE)
 _MEMBER = re.compile(
-    rf"(?P<before>(?:['\"](?:{_NAMES}|{_MASKED_NAME})['\"]|\b\w+-[\w-]*key)\s*:\s*['\"]?)[^\s'\",]+", re.IGNORECASE
+    rf"(?P<before>(?:['\"](?:{_NAMES}|{_MASKED_NAME})['\"]|\w-[\w-]{{0,60}}key)\s*:\s*['\"]?)[^\s'\",]+", re.IGNORECASE
 )
 _HEADER = re.compile(r"(?P<before>\bBearer\s+|\bAuthorization:\s*\w+\s+)\S+", re.IGNORECASE)
 _SECRET_NAME = re.compile(_NAMES, re.IGNORECASE)
@@ -103,10 +106,12 @@ def remember_secrets(address: str) -> None:
 def redact(text: object) -> str:
     """The text without API keys, passwords in URLs, and every secret that was remembered."""
     plain = without_remembered(str(text))
-    plain = _USERINFO.sub(rf"\g<before>{_MASK}@", plain)
+    may_hold_logins = "@" in plain
+    if may_hold_logins:
+        plain = _USERINFO.sub(rf"\g<before>{_MASK}@", plain)
     for pattern in (_QUERY, _MEMBER, _HEADER):
         plain = pattern.sub(rf"\g<before>{_MASK}", plain)
-    return _LOGIN.sub(rf"\g<before>{_MASK}@", plain)
+    return _LOGIN.sub(rf"\g<before>{_MASK}@", plain) if may_hold_logins else plain
 
 
 def without_remembered(text: str) -> str:
