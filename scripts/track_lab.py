@@ -44,7 +44,7 @@ from track_score import SIDE, Clip, Film, Score, answered, assess, open_clip, si
 
 from kpstream.entities import Frame, Image, Pose, Result
 from kpstream.tracking import DEFAULT, Tracker, TrackerSettings
-from kpstream.tracking.association import match
+from kpstream.tracking.matching import match
 
 LIVE = ((0.4, 5.0), (0.4, 10.0), (0.8, 5.0))
 SPARSE = (6, 15)

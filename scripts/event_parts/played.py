@@ -14,7 +14,7 @@ import numpy as np
 from kpstream.entities import Pose, box_of
 from kpstream.events import Observation
 from kpstream.skeleton import COCO
-from kpstream.tracking.association import match
+from kpstream.tracking.matching import match
 
 LATENCY, RATE = 0.4, 5.0
 """Seconds to an answer, and answers a second."""
