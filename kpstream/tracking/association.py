@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from kpstream.entities import Pose, Result
-from kpstream.tracking.geometry import Points, box_around, shift, widen
-from kpstream.tracking.matching import match, outline
+from kpstream.tracking.geometry import Points, box_around
+from kpstream.tracking.matching import match
 from kpstream.tracking.track import Memory, Track
 
 
@@ -58,8 +58,8 @@ class Association:
 
         Its trajectory may have stayed with whoever hides it, so the place to which its last answers lead counts, too.
         """
-        state, carried = track.motion.state(number), self._carried(track, result.pts)
-        places = [] if state is None else [state.xy, *([] if carried is None else [carried.xy])]
+        state = track.motion.state(number)
+        places = [] if state is None else [state.xy, *(pose.xy for pose in _led(track, result.pts))]
         boxes = np.array([pose.xyxy for pose in result.poses]).reshape(-1, 4)
         for xy in places:
             points = xy[~np.isnan(xy[:, 0]), None]
@@ -109,18 +109,8 @@ class Association:
             states = [trajectory.at(number) for trajectory in track.motion.trajectories()]
             poses = [track.pose_of(state, pts, np.inf) for state in states if state is not None]
             if poses:
-                return [*poses, *filter(None, [self._carried(track, pts)])]
-        return [last.pose, *filter(None, [self._carried(track, pts)])]
-
-    def _carried(self, track: Track, pts: float) -> Pose | None:
-        """Its last answer, moved on as a whole as it went between the last two; None without two."""
-        if len(track.keyframes) < 2:
-            return None
-        before, last = track.keyframes[-2], track.keyframes[-1]
-        rows = max(len(keyframe.pose.xy) for keyframe in (before, last)) + 2
-        way = shift(widen(outline(before.pose), rows), widen(outline(last.pose), rows))
-        way *= (pts - last.pts) / (last.pts - before.pts)
-        return replace(last.pose, xy=last.pose.xy + way, xyxy=last.pose.xyxy + np.tile(way, 2))
+                return [*poses, *_led(track, pts)]
+        return [last.pose, *_led(track, pts)]
 
     def _judge(self, pts: float, missed: Sequence[Track]) -> None:
         """Note who was not found. Answers close together overlook the same: they count once."""
@@ -134,3 +124,8 @@ class Association:
         self._next_id += 1
         self._memory.tracks.append(track)
         return track
+
+
+def _led(track: Track, pts: float) -> list[Pose]:
+    """Where its way leads, which takes two answers to tell."""
+    return [track.way.pose_at(pts)] if len(track.recent) > 1 else []

@@ -164,6 +164,8 @@ class TrackerSettings:
 
     max_distance: float = 0.5
     """Diagonals; a pose that is further from a track belongs to another object."""
+    way_over: float = 0.35
+    """Seconds, about half a stride; the way of an object as a whole is taken over as much where answers are denser."""
 
     astray_beyond: float = 0.08
     """Diagonals; a point of an answer may be another object's that the answer lacks, if it is further from where it was

@@ -13,7 +13,8 @@ import numpy as np
 from kpstream.entities import Pose
 from kpstream.tracking.appearance import Appearance
 from kpstream.tracking.frames import FrameHistory
-from kpstream.tracking.geometry import Points, box_around, diagonal, shift
+from kpstream.tracking.geometry import Points, box_around, diagonal, shift, widen
+from kpstream.tracking.matching import outline
 from kpstream.tracking.motion import Motion
 from kpstream.tracking.presence import Presence
 from kpstream.tracking.settings import TrackerSettings
@@ -26,6 +27,22 @@ class Keyframe(NamedTuple):
     pts: float
     frame_index: int
     pose: Pose
+
+
+class Way(NamedTuple):
+    """How one object went, by an answer and a later one, which are the same where there is but one."""
+
+    start: Keyframe
+    end: Keyframe
+
+    def pose_at(self, pts: float) -> Pose:
+        """Its last answer, moved on as a whole."""
+        last, seconds = self.end.pose, self.end.pts - self.start.pts
+        if not seconds:
+            return last
+        rows = max(len(keyframe.pose.xy) for keyframe in self) + 2
+        moved = shift(*(widen(outline(keyframe.pose), rows) for keyframe in self)) * ((pts - self.end.pts) / seconds)
+        return replace(last, xy=last.xy + moved, xyxy=last.xyxy + np.tile(moved, 2))
 
 
 class InterpolatedPath(NamedTuple):
@@ -51,6 +68,8 @@ class Track:
     motion: Motion
     keyframes: deque[Keyframe] = field(default_factory=lambda: deque(maxlen=512))
     """Answered poses in order: the last ones before the newest frame, and all after it."""
+    recent: deque[Keyframe] = field(default_factory=deque)
+    """The answers that tell of its way as a whole: those of the last moments, or the last two."""
     answered_velocity: Points | None = None
     """Pixels a second, by the last two answers, shape ``(P, 2)``; None until somebody asks."""
     path: InterpolatedPath | None = None
@@ -110,8 +129,16 @@ class Track:
     def answer(self, keyframe: Keyframe) -> None:
         """Take in an answer that found it."""
         self.keyframes.append(keyframe)
+        self.recent.append(keyframe)
+        while len(self.recent) > 2 and self.recent[1].pts <= keyframe.pts - self.presence.settings.way_over:
+            self.recent.popleft()
         self.presence.confirm(keyframe.pts)
         self.answered_velocity = None
+
+    @property
+    def way(self) -> Way:
+        """How it went of late. Over a moment: between answers close together, limbs swing further than it goes."""
+        return Way(self.recent[0], self.recent[-1])
 
     def forget(self, pts: float) -> None:
         """Drop the keyframes that no later frame needs."""
