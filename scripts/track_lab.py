@@ -44,7 +44,7 @@ from track_score import SIDE, Clip, Film, Score, answered, assess, open_clip, si
 
 from kpstream.entities import Frame, Image, Pose, Result
 from kpstream.tracking import DEFAULT, Tracker, TrackerSettings
-from kpstream.tracking.matching import match
+from kpstream.tracking.matching import match, nearest
 
 LIVE = ((0.4, 5.0), (0.4, 10.0), (0.8, 5.0))
 SPARSE = (6, 15)
@@ -77,7 +77,7 @@ def straight(clip: Clip, every: int) -> list[tuple[Pose, ...]]:
         start = index // every * every
         end = min(start + every, (len(clip.people) - 1) // every * every)
         here, there = (_whole(clip, at) for at in (start, end))
-        pairs = match([[pose] for pose in here], there)
+        pairs = match(nearest([[pose] for pose in here], there))
         share = (index - start) / max(1, end - start)
         ways = [replace(here[a], xy=(1 - share) * here[a].xy + share * there[b].xy) for b, a in pairs.items()]
         nearer, taken = (here, pairs.values()) if share < 0.5 else (there, pairs.keys())

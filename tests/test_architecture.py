@@ -141,7 +141,7 @@ FLOORS: dict[str, str] = {
     "testing": "fakes scripted_server",
     "tracking": (
         "geometry settings < flow matching presence < camera detail occlusion trajectory < appearance frames motion "
-        "< track < association forward interpolation < tracker"
+        "< track < encounters < association forward interpolation < tracker"
     ),
     "web": (
         "camera_rules health jpeg openapi_parts own_address payloads public_address square tls < access browser_camera "

@@ -8,8 +8,9 @@ from dataclasses import replace
 import numpy as np
 
 from kpstream.entities import Pose, Result
+from kpstream.tracking.encounters import Encounters
 from kpstream.tracking.geometry import Points, box_around
-from kpstream.tracking.matching import match
+from kpstream.tracking.matching import match, nearest
 from kpstream.tracking.track import Memory, Track
 
 
@@ -19,6 +20,7 @@ class Association:
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
         self._settings = memory.settings
+        self._encounters = Encounters(memory.settings)
         self._next_id = 1
         self._judged_at = -np.inf
 
@@ -36,7 +38,9 @@ class Association:
         """
         known = list(self._memory.tracks)
         places = [self._places(track, result, late=late) for track in known]
-        pairs = match(places, result.poses, self._settings.max_distance)
+        costs = nearest(places, result.poses)
+        pairs = self._encounters.settle(result, known, costs, match(costs, self._settings.max_distance))
+        self._encounters.note(result.pts, known, costs, pairs)
         missed = [track for place, track in enumerate(known) if place not in pairs.values()]
         number = self._memory.frames.number(result.frame_index) if late else None
         hidden = [] if number is None else [track for track in missed if self._is_hidden(track, result, number)]

@@ -166,6 +166,8 @@ class TrackerSettings:
     """Diagonals; a pose that is further from a track belongs to another object."""
     way_over: float = 0.35
     """Seconds, about half a stride; the way of an object as a whole is taken over as much where answers are denser."""
+    max_encounter: float = 1.0
+    """Seconds; of those who have met for longer, how they went before tells nothing."""
 
     astray_beyond: float = 0.08
     """Diagonals; a point of an answer may be another object's that the answer lacks, if it is further from where it was

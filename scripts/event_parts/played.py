@@ -14,7 +14,7 @@ import numpy as np
 from kpstream.entities import Pose, box_of
 from kpstream.events import Observation
 from kpstream.skeleton import COCO
-from kpstream.tracking.matching import match
+from kpstream.tracking.matching import match, nearest
 
 LATENCY, RATE = 0.4, 5.0
 """Seconds to an answer, and answers a second."""
@@ -117,7 +117,7 @@ class Numbering:
             return poses
         self._known = {n: seen for n, seen in self._known.items() if pts - seen[-1][0] <= _FORGOTTEN_AFTER}
         numbers = list(self._known)
-        pairs = match([_expected(pts, seen) for seen in self._known.values()], poses)
+        pairs = match(nearest([_expected(pts, seen) for seen in self._known.values()], poses))
         return tuple(
             self._numbered(pts, pose, numbers[pairs[place]] if place in pairs else None)
             for place, pose in enumerate(poses)

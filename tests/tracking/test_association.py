@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import pytest
 
@@ -58,3 +60,46 @@ def test_who_passes_behind_two_who_stand_keeps_the_number_and_so_do_they(first: 
             off += [float(np.nanmax(np.abs(drawn[1 + i] - SHAPE - at))) for i, at in enumerate(places)]
     assert set(numbers) == {(1, 2), (1, 2, 3)}
     assert max(off) < 3
+
+
+def numbers_of_two_who_meet(
+    places: Sequence[tuple[float, float]], merged: Mapping[int, float], swing: float = 0.0
+) -> list[tuple[int | None, ...]]:
+    """The numbers in each answer about two people; every picture is answered.
+
+    Args:
+        places: Where the one and the other are on each picture, from the left.
+        merged: Where the only pose is on a picture on which they are answered as one.
+        swing: By how much the answers miss, to and fro.
+    """
+    tracker, image, numbers = Tracker(), picture(), list[tuple[int | None, ...]]()
+    for index, (one, other) in enumerate(places):
+        off = swing * (-1) ** index
+        lefts = [merged[index]] if index in merged else [one + off, other - off]
+        poses = tuple(body(SHAPE + np.array([left, 90], np.float32)) for left in lefts)
+        numbers.append(tuple(pose.tracker_id for pose in tracker.update(Result(index, index / 30, poses, 0, 0, 0))))
+        tracker.predict(frame(index, image))
+    return numbers
+
+
+@pytest.mark.parametrize("swing", [0.0, 3.0, -3.0])
+def test_who_pass_each_other_keep_their_numbers_where_every_picture_is_answered(swing: float) -> None:
+    places = [(60 + 4.0 * index, 180 - 3.0 * index) for index in range(36)]
+    merged = {index: places[index][0] for index in range(14, 21)}  # the one who is in front
+
+    numbers = numbers_of_two_who_meet(places, merged, swing)
+
+    assert set(numbers[:14] + numbers[21:]) == {(1, 2)}
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_who_met_are_told_apart_by_how_they_went_before(first: int) -> None:
+    places = [(80 + 1.5 * index, 140 - 1.5 * index) for index in range(50)]
+    merged = {
+        index: places[15][first] + (places[29][1 - first] - places[15][first]) * (index - 15) / 14
+        for index in range(15, 30)
+    }
+
+    numbers = numbers_of_two_who_meet(places, merged)
+
+    assert set(numbers[:15] + numbers[30:]) == {(1, 2)}
