@@ -99,15 +99,28 @@ async def events(hub: Hub) -> AsyncIterator[bytes]:
             yield b"".join(b"data: " + line + b"\n\n" for line in lines) or b": still here\n\n"
 
 
-async def mjpeg(hub: Hub, form: Form) -> AsyncIterator[bytes]:
-    """The drawn pictures as parts of one endless document."""
-    seen = 0
+async def mjpeg(hub: Hub, form: Form, keep_alive: float = _KEEP_ALIVE) -> AsyncIterator[bytes]:
+    """The drawn pictures as parts of one endless document.
+
+    While the camera gives none, the newest one comes again now and then: a proxy hangs up on what is silent for a
+    minute, and a picture on somebody's page does not come back by itself.
+    """
+    seen, part = 0, b""
     with looking(hub):
         yield _BOUNDARY
-        while (drawn := await hub.newest(form, seen)) is not None:
+        while True:
+            try:
+                async with asyncio.timeout(keep_alive):
+                    drawn = await hub.newest(form, seen)
+            except TimeoutError:
+                yield part
+                continue
+            if drawn is None:
+                return
             seen, (jpeg,) = drawn.number, drawn.data
             # The boundary goes with the picture that it ends: browsers show a picture when they see it.
-            yield b"Content-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n%s\r\n%s" % (len(jpeg), jpeg, _BOUNDARY)
+            part = b"Content-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n%s\r\n%s" % (len(jpeg), jpeg, _BOUNDARY)
+            yield part
 
 
 async def _send_pictures(websocket: WebSocket, hub: Hub, wanted: _Wanted) -> None:

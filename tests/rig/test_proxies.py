@@ -60,6 +60,14 @@ def caddy(folder: Path, page: int, port: int) -> list[str]:
     return ["caddy", "run", "--adapter", "caddyfile", "--config", str(folder / "Caddyfile")]
 
 
+def gathering_nginx(folder: Path, page: int, port: int) -> list[str]:
+    """The same as `nginx`, but that it gathers answers, as it does where nobody says otherwise."""
+    command = nginx(folder, page, port)
+    path = folder / "nginx.conf"
+    path.write_text(path.read_text().replace("proxy_buffering off;", ""))
+    return command
+
+
 PROXIES = {"nginx": nginx, "caddy": caddy}
 
 
@@ -128,7 +136,7 @@ def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
     camera.show()
     page = Page([camera.feed], port=0, token=TOKEN, names=NAMES, proxies=[ip_network("127.0.0.1")])
     page.start()
-    command = PROXIES[request.param](folder, urlsplit(page.url).port or 0, port)
+    command = {**PROXIES, "gathering": gathering_nginx}[request.param](folder, urlsplit(page.url).port or 0, port)
     env = {
         **os.environ,
         "PATH": PATH,
@@ -199,6 +207,7 @@ def test_changes_and_sockets_of_the_page_itself_are_taken_and_those_of_other_sit
             assert site.socket(f"{path}/ws/cameras/front-door", name, **asked) == upgrade, origin
 
 
+@pytest.mark.parametrize("site", [*PROXIES, "gathering"], indirect=True)
 def test_a_stream_comes_as_it_is_made(site: Site, place: tuple[str, str]) -> None:
     name, path = place
     bearer = {"authorization": f"Bearer {TOKEN}"}

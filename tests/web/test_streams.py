@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import struct
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 from fractions import Fraction
@@ -18,6 +20,9 @@ from websockets.sync.client import ClientConnection
 from kpstream.entities import Image
 from kpstream.skeleton import COCO, Skeleton
 from kpstream.web import Feed, Page
+from kpstream.web.camera_feed import DRAWN
+from kpstream.web.hub import Hub
+from kpstream.web.streams import mjpeg
 from tests.support.sink_contract import bare_box, person, picture, scene
 from tests.support.web_page import Camera, Writing, client_of, is_passed_on_at_once, served, socket_of
 
@@ -251,6 +256,22 @@ def test_json_lines_come_as_events() -> None:
                 assert next(lines) == ""
                 camera.show()
         assert found == [0, 1, 2, 3, 4]
+
+
+def test_motion_jpeg_gives_the_newest_picture_again_while_none_comes() -> None:
+    camera = Camera()
+    camera.show()
+
+    async def three_parts() -> list[bytes]:
+        with ThreadPoolExecutor(1) as encoder:
+            parts, found = mjpeg(Hub(camera.feed, encoder), DRAWN, keep_alive=0.01), list[bytes]()
+            while len(found) < 3:
+                part = await anext(parts)
+                found += [part] if b"image/jpeg" in part else []
+            return found
+
+    first, *others = asyncio.run(three_parts())
+    assert others == [first, first]
 
 
 def test_drawn_pictures_come_as_motion_jpeg() -> None:
