@@ -4,7 +4,8 @@ A camera that gives more than the machine can show must not cost what is thrown 
 dropped on its way to the screen was decoded for nothing, in the time in which another camera's frame would have been
 shown. So a camera that loses frames asks its source for fewer, and for more again once it loses none. Cameras know
 nothing of each other: each falls by a share of its own rate and rises by a share of what it is asked for, as the
-senders of a network do, and so those that are asked for as much come to about equal rates.
+senders of a network do, and so those that are asked for as much come to about equal rates. A camera that fell because
+it had no time left to show its frames measures how much it has since, and takes a part of that at once.
 """
 
 from __future__ import annotations
@@ -35,6 +36,10 @@ _KEPT = 0.5
 """The share of its rate that a camera keeps at least, in one window."""
 _FIRST_STEP, _LARGEST_STEP, _GROWTH = 0.02, 0.05, 1.5
 """The share of what is asked by which a rate rises after a window without losses, and how that grows."""
+_TAKEN = 0.4
+"""The share of the room by which a rate rises at least, where it fell for lack of room: scenes change in seconds."""
+_AMPLE = 1.2
+"""A camera that has room for so many times its rate loses frames for another reason: they take long to decode."""
 _AVERAGED = 5
 """Windows over which it is said what is asked and what is shown."""
 _FORGETS = 0.98
@@ -90,6 +95,7 @@ class LoadShedding:
         self._losing = 0
         self._lost = 0.0
         self._step = _FIRST_STEP
+        self._lacked_room = False  # when it last fell
 
     @property
     def is_shedding(self) -> bool:
@@ -128,7 +134,7 @@ class LoadShedding:
         else:
             self._losing = self._losing + 1 if lost > _LOSSES else 0
             if self._losing >= _SUSTAINED:
-                self._fall(window.wanted / window.at, lost)
+                self._fall(window.wanted / window.at, lost, window.room)
 
     def _average(self, lately: _Count) -> None:
         # A file that is read late is played slowly: what it gave before it was too much is what is asked.
@@ -139,17 +145,24 @@ class LoadShedding:
     def _follow(self, lost: float, room: float) -> None:
         self._lost = lost if lost > _HEAVY else (1 - _NEWEST) * self._lost + _NEWEST * lost
         if self._lost > _TOLERATED:
-            self._fall(self.max_fps, self._lost)
+            self._fall(self.max_fps, self._lost, room)
         elif room < self.max_fps:
-            self._fall(self.max_fps, (1 - room / self.max_fps) / 2)
+            self._fall(self.max_fps, (1 - room / self.max_fps) / 2, room)
         elif lost > _NONE:
             self._step = _FIRST_STEP
         else:
-            self.max_fps = min(room, self.max_fps + self._step * self.asked_fps)
-            self._step = min(_LARGEST_STEP, self._step * _GROWTH)
+            self._rise(room)
         if self.max_fps >= self.asked_fps:
             self.max_fps, self._losing = self._ceiling, 0
 
-    def _fall(self, rate: float, lost: float) -> None:
+    def _rise(self, room: float) -> None:
+        rise = self._step * self.asked_fps
+        if self._lacked_room:
+            rise = max(rise, _TAKEN * (min(room, self.asked_fps) - self.max_fps))
+        self.max_fps = min(room, self.max_fps + rise)
+        self._step = min(_LARGEST_STEP, self._step * _GROWTH)
+
+    def _fall(self, rate: float, lost: float, room: float) -> None:
+        self._lacked_room = room < _AMPLE * rate
         self.max_fps = max(_LOWEST, rate * max(_KEPT, 1 - lost))
         self._step, self._lost = _FIRST_STEP, 0.0

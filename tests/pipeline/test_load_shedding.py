@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from math import inf
+from math import inf, pi, sin
 
 import pytest
 
@@ -62,6 +62,30 @@ def test_when_others_go_a_camera_comes_back_to_all_of_its_pictures() -> None:
     [shown] = machine.run(40)
     assert shown > 20
     assert cameras[0].shedding.max_fps == inf
+
+
+def test_scenes_that_cost_more_and_less_at_the_same_time_leave_no_part_of_a_full_machine_unused() -> None:
+    cameras = [SharedCamera(random.Random(number)) for number in range(6)]
+    machine = SharedMachine(cameras)
+    machine.run(10)
+    steady = sum(machine.run(13))
+    shown = 0.0
+    for second in range(26):
+        for camera in cameras:
+            camera.shows = 0.014 * (1 + 0.4 * sin(2 * pi * second / 13))
+        shown += sum(machine.run(1))
+    assert shown / 26 > 0.96 * steady
+
+
+def test_a_camera_that_takes_long_to_read_rises_in_small_steps_whatever_room_there_is_to_show_it() -> None:
+    camera = SharedCamera(random.Random(1), converts=0.06, shows=0.005)
+    machine = SharedMachine([camera])
+    machine.run(20)
+    found = []
+    for _ in range(20):
+        machine.run(1)
+        found.append(camera.shedding.max_fps)
+    assert max(found) < 1.5 * min(found)
 
 
 def counted(load: LoadShedding, seconds: int, *, offered: int, wanted: int, dropped: int) -> None:
