@@ -23,8 +23,9 @@ Recording = VideoFile | SampledFile | PictureSequence
 
 def parse_input(text: str) -> Input:
     """What a user named: an address stays a text, for a path would lose one of its slashes."""
+    text = understood(text)
     if is_address(text):
-        return in_small_letters(understood(text))
+        return in_small_letters(text)
     return text if text == "-" else Path(text)
 
 

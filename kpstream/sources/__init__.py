@@ -12,7 +12,8 @@ from typing import Literal
 import cv2  # noqa: F401
 
 from kpstream.interfaces import Source
-from kpstream.sources.file import VideoFile
+from kpstream.paths import is_file, is_folder
+from kpstream.sources.file import VideoFile, is_pipe
 from kpstream.sources.http import USUAL_ACCESS, HttpAccess
 from kpstream.sources.http_pictures import open_pictures
 from kpstream.sources.hwaccel import NO_DEVICE
@@ -70,7 +71,7 @@ def open_source(
     if text.isdecimal():
         number = int(text) if len(text) <= _LONGEST_NUMBER else text  # OpenCV refuses longer ones in its own words
         return Webcam(number, size=size, frame_rate=frame_rate, timeout=timeout or _WEBCAM_TIMEOUT)
-    if text.startswith("/dev/"):
+    if text.startswith("/dev/") and not (is_file(text) or is_folder(text) or is_pipe(text)):
         return Webcam(text, size=size, frame_rate=frame_rate, timeout=timeout or _WEBCAM_TIMEOUT)
     open_file = partial(VideoFile, with_sound=with_sound and paced, deinterlace=deinterlace, hwaccel=hwaccel)
     if is_address(text):

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import BinaryIO, cast
 from urllib.parse import SplitResult, urlsplit
-from urllib.request import proxy_bypass
+from urllib.request import proxy_bypass, url2pathname
 
 import av
 import certifi
@@ -142,9 +142,15 @@ def open_video(
 
 
 def understood(reference: str) -> str:
-    """The reference with a password that every reader of addresses finds; tells once how such a one is written."""
+    """The reference as all that open it read it: of a file of this machine its path, where it is given as ``file://``.
+
+    A password is quoted so that every reader of addresses finds it; a line tells once how such a one is written.
+    """
     if not is_address(reference):
         return reference
+    scheme, _, rest = reference.partition("://")
+    if scheme.lower() == "file" and (path := rest.removeprefix("localhost")).startswith("/"):
+        return url2pathname(path)
     quoted = with_login_quoted(reference)
     if quoted != reference:
         _warn_about_quoting(redact(shown(quoted)))

@@ -111,7 +111,7 @@ class PictureSequence:
     def close(self) -> None:
         """Read no more. Idempotent."""
         if self.missing_frames and not self._is_closed:
-            _log.warning("%s: %d broken pictures were left out", self.name, self.missing_frames)
+            _log.warning("%s: broken pictures were left out: %d", self.name, self.missing_frames)
         self._is_closed, self._next = True, len(self._entries)
 
     def __repr__(self) -> str:

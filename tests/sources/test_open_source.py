@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 import kpstream
 from kpstream.errors import SourceOpenError
 from kpstream.interfaces import Source
-from kpstream.sources import VideoFile, open_source
+from kpstream.sources import Paced, VideoFile, open_source
 from kpstream.sources.http_pictures import MjpegStream
 from tests.support.source_clips import write_video
 from tests.support.source_servers import MjpegCamera, files_served
@@ -33,6 +34,25 @@ def test_a_path_is_recorded_video(clip: Path) -> None:
     check(open_source(clip), VideoFile, is_live=False)
     check(kpstream.open_source(str(clip)), VideoFile, is_live=False)
     assert open_source(str(clip)).name == str(clip)
+
+
+def test_a_file_address_of_this_machine_is_its_path(clip: Path) -> None:
+    odd = clip.rename(clip.with_name("a b%41#.mp4"))
+    for reference in (odd.as_uri(), f"FILE://localhost{odd.as_uri().removeprefix('file://')}"):
+        source = open_source(reference)
+        check(source, VideoFile, is_live=False)
+        assert source.name == str(odd)
+    with pytest.raises(SourceOpenError, match="no such file"):
+        open_source("file:///nowhere.mp4")
+
+
+@pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="this system has no files below /dev")
+def test_a_file_or_a_pipe_below_dev_is_no_camera(clip: Path) -> None:
+    with tempfile.NamedTemporaryFile(dir="/dev/shm", suffix=".mp4") as file:
+        file.write(clip.read_bytes())
+        file.flush()
+        check(open_source(file.name), VideoFile, is_live=False)
+        check(open_source(f"/dev/fd/{file.fileno()}", paced=True), Paced, is_live=True)
 
 
 def test_an_address_of_a_file_is_recorded_video(clip: Path) -> None:
