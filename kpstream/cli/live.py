@@ -56,7 +56,11 @@ _FROM_THE_PAGE = Recording(Path("recordings"), "kpstream", starts=False)
 def live(
     source: Annotated[
         str,
-        typer.Argument(metavar="SOURCE", help="A device (0), rtsp://, http(s)://, a file, or 'browser' with --web."),
+        typer.Argument(
+            metavar="SOURCE",
+            help="A device (0, /dev/video0), rtsp://, http(s)://, a file, - for a pipe, a folder of pictures or "
+            "shot%04d.png, or 'browser' with --web.",
+        ),
     ],
     *,
     opening: SourceOptions,

@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 
 
 @app.command()
-def run(file: Annotated[Path, typer.Argument(metavar="SITE.toml", help="Describes the cameras.")]) -> None:
+def run(
+    file: Annotated[
+        Path, typer.Argument(metavar="SITE.toml", help="Describes the cameras; samples/site.toml explains every key.")
+    ],
+) -> None:
     """Run several cameras for days, as a file describes them: SIGHUP reads it again, SIGTERM ends it whole."""
     from kpstream.camera.site import Site
     from kpstream.camera.spec import SiteSpec

@@ -19,7 +19,9 @@ class ArchiveOptions:
 
     into: Annotated[
         str | None,
-        Option("The folder of the outputs, or an address of a storage (s3://, gs://, az://).", metavar="FOLDER"),
+        Option(
+            "Needed: the folder of the outputs, or an address of a storage (s3://, gs://, az://).", metavar="FOLDER"
+        ),
     ] = None
     write: Annotated[
         str, Option("What is written of each file: jsonl, csv, coco, parquet, mp4; a comma list.", metavar="KIND,...")

@@ -53,8 +53,10 @@ class VideoOptions:
 class PartOptions:
     """Which part of recorded video is worked on, and which of its frames are asked about."""
 
-    start: Annotated[float, Option("Begin there.", metavar="S", min=0, max=_LATEST)] = 0.0
-    end: Annotated[float | None, Option("End there.", metavar="S", min=0, max=_LATEST, shown_default="the end")] = None
+    start: Annotated[float, Option("Begin at this second.", metavar="S", min=0, max=_LATEST)] = 0.0
+    end: Annotated[
+        float | None, Option("End at this second.", metavar="S", min=0, max=_LATEST, shown_default="the end")
+    ] = None
     every: Annotated[
         int | None, Option("Ask about every N-th frame; poses between are interpolated.", metavar="N", min=1)
     ] = None
