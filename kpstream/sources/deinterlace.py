@@ -77,7 +77,9 @@ class Deinterlacer:
             except _AGAIN:
                 break
             given = self._given.popleft()
-            whole.pts, whole.dts, whole.time_base = given.pts, given.dts, given.time_base
+            whole.pts, whole.dts = given.pts, given.dts
+            if given.time_base is not None:  # a decoder that is flushed by itself does not know the stream's
+                whole.time_base = given.time_base
             done.append(whole)
         return done
 

@@ -27,6 +27,8 @@ from kpstream.sources.survey import place_of
 _log = logging.getLogger(__name__)
 _READ_ON = 1 << 18
 """Bytes up to which reading on to a key frame is cheaper than seeking it."""
+_A_LITTLE_BEFORE = 1.0
+"""Seconds: where a seek ends in the middle of a picture, the times of the first ones are wrong."""
 
 
 class SampledFile:
@@ -153,12 +155,13 @@ class SampledFile:
 
     def _go_to(self, decoder: Decoder, key: KeyFrame) -> Packet[Any] | None:
         """The packet of a key frame; None where it cannot be found any more."""
-        _, place = key.place
+        _, place, _ = key.place
         if place is not None and 0 < place - self._place <= _READ_ON:
             packet = self._read_packet(decoder)
             if (found := self._read_on_to(decoder, packet, key)) is not None:
                 return found
-        for entry in (key.stamp, key.stamp if key.dts is None else key.dts, 0):
+        decoded_at = key.stamp if key.dts is None else key.dts
+        for entry in (key.stamp, decoded_at, decoded_at - round(_A_LITTLE_BEFORE / (decoder.stream.time_base or 1)), 0):
             if decoder.seek(entry):
                 packet = self._read_packet(decoder)
                 if (found := self._read_on_to(decoder, packet, key)) is not None:

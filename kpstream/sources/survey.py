@@ -13,8 +13,9 @@ _SAME_TIME = 1e-6
 _VP8_SHOWN = 0x10
 """The bit in the first byte of a VP8 picture that says whether it is shown, or only leaned on by others."""
 
-Place = tuple[int | None, int | None]
-"""When a packet's picture is shown, and where in the file it lies."""
+Place = tuple[int | None, int | None, int]
+"""When a packet's picture is shown, where in the file it lies, and its bytes: after a seek into the middle of a picture
+of an MPEG program stream its rest has the time of the next one."""
 
 
 @dataclass(slots=True)
@@ -31,7 +32,7 @@ class Survey:
 
 def place_of(packet: Packet[VideoStream]) -> Place:
     """What tells a packet from all others of its file."""
-    return packet.pts, packet.pos
+    return packet.pts, packet.pos, packet.size
 
 
 def holds_a_picture(packet: Packet[VideoStream]) -> bool:

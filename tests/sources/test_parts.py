@@ -8,6 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 from av.video.stream import VideoStream
 from hypothesis import given, settings
@@ -33,14 +34,21 @@ def places(frames: Sequence[Frame]) -> list[tuple[int, float]]:
     return [(frame.index, round(frame.pts, 6)) for frame in frames]
 
 
-def write_mpeg2(path: Path, numbers: Sequence[int], first: int = 0) -> Path:
-    """A program or transport stream of 25 frames a second, three of them in a row without stamps of their own."""
+def write_mpeg2(path: Path, numbers: Sequence[int], first: int = 0, *, large: bool = False) -> Path:
+    """A program or transport stream of 25 frames a second, three of them in a row without stamps of their own.
+
+    Small pictures lie in a packet together; each large one fills several packets of a program stream, and ends in one.
+    """
+    size, dice = (320, 240) if large else SIZE, np.random.default_rng(1)
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("mpeg2video", rate=RATE, options={"g": "9", "bf": "2"})
+        stream = container.add_stream("mpeg2video", rate=RATE, options={"g": "9", "bf": "2", "b": "4000000"})
         assert isinstance(stream, VideoStream)
-        stream.width, stream.height, stream.pix_fmt = *SIZE, "yuv420p"
+        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
         for place, number in enumerate(numbers):
-            frame = av.VideoFrame.from_ndarray(picture(number), "bgr24")
+            image = picture(number, size)
+            if large:
+                image = image + dice.integers(0, 30, image.shape, np.uint8)
+            frame = av.VideoFrame.from_ndarray(image, "bgr24")
             frame.pts, frame.time_base = first + place, Fraction(1, RATE)
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
@@ -77,6 +85,15 @@ def test_a_part_has_the_numbers_and_times_of_the_whole(kind: str, start: float, 
     part = frames_of(VideoFile(path, start=start))
     assert places(part) == [place for place in places(whole) if place[1] >= start - 1e-6]
     assert [number_in(frame.image) for frame in part] == [frame.index for frame in part]
+
+
+@pytest.mark.parametrize("start", [0.7, 1.0, 1.9])
+def test_a_part_of_a_program_stream_whose_pictures_end_within_packets_has_its_own_pictures(
+    start: float, tmp_path: Path
+) -> None:
+    path = write_mpeg2(tmp_path / "clip.mpg", range(60), large=True)
+    part = frames_of(VideoFile(path, start=start))
+    assert [number_in(frame.image) for frame in part] == [frame.index for frame in part] == [*range(part[0].index, 60)]
 
 
 @pytest.mark.parametrize("kind", JOINABLE)

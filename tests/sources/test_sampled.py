@@ -13,7 +13,7 @@ from kpstream.interfaces import Source
 from kpstream.sources import VideoFile
 from kpstream.sources.sampled import SampledFile
 from kpstream.sources.spacing import Spacing
-from tests.support.source_clips import write_video
+from tests.support.source_clips import number_in, write_video
 from tests.support.source_contract import RecordedContract
 
 FRAMES = 100
@@ -74,6 +74,14 @@ def test_a_rate_that_varies_and_other_codecs(tmp_path: Path) -> None:
     assert check_same(write_video(tmp_path / "a.mkv", times, options=groups), Spacing(0.5))
     assert check_same(write_video(tmp_path / "b.webm", EVEN, codec="libvpx-vp9", options={"g": "30"}), Spacing(0.5))
     assert check_same(write_video(tmp_path / "c.mkv", EVEN, codec="mpeg4", options=groups), Spacing(0.5))
+
+
+def test_interlaced_pictures_are_made_whole_each_by_itself(tmp_path: Path) -> None:
+    options = {"flags": "+ildct+ilme", "g": "12", "bf": "2", "x264-params": "tff=1"}
+    path = write_video(tmp_path / "a.mkv", EVEN, options=options)
+    found = frames_of(SampledFile(path, Spacing(0.7)))
+    assert [number_in(frame.image) for frame in found] == [frame.index for frame in found]
+    assert len(found) == 6
 
 
 def test_a_file_without_times_is_decoded_whole(tmp_path: Path) -> None:
