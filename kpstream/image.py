@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import nan
+from math import inf, nan
 from pathlib import Path
 
 import cv2
@@ -14,7 +14,7 @@ from kpstream.endpoints.answer_reader import Prediction
 from kpstream.endpoints.inference import Output
 from kpstream.endpoints.roboflow import RoboflowEndpoint
 from kpstream.entities import Annotator, Filters, Frame, Image, Scene
-from kpstream.errors import SourceOpenError, UsageError
+from kpstream.errors import SourceOpenError, UnfitPicture, UsageError
 from kpstream.interfaces import Endpoint
 from kpstream.media.jpeg import decoded
 from kpstream.sinks.output import check_writable, sink_error
@@ -23,6 +23,8 @@ from kpstream.wire.drawing import drawn_jpeg
 from kpstream.wire.write import write_answer
 
 _JPEG = {".jpg", ".jpeg"}
+_LONGEST_SIDES = {".jpg": 65_500, ".jpeg": 65_500, ".webp": 16_383}
+"""Pixels that a format, or OpenCV's way of writing it, has room for."""
 _WRITABLE = {*_JPEG, ".png", ".webp", ".bmp", ".tif", ".tiff"}
 
 
@@ -149,17 +151,20 @@ def save_picture(path: Path, prediction: Prediction, image: Image | None, annota
     if prediction.drawing is not None:
         encoded = prediction.drawing
         drawn = None if path.suffix.lower() in _JPEG else decoded(encoded)  # the wire gives JPEG
-        encoded = encoded if drawn is None else _encoded(drawn, path.suffix.lower())
+        encoded = encoded if drawn is None else _encoded(drawn, path)
     else:
         assert image is not None, "of a URL the endpoint's drawing is asked for"
         scene = Scene(Frame(0, 0.0, nan, image), prediction.poses, annotator=annotator)
-        encoded = _encoded(scene.draw(), path.suffix.lower())
+        encoded = _encoded(scene.draw(), path)
     try:
         path.write_bytes(encoded)
     except OSError as error:
         raise sink_error(path, error) from None
 
 
-def _encoded(image: Image, suffix: str) -> bytes:
+def _encoded(image: Image, path: Path) -> bytes:
+    suffix, (height, width) = path.suffix.lower(), image.shape[:2]
+    if max(width, height) > _LONGEST_SIDES.get(suffix, inf):
+        raise UnfitPicture(f"{path}: a picture of {width}x{height} pixels is too large for {suffix}: save it as .png")
     quality = [cv2.IMWRITE_JPEG_QUALITY, 95] if suffix in _JPEG else []
     return cv2.imencode(suffix, image, quality)[1].tobytes()

@@ -101,6 +101,15 @@ def test_what_the_endpoint_drew_is_saved_as_it_is(tmp_path: Path) -> None:
     assert (tmp_path / "out.jpg").read_bytes() == b"drawn"
 
 
+def test_a_picture_that_is_too_large_for_its_format_is_told_with_one_that_holds_it(tmp_path: Path) -> None:
+    wide = np.zeros((1, 65_501, 3), np.uint8)
+    for name in ("out.jpg", "out.webp"):
+        with pytest.raises(SinkError, match=r"65501x1 pixels is too large for \.\w+: save it as \.png"):
+            save_picture(tmp_path / name, Prediction(None, None, ()), wide, PoseAnnotator())
+    save_picture(tmp_path / "out.png", Prediction(None, None, ()), wide, PoseAnnotator())
+    assert [path.name for path in tmp_path.iterdir()] == ["out.png"]
+
+
 def test_what_is_no_picture_is_told(tmp_path: Path) -> None:
     (tmp_path / "text.jpg").write_text("no picture")
     (tmp_path / "empty.jpg").touch()
