@@ -41,7 +41,7 @@ _MAX_SAID = 200
 _MAX_READ = 4000
 _MAX_WAIT = 3600.0
 _BLOB = re.compile(r"[A-Za-z0-9+/=_-]{64,}")
-_TITLE = re.compile(r"<title[^>]*>([^<]*)", re.IGNORECASE)
+_TITLE = re.compile(r"<title[^<>]*>([^<]*)", re.IGNORECASE)
 
 
 def refusal(response: Response, *, host: str, model: str, access: Access) -> EndpointError:

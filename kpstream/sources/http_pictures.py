@@ -292,7 +292,7 @@ def _first_bytes(answer: HttpAnswer, timeout: float) -> bytes:
 
 
 def _first_picture(answer: HttpAnswer, begins: bytes, timeout: float) -> tuple[bytes, bool]:
-    """Read on until one picture is there.
+    """Read on until one picture is there, or more was read than one can have.
 
     Returns:
         All that was read, and whether the answer is over and was one picture.
@@ -304,6 +304,8 @@ def _first_picture(answer: HttpAnswer, begins: bytes, timeout: float) -> tuple[b
         if not data:
             return bytes(read), True
         read += data
+        if len(read) > MAX_BYTES:
+            return bytes(read), False
     if len(found) > 1:
         return bytes(read), False
     try:

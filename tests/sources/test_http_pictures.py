@@ -18,7 +18,7 @@ from kpstream.entities import Frame
 from kpstream.errors import SourceOpenError, SourceReadError
 from kpstream.interfaces import Source
 from kpstream.sources import HttpAccess, open_source
-from kpstream.sources.http_pictures import MjpegStream, Snapshots
+from kpstream.sources.http_pictures import MjpegStream, Snapshots, open_pictures
 from tests.support.errors import texts_of
 from tests.support.source_clips import number_in, picture
 from tests.support.source_contract import SourceContract
@@ -274,6 +274,19 @@ def test_a_page_is_no_camera() -> None:
 
     with served(serve) as (url, _), pytest.raises(SourceOpenError):
         open_source(url)
+
+
+def test_what_begins_as_a_picture_and_never_ends_is_not_read_for_ever() -> None:
+    def serve(handler: BaseHTTPRequestHandler, _: int) -> None:
+        head(handler, "image/jpeg", None)
+        handler.wfile.write(b"\xff\xd8\xff\xda")
+        while True:  # until it is hung up on
+            handler.wfile.write(bytes(2**20))
+
+    with served(serve) as (url, _):
+        source = open_pictures(url, access=HttpAccess(), rate=None, timeout=20.0)
+        assert isinstance(source, MjpegStream)
+        source.close()
 
 
 def test_a_snapshot_is_asked_for_less_often_where_fewer_are_wanted() -> None:
