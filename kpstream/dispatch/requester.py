@@ -7,7 +7,6 @@ frame that waits to be asked about again holds no lease and no thread, so that o
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -74,7 +73,7 @@ class Requester:
         self._out: dict[int, _Sample] = {}  # by index of the frame
         self._waiting: list[_Sample] = []  # to be asked again
         self._settled: list[Outcome] = []  # not taken yet
-        self._no_retries = threading.Event()
+        self._no_retries = False
         self._started_at = inf
         self._leases = 0  # that were taken so far
         self.recalled = 0
@@ -185,11 +184,11 @@ class Requester:
 
     def stop_retrying(self) -> None:
         """Retry no request any more: frames whose request fails, or that wait for a retry, are lost. Any thread."""
-        self._no_retries.set()
+        self._no_retries = True
 
     def close(self, deadline: Deadline) -> None:
         """Give up the requests that are out and end the threads; blocks until the deadline at most. Idempotent."""
-        self._no_retries.set()
+        self._no_retries = True
         self.sender.close(deadline)
         self._gate.close()
 
@@ -207,8 +206,8 @@ class Requester:
         """Send the retries that are due, the earliest frame first."""
         if not self._waiting:
             return
-        if self._no_retries.is_set() or self._gate.requests_left == 0:
-            self.short = self.short or not self._no_retries.is_set()
+        if self._no_retries or self._gate.requests_left == 0:
+            self.short = self.short or not self._no_retries
             for sample in self._waiting:
                 self._lose(sample)
             self._waiting.clear()
@@ -232,7 +231,7 @@ class Requester:
             is_alone=answered > sample.answered_at_first or not (self.in_flight or self._waiting),
         )
         sample.answered_before, sample.reason = answered, str(fault)
-        is_ending = self._no_retries.is_set()
+        is_ending = self._no_retries
         verdict = GiveUp() if is_ending else self._retry.after(failure)
         if isinstance(verdict, AskAgain):
             sample.ready_at = now + verdict.after

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import shutil
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import inf, isfinite
 from pathlib import Path
 
+from kpstream.channel import Channel
 from kpstream.dispatch.rule import spent_text
 from kpstream.recorded.archive.bookkeeping import Bookkeeping
 from kpstream.recorded.archive.duplicates import Duplicates
@@ -110,7 +110,8 @@ class Driver:
         self._running: dict[str, FileRecord] = {}  # as they were when they were begun
         self._written_at = self._shown_at = -inf
         self._skeletons_not_found = ""  # told to every file after the first that looked them up in vain
-        self._woken = threading.Event()
+        # Not an Event: that one deadlocks where a signal comes in its wait, and the handler sets it.
+        self._ended: Channel[None] = Channel(1)
         self.stopped = False
         """Whether it was ended early by `stop`."""
         self.fault: Fault | None = None
@@ -132,7 +133,7 @@ class Driver:
                 self._submit()
                 self._tick()
                 if not self._running:
-                    self._woken.wait(_WAIT)
+                    self._ended.wait_closed(_WAIT)
                 for result in self._pool.wait(_WAIT, self._tick):
                     self._settle(result)
         finally:
@@ -144,7 +145,7 @@ class Driver:
     def stop(self) -> None:
         """Take no more files, and end those under way whole to their last answer. Any thread, signal handlers."""
         self.stopped = True
-        self._woken.set()
+        self._ended.close()
         self._pool.stop()
 
     def figures(self) -> Figures:
