@@ -37,7 +37,10 @@ class Child(Protocol):
 
 
 class CameraProcess:
-    """A camera in a process of its own. It is given nothing by arguments or environment that nobody may see.
+    """A camera in a process of its own.
+
+    Its only argument is its name, and its environment lacks the usual variables of the API key and the page's token:
+    what it needs of secrets comes over its link.
 
     Args:
         name: Of the camera.
