@@ -36,7 +36,8 @@ def name_of(given: Input) -> Path:
     if given == "-":
         return Path("stdin")
     parts = urlsplit(given)
-    return Path(unquote(PurePosixPath(parts.path).name) or parts.hostname or "video")
+    last = PurePosixPath(unquote(parts.path)).name
+    return Path(last if last.strip(".") else parts.hostname or "video")
 
 
 def is_read_once(given: Input) -> bool:

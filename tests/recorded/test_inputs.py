@@ -28,6 +28,8 @@ needs_pipes = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system 
     [
         ("clips/a.mp4", "clips/a.mp4"),
         ("HTTPS://host/b/c%20d.mp4?X-Signature=abc", "c d.mp4"),
+        ("https://host/a/..%2F..%2Fetc%2Fc.mp4", "c.mp4"),
+        ("https://host/a/..", "host"),
         ("http://host/", "host"),
         ("-", "stdin"),
     ],

@@ -148,7 +148,7 @@ class _Walk:
     def finish(self) -> FoundInputs:
         counted = Counter([*self._found, *(file.name for file in self._alone.values())])
         for file in self._alone.values():  # of one name they are called by their whole addresses
-            self._add(PurePosixPath(file.name if counted[file.name] == 1 else str(file).partition("://")[2]), file)
+            self._add(PurePosixPath(file.name) if counted[file.name] == 1 else _name_by_address(file), file)
         found = [ArchiveInput(name, path) for name, path in sorted(self._found.items())]
         return FoundInputs(found, self._none)
 
@@ -236,6 +236,11 @@ class _Walk:
             raise UsageError(
                 f"{known} and {path} would both be written as {text}: name a folder that holds them both instead"
             )
+
+
+def _name_by_address(file: StoredFile) -> PurePosixPath:
+    """What a file is called by its whole address; no part of it leads out of the place of the outputs."""
+    return PurePosixPath(*(part for part in str(file).partition("://")[2].split("/") if part != ".."))
 
 
 def _real(path: Path | StoredFile) -> str:

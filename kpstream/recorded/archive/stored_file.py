@@ -32,7 +32,8 @@ class StoredFile:
     def name(self) -> str:
         """The last part of its address."""
         path = key_of(self.address) if is_stored(self.address) else unquote(urlsplit(self.address).path)
-        return PurePosixPath(path).name or "video"
+        last = PurePosixPath(path).name
+        return last if last.strip(".") else "video"
 
     def __str__(self) -> str:
         return shown(self.address)

@@ -114,6 +114,11 @@ def test_the_beginning_of_a_name_that_is_too_long_stands_for_it(tmp_path: Path) 
     assert max(len(os.fsencode(name)) for name in written) <= 240
 
 
+def test_no_name_of_an_address_leads_out_of_the_outputs() -> None:
+    found = find_inputs(["https://one/../../etc/a.mp4", "https://two/b/%2E%2E/a.mp4", "https://three/.."])
+    assert [each.name for each in found.inputs] == ["one/etc/a.mp4", "two/b/%2E%2E/a.mp4", "video"]
+
+
 def test_addresses_are_called_by_their_last_part_or_by_all_of_it_where_that_is_not_theirs_alone(tree: Path) -> None:
     web = "https://user:hidden@host"
     addresses = [f"{web}/x/b.mp4?token=hidden", f"{web}/y/b.mp4", f"{web}/%ED%95%9C.mp4", f"{web}/a.mp4"]
