@@ -127,7 +127,7 @@ FLOORS: dict[str, str] = {
         "faults serving < bodies image_urls keys parameters request_picture < answers < management < inference "
         "registry < app"
     ),
-    "serving": "dialing listen picture_size uvicorn_thread",
+    "serving": "dialing exhaustion listen picture_size < uvicorn_thread",
     "sinks": (
         "output retention room sampled sound tags timeline < audio coco csv_file events h264 jsonl live_sound "
         "window < mp4 parquet packet_ring pausing pictures < clip video < clips segments < switched"

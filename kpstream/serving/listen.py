@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from kpstream.errors import UsageError
 
-_BACKLOG = 256
+BACKLOG = 256
+"""Connections that may wait to be accepted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ def listen(host: str, port: int, options: Options, *, send_buffer: int | None = 
         if send_buffer is not None:
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
         listening.bind((address, port))
-        listening.listen(_BACKLOG)
+        listening.listen(BACKLOG)
     except (OSError, OverflowError) as error:
         listening.close()
         raise UsageError(_reason(host, port, options, error)) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import socket
 import threading
@@ -12,6 +13,9 @@ from typing import Any
 import uvicorn
 from starlette.types import ASGIApp
 
+from kpstream.serving.exhaustion import ExhaustionLog
+from kpstream.serving.listen import BACKLOG
+
 
 def quiet_config(app: ASGIApp, **options: Any) -> uvicorn.Config:
     """How both servers run; what differs is given as uvicorn's own options."""
@@ -19,6 +23,7 @@ def quiet_config(app: ASGIApp, **options: Any) -> uvicorn.Config:
         app,
         loop="asyncio",
         http="h11",
+        backlog=BACKLOG,
         log_config=None,
         access_log=False,  # it would write the keys and tokens that stand in addresses
         proxy_headers=False,
@@ -36,6 +41,7 @@ class QuietServer(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to answer, and say so."""
+        asyncio.get_running_loop().set_exception_handler(ExhaustionLog())
         await super().startup(sockets)
         self.on_ready()
 
