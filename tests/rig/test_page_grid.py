@@ -86,3 +86,11 @@ def test_cameras_that_come_and_go_leave_the_other_tiles_alone(screen: Screen, pa
         screen.until("document.querySelectorAll('.grid .camera').length === 40")
         assert screen.tab.evaluate(f"document.querySelector('[data-name={NAMES[0]}]').isTheSame")
         screen.moves(NAMES[0], 1)
+
+
+def test_what_the_server_draws_leaves_connections_for_all_tiles_and_for_controls(screen: Screen, page: Page) -> None:
+    screen.tab.add_init_script("localStorage.setItem('kpstream.choices', JSON.stringify({server: true}))")
+    screen.tab.goto(page.url)
+    screen.until("[...document.querySelectorAll('.server')].slice(0, 8).every((image) => image.naturalWidth > 0)")
+    screen.tab.evaluate("fetch('api/site').then(() => { window.isAnswered = true; })")
+    screen.until("window.isAnswered")

@@ -12,6 +12,7 @@ import { turns } from "./turns.js";
 
 const GIVE_UP = 4; // attempts without a WebSocket after which the server's drawing is shown meanwhile
 const POLL = 1000; // ms
+const STILL = 1000; // ms between two pictures that the server draws for a tile
 const STEP = 32; // pictures come in multiples of this width
 const SHARP = 2; // more pixels of the screen than this for one of the page are not told apart in a grid
 const AROUND = "25% 0px"; // of the window, beyond which a tile is not connected: a browser has sockets for few hundreds
@@ -35,6 +36,7 @@ export class CameraView extends EventTarget {
   #offline = false;
   #fallback = false;
   #poll = 0;
+  #still = 0;
   #ticks = [];
   #large;
   #inView = true;
@@ -57,6 +59,7 @@ export class CameraView extends EventTarget {
     this.overlay = make("canvas", { className: "overlay", "aria-hidden": "true" });
     this.server = make("img", { className: "server", alt: texts.pictureOf(camera.title), hidden: true });
     this.server.addEventListener("error", () => setTimeout(() => this.#stopped || this.#showServer(this.#usesServer), 1500));
+    this.server.addEventListener("load", () => this.#planStill());
     this.veil = make("p", { className: "veil" });
     this.trouble = make("p", { className: "trouble" });
     this.badges = make("div", { className: "badges" });
@@ -113,6 +116,7 @@ export class CameraView extends EventTarget {
     this.#approach.disconnect();
     this.#connection.close();
     clearInterval(this.#poll);
+    clearTimeout(this.#still);
     turns.cancel(this.#draw);
     turns.cancel(this.#tell);
     this.server.removeAttribute("src");
@@ -317,6 +321,7 @@ export class CameraView extends EventTarget {
   #setInView(inView) {
     this.#inView = inView;
     this.#ask();
+    this.#showNextStill();
   }
 
   #setNear(near) {
@@ -383,9 +388,20 @@ export class CameraView extends EventTarget {
 
   #showServer(shown) {
     this.server.hidden = !shown;
-    const width = this.#width ? `&width=${this.#width}` : "";
-    if (shown && !this.paused) this.server.src = addressOf(`/cameras/${this.camera.name}/stream.mjpg?at=${Date.now()}${width}`);
+    // A browser has six connections to a server: endless streams of more tiles would leave none for anything else.
+    const kind = this.#large ? "stream.mjpg" : "snapshot.jpg";
+    if (shown && !this.#large && this.camera.state === "waiting") return this.#planStill(); // there is none yet
+    if (shown && !this.paused) this.server.src = addressOf(`/cameras/${this.camera.name}/${kind}?at=${Date.now()}`);
     else if (!shown) this.server.removeAttribute("src");
+  }
+
+  #planStill() {
+    clearTimeout(this.#still);
+    if (!this.#large) this.#still = setTimeout(() => this.#showNextStill(), STILL);
+  }
+
+  #showNextStill() {
+    if (!this.#large && this.#inView && !this.#stopped && !this.paused && this.#usesServer) this.#showServer(true);
   }
 
   #freezeServer() {
