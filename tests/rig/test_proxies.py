@@ -151,8 +151,8 @@ def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
         assert process.poll() is None, (folder / "log").read_text()
         yield Site(port, certificate)
     finally:
-        process.kill()
-        process.wait()
+        process.terminate()  # killed, nginx would leave its workers behind
+        process.wait(30)
         page.close()
 
 
