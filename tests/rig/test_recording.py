@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 from kpstream.entities import Frame, Scene
+from kpstream.errors import SinkError
 from kpstream.pipeline.background import Background
 from kpstream.sinks.clip import plays
 from kpstream.sinks.clips import ClipLimits, ClipSink
@@ -126,7 +127,8 @@ def test_a_full_disk_loses_no_more_than_the_second_before_it(drive: Drive) -> No
     camera.show_until("the disk is full")
     (times,) = recorded(drive.folder)
     assert len(times) >= camera.shown - 10
-    camera.sink.close()
+    with pytest.raises(SinkError, match=r"at the end the recording is paused: .* the disk is full"):
+        camera.sink.close()
     assert recorded(drive.folder) == [times]
 
 
@@ -208,7 +210,8 @@ def test_the_picture_waits_for_no_disk(drive: Drive) -> None:
     for index in range(400):
         frame = Frame(index, index / 10, index / 10, np.ascontiguousarray(_NOISE[:, index : index + 320]))
         behind.write(replace(_FRAME, frame=frame), frame.image)
-    behind.close()
+    with pytest.raises(SinkError, match=r"at the end the recording is paused: .* the disk is full"):
+        behind.close()
     assert "the disk is full" in sink.trouble
     assert behind.dropped == 0
     assert camera.sink.dropped > 0
