@@ -266,10 +266,11 @@ class Mesh:
         count, points = guess.shape[:2]
         start = moved = guess.transpose(0, 2, 1).reshape(count, -1, 1)  # all x of an object, then all y
         stiffness = self._hessian(strips.stiffness[..., None] * _DEFORMED) + self._hold
+        held = self._settings.hold * start
         for _ in range(self._settings.rounds):
             pull, bend = strips.slopes(moved.reshape(count, 2, points).transpose(0, 2, 1))
             pulled = (pull.reshape(2, count, -1) @ self._ends).transpose(1, 0, 2).reshape(count, -1, 1)
-            gradient = pulled + stiffness @ moved - self._settings.hold * start
+            gradient = pulled + stiffness @ moved - held
             moved = moved - np.linalg.solve(self._hessian(bend) + stiffness, gradient)
         return moved.reshape(count, 2, points).transpose(0, 2, 1)
 

@@ -33,12 +33,16 @@ def zeroed(points: Points) -> Points:
 def shift(before: Points, after: Points) -> Points:
     """The median displacement of the points that both sides know, shape ``(2,)``; zero where they share none."""
     ways = after - before
-    ways = ways[~np.isnan(ways[:, 0])]
+    return middle(ways[~np.isnan(ways[:, 0])])
+
+
+def middle(ways: Points) -> Points:
+    """The median of known displacements of shape ``(P, 2)``, shape ``(2,)``; zero where there are none."""
     if not len(ways):
         return np.zeros(2, np.float32)
-    ways.sort(axis=0)  # np.median is ten times slower
-    middle: Points = (ways[(len(ways) - 1) // 2] + ways[len(ways) // 2]) / 2
-    return middle
+    ways = np.sort(ways, axis=0)  # np.median is ten times slower
+    way: Points = (ways[(len(ways) - 1) // 2] + ways[len(ways) // 2]) / 2
+    return way
 
 
 def middles(values: Points) -> Points:

@@ -13,7 +13,7 @@ import numpy as np
 from kpstream.entities import Pose
 from kpstream.tracking.appearance import Appearance
 from kpstream.tracking.frames import FrameHistory
-from kpstream.tracking.geometry import Points, box_around, diagonal, shift, widen
+from kpstream.tracking.geometry import Points, box_around, diagonal, middle, shift, widen
 from kpstream.tracking.matching import outline
 from kpstream.tracking.motion import Motion
 from kpstream.tracking.presence import Presence
@@ -175,7 +175,7 @@ class Track:
             deformation = deformed / self.size
             answered = self.answered_motion(len(trajectory.states[0].xy), pts - self.keyframes[-1].pts)
             if self.is_motion_answered:
-                disagreement = float(np.hypot(*(way - shift(np.zeros_like(answered), answered)))) / self.size
+                disagreement = float(np.hypot(*(way - middle(answered)))) / self.size
         return (
             deformation / settings.max_deformation
             + self.appearance.misfit / settings.max_misfit

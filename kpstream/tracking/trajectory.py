@@ -15,7 +15,7 @@ import numpy as np
 
 from kpstream.entities import Pose
 from kpstream.tracking.flow import Mesh
-from kpstream.tracking.geometry import Points, Weights, diagonal, shift, zeroed
+from kpstream.tracking.geometry import Points, Weights, diagonal, middle, shift, zeroed
 from kpstream.tracking.settings import TrackerSettings
 
 _LATTICE = np.array([(x, y) for y in (0.2, 0.5, 0.8) for x in (0.2, 0.5, 0.8)], np.float32)
@@ -67,11 +67,11 @@ class Trajectory:
         Returns:
             Pixels, shape ``(2,)``, and pixels.
         """
-        start, end = self.states[0].xy, self.states[-1].xy
-        way = shift(start, end)
-        off = np.hypot(*(end - start - way).T)
-        off = off[~np.isnan(off)]
-        return way, float(off.sum()) / max(1, len(off))
+        ways = self.states[-1].xy - self.states[0].xy
+        ways = ways[~np.isnan(ways[:, 0])]
+        way = middle(ways)
+        right, down = (ways - way).T
+        return way, float(np.hypot(right, down).sum()) / max(1, len(ways))
 
     def narrowed(self, rows: int) -> Trajectory:
         """The same trajectory of the first ``rows`` points alone."""
