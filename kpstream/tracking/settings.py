@@ -165,7 +165,8 @@ class TrackerSettings:
     max_distance: float = 0.5
     """Diagonals; a pose that is further from a track belongs to another object."""
     way_over: float = 0.35
-    """Seconds, about half a stride; the way of an object as a whole is taken over as much where answers are denser."""
+    """Seconds, at most, over which the way of an object as a whole is taken where it was answered more than twice in
+    them: between close answers, limbs swing further than it goes."""
     max_encounter: float = 1.0
     """Seconds; of those who have met for longer, how they went before tells nothing."""
 

@@ -130,14 +130,14 @@ class Track:
         """Take in an answer that found it."""
         self.keyframes.append(keyframe)
         self.recent.append(keyframe)
-        while len(self.recent) > 2 and self.recent[1].pts <= keyframe.pts - self.presence.settings.way_over:
+        while len(self.recent) > 2 and self.recent[0].pts < keyframe.pts - self.presence.settings.way_over:
             self.recent.popleft()
         self.presence.confirm(keyframe.pts)
         self.answered_velocity = None
 
     @property
     def way(self) -> Way:
-        """How it went of late. Over a moment: between answers close together, limbs swing further than it goes."""
+        """How it went of late, as a whole."""
         return Way(self.recent[0], self.recent[-1])
 
     def forget(self, pts: float) -> None:
