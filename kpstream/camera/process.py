@@ -109,4 +109,5 @@ def _ending(code: int) -> str:
     name = str(-code)
     with suppress(ValueError):
         name = signal.Signals(-code).name
-    return f"its process was ended by {name}"
+    hint = ", as the system does where memory runs out" if name == "SIGKILL" else ""
+    return f"its process was ended by {name}{hint}"

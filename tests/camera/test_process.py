@@ -27,3 +27,11 @@ def test_what_the_terminal_sends_to_all_its_programs_does_not_end_a_camera_that_
     assert was_met
     assert ending == ""
     assert "Traceback" not in capfd.readouterr().err
+
+
+def test_of_a_process_that_is_killed_it_is_said_what_kills_processes() -> None:
+    process = CameraProcess("door")
+    process.kill()
+    assert process.wait(60) == "its process was ended by SIGKILL, as the system does where memory runs out"
+    process.link.close()
+    assert list(process.link) == []

@@ -50,7 +50,8 @@ def test_no_camera_begins_again_for_a_fault_of_another(told: Any) -> None:
 def test_every_death_is_told_in_a_line(told: Any) -> None:
     said = told["soak"]["said"].splitlines()
     assert sorted(line for line in said if "its process was ended by" in line) == [
-        "kpstream: warning: roof: its process was ended by SIGKILL - begins again",
+        "kpstream: warning: roof: its process was ended by SIGKILL, as the system does where memory runs out - "
+        "begins again",
         "kpstream: warning: yard: its process was ended by SIGSEGV - begins again",
     ]
 
