@@ -98,7 +98,10 @@ def _opening(path: Path, place: str, *, uri: bool) -> Iterator[sqlite3.Connectio
 
 
 def sqlite_fault(path: Path, error: sqlite3.Error) -> SinkError:
-    """Why a file cannot be read or written, in one line, with what helps where it is damaged."""
-    if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+    """Why a file cannot be read or written, in one line, with what helps where it is damaged or was removed."""
+    code = getattr(error, "sqlite_errorcode", 0)
+    if code == sqlite3.SQLITE_READONLY_DBMOVED:
+        return SinkError(f"{path} was removed or moved while it was written: start the same command again")
+    if code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         return SinkError(f"{path} is damaged ({error}): put a copy in its place, or move it away")
     return SinkError(f"{path}: {error}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 from dataclasses import replace
 from math import isnan, nan
 from pathlib import Path
@@ -73,6 +74,15 @@ def test_what_is_forgotten_is_gone(tmp_path: Path) -> None:
         ledger.note(settings="{}")
         ledger.forget_everything()
         assert (ledger.records(), ledger.fact("settings")) == ({}, None)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="this system lets nobody remove what is open")
+def test_a_ledger_that_is_removed_meanwhile_is_told_with_what_helps(tmp_path: Path) -> None:
+    path = tmp_path / "archive.db"
+    with Ledger(path) as ledger:
+        path.unlink()
+        with pytest.raises(SinkError, match=r"archive\.db was removed or moved .*: start the same command again"):
+            ledger.forget_everything()
 
 
 def test_what_is_no_ledger_is_one_line(tmp_path: Path) -> None:
