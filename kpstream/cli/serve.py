@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,7 @@ import typer
 
 from kpstream.cli.app import app
 from kpstream.endpoints.opening import read_key
+from kpstream.errors import SinkError
 
 
 @app.command()
@@ -41,4 +43,9 @@ def serve(
         max_at_once=max(2, usable_cores()),
     )
     server = Server(application, host, port)
-    server.serve_forever(lambda url: typer.echo(f"READY {url}"))
+    server.serve_forever(_tell_ready)
+
+
+def _tell_ready(url: str) -> None:
+    with suppress(SinkError):  # it serves also where nobody reads that
+        typer.echo(f"READY {url}")

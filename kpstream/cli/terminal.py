@@ -59,15 +59,26 @@ class _HangupSafeFile(_Wrapped):
 
 
 class _CheckedFile(_Wrapped):
-    """Stdout whose reader may go away: that is the output's fault, whoever prints, and what comes then is discarded."""
+    """Stdout whose reader may go away: that is the output's fault, whoever prints.
+
+    A library may try whether it can write, and pass over that it cannot: each further write fails in the same way.
+    """
+
+    def __init__(self, file: IO[str]) -> None:
+        super().__init__(file)
+        self._error: SinkError | None = None
 
     def write(self, text: str) -> int:
+        if self._error is not None:
+            raise self._error
         try:
             return self._file.write(text)
         except OSError as error:
             raise self._fault(error) from None
 
     def flush(self) -> None:
+        if self._error is not None:
+            raise self._error
         try:
             self._file.flush()
         except OSError as error:
@@ -77,7 +88,8 @@ class _CheckedFile(_Wrapped):
         from kpstream.sinks.output import STDOUT, sink_error  # loads OpenCV, which the help does without
 
         self._discard_from_now_on()
-        return sink_error(STDOUT, error)
+        self._error = sink_error(STDOUT, error)
+        return self._error
 
 
 class _HangupSafeConsole(Console):

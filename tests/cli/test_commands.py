@@ -577,9 +577,11 @@ def test_help_teaches_every_command(capfd: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
 def test_help_that_cannot_be_printed_is_the_outputs_fault(capfd: pytest.CaptureFixture[str]) -> None:
-    with Path("/dev/full").open("w") as full, redirect_stdout(full):
-        assert run("--help") == 5
-    assert capfd.readouterr().err == "kpstream: error: standard output: the disk is full: free some space\n"
+    for word, buffering in (("--help", 1), ("--version", -1)):
+        with Path("/dev/full").open("w", buffering) as full, redirect_stdout(full):
+            full.reconfigure(write_through=True)  # as PYTHONUNBUFFERED has it
+            assert run(word) == 5
+        assert capfd.readouterr().err == "kpstream: error: standard output: the disk is full: free some space\n"
 
 
 def test_the_version_is_told(capfd: pytest.CaptureFixture[str]) -> None:
