@@ -14,9 +14,11 @@ import secrets
 import socket
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
+PORTS = {"http": 80, "https": 443}
 _MAX_REDIRECTIONS = 5
 _MAX_CHALLENGES = 2
 
@@ -30,7 +32,7 @@ class HttpAccess:
     """How servers are asked."""
 
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """Sent with each request; may hold keys."""
+    """Sent with each request to the origin of the address; may hold keys."""
     verify: bool = False
     """Whether the certificate of a server is verified."""
 
@@ -97,51 +99,122 @@ def get(url: str, access: HttpAccess, timeout: float) -> HttpAnswer:
     """
     fault = ""
     try:
-        return _get(url, access, timeout)
+        answer = _Walk(url, access).answer(timeout)
     except (OSError, http.client.HTTPException, ValueError) as error:
-        fault = type(error).__name__
-    raise HttpError(fault)
+        answer, fault = None, type(error).__name__
+    if answer is None:
+        raise HttpError(fault or "refused")
+    return answer
 
 
-def _get(url: str, access: HttpAccess, timeout: float) -> HttpAnswer:
-    authorization, challenges = "", 0
-    login = urlsplit(url)
-    for _ in range(_MAX_REDIRECTIONS + _MAX_CHALLENGES):
-        parts = urlsplit(url)
-        connection = _connect(parts, access, timeout)
-        headers = {"User-Agent": "kpstream", "Accept": "*/*", **access.headers}
-        if authorization and parts.hostname == login.hostname:
-            headers["Authorization"] = authorization
+def after_redirections(url: str, access: HttpAccess, timeout: float) -> tuple[str, HttpAccess]:
+    """Follow an address to where it leads, for FFmpeg, which would take the headers to any server; blocks.
+
+    Args:
+        url: May carry ``USER:PASSWORD@``.
+        access: How servers are asked.
+        timeout: Seconds for each step.
+
+    Returns:
+        The last address, and how it is to be asked: with headers and password where it is of the same origin alone.
+    """
+    walk = _Walk(url, access)
+    with suppress(OSError, http.client.HTTPException, ValueError, HttpError):  # FFmpeg tells better what is wrong
+        answer = walk.answer(timeout)
+        if answer is not None:
+            answer.close()
+    if walk.is_at_home:
+        return _with_login_of(url, walk.url), access
+    return walk.url, replace(access, headers={})
+
+
+class _Walk:
+    """One request, and those to which redirections and questions for a password lead.
+
+    Headers and password go to the origin of the first address alone, as from a browser.
+    """
+
+    def __init__(self, url: str, access: HttpAccess) -> None:
+        self.url = url
+        """Asked last, or next."""
+        self._first = url
+        self._access = access
+
+    @property
+    def is_at_home(self) -> bool:
+        """Whether it is of the origin of the first one, or the same by https in the place of http."""
+        (scheme, host), now = _origin(self._first), _origin(self.url)
+        return now in ((scheme, host), ("https", host))
+
+    def answer(self, timeout: float) -> HttpAnswer | None:
+        """Ask; None where something else came than what was asked for. Blocks.
+
+        Raises:
+            OSError: There is no answer; also HTTPException and ValueError.
+            HttpError: It leads to what is no web server.
+        """
+        self.url = _checked(self.url)
+        authorization, challenges = "", 0
+        login = urlsplit(self._first)
+        for _ in range(_MAX_REDIRECTIONS + _MAX_CHALLENGES):
+            parts, is_at_home = urlsplit(self.url), self.is_at_home
+            headers = {"User-Agent": "kpstream", "Accept": "*/*", **(self._access.headers if is_at_home else {})}
+            if authorization and is_at_home:
+                headers["Authorization"] = authorization
+            connection, sock, response = self._ask(parts, headers, timeout)
+            if response.status == 200:
+                return HttpAnswer(connection, sock, response)
+            challenge, location = response.headers.get_all("WWW-Authenticate", []), response.headers.get("Location", "")
+            connection.close()
+            if response.status == 401 and login.username and is_at_home and challenges < _MAX_CHALLENGES:
+                challenges += 1
+                authorization = _answer_to(challenge, login, _target(parts))
+            elif response.status in (301, 302, 303, 307, 308) and location:
+                self.url = _checked(urljoin(self.url, location))
+            else:
+                return None
+        return None
+
+    def _ask(
+        self, parts: SplitResult, headers: Mapping[str, str], timeout: float
+    ) -> tuple[http.client.HTTPConnection, socket.socket, http.client.HTTPResponse]:
+        connection = _connect(parts, self._access, timeout)
         try:
-            connection.request("GET", _target(parts), headers=headers)
+            connection.request("GET", _target(parts), headers=dict(headers))
             sock: socket.socket = connection.sock
-            response = connection.getresponse()
+            return connection, sock, connection.getresponse()
         except BaseException:
             connection.close()
             raise
-        if response.status == 200:
-            return HttpAnswer(connection, sock, response)
-        challenge, location = response.headers.get_all("WWW-Authenticate", []), response.headers.get("Location", "")
-        connection.close()
-        if response.status == 401 and login.username and challenges < _MAX_CHALLENGES:
-            challenges += 1
-            authorization = _answer_to(challenge, login, _target(parts))
-        elif response.status in (301, 302, 303, 307, 308) and location:
-            url = urljoin(url, location)
-        else:
-            break
-    raise HttpError("refused")
+
+
+def _origin(url: str) -> tuple[str, str]:
+    """Scheme, and host with a port that is not the scheme's own."""
+    parts = urlsplit(url)
+    return parts.scheme, parts.netloc.rpartition("@")[2].lower().removesuffix(f":{PORTS.get(parts.scheme)}")
+
+
+def _with_login_of(first: str, url: str) -> str:
+    """An address with the user and password of another one; its own are left out."""
+    login, at, _ = urlsplit(first).netloc.rpartition("@")
+    parts = urlsplit(url)
+    return parts._replace(netloc=login + at + parts.netloc.rpartition("@")[2]).geturl()
+
+
+def _checked(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in PORTS or not parts.hostname:
+        raise HttpError("no address of a web server")
+    return parts.geturl()
 
 
 def _connect(parts: SplitResult, access: HttpAccess, timeout: float) -> http.client.HTTPConnection:
     host = parts.hostname or ""
-    if parts.scheme.lower() == "https":
+    if parts.scheme == "https":
         context = ssl.create_default_context()
         if not access.verify:
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         return http.client.HTTPSConnection(host, parts.port, timeout=timeout, context=context)
-    if parts.scheme.lower() != "http":
-        raise HttpError("no address of a web server")
     return http.client.HTTPConnection(host, parts.port, timeout=timeout)
 
 

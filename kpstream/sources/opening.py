@@ -187,10 +187,11 @@ def must_answer(reference: str, within: float) -> None:
 
 
 def options_of(access: HttpAccess) -> dict[str, str]:
-    """FFmpeg's options for how web servers are asked."""
+    """FFmpeg's options for how web servers are asked: with headers, which go along everywhere, it is not redirected."""
     options = {"tls_verify": "1", "ca_file": certifi.where()} if access.verify else {}
     if access.headers:
         options["headers"] = "".join(f"{name}: {value}\r\n" for name, value in access.headers.items())
+        options["max_redirects"] = "0"
     return options
 
 

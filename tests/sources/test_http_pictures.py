@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -17,10 +18,10 @@ import pytest
 from kpstream.entities import Frame
 from kpstream.errors import SourceOpenError, SourceReadError
 from kpstream.interfaces import Source
-from kpstream.sources import HttpAccess, open_source
+from kpstream.sources import HttpAccess, Stream, open_source
 from kpstream.sources.http_pictures import MjpegStream, Snapshots, open_pictures
 from tests.support.errors import texts_of
-from tests.support.source_clips import number_in, picture
+from tests.support.source_clips import number_in, picture, write_video
 from tests.support.source_contract import SourceContract
 
 PASSWORD = "p@ss#1"
@@ -203,8 +204,9 @@ def test_what_cannot_be_decoded_is_counted_and_what_is_cut_short_is_damaged() ->
     assert [frame.is_damaged for frame in frames] == [False, False, True, False]
 
 
-def asks_for_a_password(algorithm: str) -> Serve:
+def asks_for_a_password(algorithm: str, then: Serve | None = None) -> Serve:
     """Lets ``admin`` with PASSWORD in, by Digest, or Basic where no algorithm is named."""
+    serve_them = then or snapshot()
 
     def is_right(given: str, path: str) -> bool:
         if not algorithm:
@@ -217,7 +219,7 @@ def asks_for_a_password(algorithm: str) -> Serve:
 
     def serve(handler: BaseHTTPRequestHandler, number: int) -> None:
         if is_right(handler.headers.get("Authorization", ""), handler.path):
-            snapshot()(handler, number)
+            serve_them(handler, number)
             return
         digest = f'Digest realm="cam", nonce="n1", qop="auth", algorithm={algorithm}'
         handler.send_response(401)
@@ -264,6 +266,56 @@ def test_headers_of_the_users_own_are_sent_and_a_redirection_is_followed() -> No
         assert "a-secret-of-mine" not in repr(source) + repr(vars(source).get("opener"))
         source.close()
     assert all("X-Token: a-secret-of-mine" in request for request in requests)
+
+
+def redirects_to(where: str) -> Serve:
+    def serve(handler: BaseHTTPRequestHandler, _: int) -> None:
+        handler.send_response(302)
+        handler.send_header("Location", where)
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+
+    return serve
+
+
+@pytest.mark.parametrize("open_it", [open_source, Stream])
+def test_headers_and_password_are_not_taken_along_to_another_origin(open_it: Callable[..., Source]) -> None:
+    with served(stream_of(MULTIPART, PART, b"\r\n")) as (camera, asked):
+        elsewhere = camera.replace("127.0.0.1", "localhost")
+        with served(asks_for_a_password("", redirects_to(elsewhere))) as (url, requests):
+            login = url.replace("://", "://admin:p%40ss%231@")
+            source = open_it(login, access=HttpAccess({"X-Token": "a-secret-of-mine"}))
+            assert next_of(source).index == 0
+            source.close()
+    assert requests
+    assert all("X-Token: a-secret-of-mine" in request for request in requests)
+    assert asked
+    assert not [request for request in asked if "a-secret-of-mine" in request or "Authorization" in request]
+
+
+@pytest.mark.parametrize("open_it", [open_source, Stream])
+def test_headers_and_password_are_taken_along_within_an_origin(open_it: Callable[..., Source]) -> None:
+    camera = stream_of(MULTIPART, PART, b"\r\n")
+
+    def serve(handler: BaseHTTPRequestHandler, number: int) -> None:
+        if handler.path == "/real":
+            camera(handler, number)
+        else:
+            redirects_to(f"http://{handler.headers['Host']}/real")(handler, number)
+
+    with served(asks_for_a_password("", serve)) as (url, requests):
+        login = url.replace("://", "://admin:p%40ss%231@")
+        source = open_it(login, access=HttpAccess({"X-Token": "a-secret-of-mine"}))
+        assert next_of(source).index == 0
+        source.close()
+    assert any(request.startswith("/real") for request in requests)
+    assert all("X-Token: a-secret-of-mine" in request for request in requests)
+
+
+def test_a_redirection_to_a_file_of_this_machine_is_not_followed(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "mine.mp4", [0, 40])
+    with served(redirects_to(path.as_uri())) as (url, _), pytest.raises(SourceOpenError):
+        Stream(url, access=HttpAccess({"X-Token": "a-secret-of-mine"}))
 
 
 def test_a_page_is_no_camera() -> None:
