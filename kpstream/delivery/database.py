@@ -150,16 +150,19 @@ class EventDatabase:
             self._connection.execute(f"UPDATE event SET {name} = ? WHERE id = ?", [value, event_id])  # noqa: S608
         self._number(event_id)
 
-    def ended(self) -> Iterable[tuple[str, float, int]]:
-        """The events that the retention may remove, the oldest first: identity, time and bytes."""
-        return self._connection.execute(
-            "SELECT id, at, bytes FROM event WHERE state = 'ended' AND NOT keep ORDER BY at, id"
-        )
+    def ended(self) -> Iterable[tuple[str, float]]:
+        """The events that have ended, the oldest first: identity and time."""
+        return self._connection.execute("SELECT id, at FROM event WHERE state = 'ended' ORDER BY at, id")
 
-    def bytes_of_others(self) -> int:
-        """Bytes beside the database of the events that the retention must keep."""
-        row = self._connection.execute("SELECT total(bytes) FROM event WHERE state != 'ended' OR keep").fetchone()
-        return int(row[0])
+    def total_bytes(self) -> int:
+        """Bytes beside the database of all events."""
+        return int(self._connection.execute("SELECT total(bytes) FROM event").fetchone()[0])
+
+    def removable_bytes(self, event_id: str) -> int | None:
+        """Bytes of an event beside the database; None where the retention must keep it, or it is not there."""
+        query = "SELECT bytes FROM event WHERE id = ? AND state = 'ended' AND NOT keep"
+        row = self._connection.execute(query, [event_id]).fetchone()
+        return None if row is None else int(row[0])
 
     def remove(self, event_ids: Sequence[str]) -> None:
         """Remove events."""

@@ -31,7 +31,6 @@ from kpstream.events import INSTANT_KINDS
 from kpstream.paths import why_hidden
 from kpstream.redact import redact
 from kpstream.sinks.output import sink_error
-from kpstream.sinks.retention import Segment, outdated
 from kpstream.sinks.room import DiskUsage
 
 T = TypeVar("T")
@@ -79,7 +78,7 @@ class EventStore:
         self._wall_clock, self._clock = wall_clock, clock
         self._began_at = wall_clock()
         self._wall_zero = self._began_at - clock()  # the retention's own wall clock, which never jumps
-        self._ended_at: dict[str, float] = {}
+        self._ended_at: dict[str, float] = {}  # of all that have ended, the oldest first; where anything is removed
         self._retained_at = -inf
         self._destinations = dict(destinations)
         self._armed: dict[tuple[str, str], bool] = {}
@@ -224,6 +223,8 @@ class EventStore:
         """End the events that an earlier run left open, with what there is of their clips, and drop old queues."""
         now = self._wall_clock()
         self._armed = database.armed()
+        if self._retains:
+            self._ended_at = {event_id: min(at, self._began_at) for event_id, at in database.ended()}
         database.outbox.forget_others(list(self._destinations), now)
         for event in database.open_events():
             found = salvaged_clip(self.folder, event.id)
@@ -237,6 +238,7 @@ class EventStore:
     def _put(self, database: EventDatabase, document: Document, at: float, size: int) -> None:
         database.put(document, at, size)
         if self._retains and document["state"] == "ended":
+            self._ended_at.pop(str(document["event"]), None)  # to be the last one
             self._ended_at[str(document["event"])] = self._wall_zero + self._clock()
         for name, wants in self._destinations.items():
             if wants(document):
@@ -263,14 +265,8 @@ class EventStore:
         if not self._retains or self._clock() - self._retained_at < _RETAIN_EVERY:
             return
         self._retained_at = self._clock()
-        before = self._wall_zero + self._clock() - self._keep
         try:
-            ended = (
-                Segment(self._ended_at.get(event_id, min(at, self._began_at)), number, event_id, size)
-                for number, (event_id, at, size) in enumerate(database.ended(), 1)
-            )
-            kept = database.bytes_of_others()
-            going = [each.name for each in outdated(ended, before=before, keep_size=self._keep_size, reserved=kept)]
+            going = self._outdated(database)
             for event_id in going:
                 self._remove_files(database, event_id)
             with database:
@@ -279,6 +275,20 @@ class EventStore:
                 self._ended_at.pop(event_id, None)
         except sqlite3.Error as error:
             _log.debug("events were not removed: %s", error)
+
+    def _outdated(self, database: EventDatabase) -> list[str]:
+        """Which events have to go; reads of the database no more than these and the next one."""
+        before = self._wall_zero + self._clock() - self._keep
+        total = database.total_bytes() if self._keep_size < inf else 0
+        going: list[str] = []
+        for event_id, ended_at in self._ended_at.items():
+            if ended_at >= before and total <= self._keep_size:
+                break
+            size = database.removable_bytes(event_id)
+            if size is not None:
+                going.append(event_id)
+                total -= size
+        return going
 
     def _remove_files(self, database: EventDatabase, event_id: str) -> None:
         event = database.event(event_id)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -312,6 +313,31 @@ def test_events_of_a_clock_that_was_wrong_go_in_their_turn(tmp_path: Path) -> No
         are_ended(store, 3)
         clock.advance(26 * day)
         wait_until(lambda: [event.id for event in events_in(store)] == ["new"])
+
+
+def test_what_stays_costs_the_retention_no_reading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    day, clock, connect, steps = 86400.0, ManualClock(0.0), sqlite3.connect, 0
+
+    def count() -> int:
+        nonlocal steps
+        steps += threading.current_thread().name == "kpstream-event-store"
+        return 0
+
+    def counted(*values: Any, **more: Any) -> sqlite3.Connection:
+        connection: sqlite3.Connection = connect(*values, **more)
+        connection.set_progress_handler(count, 100)
+        return connection
+
+    with stored(tmp_path) as store:
+        recorder(store).tell(ended(opened("old")), None)
+        for number in range(500):
+            recorder(store).tell(ended(opened(f"e{number}", after=day)), None)
+        are_ended(store, 501)
+    monkeypatch.setattr(sqlite3, "connect", counted)
+    with stored(tmp_path, keep=2 * day, clock=clock, wall_clock=lambda: BEGAN.timestamp() + day + clock()) as store:
+        clock.advance(1.1 * day)
+        wait_until(lambda: store.read(EventDatabase.count) == (500, 0))
+    assert steps < 20  # of a hundred instructions each, of which five hundred rows take more
 
 
 def test_only_one_program_writes_to_a_store(tmp_path: Path) -> None:
