@@ -32,6 +32,7 @@ from kpstream.web.figures import Shown
 _VERSION = 3
 """Of the messages; another one for each change of them."""
 _CAPACITY = 10_000
+"""Messages that may wait. Where more do, the other end has not read for long, and what it missed could not be told."""
 _FEW = 32
 """Messages that may wait before figures and pictures are left out."""
 _HEAD = 4
@@ -274,13 +275,16 @@ class Link:
     def send(self, message: Message | Callable[[], Message]) -> None:
         """Send something that must arrive, as long as there is another end.
 
+        Where too much waits already, the channel ends behind that: no message is missing between two others.
+
         Args:
             message: It, or what makes it in the thread that writes it; that may take some milliseconds.
 
         Raises:
             pickle.PicklingError: It holds what another process cannot have; also TypeError and AttributeError.
         """
-        self._outbox.offer(message if callable(message) else pickle.dumps(message, pickle.HIGHEST_PROTOCOL))
+        if not self._outbox.offer(message if callable(message) else pickle.dumps(message, pickle.HIGHEST_PROTOCOL)):
+            self._outbox.close()
 
     def offer(self, make: Callable[[], Message]) -> bool:
         """Send something that may be left out; False where it was.

@@ -230,6 +230,7 @@ class _Run:
         """What it has done, as far as it said so."""
         self.is_written = False
         """Whether everything that it had is written."""
+        self._has_said_all = False
 
     def stop(self) -> None:
         """End soon; never waits. Any thread."""
@@ -270,12 +271,13 @@ class _Run:
             for _ in self._link:  # the last of one that was ended
                 pass
         ending = self._child.wait(_REAPED_WITHIN)
+        is_cut_off = not ending and not self._has_said_all
         if ending is None:
             self._child.kill()
             ending = self._child.wait(_REAPED_WITHIN)
         if self._ticks_silent >= _MAX_SILENCE:
             return f"its process gave no sign of life for {_MAX_SILENCE} s and was ended"
-        return ending or ""
+        return "messages of its process were lost" if is_cut_off else ending or ""
 
     def _begin(self) -> None:
         feed, events, link = self._feed, self._events, self._link
@@ -338,7 +340,7 @@ class _Run:
             case AllWritten():
                 self.is_written = True
             case FinalStats(stats):
-                self.stats = stats
+                self.stats, self._has_said_all = stats, True
 
     def _take_beat(self, beat: Heartbeat) -> None:
         self.stats = beat.stats

@@ -6,6 +6,7 @@ import io
 import json
 import logging
 import pickle
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -79,6 +80,21 @@ def test_what_may_be_missed_is_left_out_where_the_other_end_does_not_read(ends: 
     assert 0 < sum(offered) < 200
     assert arrived.count(ZoneCount("press", 0)) == sum(offered)
     assert [one.number for one in arrived if isinstance(one, ZoneCount) and one.zone == "hall"] == list(range(200))
+
+
+def test_where_too_much_waits_the_channel_ends_and_misses_nothing_in_between(ends: tuple[Link, Link]) -> None:
+    site, camera = ends
+    camera.start()
+    camera.send(LogLine(10, "x" * 2**20))  # more than a pipe holds
+    for number in range(11_000):
+        camera.send(ZoneCount("hall", number))
+    arrived: list[Message] = []
+    reader = threading.Thread(target=lambda: arrived.extend(site))
+    reader.start()
+    reader.join(20)
+    assert not reader.is_alive()
+    assert 10_000 <= len(arrived) < 11_000
+    assert arrived[1:] == [ZoneCount("hall", number) for number in range(len(arrived) - 1)]
 
 
 def test_a_picture_that_cannot_be_made_costs_nothing_else(

@@ -41,6 +41,9 @@ class Child:
     def say(self, message: Message) -> None:
         self._camera_link.send(message)
 
+    def say_no_more(self) -> None:
+        self._camera_link.close()
+
     def wait(self, timeout: float) -> str | None:
         self._thread.join(timeout)
         return "its process was ended by SIGKILL" if self.killed.is_set() else ""
@@ -118,6 +121,18 @@ def test_a_process_that_says_anything_is_left_alone(
     assert not children[0].killed.is_set()
     session.stop()
     session.join(Deadline(0.0))
+
+
+def test_a_process_whose_last_message_is_lost_begins_again_and_that_is_told(
+    session: CameraSession, children: list[Child], caplog: pytest.LogCaptureFixture
+) -> None:
+    session.start()
+    wait_until(lambda: bool(children))
+    children[0].say_no_more()
+    wait_until(lambda: bool(caplog.messages))
+    session.stop()
+    session.join(Deadline(0.0))
+    assert caplog.messages == ["door: messages of its process were lost - begins again"]
 
 
 @pytest.mark.usefixtures("waiting")

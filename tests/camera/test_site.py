@@ -313,6 +313,7 @@ def test_at_its_end_a_camera_has_the_figures_of_all_its_beginnings(
         assert stats.rendered == sum(len(screen.scenes) for screen in world.screens[name])
         assert stats.requests
     assert len(world.screens["door"]) == 2
+    assert not [line for line in caplog.messages if "were lost" in line]
     caplog.clear()
 
 
