@@ -36,7 +36,7 @@ _KEPT = 0.5
 """The share of its rate that a camera keeps at least, in one window."""
 _FIRST_STEP, _LARGEST_STEP, _GROWTH = 0.02, 0.05, 1.5
 """The share of what is asked by which a rate rises after a window without losses, and how that grows."""
-_TAKEN = 0.4
+_TAKEN = 0.2
 """The share of the room by which a rate rises at least, where it fell for lack of room: scenes change in seconds."""
 _AMPLE = 1.2
 """A camera that has room for so many times its rate loses frames for another reason: they take long to decode."""
