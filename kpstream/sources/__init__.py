@@ -73,7 +73,9 @@ def open_source(
         return Webcam(number, size=size, frame_rate=frame_rate, timeout=timeout or _WEBCAM_TIMEOUT)
     if text.startswith("/dev/") and not (is_file(text) or is_folder(text) or is_pipe(text)):
         return Webcam(text, size=size, frame_rate=frame_rate, timeout=timeout or _WEBCAM_TIMEOUT)
-    open_file = partial(VideoFile, with_sound=with_sound and paced, deinterlace=deinterlace, hwaccel=hwaccel)
+    open_file = partial(
+        VideoFile, with_sound=with_sound and paced, deinterlace=deinterlace, access=access, hwaccel=hwaccel
+    )
     if is_address(text):
         source = _open_address(
             in_small_letters(text),

@@ -22,9 +22,10 @@ from kpstream.redact import redact
 from kpstream.sources.declared import Declared, declared_by
 from kpstream.sources.decoder import Decoder
 from kpstream.sources.diagnosis import fault_of
+from kpstream.sources.http import USUAL_ACCESS, HttpAccess, after_redirections
 from kpstream.sources.hwaccel import NO_DEVICE
 from kpstream.sources.numbering import Numbering
-from kpstream.sources.opening import is_address, open_video
+from kpstream.sources.opening import is_address, open_video, options_of
 from kpstream.sources.picture import Converter
 from kpstream.sources.survey import Survey, survey
 from kpstream.sources.taken import taken_by
@@ -92,6 +93,7 @@ class VideoFile:
         end: float = inf,
         with_sound: bool = False,
         deinterlace: bool = True,
+        access: HttpAccess = USUAL_ACCESS,
         hwaccel: str = NO_DEVICE,
     ) -> None:
         self.name = "standard input" if path == "-" else redact(path)
@@ -112,7 +114,10 @@ class VideoFile:
         remote = is_address(str(path))
         self._reference = "pipe:0" if path == "-" else str(path) if remote else f"file:{path}"
         self._is_pipe = is_pipe(path)
-        self._options = {"reconnect": "1"} if remote else {}
+        self._access = access
+        if remote and access.headers:
+            self._reference, access = after_redirections(self._reference, access, _TIMEOUT)
+        self._options = {"reconnect": "1", **options_of(access)} if remote else {}
         self._timeout = _TIMEOUT if remote else None
         self._deinterlace, self._hwaccel = deinterlace, hwaccel
         self._path, self._start, self._end, self._with_sound = path, start, end, with_sound
@@ -149,6 +154,7 @@ class VideoFile:
             end=self._end,
             with_sound=self._with_sound,
             deinterlace=self._deinterlace,
+            access=self._access,
             hwaccel=self._hwaccel,
         )
         if at is not None:

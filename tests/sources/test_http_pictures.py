@@ -312,6 +312,24 @@ def test_headers_and_password_are_taken_along_within_an_origin(open_it: Callable
     assert all("X-Token: a-secret-of-mine" in request for request in requests)
 
 
+def test_headers_of_the_users_own_get_a_recorded_file_too_also_when_it_begins_again(tmp_path: Path) -> None:
+    video = write_video(tmp_path / "clip.mp4", [0, 40, 80]).read_bytes()
+
+    def serve(handler: BaseHTTPRequestHandler, _: int) -> None:
+        if handler.headers["X-Token"] != "a-secret-of-mine":
+            handler.send_error(403)
+            return
+        head(handler, "video/mp4", len(video))
+        handler.wfile.write(video)
+
+    with served(serve) as (url, _):
+        access = HttpAccess({"X-Token": "a-secret-of-mine"})
+        source = open_source(f"{url}clip.mp4", paced=True, loop=True, access=access)
+        frames = [next_of(source) for _ in range(5)]
+        source.close()
+    assert [frame.index for frame in frames] == list(range(5))
+
+
 def test_a_redirection_to_a_file_of_this_machine_is_not_followed(tmp_path: Path) -> None:
     path = write_video(tmp_path / "mine.mp4", [0, 40])
     with served(redirects_to(path.as_uri())) as (url, _), pytest.raises(SourceOpenError):
