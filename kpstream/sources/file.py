@@ -115,8 +115,7 @@ class VideoFile:
         self._reference = "pipe:0" if path == "-" else str(path) if remote else f"file:{path}"
         self._is_pipe = is_pipe(path)
         self._access = access
-        if remote and access.headers:
-            self._reference, access = after_redirections(self._reference, access, _TIMEOUT)
+        self._reference, access = after_redirections(self._reference, access, _TIMEOUT)
         self._options = {"reconnect": "1", **options_of(access)} if remote else {}
         self._timeout = _TIMEOUT if remote else None
         self._deinterlace, self._hwaccel = deinterlace, hwaccel

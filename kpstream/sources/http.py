@@ -18,7 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
-PORTS = {"http": 80, "https": 443}
+_PORTS = {"http": 80, "https": 443}
 _MAX_REDIRECTIONS = 5
 _MAX_CHALLENGES = 2
 
@@ -117,12 +117,17 @@ def after_redirections(url: str, access: HttpAccess, timeout: float) -> tuple[st
 
     Returns:
         The last address, and how it is to be asked: with headers and password where it is of the same origin alone.
+        Both as they are where there are no headers, or the address is not one of a web server.
     """
+    if not access.headers:
+        return url, access
     walk = _Walk(url, access)
     with suppress(OSError, http.client.HTTPException, ValueError, HttpError):  # FFmpeg tells better what is wrong
         answer = walk.answer(timeout)
         if answer is not None:
             answer.close()
+    if walk.url == url:
+        return url, access
     if walk.is_at_home:
         return _with_login_of(url, walk.url), access
     return walk.url, replace(access, headers={})
@@ -191,7 +196,7 @@ class _Walk:
 def _origin(url: str) -> tuple[str, str]:
     """Scheme, and host with a port that is not the scheme's own."""
     parts = urlsplit(url)
-    return parts.scheme, parts.netloc.rpartition("@")[2].lower().removesuffix(f":{PORTS.get(parts.scheme)}")
+    return parts.scheme, parts.netloc.rpartition("@")[2].lower().removesuffix(f":{_PORTS.get(parts.scheme)}")
 
 
 def _with_login_of(first: str, url: str) -> str:
@@ -203,7 +208,7 @@ def _with_login_of(first: str, url: str) -> str:
 
 def _checked(url: str) -> str:
     parts = urlsplit(url)
-    if parts.scheme not in PORTS or not parts.hostname:
+    if parts.scheme not in _PORTS or not parts.hostname:
         raise HttpError("no address of a web server")
     return parts.geturl()
 

@@ -20,7 +20,7 @@ from kpstream.media.decimation import Decimation
 from kpstream.redact import redact, remember_secrets
 from kpstream.sources.decoder import Decoder
 from kpstream.sources.hearing import IN_BURSTS
-from kpstream.sources.http import PORTS, USUAL_ACCESS, HttpAccess, after_redirections
+from kpstream.sources.http import USUAL_ACCESS, HttpAccess, after_redirections
 from kpstream.sources.hwaccel import NO_DEVICE
 from kpstream.sources.live_clock import LiveClock
 from kpstream.sources.opening import Refused, must_answer, options_of, parts_of
@@ -105,8 +105,7 @@ class Stream:
             ),
         )
         """Connects to the same stream anew."""
-        if access.headers and parts_of(url).scheme in PORTS:
-            url, access = after_redirections(url, access, timeout or _ANSWERS_WITHIN)
+        url, access = after_redirections(url, access, timeout or _ANSWERS_WITHIN)
         self._is_rtsp = url.startswith("rtsp")
         self._is_closed = False
         self._convert = Converter()
