@@ -22,6 +22,7 @@
 from __future__ import annotations
 
 import errno
+from typing import TypeGuard
 
 _NO_THREADS = ("can't start new thread", "pthread_create failed")
 """What Python and libraries say of it."""
@@ -145,10 +146,15 @@ def opencv_missing(error: ImportError) -> str:
     return f"OpenCV cannot be loaded ({error}): on Debian or Ubuntu run: {OPENCV_REMEDY}"
 
 
+def lacks_open_files(error: object) -> TypeGuard[OSError]:
+    """Whether the system gives no more open files, connections among them, to this process or to all."""
+    return isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE)
+
+
 def untranslated(error: BaseException) -> str:
     """One line for an error that nobody foresaw: a limit of the machine, or a fault of kpstream."""
     if any(words in str(error) for words in _NO_THREADS):
         return "this account or container allows no more threads: allow more (ulimit -u, its limit of pids)"
-    if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+    if lacks_open_files(error):
         return "this account or container allows no more open files: allow more (ulimit -n)"
     return f"{type(error).__name__}: {error} - this is a fault of kpstream"

@@ -183,11 +183,11 @@ class CameraChild:
 
     def finish(self) -> None:
         """Say what was done, as the last thing that is said. Idempotent."""
-        self._say_over()
+        self._send_final_stats()
         self._link.close()
         self.written.set()
 
-    def _say_over(self) -> None:
+    def _send_final_stats(self) -> None:
         self._link.send(FinalStats(Stats() if self._assembly is None else self._assembly.stats))
 
     def stop(self) -> None:
@@ -241,7 +241,7 @@ class CameraChild:
         match message:
             case Stop():
                 self.stop()
-                self._say_over()  # whatever hangs from now on
+                self._send_final_stats()  # whatever hangs from now on
             case GrantReply():
                 self._endpoint.grants.take(message)
             case Rejection():

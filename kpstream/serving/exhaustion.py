@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
 import time
 from collections.abc import Callable
 from math import inf
 from typing import Any
+
+from kpstream.errors import lacks_open_files
 
 _EVERY = 60.0
 """Seconds between two lines."""
@@ -31,7 +32,7 @@ class ExhaustionLog:
     def __call__(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Take in what went wrong in the loop; all else goes the usual way."""
         error = context.get("exception")
-        if not (isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE)):
+        if not lacks_open_files(error):
             loop.default_exception_handler(context)
         elif (now := self._clock()) - self._told_at >= _EVERY:
             self._told_at = now

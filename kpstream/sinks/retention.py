@@ -15,7 +15,7 @@ _FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
 
 @dataclass(frozen=True, slots=True, order=True)
 class Segment:
-    """Something that is kept for a while, as a recorded file is. The smaller one is the older one."""
+    """A recorded file that is complete. The smaller one is the older one."""
 
     ended: float
     """When it ended, as far as that is known, in seconds of the wall clock's epoch."""
