@@ -164,6 +164,10 @@ def test_points_are_moved_and_removed_with_the_keyboard_alone(serve: Serve, scre
     screen.tab.focus("[data-act=zones]")
     screen.tab.keyboard.press("Enter")
     screen.tab.focus(".editor [data-part=body]")
+    outline = "document.querySelector('.editor [data-part=body]').getAttribute('points')"
+    before = screen.tab.evaluate(outline)
+    screen.tab.set_viewport_size({"width": 900, "height": 700})
+    screen.until(f"{outline} !== '{before}'")
     screen.tab.keyboard.press("Shift+ArrowRight")
     screen.tab.focus(".editor [data-part=corner][data-point='0']")
     screen.tab.keyboard.press("+")

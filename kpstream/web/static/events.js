@@ -232,7 +232,8 @@ export class EventsView {
     if (media.firstChild !== player) media.replaceChildren(player);
     for (const [name, button] of marks) button.setAttribute("aria-pressed", String(event[name]));
     facts.replaceChildren(...this.#facts(event).map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value))));
-    links.replaceChildren(...this.#links(event).filter(Boolean));
+    const offered = this.#links(event).filter(Boolean);
+    if (offered.map(String).join() !== [...links.children].map(String).join()) links.replaceChildren(...offered); // by where they lead
   }
 
   #makeDetail(event) {

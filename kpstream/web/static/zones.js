@@ -228,7 +228,12 @@ export class ZoneEditor {
     } else return;
     event.preventDefault();
     this.#render();
-    this.svg.querySelector(`[data-part=${part}][data-shape="${this.#chosen}"]${part === "corner" ? `[data-point="${this.#point}"]` : ""}`)?.focus();
+    this.#focus({ part, shape, point: this.#point }); // another one where a corner was removed
+  }
+
+  #focus({ part, shape, point }) {
+    const own = part === "corner" ? `[data-point="${point}"]` : "";
+    this.svg.querySelector(`[data-part=${part}][data-shape="${shape}"]${own}`)?.focus({ preventScroll: true });
   }
 
   // ---- showing
@@ -273,7 +278,9 @@ export class ZoneEditor {
       if (points.length) add("polyline", { class: "drawing", points: outline(points) });
       for (const point of points) add("circle", { class: "corner", cx: at(point)[0], cy: at(point)[1], r: 7, "pointer-events": "none" });
     }
+    const focused = this.svg.contains(document.activeElement) ? document.activeElement.dataset : null;
     this.svg.replaceChildren(...parts);
+    if (focused) this.#focus(focused); // whoever uses the keyboard stays where they are when the picture changes its size
     this.svg.classList.toggle("draws", this.#drawing !== null);
     this.#tell();
   }
