@@ -6,7 +6,7 @@ import hashlib
 import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, tzinfo
 from pathlib import Path
 
 from kpstream.delivery.backoff import Backoff
@@ -57,6 +57,7 @@ class Notify:
         store: The folder of the store, where the pictures are.
         severity: Only events of this severity; None for all.
         quiet: Hours without a message; None for none.
+        timezone: In which messages tell times; None for this machine's.
     """
 
     def __init__(
@@ -67,8 +68,10 @@ class Notify:
         store: Path,
         severity: Severity | None = None,
         quiet: QuietHours | None = None,
+        timezone: tzinfo | None = None,
     ) -> None:
         self._send = send
+        self._timezone = timezone
         self._store = store
         self._severity = severity
         scheme = address.partition("://")[0]
@@ -88,7 +91,7 @@ class Notify:
             Unavailable: The message was not delivered.
         """
         documents = [delivery.document for delivery in deliveries]
-        title, text = message(documents)
+        title, text = message(documents, self._timezone)
         pictures = (self._store / document["snapshot"] for document in reversed(documents) if document["snapshot"])
         picture = next((path for path in pictures if path.is_file()), None)
         if not self._send(title, text, picture):
@@ -104,27 +107,34 @@ class Notify:
         return f"<Notify {self.name}>"
 
 
-def message(documents: Sequence[Document]) -> tuple[str, str]:
-    """Title and text of a message about events, the oldest first; times are in the time zone of this machine."""
+def message(documents: Sequence[Document], timezone: tzinfo | None) -> tuple[str, str]:
+    """Title and text of a message about events, the oldest first.
+
+    Args:
+        documents: The events.
+        timezone: In which times are told; None for this machine's.
+    """
     if len(documents) == 1:
         (document,) = documents
         who = ", ".join(f"#{number}" for number in document["tracker_ids"])
         lines = [
-            _clock(document),
+            _clock(document, timezone),
             who and f"{document['class']} {who}",
             document["zone"] and f"zone {document['zone']}",
         ]
         return f"{document['rule']} - {document['camera']}", "\n".join(line for line in lines if line)
     rules = Counter(f"{document['rule']} - {document['camera']}" for document in documents)
     counts = [f"{count} x {name}" for name, count in rules.most_common()]
-    newest = [f"{_clock(document)}  {document['rule']} - {document['camera']}" for document in documents[-_LISTED:]]
+    newest = [
+        f"{_clock(document, timezone)}  {document['rule']} - {document['camera']}" for document in documents[-_LISTED:]
+    ]
     more = len(documents) - len(newest)
     rest = [f"and {more} before"] if more else []
     return f"{len(documents)} events", "\n".join([*counts, "", *newest, *rest])
 
 
-def _clock(document: Document) -> str:
+def _clock(document: Document, timezone: tzinfo | None) -> str:
     began = document["began_at"]
     if began is None:
         return f"{document['began_pts']:.1f} s"
-    return datetime.fromisoformat(began).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    return datetime.fromisoformat(began).astimezone(timezone).strftime("%Y-%m-%d %H:%M:%S")

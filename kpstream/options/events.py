@@ -50,6 +50,7 @@ class EventsOptions:
     post_roll: Annotated[float, Option("How long a clip goes on after its event, as 5s.", parse=parse_roll)] = 5.0
     max_clip: Annotated[float, Option("How long a clip may be, as 60s.", parse=parse_duration)] = 60.0
     timezone: Annotated[
-        ZoneInfo | None, Option("The time zone of schedules, as Europe/Berlin.", parse=parse_timezone)
+        ZoneInfo | None,
+        Option("The time zone of schedules, quiet hours and messages, as Europe/Berlin.", parse=parse_timezone),
     ] = None
     """None for the machine's own."""

@@ -99,10 +99,11 @@ class DeliveryPlan:
         ]
         if self.mqtt is not None:
             made.append(Mqtt(self.mqtt.broker, store=store, prefix=self.mqtt.prefix, discovery=self.mqtt.discovery))
+        zone = self.events.timezone
         for each in self.notify:
-            quiet = None if each.quiet is None else QuietHours(*each.quiet, self.events.timezone)
+            quiet = None if each.quiet is None else QuietHours(*each.quiet, zone)
             send = apprise_send(each.url)
-            made.append(Notify(send, address=each.url, store=store, severity=each.severity, quiet=quiet))
+            made.append(Notify(send, address=each.url, store=store, severity=each.severity, quiet=quiet, timezone=zone))
         made += [Program(each.command, store=store, timeout=each.timeout) for each in self.programs]
         return made
 

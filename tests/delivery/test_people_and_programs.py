@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -90,6 +91,16 @@ def test_people_see_one_event_with_its_picture(tmp_path: Path) -> None:
     assert "person #3" in text
     assert "zone press" in text
     assert picture == tmp_path / "e1.jpg"
+
+
+def test_people_are_told_times_in_the_time_zone_of_the_events(tmp_path: Path) -> None:
+    inbox = Inbox()
+    kathmandu = notify(inbox, tmp_path, timezone=ZoneInfo("Asia/Kathmandu"))
+    kathmandu.send([delivery(opened())])
+    kathmandu.send([delivery(opened()), delivery(opened(after=3600))])
+    (_, one, _), (_, two, _) = inbox.messages
+    assert one.splitlines()[0] == "2026-11-28 12:05:01"
+    assert two.splitlines()[-1].startswith("2026-11-28 13:05:01  ")
 
 
 def test_people_see_many_events_as_a_digest(tmp_path: Path) -> None:
