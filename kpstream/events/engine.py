@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from math import inf
 from typing import NamedTuple
 
@@ -228,7 +228,8 @@ class RuleEngine:
         del watch.updated_pts[subject]
         event = watch.events.pop(subject)
         ids = self._tracker_ids(subject) if tracker_ids is None else tracker_ids
-        at = self._wall_clock(pts)
+        # By the clock of its beginning: one that is set meanwhile makes no event end before it began, or last years.
+        at = event.opened_at and event.opened_at + timedelta(seconds=pts - event.opened_pts)
         return replace(event, state="ended", tracker_ids=ids, ended_pts=pts, ended_at=at, frame_index=index, cut=cut)
 
     def _happened(self, rule: Rule, found: Happening, observation: Observation) -> Iterator[Event]:

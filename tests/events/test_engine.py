@@ -201,6 +201,19 @@ def test_what_is_disarmed_is_seen_and_opens_nothing() -> None:
     assert states(one.observe(seen(2.1, standing(300)))) == ["opened"]
 
 
+@pytest.mark.parametrize("jump", [-86_400, 86_400])
+def test_an_event_lasts_as_long_as_its_pictures_where_the_clock_is_set_meanwhile(jump: float) -> None:
+    now = datetime(2026, 11, 27, 6, tzinfo=UTC)
+    one = engine(rule(InZone("left")), wall_clock=lambda pts: now + timedelta(seconds=pts + (jump if pts > 1.5 else 0)))
+
+    opened, ended = play(one, steadily(lambda t: [standing(300 if t < 3 else 900)], 9))
+
+    assert (
+        (opened.began_at, opened.opened_at) == (ended.began_at, ended.opened_at) == (now, now + timedelta(seconds=0.5))
+    )
+    assert ended.ended_at == now + timedelta(seconds=ended.ended_pts or 0)
+
+
 def test_a_schedule_holds_in_wall_clock_time() -> None:
     began = datetime(2026, 11, 27, 17, 59, 58, tzinfo=UTC)  # a Friday
     office = Schedule(frozenset(range(5)), time(8), time(18))
