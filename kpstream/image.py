@@ -16,14 +16,14 @@ from kpstream.endpoints.roboflow import RoboflowEndpoint
 from kpstream.entities import Annotator, Filters, Frame, Image, Scene
 from kpstream.errors import SourceOpenError, UnfitPicture, UsageError
 from kpstream.interfaces import Endpoint
-from kpstream.media.jpeg import decoded
+from kpstream.media.jpeg import LONGEST_SIDE, decoded
 from kpstream.sinks.output import check_writable, sink_error
 from kpstream.sources.diagnosis import fault_of
 from kpstream.wire.drawing import drawn_jpeg
 from kpstream.wire.write import write_answer
 
 _JPEG = {".jpg", ".jpeg"}
-_LONGEST_SIDES = {".jpg": 65_500, ".jpeg": 65_500, ".webp": 16_383}
+_LONGEST_SIDES = {".jpg": LONGEST_SIDE, ".jpeg": LONGEST_SIDE, ".webp": 16_383}
 """Pixels that a format, or OpenCV's way of writing it, has room for."""
 _WRITABLE = {*_JPEG, ".png", ".webp", ".bmp", ".tif", ".tiff"}
 
@@ -90,6 +90,7 @@ class ImagePredictor:
         Raises:
             SourceOpenError: The file is no picture that can be read.
             EndpointError: The endpoint did not answer.
+            UnfitPicture: A drawing of the endpoint's is asked for, which no JPEG has room for.
             UsageError: An address, and the embedded model cannot fetch it.
         """
         if not picture.startswith(("http://", "https://")):
@@ -113,10 +114,12 @@ class ImagePredictor:
             return self._endpoint.predict(
                 image, self._filters, output=drawing.output, stroke=drawing.stroke, labels=drawing.labels
             )
+        height, width = image.shape[:2]
+        if drawing.output != "json" and max(width, height) > LONGEST_SIDE:
+            raise UnfitPicture(f"no JPEG has room for a drawing of {width}x{height} pixels: leave out --format")
         began_at = self._clock()
         poses = self._endpoint.infer(image, self._filters).poses
         seconds = self._clock() - began_at
-        height, width = image.shape[:2]
         document = None if drawing.output == "image" else write_answer(poses, (width, height), seconds=seconds)
         if drawing.output == "json":
             return Prediction(document, None, poses)

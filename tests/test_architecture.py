@@ -48,7 +48,7 @@ PLAN: dict[str, set[str]] = {
     # threads: the only places that start one
     "dispatch": {"options", "interfaces", "channel", "entities", "errors", "media", "meters", "render", "redact"},
     "serving": {"channel", "errors"},
-    "server": {"channel", "entities", "errors", "skeleton", "redact", "models", "serving", "wire"},
+    "server": {"channel", "entities", "errors", "media", "skeleton", "redact", "models", "serving", "wire"},
     "delivery": {
         "channel", "entities", "errors", "events", "interfaces", "media", "options", "paths", "render", "redact",
         "retry_after", "serving", "sinks", "sqlite_schema",

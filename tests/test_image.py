@@ -9,7 +9,7 @@ from PIL import Image as Pillow
 
 from kpstream.endpoints.answer_reader import Prediction
 from kpstream.entities import Answer, Filters, Image
-from kpstream.errors import SinkError, SourceOpenError, UsageError
+from kpstream.errors import SinkError, SourceOpenError, UnfitPicture, UsageError
 from kpstream.image import DrawingRequest, ImagePredictor, check_saving, read_picture, save_picture
 from kpstream.render import PoseAnnotator
 from kpstream.testing import FakeEndpoint, ManualClock, truth
@@ -66,6 +66,14 @@ def test_tiny_thin_and_huge_pictures_simply_work(size: tuple[int, int], tmp_path
     assert prediction.document["image"] == {"width": size[1], "height": size[0]}
     save_picture(tmp_path / "out.png", prediction, image, PoseAnnotator())
     assert read_picture(tmp_path / "out.png").shape[:2] == size
+
+
+def test_a_drawing_for_which_no_jpeg_has_room_is_refused_in_one_line(tmp_path: Path) -> None:
+    path = str(tmp_path / "wide.png")
+    cv2.imwrite(path, np.zeros((1, 65_501, 3), np.uint8))
+    with pytest.raises(UnfitPicture, match="no JPEG has room for a drawing of 65501x1 pixels: leave out --format"):
+        predictor("image").predict(path, wants_drawing=True)
+    assert predictor().predict(path, wants_drawing=True)[0].document is not None
 
 
 def test_an_embedded_model_answers_in_the_words_of_the_wire(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import typer
 from kpstream.cli.app import app
 from kpstream.cli.options import check_named, takes
 from kpstream.cli.terminal import say
-from kpstream.errors import EndpointError, SourceError, UsageError
+from kpstream.errors import EndpointError, SourceError, UnfitPicture, UsageError
 from kpstream.options import DrawOptions, ModelOptions
 from kpstream.redact import redact
 
@@ -84,7 +84,7 @@ def _predict_all(predictor: ImagePredictor, pictures: Sequence[str], lines: Outp
     for picture in pictures:
         try:
             prediction, _ = predictor.predict(picture, wants_drawing=False)
-        except (SourceError, EndpointError) as error:
+        except (SourceError, EndpointError, UnfitPicture) as error:
             if isinstance(error, EndpointError) and not answered:
                 raise
             text = str(error)

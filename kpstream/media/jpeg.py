@@ -7,6 +7,9 @@ import numpy as np
 
 from kpstream.media.frame import Image
 
+LONGEST_SIDE = 65_500
+"""Pixels for which a JPEG, as OpenCV writes it, has room."""
+
 
 def encoded(image: Image, quality: int) -> bytes:
     """A BGR picture as a JPEG file; ``quality`` is 1 to 100.
@@ -14,10 +17,10 @@ def encoded(image: Image, quality: int) -> bytes:
     Raises:
         ValueError: JPEG has no room for a picture so large.
     """
-    is_done, data = cv2.imencode(".jpg", image, (cv2.IMWRITE_JPEG_QUALITY, quality))
-    if not is_done:
-        raise ValueError(f"a picture of {image.shape[1]}x{image.shape[0]} cannot be a JPEG")
-    return data.tobytes()
+    height, width = image.shape[:2]
+    if max(width, height) > LONGEST_SIDE:
+        raise ValueError(f"a picture of {width}x{height} cannot be a JPEG")
+    return cv2.imencode(".jpg", image, (cv2.IMWRITE_JPEG_QUALITY, quality))[1].tobytes()
 
 
 def decoded(data: bytes) -> Image | None:

@@ -11,6 +11,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from kpstream.entities import Image, Pose
+from kpstream.media.jpeg import LONGEST_SIDE
+from kpstream.server.faults import refused
 from kpstream.server.parameters import Question
 from kpstream.server.request_picture import decode
 from kpstream.wire.drawing import drawn_jpeg
@@ -54,11 +56,14 @@ def answer(find: Finder, encoded: bytes, failure: str, question: Question, *, lo
         long_side: Pixels of a picture's longer side of which ``find`` makes use; None for all.
 
     Raises:
-        Fault: 400, it is no picture.
+        Fault: 400, it is no picture, or one of which a drawing is asked for and no JPEG can be made.
     """
     began = time.perf_counter()
     enough = None if question.wants_drawing else long_side
     decoded = decode(encoded, failure, ignores_orientation=question.ignores_orientation, enough=enough)
+    if question.wants_drawing and max(decoded.size) > LONGEST_SIDE:
+        width, height = decoded.size
+        raise refused(400, f"No JPEG has room for a drawing of {width} x {height} pixels. Ask for format=json.")
     filters = question.filters
     poses = filters.apply(find(decoded.image, overlap=filters.overlap))
     if decoded.times > 1:

@@ -73,6 +73,16 @@ def test_a_picture_that_would_eat_the_memory_is_refused_unread(url: str, bomb: b
     assert "pixels, at most 100000000 are read." in message(post(url, base64.b64encode(bomb)), 400)
 
 
+@pytest.mark.parametrize("form", ["image", "image_and_json"])
+def test_a_drawing_for_which_no_jpeg_has_room_is_refused_in_one_line(url: str, form: str) -> None:
+    wide = base64.b64encode(png(65_501, 1))
+
+    assert message(post(url, wide, format=form), 400) == (
+        "No JPEG has room for a drawing of 65501 x 1 pixels. Ask for format=json."
+    )
+    assert post(url, wide).status_code == 200
+
+
 @pytest.mark.parametrize("extension", [".jpg", ".png", ".webp", ".bmp", ".gif", ".tiff"])
 @given(width=st.integers(1, 90), height=st.integers(1, 90))
 def test_the_claimed_size_is_the_decoded_one(extension: str, width: int, height: int) -> None:
