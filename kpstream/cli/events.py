@@ -12,6 +12,7 @@ import typer
 from kpstream.cli.app import app
 from kpstream.cli.rules import load_rules
 from kpstream.cli.terminal import say
+from kpstream.entities import Severity
 from kpstream.errors import UsageError
 from kpstream.options.units import clock_text, count_text
 
@@ -74,7 +75,7 @@ _Since = Annotated[
 _Until = Annotated[str | None, typer.Option(metavar="TIME", help="Only what began before.")]
 _Camera = Annotated[str | None, typer.Option(metavar="NAME", help="Only of this camera.")]
 _Rule = Annotated[str | None, typer.Option(metavar="NAME", help="Only of this rule.")]
-_Severity = Annotated[Literal["alert", "notice"] | None, typer.Option(help="Only so severe ones.")]
+_Severity = Annotated[Severity | None, typer.Option(help="Only so severe ones.")]
 Format = Literal["table", "jsonl", "csv"]
 
 

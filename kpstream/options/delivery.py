@@ -6,8 +6,9 @@ import re
 from dataclasses import dataclass
 from datetime import time
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
+from kpstream.entities import Severity
 from kpstream.options.declared import Option
 from kpstream.options.units import parse_duration
 
@@ -66,7 +67,7 @@ class NotifyOptions:
     """People who are told, through Apprise."""
 
     url_env: Annotated[str, Option("Name of the environment variable that holds Apprise's address.", pattern=_VARIABLE)]
-    severity: Annotated[Literal["alert", "notice"] | None, Option("Only events that are so severe.")] = None
+    severity: Annotated[Severity | None, Option("Only events that are so severe.")] = None
     quiet: Annotated[
         tuple[time, time] | None, Option("Hours without a message, as 22:00-06:00.", parse=parse_hours)
     ] = None
