@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 
 _MASK = "***"
@@ -38,6 +39,7 @@ _HOST_BEHIND = re.compile(
 _SAFE = "%!$&'()*+,;="
 _QUOTED_BYTE = re.compile("%[0-9A-F]{2}")
 _secrets: set[str] = set()
+_variables: set[str] = set()
 
 
 def remember(secret: str) -> None:
@@ -51,6 +53,16 @@ def remember(secret: str) -> None:
 def remembered() -> frozenset[str]:
     """All that was remembered, for another process of this program to remember; shown to nobody."""
     return frozenset(_secrets)
+
+
+def remember_variable(name: str) -> None:
+    """Have every later `without_secret_variables` leave a variable out, whatever it holds."""
+    _variables.add(name)
+
+
+def without_secret_variables(environment: Mapping[str, str]) -> dict[str, str]:
+    """An environment without the variables that were remembered, for programs that are not ours."""
+    return {name: value for name, value in environment.items() if name not in _variables}
 
 
 def with_login_quoted(address: str) -> str:

@@ -15,6 +15,8 @@ from kpstream.delivery.backoff import Backoff
 from kpstream.delivery.destination import Refused, Unavailable
 from kpstream.delivery.outbox import Delivery, Document
 from kpstream.delivery.selection import InOrder
+from kpstream.options import KEY_VARIABLE, TOKEN_VARIABLE
+from kpstream.redact import without_secret_variables
 
 STORE_VARIABLE = "KPSTREAM_EVENT_STORE"
 """The environment variable with the store's folder, to which snapshot and clip are relative."""
@@ -24,7 +26,9 @@ _FIRST_BACKOFF, _LONGEST_BACKOFF = 5.0, 3600.0
 class Program:
     """Starts a program whenever an event opens or ends. Satisfies `Destination`.
 
-    The program takes the event by ending with 0 in time; otherwise it is started again later.
+    The program takes the event by ending with 0 in time; otherwise it is started again later. It inherits the
+    environment without what kpstream reads secrets from: the variables of the API key and the page's token, and those
+    that a file or an option names.
 
     Args:
         command: The program and its arguments; no shell is used.
@@ -62,7 +66,10 @@ class Program:
         """Nothing: no program outlives its event."""
 
     def _run(self, event: bytes) -> None:
-        environment = {**os.environ, STORE_VARIABLE: str(self._store.absolute())}
+        inherited = without_secret_variables(os.environ)
+        for name in (KEY_VARIABLE, TOKEN_VARIABLE):
+            inherited.pop(name, None)
+        environment = {**inherited, STORE_VARIABLE: str(self._store.absolute())}
         try:
             process = subprocess.Popen(
                 self._command,

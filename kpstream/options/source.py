@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from kpstream.errors import UsageError
 from kpstream.options.declared import Option
 from kpstream.options.decoding import HwAccel
-from kpstream.redact import remember
+from kpstream.redact import remember, remember_variable
 
 _source = partial(Option, panel="Source")
 _SIZE = r"[1-9]\d{0,4}x[1-9]\d{0,4}"
@@ -191,6 +191,7 @@ class SourceOptions:
             if not value:
                 raise UsageError(f"{name}: the environment variable {variable} is not set", option="source_header")
             remember(value)
+            remember_variable(variable)
             found[name] = value
         return found
 

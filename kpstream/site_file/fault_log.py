@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from kpstream.options import in_file
-from kpstream.redact import remember
+from kpstream.redact import remember, remember_variable
 from kpstream.sources.opening import is_address
 
 
@@ -54,8 +54,9 @@ class FaultLog:
     def variable(self, place: str, name: str) -> str:
         """The value of an environment variable; empty, with a fault, where it is not set.
 
-        No message shows the value from now on; of an address its secrets alone.
+        No message shows the value from now on, of an address its secrets alone; no program that is not ours gets it.
         """
+        remember_variable(name)
         value = os.environ.get(name, "").strip()
         if not value:
             self.add(place, f"the environment variable {name} is not set")

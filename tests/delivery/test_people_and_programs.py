@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import sys
+import tomllib
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -15,6 +16,8 @@ from kpstream.delivery.destination import Refused, Unavailable
 from kpstream.delivery.notify import Notify, apprise_send
 from kpstream.delivery.program import Program
 from kpstream.errors import UsageError
+from kpstream.options import SourceOptions
+from kpstream.site_file.delivery import read_delivery
 from kpstream.testing import wait_until
 from kpstream.testing.scripted_server import Reply, ScriptedServer
 from tests.support.event_store import delivery, ended, opened
@@ -34,6 +37,25 @@ def test_a_program_gets_the_event_and_is_told_where_the_store_is(tmp_path: Path)
     line, store = (tmp_path / "out").read_text().splitlines()
     assert json.loads(line) == event.to_json()
     assert store == str(tmp_path)
+
+
+def test_a_program_inherits_no_variable_that_a_secret_is_read_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROBOFLOW_API_KEY", "rf-key-of-kpstream")
+    monkeypatch.setenv("KPSTREAM_WEB_TOKEN", "token-of-the-page")
+    monkeypatch.setenv("HOOK_URL", "https://example.org/hook-secret")
+    monkeypatch.setenv("DOOR_HEADER", "door-secret")
+    monkeypatch.setenv("LAMP_ADDRESS", "192.0.2.7")
+    site = '[[webhook]]\nurl_env = "HOOK_URL"'
+    assert not read_delivery(tomllib.loads(site), tmp_path)[1]
+    assert SourceOptions(source_header=(("X-Door", "DOOR_HEADER"),)).headers == {"X-Door": "door-secret"}
+    code = "import os,sys;open(sys.argv[1],'w').write(repr(dict(os.environ)))"
+    program(tmp_path, code).send([delivery(opened())])
+    seen = (tmp_path / "out").read_text()
+    assert "192.0.2.7" in seen
+    assert "KPSTREAM_EVENT_STORE" in seen
+    assert not [secret for secret in ("rf-key", "token-of", "hook-secret", "door-secret") if secret in seen]
 
 
 def test_a_program_that_fails_is_told_by_its_exit(tmp_path: Path) -> None:
