@@ -204,6 +204,7 @@ def test_every_control_of_the_camera_works(serve: Serve, screen: Screen, tmp_pat
     screen.tab.click("[data-act=record]")
     screen.until("document.querySelector('.badge.rec')")
     assert camera.controls.recording is True
+    assert screen.tab.evaluate("document.activeElement.dataset.act") == "record"  # for whoever uses the keyboard
     screen.tab.focus("main")
     screen.tab.keyboard.press("r")
     screen.until("!document.querySelector('.badge.rec')")

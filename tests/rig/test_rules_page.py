@@ -158,11 +158,16 @@ def test_before_a_camera_without_rules_the_first_line_is_drawn(serve: Serve, scr
 
 def test_points_are_moved_and_removed_with_the_keyboard_alone(serve: Serve, screen: Screen, tmp_path: Path) -> None:
     camera, owner = WatchedCamera("one", tmp_path), Owner()
-    screen.tab.goto(serve(camera, rules=camera.page_rules(owner.edit)).url)
+    page = serve(camera, NumberedCamera("two"), rules=camera.page_rules(owner.edit))
+    screen.tab.goto(f"{page.url}/#/cameras/one")
     screen.moves()
     screen.until("document.querySelector('[data-act=zones]')?.checkVisibility() === true")
     screen.tab.focus("[data-act=zones]")
     screen.tab.keyboard.press("Enter")
+    screen.tab.focus("[data-act=zone]")
+    for key in ("Enter", "ArrowRight", "Escape"):  # a zone is begun, and is not drawn; one stays in the editor
+        screen.tab.keyboard.press(key)
+    screen.until("document.querySelector('.editor:not(.draws)') !== null")
     screen.tab.focus(".editor [data-part=body]")
     outline = "document.querySelector('.editor [data-part=body]').getAttribute('points')"
     before = screen.tab.evaluate(outline)
@@ -209,6 +214,7 @@ def test_what_rules_see_is_shown_and_rules_are_disarmed(serve: Serve, screen: Sc
     screen.until(f"{counts}.dataset.sees === 'false'")
     screen.tab.uncheck("input[name=armed]")
     screen.until(f"{counts}.classList.contains('disarmed')")
+    assert screen.tab.evaluate("document.activeElement.name") == "armed"  # for whoever uses the keyboard
     assert camera.events.cameras["one"].armed[""] is False
     camera.somebody = True
     screen.until(f"{counts}.dataset.sees === 'true'")

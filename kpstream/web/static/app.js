@@ -224,6 +224,7 @@ function onKey(event) {
   const target = event.target;
   if (target instanceof HTMLElement && (target.matches("input[type=range], input[type=text], textarea, select, video") || target.isContentEditable)) return;
   if (document.getElementById("help").open && event.key !== "?") return;
+  if (shown.views.some((view) => view.editing)) return; // what is not written yet would be lost on the way elsewhere
   if (event.key === " " && target instanceof HTMLElement && target.matches("button, a, input")) return;
   if (act(event.key)) event.preventDefault();
 }

@@ -5,7 +5,7 @@ import { Connection } from "./connection.js";
 import { decoded } from "./decoding.js";
 import { drawPoses, prepared } from "./drawing.js";
 import { drawReadings, drawShapes } from "./rule_drawing.js";
-import { button, make, put, relabel, toggleFullScreen } from "./dom.js";
+import { busy, button, make, put, relabel, toggleFullScreen } from "./dom.js";
 import { addressOf, change, keepSnapshot, read } from "./service.js";
 import { texts } from "./texts.js";
 import { turns } from "./turns.js";
@@ -137,9 +137,7 @@ export class CameraView extends EventTarget {
   async record() {
     if (this.camera.recording === null) return;
     const wanted = !this.camera.recording;
-    this.recordButton.disabled = true;
-    const answer = await change(this.camera.name, { recording: wanted });
-    this.recordButton.disabled = false;
+    const answer = await busy(this.recordButton, change(this.camera.name, { recording: wanted }));
     if (answer.ok) {
       this.#note(wanted ? texts.recordingOn : texts.recordingOff);
       this.showChanged(answer.body);

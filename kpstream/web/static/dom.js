@@ -68,6 +68,24 @@ export function button(name, label, onclick, properties = {}) {
   return make("button", { type: "button", className: "icon", title: label, "aria-label": label, onclick, ...properties }, icon(name));
 }
 
+// Something that a control began is under way, and the control begins no more meanwhile. Disabled it would be for that
+// while, too, but whoever is at it with the keyboard would be nowhere then, and their next key would go to the page.
+export async function busy(control, work) {
+  control.setAttribute("aria-disabled", "true");
+  control.addEventListener("click", refuse, true);
+  try {
+    return await work;
+  } finally {
+    control.removeAttribute("aria-disabled");
+    control.removeEventListener("click", refuse, true);
+  }
+}
+
+function refuse(event) {
+  event.preventDefault();
+  event.stopImmediatePropagation();
+}
+
 export function relabel(element, name, label) {
   if (element.dataset.icon === name && element.title === label) return;
   element.dataset.icon = name;

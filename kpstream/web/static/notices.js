@@ -21,7 +21,8 @@ export class Notices {
     link.addEventListener("click", () => card.remove());
     this.element.append(card);
     while (this.element.children.length > MOST) this.element.firstChild.remove();
-    setTimeout(() => card.remove(), STAYS);
+    const leave = () => (card.matches(":hover, :focus-within") ? setTimeout(leave, STAYS / 4) : card.remove());
+    setTimeout(leave, STAYS); // but from under nobody's pointer or keyboard
   }
 
   #picture(event) {

@@ -1,7 +1,7 @@
 // The rules of one camera: what each sees right now, what of it is armed, and the way to its zones and lines.
 
 import { choices } from "./choices.js";
-import { make, put } from "./dom.js";
+import { busy, make, put } from "./dom.js";
 import { comparison, stateOf, wordsOf } from "./rule_drawing.js";
 import { arm, read } from "./service.js";
 import { texts } from "./texts.js";
@@ -17,8 +17,8 @@ export class RulesPanel {
   #showTimer = 0;
   #rows = new Map();
   #listed = "";
-  #arming = 0; // changes under way
-  #armed = 0; // changes that were answered
+  #changing = 0; // changes under way
+  #changes = 0; // changes that were answered, of zones and lines, too
   #editor = null;
   #choose = () => this.#showChoices();
 
@@ -63,9 +63,9 @@ export class RulesPanel {
 
   async refresh() {
     if (!this.#timer) return; // it was stopped
-    const armed = this.#armed;
+    const changes = this.#changes;
     const answer = await read(`/api/cameras/${this.#view.camera.name}/rules`);
-    const isNew = !this.#arming && armed === this.#armed; // else it may tell of before a change
+    const isNew = !this.#changing && changes === this.#changes; // else it may tell of before a change
     if (answer.ok && isNew) this.#show(answer.body);
   }
 
@@ -129,12 +129,10 @@ export class RulesPanel {
   }
 
   async #arm(change, box) {
-    box.disabled = true;
-    this.#arming += 1;
-    const answer = await arm(this.#view.camera.name, change);
-    this.#arming -= 1;
-    this.#armed += 1;
-    box.disabled = false;
+    this.#changing += 1;
+    const answer = await busy(box, arm(this.#view.camera.name, change));
+    this.#changing -= 1;
+    this.#changes += 1;
     if (!answer.ok) {
       box.checked = !box.checked;
       dispatchEvent(new CustomEvent("note", { detail: texts.failed(answer.why) }));
@@ -147,6 +145,7 @@ export class RulesPanel {
     this.edit.disabled = true;
     this.#editor = new ZoneEditor(this.#view, this.#view.rules, () => {
       this.#editor = null;
+      this.#changes += 1;
       this.edit.disabled = false;
       this.edit.focus();
       this.refresh();

@@ -1,6 +1,6 @@
 // Zones and lines, drawn and moved on the live picture: with the mouse, with a finger, and with the keyboard.
 
-import { make, put } from "./dom.js";
+import { busy, make, put } from "./dom.js";
 import { writeShapes } from "./service.js";
 import { texts } from "./texts.js";
 
@@ -31,6 +31,7 @@ export class ZoneEditor {
     this.svg = document.createElementNS(SVG, "svg");
     this.svg.setAttribute("class", "editor");
     this.svg.setAttribute("role", "group");
+    this.svg.setAttribute("tabindex", "-1");
     this.svg.setAttribute("aria-label", texts.editZones);
     this.svg.addEventListener("pointerdown", (event) => this.#down(event));
     this.svg.addEventListener("pointermove", (event) => this.#move(event));
@@ -300,6 +301,13 @@ export class ZoneEditor {
     const faulty = this.#shapes.find((one) => !NAME.test(one.name) || this.#shapes.some((other) => other !== one && other.kind === one.kind && other.name === one.name));
     this.name.setCustomValidity(faulty ? texts.badName : "");
     acts.save.disabled = drawing !== null || faulty !== undefined || !this.#shapes.some((one) => one.changed);
+    this.#keepFocus();
+  }
+
+  // Whoever was at something that is hidden, disabled or gone now: their next key is for the drawing, not for the page.
+  #keepFocus() {
+    const at = document.activeElement;
+    if (!at || at === document.body || at.hidden || at.disabled) this.svg.focus({ preventScroll: true });
   }
 
   // ---- writing
@@ -309,14 +317,12 @@ export class ZoneEditor {
     const changed = this.#shapes.filter((shape) => shape.changed);
     const zones = changed.filter((shape) => shape.kind === "zone").map(({ name, points }) => ({ name, polygon: rounded(points) }));
     const lines = changed.filter((shape) => shape.kind === "line").map(({ name, points }) => ({ name, from: rounded(points)[0], to: rounded(points)[1] }));
-    this.acts.save.disabled = true;
-    const answer = await writeShapes(this.#view.camera.name, { zones, lines });
-    this.acts.save.disabled = false;
+    const answer = await busy(this.acts.save, writeShapes(this.#view.camera.name, { zones, lines }));
     if (!answer.ok) return dispatchEvent(new CustomEvent("note", { detail: texts.failed(answer.why) }));
     if (answer.body.written) {
       dispatchEvent(new CustomEvent("note", { detail: texts.shapesWritten }));
       this.close();
-    } else this.#showToml(answer.body.toml);
+    } else if (this.svg.isConnected) this.#showToml(answer.body.toml);
   }
 
   #showToml(toml) {
