@@ -152,6 +152,24 @@ def test_what_is_read_before_a_rule_is_armed_says_nothing_of_it(serve: Serve, sc
     assert not screen.tab.is_checked("input[name=armed]")
 
 
+def test_what_is_set_meanwhile_is_not_taken_back_by_a_late_answer(serve: Serve, screen: Screen) -> None:
+    camera = NumberedCamera("one")
+    screen.tab.add_init_script(HELD)
+    screen.tab.goto(serve(camera).url)
+    screen.moves()
+    screen.tab.evaluate("window.holds = /cameras.one$/")
+    screen.tab.focus("input[name=rate]")
+    screen.tab.keyboard.press("ArrowRight")
+    screen.until("window.held.length > 0")
+    screen.tab.keyboard.press("ArrowRight")
+    screen.moves()
+    assert camera.controls.settings.rate == 5.5  # what comes later is not asked for before
+    screen.tab.evaluate("window.letGo()")
+    screen.until("document.querySelector('input[name=rate]').dataset.held === undefined")
+    assert camera.controls.settings.rate == 6.0
+    assert screen.tab.input_value("input[name=rate]") == "6"
+
+
 def test_a_device_that_is_stopped_before_its_first_picture_sends_none(serve: Serve, screen: Screen) -> None:
     screen.tab.add_init_script("""
         HTMLMediaElement.prototype.play = () => new Promise((_, refuse) => {

@@ -30,7 +30,8 @@ export class CameraView extends EventTarget {
   #connection;
   #classes = new Map();
   #queue = [];
-  #sequence = 0;
+  #sequence = 0; // of the newest picture that came
+  #newest = 0; // of those that were drawn
   #drawn = null;
   #stopped = false;
   #offline = false;
@@ -245,7 +246,7 @@ export class CameraView extends EventTarget {
   // Where pages come through and WebSockets do not, the server's drawing is shown, and its state asked for.
   async #tryFallback() {
     const answer = await read(`/api/cameras/${this.camera.name}`);
-    if (answer.ok && !this.#stopped && this.#connection.failures >= GIVE_UP) this.#setFallback(true);
+    if (answer.ok && !this.#stopped && this.#near && this.#connection.failures >= GIVE_UP) this.#setFallback(true);
   }
 
   #setFallback(fallback) {
@@ -268,7 +269,10 @@ export class CameraView extends EventTarget {
     const sequence = ++this.#sequence;
     try {
       const image = await decoded(picture);
-      if (this.#stopped) return image.close();
+      if (this.#stopped || sequence < this.#newest) {
+        image.close();
+        return this.#connection.done();
+      }
       this.#queue.push({ frame, image, sequence });
       this.#queue.sort((a, b) => a.sequence - b.sequence); // decoding may end in another order
       while (this.#queue.length > QUEUE) {
@@ -282,7 +286,8 @@ export class CameraView extends EventTarget {
   }
 
   #drawNext() {
-    const { frame, image } = this.#queue.shift();
+    const { frame, image, sequence } = this.#queue.shift();
+    this.#newest = sequence;
     if (this.#queue.length) turns.ask(this.#draw, this.#pause);
     if (!this.paused && !this.#usesServer) {
       const [width, height] = [image.displayWidth ?? image.width, image.displayHeight ?? image.height];

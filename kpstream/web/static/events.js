@@ -293,7 +293,7 @@ export class EventsView {
       const event = this.#shown;
       const answer = await mark(event.event, { [name]: !event[name] });
       if (!answer.ok) dispatchEvent(new CustomEvent("note", { detail: texts.failed(answer.why) }));
-      else this.#take(answer.body);
+      else if (this.#shown === event) this.#take(answer.body); // what was told of it meanwhile is newer
     };
     return make("button", { type: "button", "data-mark": name, title: texts.markHints[name], onclick: press }, icon(name), texts.marks[name]);
   }

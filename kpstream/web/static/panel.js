@@ -106,8 +106,15 @@ export class Panel {
     return made;
   }
 
+  // One change after the other: what is chosen meanwhile is sent behind it, and is not taken back by its answer.
   async #apply(name, slider) {
-    const answer = await change(this.#view.camera.name, { [name]: Number(slider.value) });
+    if (slider.dataset.sent) return;
+    let answer;
+    do {
+      slider.dataset.sent = slider.value;
+      answer = await change(this.#view.camera.name, { [name]: Number(slider.value) });
+    } while (answer.ok && slider.value !== slider.dataset.sent);
+    delete slider.dataset.sent;
     delete slider.dataset.held;
     if (answer.ok) this.#view.showChanged(answer.body);
     else {
