@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from math import ceil, isfinite, nan
 from pathlib import Path
@@ -55,15 +55,20 @@ def recording_of(options: RecordingOptions) -> Recording | None:
     )
 
 
-def check_outputs(spec: CameraSpec) -> None:
+def check_outputs(spec: CameraSpec, reads: Iterable[Path] = (), more_writes: Iterable[Path] = ()) -> None:
     """See that everything can be written; leaves nothing behind.
+
+    Args:
+        spec: The camera.
+        reads: Other files that are read.
+        more_writes: Other files that are written; whoever writes them sees that it can.
 
     Raises:
         UsageError: An output is what is read, or another output.
         SinkError: An output cannot be written.
     """
     files = _files(spec)
-    check_apart([Path(spec.reference)], files)
+    check_apart([Path(spec.reference), *reads], [*files, *more_writes])
     if spec.recording is not None and spec.recording.starts:
         _segments(spec.recording, spec.recording.first, nan).check()
     for path in files:

@@ -12,7 +12,7 @@ import typer
 
 from kpstream.cli.app import INTERRUPTED, app
 from kpstream.cli.options import check_named, takes
-from kpstream.cli.rules import are_events_written, opened_rules
+from kpstream.cli.rules import are_events_written, files_of, opened_rules
 from kpstream.cli.signals import Signals, signals_handled
 from kpstream.cli.terminal import estimate, say, summary, work_progress
 from kpstream.errors import BudgetSpent, UsageError
@@ -77,7 +77,7 @@ def annotate(
     annotator = PoseAnnotator(draw=drawing.parts, thickness=drawing.thickness)
     if poses is None:
         make_endpoint(model).close()  # what would refuse it is told before anything is opened or made
-    jobs = _plan(inputs, part, outputs, video, [path for path in (poses, ruling.rules) if path is not None])
+    jobs = _plan(inputs, part, outputs, video, ruling)
     draw_on_one_core()
     keep_heaps()
     if poses is not None:
@@ -108,11 +108,12 @@ def annotate(
 
 
 def _plan(
-    inputs: list[str], part: PartOptions, outputs: OutputOptions, video: VideoOptions, reads: list[Path]
+    inputs: list[str], part: PartOptions, outputs: OutputOptions, video: VideoOptions, ruling: RulesOptions
 ) -> list[Job]:
     from kpstream.recorded.inputs import parse_input
     from kpstream.recorded.plan import Encoding, Outputs, plan_jobs
 
+    reads, more_writes = files_of(ruling)
     return plan_jobs(
         [parse_input(text) for text in inputs],
         Outputs(
@@ -125,7 +126,8 @@ def _plan(
         ),
         Encoding(video.crf, video.preset, audio=video.audio),
         overwrite=outputs.overwrite,
-        reads=reads,
+        reads=reads if part.poses is None else [*reads, part.poses],
+        more_writes=more_writes,
         deinterlace=not video.no_deinterlace,
         frame_rate=part.frame_rate,
         hwaccel=part.hwaccel,

@@ -43,12 +43,13 @@ def check(
     from kpstream.recorded.rule_check import check_rules
     from kpstream.recorded.rule_report import write_report
     from kpstream.sinks.events import EventLines
-    from kpstream.sinks.output import STDOUT, OutputFile, check_writable
+    from kpstream.sinks.output import STDOUT, OutputFile, check_apart, check_writable
 
     loaded = load_rules(rules).rules
-    for path in (jsonl, html):
-        if path is not None:
-            check_writable(path)
+    files = [path for path in (jsonl, html) if path is not None and str(path) != STDOUT]
+    check_apart([rules, poses], files)
+    for path in files:
+        check_writable(path)
     found = check_rules(loaded, poses)
     if jsonl is None:
         output = OutputFile(STDOUT)

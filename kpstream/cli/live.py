@@ -13,7 +13,7 @@ from kpstream.camera.spec import CameraSpec, Recording
 from kpstream.cli.app import INTERRUPTED, app
 from kpstream.cli.options import check_named, takes
 from kpstream.cli.page import page_of, served
-from kpstream.cli.rules import opened_rules
+from kpstream.cli.rules import files_of, opened_rules
 from kpstream.cli.signals import signals_handled
 from kpstream.cli.terminal import LiveStatus, live_status, say, summary
 from kpstream.errors import UsageError
@@ -97,7 +97,7 @@ def live(
         jsonl=recording.jsonl,
     )
     spec.check()
-    check_outputs(spec)
+    check_outputs(spec, *files_of(ruling))
     device = _device(source, web)
     page = _page(web, recording, spec, device)
     camera = Path(source).stem if is_file(source) else "live"  # its name in events

@@ -59,6 +59,14 @@ def load_rules(path: Path) -> RulesFile:
     return file
 
 
+def files_of(options: RulesOptions) -> tuple[list[Path], list[Path]]:
+    """The files that options name about rules: those that are read, and those that are written, without stdout."""
+    from kpstream.sinks.output import STDOUT
+
+    read = [] if options.rules is None else [options.rules]
+    return read, [] if options.events is None or str(options.events) == STDOUT else [options.events]
+
+
 def are_events_written(options: RulesOptions) -> bool:
     """Whether what happens is written anywhere, as the command line or the file of rules says.
 

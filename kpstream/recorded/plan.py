@@ -183,6 +183,7 @@ def plan_jobs(
     *,
     overwrite: bool,
     reads: Iterable[Path] = (),
+    more_writes: Iterable[Path] = (),
     deinterlace: bool = True,
     frame_rate: float | None = None,
     hwaccel: str = "none",
@@ -197,6 +198,7 @@ def plan_jobs(
         encoding: How videos are written.
         overwrite: Whether files that are there may be replaced.
         reads: Other files that are read.
+        more_writes: Other files that are written, of all inputs together.
         deinterlace: Whether interlaced pictures are made whole.
         frame_rate: Pictures per second of inputs that are single pictures; None for 25.
         hwaccel: As of `Job`.
@@ -213,7 +215,7 @@ def plan_jobs(
         for given, name in zip(inputs, names, strict=True)
     ]
     writes = [path for job in jobs for path in job.outputs.places()]
-    check_apart([*(given for given in inputs if isinstance(given, Path)), *reads], writes)
+    check_apart([*(given for given in inputs if isinstance(given, Path)), *reads], [*writes, *more_writes])
     for job in jobs:
         unfinished = job.journal is not None and is_there(job.journal)  # the outputs are those of an interrupted run
         for path in job.outputs.places():

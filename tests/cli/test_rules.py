@@ -42,6 +42,35 @@ def test_a_live_view_tells_what_happens_and_what_it_saw(tmp_path: Path) -> None:
     assert (same["began_pts"], same["opened_pts"]) == (opened["began_pts"], opened["opened_pts"])
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["annotate", "in.mp4", "--jsonl", "poses.jsonl", "--rules", "rules.toml", "--events", "in.mp4"],
+        ["annotate", "in.mp4", "--jsonl", "poses.jsonl", "--rules", "rules.toml", "--events", "rules.toml"],
+        ["annotate", "in.mp4", "--jsonl", "new.jsonl", "--rules", "rules.toml", "--events", "new.jsonl"],
+        ["live", "in.mp4", "--no-window", "--rules", "rules.toml", "--events", "in.mp4"],
+        ["live", "in.mp4", "--no-window", "--rules", "rules.toml", "--events", "rules.toml"],
+        ["live", "in.mp4", "--no-window", "--jsonl", "new.jsonl", "--rules", "rules.toml", "--events", "new.jsonl"],
+        ["events", "check", "rules.toml", "poses.jsonl", "--jsonl", "poses.jsonl"],
+        ["events", "check", "rules.toml", "poses.jsonl", "--html", "rules.toml"],
+        ["events", "check", "rules.toml", "poses.jsonl", "--jsonl", "new", "--html", "new"],
+    ],
+)
+def test_events_are_not_written_over_what_is_read_or_written(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("in.mp4").write_bytes(SAMPLE.read_bytes())
+    Path("rules.toml").write_text(LEFT_HALF)
+    Path("poses.jsonl").write_text("")
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+
+    assert run([*command, *(["--overwrite"] if command[0] == "annotate" else [])]) == 2
+
+    assert "is read, too" in (said := capsys.readouterr().err) or "would be written twice" in said
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
 def test_a_rule_about_what_the_model_does_not_have_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rules = tmp_path / "rules.toml"
     rules.write_text(
