@@ -27,6 +27,10 @@ class HttpError(Exception):
     """The server could not be asked, or did not answer with what was asked for."""
 
 
+class NoAnswer(HttpError):
+    """The server took the request, and said nothing in time."""
+
+
 @dataclass(frozen=True)
 class HttpAccess:
     """How servers are asked."""
@@ -86,20 +90,22 @@ class HttpAnswer:
         self._connection.close()
 
 
-def get(url: str, access: HttpAccess, timeout: float) -> HttpAnswer:
+def get(url: str, access: HttpAccess, connects_within: float, answers_within: float) -> HttpAnswer:
     """Ask for what is at an address; blocks until the head of the answer is there.
 
     Args:
         url: May carry ``USER:PASSWORD@``.
         access: How servers are asked.
-        timeout: Seconds for each step.
+        connects_within: Seconds to connect.
+        answers_within: Seconds from a request to the head of its answer.
 
     Raises:
+        NoAnswer: The server says nothing.
         HttpError: There is no answer, or it says that something is wrong.
     """
     fault = ""
     try:
-        answer = _Walk(url, access).answer(timeout)
+        answer = _Walk(url, access).answer(connects_within, answers_within)
     except (OSError, http.client.HTTPException, ValueError) as error:
         answer, fault = None, type(error).__name__
     if answer is None:
@@ -123,7 +129,7 @@ def after_redirections(url: str, access: HttpAccess, timeout: float) -> tuple[st
         return url, access
     walk = _Walk(url, access)
     with suppress(OSError, http.client.HTTPException, ValueError, HttpError):  # FFmpeg tells better what is wrong
-        answer = walk.answer(timeout)
+        answer = walk.answer(timeout, timeout)
         if answer is not None:
             answer.close()
     if walk.url == url:
@@ -151,12 +157,12 @@ class _Walk:
         (scheme, host), now = _origin(self._first), _origin(self.url)
         return now in ((scheme, host), ("https", host))
 
-    def answer(self, timeout: float) -> HttpAnswer | None:
+    def answer(self, connects_within: float, answers_within: float) -> HttpAnswer | None:
         """Ask; None where something else came than what was asked for. Blocks.
 
         Raises:
             OSError: There is no answer; also HTTPException and ValueError.
-            HttpError: It leads to what is no web server.
+            HttpError: It leads to what is no web server, or to one that says nothing.
         """
         self.url = _checked(self.url)
         authorization, challenges = "", 0
@@ -166,7 +172,8 @@ class _Walk:
             headers = {"User-Agent": "kpstream", "Accept": "*/*", **(self._access.headers if is_at_home else {})}
             if authorization and is_at_home:
                 headers["Authorization"] = authorization
-            connection, sock, response = self._ask(parts, headers, timeout)
+            connection = _connect(parts, self._access, connects_within)
+            sock, response = _ask(connection, _target(parts), headers, answers_within)
             if response.status == 200:
                 return HttpAnswer(connection, sock, response)
             challenge, location = response.headers.get_all("WWW-Authenticate", []), response.headers.get("Location", "")
@@ -180,17 +187,23 @@ class _Walk:
                 return None
         return None
 
-    def _ask(
-        self, parts: SplitResult, headers: Mapping[str, str], timeout: float
-    ) -> tuple[http.client.HTTPConnection, socket.socket, http.client.HTTPResponse]:
-        connection = _connect(parts, self._access, timeout)
+
+def _ask(
+    connection: http.client.HTTPConnection, target: str, headers: Mapping[str, str], answers_within: float
+) -> tuple[socket.socket, http.client.HTTPResponse]:
+    """Connect and ask; where that fails the connection is closed."""
+    try:
+        connection.connect()
+        sock: socket.socket = connection.sock
+        sock.settimeout(answers_within)
+        connection.request("GET", target, headers=dict(headers))
         try:
-            connection.request("GET", _target(parts), headers=dict(headers))
-            sock: socket.socket = connection.sock
-            return connection, sock, connection.getresponse()
-        except BaseException:
-            connection.close()
-            raise
+            return sock, connection.getresponse()
+        except TimeoutError:
+            raise NoAnswer(f"no answer within {answers_within:g} s") from None
+    except BaseException:
+        connection.close()
+        raise
 
 
 def _origin(url: str) -> tuple[str, str]:

@@ -15,18 +15,17 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 
 from kpstream.entities import Frame
-from kpstream.errors import SourceReadError
+from kpstream.errors import SourceOpenError, SourceReadError
 from kpstream.interfaces import Opener, Source
 from kpstream.media.decimation import Decimation
 from kpstream.redact import redact, remember_secrets
-from kpstream.sources.http import HttpAccess, HttpAnswer, HttpError, get
+from kpstream.sources.http import HttpAccess, HttpAnswer, HttpError, NoAnswer, get
 from kpstream.sources.jpegs import MAX_BYTES, JpegSplitter
+from kpstream.sources.opening import no_answer
 from kpstream.sources.picture import Converter
 from kpstream.sources.stall import StallTimeout
 from kpstream.sources.stream import Stream
 
-_FIRST_PICTURE_WITHIN = 20.0
-"""Seconds from the head of an answer to its first picture."""
 _CONNECTS_WITHIN = 3.0
 _MAGIC = {b"\xff\xd8\xff": "mjpeg", b"\x89PNG": "png", b"BM": "bmp", b"II*\0": "tiff", b"MM\0*": "tiff"}
 """How pictures begin, and FFmpeg's name of what decodes them."""
@@ -50,26 +49,33 @@ def open_pictures(
 
     Returns:
         None where it is something else, or cannot be reached.
+
+    Raises:
+        SourceOpenError: The server took the request and says nothing for longer than any that is waited for.
     """
     remember_secrets(url)
     again = Opener(redact(url), partial(_again, url, access=access, rate=rate, timeout=timeout))
+    ask, stall = partial(get, url, access, timeout or _CONNECTS_WITHIN), StallTimeout(timeout)
     try:
-        answer = get(url, access, timeout or _CONNECTS_WITHIN)
+        answer = ask(stall.seconds)
         endless = answer.content_type.startswith("multipart/")
-        begins = b"" if endless else _first_bytes(answer, timeout or _FIRST_PICTURE_WITHIN)
+        begins = b"" if endless else _first_bytes(answer, stall.seconds)
         codec = next((codec for magic, codec in _MAGIC.items() if begins.startswith(magic)), None)
         if codec == "mjpeg" and answer.length is None:
-            begins, is_over = _first_picture(answer, begins, timeout or _FIRST_PICTURE_WITHIN)
+            begins, is_over = _first_picture(answer, begins, stall.seconds)
             codec, endless = ("mjpeg", False) if is_over else (None, True)
+    except NoAnswer:
+        if timeout is None:
+            raise SourceOpenError(f"cannot open {redact(url)}: {no_answer(stall.seconds)}") from None
+        return None
     except HttpError:
         return None
     if endless or (codec is None and b"image/jpeg" in begins.lower() and b"\xff\xd8\xff" in begins):
-        return MjpegStream(answer, begins, again, StallTimeout(timeout))
+        return MjpegStream(answer, begins, again, stall)
     answer.close()
     if codec is None:
         return None
-    ask = partial(get, url, access, timeout or _CONNECTS_WITHIN)
-    return Snapshots(ask, codec, again, rate or USUAL_SNAPSHOT_RATE)
+    return Snapshots(ask, codec, again, rate or USUAL_SNAPSHOT_RATE, stall)
 
 
 class MjpegStream:
@@ -171,22 +177,26 @@ class Snapshots:
     """The newest picture of a camera, asked for again and again.
 
     Args:
-        ask: Asks for it once.
+        ask: Asks for it once, and waits so many seconds for its answer to begin.
         codec: FFmpeg's name of what decodes it.
         opener: Finds out again what is at the address.
         rate: How often it is asked for, per second.
+        stall: Learns how long it may take.
     """
 
     is_live = True
     stall_timeout = inf
     """Nobody watches it: `read` never hangs, and a camera may give one picture many times."""
 
-    def __init__(self, ask: Callable[[], HttpAnswer], codec: str, opener: Opener, rate: float) -> None:
+    def __init__(
+        self, ask: Callable[[float], HttpAnswer], codec: str, opener: Opener, rate: float, stall: StallTimeout
+    ) -> None:
         self.name = opener.name
         """The address without its password."""
         self.opener = opener
         self.frame_rate = rate
         self._ask = ask
+        self._stall = stall
         self._decode = _PictureDecoder(codec)
         self._decimation = Decimation()
         self._is_closed = False
@@ -214,6 +224,7 @@ class Snapshots:
         if decoded is None:
             raise SourceReadError(f"{self.name}: what came is no picture")
         captured_at = time.monotonic()
+        self._stall.came(captured_at)
         if isnan(self._first_at):
             self._first_at = captured_at
         frame = Frame(
@@ -238,8 +249,8 @@ class Snapshots:
     def _body(self) -> bytes:
         fault, body = "", bytearray()
         try:
-            answer = self._ask()
-            while (data := answer.read(_CONNECTS_WITHIN)) and len(body) < MAX_BYTES:
+            answer = self._ask(self._stall.seconds)
+            while (data := answer.read(self._stall.seconds)) and len(body) < MAX_BYTES:
                 body += data
             answer.close()
         except HttpError as error:

@@ -121,7 +121,7 @@ def open_video(
         )
     except (FFmpegError, OSError, ValueError) as error:
         gave_up = timeout is not None and time.monotonic() - asked_at >= NEARLY * timeout
-        fault = _no_answer(timeout) if gave_up else explain(error, reference, timeout)
+        fault = no_answer(timeout) if gave_up else explain(error, reference, timeout)
         if isinstance(error, av.error.HTTPServerError | av.error.HTTPOtherClientError | av.error.HTTPBadRequestError):
             kind = Refused
     if fault and device is not None and not is_usable(device):
@@ -183,7 +183,7 @@ def must_answer(reference: str, within: float) -> None:
     except OSError:
         return
     if not has_answered:
-        raise SourceOpenError(f"cannot open {redact(shown(reference))}: {_no_answer(within)}")
+        raise SourceOpenError(f"cannot open {redact(shown(reference))}: {no_answer(within)}")
 
 
 def options_of(access: HttpAccess) -> dict[str, str]:
@@ -204,7 +204,7 @@ def explain(error: BaseException, reference: str, timeout: float | None) -> str:
 
 def _explained(error: BaseException, reference: str, timeout: float | None) -> str:
     if isinstance(error, TimeoutError | av.error.ExitError):
-        return _no_answer(timeout)
+        return no_answer(timeout)
     host = parts_of(reference).hostname
     if host and getattr(error, "errno", None) == errno.EIO and not _is_known(host):
         if may_hide_a_login(reference):
@@ -251,7 +251,8 @@ def _warn_about_tracks(name: str, count: int, which: str) -> None:
     _log.warning("%s has %d tracks of pictures: the default one, %s is used", name, count, which)
 
 
-def _no_answer(timeout: float | None) -> str:
+def no_answer(timeout: float | None) -> str:
+    """What to say of what is silent for longer than it is waited for."""
     return f"no answer within {timeout or 0:g} s; is it on, and can it be reached from here?"
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import re
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -17,9 +19,11 @@ import pytest
 
 from kpstream.entities import Frame
 from kpstream.errors import SourceOpenError, SourceReadError
-from kpstream.interfaces import Source
+from kpstream.interfaces import Opener, Source
 from kpstream.sources import HttpAccess, Stream, open_source
+from kpstream.sources.http import NoAnswer, get
 from kpstream.sources.http_pictures import MjpegStream, Snapshots, open_pictures
+from kpstream.sources.stall import StallTimeout
 from tests.support.errors import texts_of
 from tests.support.source_clips import number_in, picture, write_video
 from tests.support.source_contract import SourceContract
@@ -185,6 +189,32 @@ def test_a_snapshot_that_fails_is_a_lost_camera_and_comes_back() -> None:
         again = source.opener.open()
         assert next_of(again).index == 0
         again.close()
+
+
+def after(seconds: float, then: Serve) -> Serve:
+    def serve(handler: BaseHTTPRequestHandler, number: int) -> None:
+        time.sleep(seconds)
+        then(handler, number)
+
+    return serve
+
+
+def test_a_camera_may_take_longer_to_answer_than_to_be_reached() -> None:
+    with served(after(0.5, snapshot())) as (url, _):
+        ask = partial(get, url, HttpAccess(), 0.25)
+        with pytest.raises(NoAnswer, match=r"no answer within 0\.1 s"):
+            ask(0.1)
+        source = Snapshots(ask, "mjpeg", Opener(url, lambda: open_source(url)), 100.0, StallTimeout())
+        assert [next_of(source).index for _ in range(2)] == [0, 1]
+        source.close()
+
+
+def test_a_camera_that_takes_seconds_to_answer_is_opened() -> None:
+    with served(after(3.3, snapshot())) as (url, requests):  # longer than a server may take to be reached
+        source = open_source(url)
+        assert isinstance(source, Snapshots)
+        assert len(requests) == 1
+        source.close()
 
 
 def test_what_cannot_be_decoded_is_counted_and_what_is_cut_short_is_damaged() -> None:
