@@ -19,6 +19,7 @@ from kpstream.interfaces import Endpoint
 from kpstream.media.jpeg import LONGEST_SIDE, decoded
 from kpstream.sinks.output import check_writable, sink_error
 from kpstream.sources.diagnosis import fault_of
+from kpstream.sources.opening import check_names_something
 from kpstream.wire.drawing import drawn_jpeg
 from kpstream.wire.write import write_answer
 
@@ -43,6 +44,7 @@ def read_picture(path: str | Path) -> Image:
     Raises:
         SourceOpenError: There is no such file, it may not be read, or it is no picture.
     """
+    check_names_something(path)
     try:
         encoded = Path(path).read_bytes()
     except OSError as error:

@@ -13,7 +13,7 @@ from urllib.parse import quote, urlsplit
 from kpstream.camera.spec import CameraSpec, Recording, SiteSpec
 from kpstream.dispatch.dealer import Limits
 from kpstream.endpoints.opening import make_endpoint, read_key
-from kpstream.errors import KpstreamError, UsageError
+from kpstream.errors import KpstreamError, SourceOpenError, UsageError
 from kpstream.events import RuleSet, read_tables
 from kpstream.options import (
     EMBEDDED,
@@ -33,7 +33,7 @@ from kpstream.site_file.fault_log import FaultLog
 from kpstream.site_file.functions import function_named
 from kpstream.site_file.page import PagePlan, plan_page
 from kpstream.site_file.sections import faulty, read_sections
-from kpstream.sources.opening import is_address
+from kpstream.sources.opening import check_names_something, is_address
 
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 _KEYS = {"api_key_env", "api_key_file"}
@@ -158,6 +158,10 @@ class _Reading:
         else:
             reference = self._filled_in(f"{place}source", written["source"])
         remember_secrets(reference)
+        try:
+            check_names_something(reference)
+        except SourceOpenError as error:
+            self._faults.add(f"{place}source", str(error))
         if is_address(reference) or reference.isdecimal() or reference.startswith("/dev/"):
             return reference
         return str(self._faults.path(reference))

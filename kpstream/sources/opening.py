@@ -15,6 +15,7 @@ import socket
 import time
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 from typing import BinaryIO, cast
 from urllib.parse import SplitResult, urlsplit
 from urllib.request import proxy_bypass, url2pathname
@@ -27,6 +28,7 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from kpstream.errors import SourceOpenError
+from kpstream.paths import is_there
 from kpstream.redact import may_hide_a_login, redact, remember_secrets, with_login_quoted
 from kpstream.sources.diagnosis import fault_of
 from kpstream.sources.http import HttpAccess, answers
@@ -36,6 +38,7 @@ NEARLY = 0.95
 """The share of a timeout after which it is to blame: FFmpeg reports some timeouts as bad data, or not at all."""
 
 _QUOTED = "%40 for @, %23 for #, %2F for / and %3F for ?"
+_SHOWN_OF_DATA = 40
 _log = logging.getLogger("kpstream")
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 _DRAWN_TEXT = {"ansi", "bintext", "xbin", "idf"}
@@ -141,12 +144,28 @@ def open_video(
     return container, stream
 
 
+def check_names_something(reference: str | Path) -> None:
+    """Refuse a ``data:`` URL, of which the system would say that a name so long is no file's.
+
+    Raises:
+        SourceOpenError: It is one, and no file is called so.
+    """
+    text = str(reference)
+    if text[:5].lower() == "data:" and not is_there(text):
+        shown_part = text.partition(",")[0][:_SHOWN_OF_DATA]
+        raise SourceOpenError(f"cannot open {shown_part},...: this is a file's content: save it, and name the file")
+
+
 def understood(reference: str) -> str:
     """The reference as all that open it read it: of a file of this machine its path, where it is given as ``file://``.
 
     A password is quoted so that every reader of addresses finds it; a line tells once how such a one is written.
+
+    Raises:
+        SourceOpenError: It names nothing, but is a file's content.
     """
     if not is_address(reference):
+        check_names_something(reference)
         return reference
     scheme, _, rest = reference.partition("://")
     if scheme.lower() == "file" and (path := rest.removeprefix("localhost")).startswith("/"):

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import kpstream
 from kpstream.errors import SourceOpenError
+from kpstream.image import read_picture
 from kpstream.interfaces import Source
+from kpstream.recorded.inputs import parse_input
 from kpstream.sources import Paced, VideoFile, open_source
 from kpstream.sources.http_pictures import MjpegStream
 from tests.support.source_clips import write_video
@@ -44,6 +47,23 @@ def test_a_file_address_of_this_machine_is_its_path(clip: Path) -> None:
         assert source.name == str(odd)
     with pytest.raises(SourceOpenError, match="no such file"):
         open_source("file:///nowhere.mp4")
+
+
+@pytest.mark.parametrize("open_it", [open_source, parse_input, read_picture])
+def test_a_file_in_the_place_of_its_name_is_told_in_one_line(open_it: Callable[[str], object]) -> None:
+    with pytest.raises(SourceOpenError) as caught:
+        open_it("data:image/png;base64," + 3000 * "iVBO")
+    assert str(caught.value) == (
+        "cannot open data:image/png;base64,...: this is a file's content: save it, and name the file"
+    )
+
+
+def test_a_file_may_be_called_like_the_content_of_one(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    clip.rename("data:one.mp4")
+    check(open_source("data:one.mp4"), VideoFile, is_live=False)
 
 
 @pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="this system has no files below /dev")

@@ -23,6 +23,7 @@ from kpstream.recorded.archive.stored_file import (
     shown,
     understood,
 )
+from kpstream.sources.opening import check_names_something
 
 VIDEO_SUFFIXES = frozenset(
     [
@@ -134,6 +135,7 @@ class _Walk:
         if scheme_of(reference):
             self._take_address(understood(reference))
             return
+        check_names_something(reference)
         path = Path(reference)
         if is_folder(path):
             first = PurePosixPath(path.resolve().name if self._several else ".")
