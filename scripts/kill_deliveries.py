@@ -19,10 +19,8 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from kpstream.delivery import open_to_read
-from kpstream.testing import Reply, ScriptedServer, wait_until
+from environment import ROOT, enter
 
-ROOT = Path(__file__).parents[1]
 RULES = """
 [[zone]]
 name = "left"
@@ -52,6 +50,9 @@ def kill_once(seed: int, folder: Path) -> tuple[int, set[str]]:
     Returns:
         How many events the store had at the kill, and those of them that did not arrive.
     """
+    from kpstream.delivery import open_to_read
+    from kpstream.testing import Reply, ScriptedServer, wait_until
+
     rules, store = folder / "rules.toml", folder / "store"
     view = [sys.executable, "-m", "kpstream", "live", str(ROOT / "samples" / "walkers.mp4"), "--loop", "--no-window"]
     view += ["--rules", str(rules), "--event-store", str(store)]
@@ -78,6 +79,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("times", type=int, nargs="?", default=30, help="how often (default: 30)")
     times, lost = parser.parse_args().times, 0
+    enter()
     for seed in range(times):
         with tempfile.TemporaryDirectory() as folder:
             had, missing = kill_once(seed, Path(folder))

@@ -5,6 +5,7 @@ What is not data goes to stderr, so that stdout stays free; without a terminal t
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import sys
@@ -12,7 +13,7 @@ import time
 import traceback
 import unicodedata
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from math import isfinite, isnan
 from typing import IO, Any, cast
 
@@ -136,6 +137,8 @@ def checked_stdout() -> Iterator[None]:
     if sys.stdout is None:  # the shell has closed it
         yield
         return
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")  # as stderr has it: the help's letters are not all ASCII
     checked = cast(IO[str], _CheckedFile(sys.stdout))
     with redirect_stdout(checked):
         yield
@@ -155,7 +158,9 @@ def show_traceback(error: Exception) -> None:
 def show_link(link: str, qr_code: str) -> None:
     """The way to a page, with its token in it, for the person at the terminal alone; never in a log."""
     stderr.print(f"open {link}", markup=False, style="bold")
-    stderr.print(qr_code, markup=False)
+    with suppress(UnicodeEncodeError):
+        qr_code.encode(stderr.encoding)  # of backslashes nothing can be read
+        stderr.print(qr_code, markup=False)
 
 
 def show_finding(what: str, works: bool | None, detail: str) -> None:

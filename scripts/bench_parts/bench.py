@@ -25,7 +25,9 @@ def measure(
     """Measure the parts that are named; write ``table.md``, ``bench.json`` and the plots to ``out``."""
     out.mkdir(parents=True, exist_ok=True)
     cases = [SAMPLE, *(cases_in(clips) if clips else [])]
-    peers = install(peer for peer in PEERS if with_peers or not peer.requirements)
+    peers = install(
+        peer for peer in PEERS if (with_peers or not peer.requirements) and not set(only).isdisjoint(peer.plays)
+    )
     results = Results(_machine(peers))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

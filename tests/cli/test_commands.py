@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -573,6 +574,13 @@ def test_help_teaches_every_command(capfd: pytest.CaptureFixture[str]) -> None:
     for command in ("live", "annotate", "image", "serve", "doctor"):
         assert run(command, "--help") == 0
         assert command in capfd.readouterr().out
+
+
+def test_help_is_printed_where_stdout_takes_ascii_alone() -> None:
+    taken = io.BytesIO()
+    with io.TextIOWrapper(taken, encoding="ascii") as stdout, redirect_stdout(stdout):
+        assert run("annotate", "--help") == 0
+        assert b"--coco-frames" in taken.getvalue()
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from datetime import UTC, datetime, timedelta
@@ -10,7 +11,16 @@ import numpy as np
 import pytest
 
 from kpstream.cli.archive_terminal import status_lines
-from kpstream.cli.terminal import estimate, idle_line, live_line, say, show_finding, show_traceback, summary
+from kpstream.cli.terminal import (
+    estimate,
+    idle_line,
+    live_line,
+    say,
+    show_finding,
+    show_link,
+    show_traceback,
+    summary,
+)
 from kpstream.entities import Frame, Scene, Stats
 from kpstream.recorded.archive.ledger import FileRecord, LedgerContents
 from kpstream.recorded.archive.summary import document
@@ -70,6 +80,18 @@ def test_only_a_service_with_a_price_is_estimated_in_credits() -> None:
 def test_a_name_commands_no_terminal(capfd: pytest.CaptureFixture[str]) -> None:
     say("a\x1b[2J\x9b5m\u202e\nb \u00e9\U0001f600.mp4: gone")
     assert capfd.readouterr().err == "kpstream: a\\x1b[2J\\x9b5m\\u202e b \u00e9\U0001f600.mp4: gone\n"
+
+
+@pytest.mark.parametrize(("encoding", "code"), [("utf-8", "\u2588"), ("ascii", "")])
+def test_a_qr_code_is_shown_where_the_terminal_has_its_blocks(
+    monkeypatch: pytest.MonkeyPatch, encoding: str, code: str
+) -> None:
+    with io.TextIOWrapper(io.BytesIO(), encoding, errors="backslashreplace") as terminal:
+        monkeypatch.setattr(sys, "stderr", terminal)
+        show_link("https://cams.example.org/?token=t", "\u2588")
+        terminal.flush()
+        terminal.seek(0)
+        assert terminal.read().split("\n")[1] == code
 
 
 def test_what_was_found_or_went_wrong_commands_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
