@@ -139,15 +139,11 @@ def _query(
 
 
 def _write(path: Path, form: Format, folder: Path, query: EventQuery) -> int:
-    from kpstream.delivery import open_to_read
+    from kpstream.delivery import read_from
     from kpstream.delivery.listing import csv_lines, json_lines, table_lines
     from kpstream.sinks.output import OutputFile
 
-    database = open_to_read(folder)
-    try:
-        found = database.events(query)
-    finally:
-        database.close()
+    found = read_from(folder, lambda database: database.events(query))
     output = OutputFile(path)
     output.write(b"")
     lines = {"table": table_lines, "jsonl": json_lines, "csv": csv_lines}[form]

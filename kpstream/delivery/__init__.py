@@ -2,7 +2,7 @@
 
 from kpstream.delivery.database import EventDatabase, EventQuery, StoredEvent
 from kpstream.delivery.recorder import EventRecorder
-from kpstream.delivery.store import EventStore, open_to_read
+from kpstream.delivery.store import EventStore, open_to_read, read_from
 from kpstream.delivery.worker import Deliveries, DeliveryFigures
 
 __all__ = [
@@ -14,4 +14,5 @@ __all__ = [
     "EventStore",
     "StoredEvent",
     "open_to_read",
+    "read_from",
 ]

@@ -30,8 +30,9 @@ from kpstream.errors import SinkError, SourceOpenError
 from kpstream.events import INSTANT_KINDS
 from kpstream.paths import why_hidden
 from kpstream.redact import redact
-from kpstream.sinks.output import sink_error
+from kpstream.sinks.output import check_writable, sink_error
 from kpstream.sinks.room import DiskUsage
+from kpstream.sqlite_schema import sqlite_fault
 
 T = TypeVar("T")
 Wants = Callable[[Document], bool]
@@ -141,11 +142,7 @@ class EventStore:
         Raises:
             SourceOpenError: The database cannot be read.
         """
-        with closing(self.reader()) as database:
-            try:
-                return ask(database)
-            except sqlite3.Error as error:
-                raise SourceOpenError(f"{self.folder / FILE_NAME}: {error}") from None
+        return read_from(self.folder, ask)
 
     def put(self, document: Document, snapshot: Snapshot | None = None) -> None:
         """Store an event, or its new state; never waits.
@@ -321,17 +318,38 @@ def open_to_read(folder: Path) -> EventDatabase:
         raise SourceOpenError(str(error)) from None
 
 
+def read_from(folder: Path, ask: Callable[[EventDatabase], T]) -> T:
+    """Run a query on a store, on a connection of its own; blocks for as long as the query takes.
+
+    Raises:
+        SourceOpenError: There is no store, or it cannot be read.
+    """
+    with closing(open_to_read(folder)) as database:
+        try:
+            return ask(database)
+        except sqlite3.Error as error:
+            raise SourceOpenError(str(sqlite_fault(folder / FILE_NAME, error))) from None
+
+
 def _locked(path: Path) -> sqlite3.Connection:
-    """Lock a file against other programs, on every system, until this program ends in whatever way."""
-    lock = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=0.5)
+    """Lock a file against other programs, on every system, until this program ends in whatever way.
+
+    Raises:
+        SinkError: Another program has locked it, or it cannot be written.
+    """
+    lock = None
     try:
+        lock = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=0.5)
         lock.execute("PRAGMA journal_mode = MEMORY")
         lock.execute("BEGIN EXCLUSIVE")
-    except sqlite3.OperationalError as error:
-        lock.close()
+    except sqlite3.Error as error:
+        if lock is None:
+            check_writable(path)  # SQLite does not tell why it cannot be opened
+        else:
+            lock.close()
         if "locked" in str(error):
             raise SinkError(f"{path.parent}: another kpstream stores its events there: give each its own") from None
-        raise SinkError(f"{path}: {error}") from None
+        raise sqlite_fault(path, error) from None
     return lock
 
 

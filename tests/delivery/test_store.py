@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import pytest
 
-from kpstream.delivery import EventDatabase, EventQuery, EventRecorder, EventStore, open_to_read
+from kpstream.delivery import EventDatabase, EventQuery, EventRecorder, EventStore, open_to_read, read_from
 from kpstream.delivery.event_media import EventMedia
 from kpstream.entities import Event, Image, Scene
 from kpstream.errors import SinkError, SourceOpenError
@@ -367,6 +367,28 @@ def test_what_is_no_database_is_one_line(tmp_path: Path) -> None:
         EventStore(tmp_path).open()
     with pytest.raises(SourceOpenError, match=r"events\.db is damaged \(file is not a database\)"):
         open_to_read(tmp_path)
+
+
+def test_a_database_that_is_damaged_behind_its_beginning_is_one_line(tmp_path: Path) -> None:
+    with stored(tmp_path):
+        pass
+    path = tmp_path / "events.db"
+    page = 4096
+    path.write_bytes(path.read_bytes()[:page] + b"\xee" * (path.stat().st_size - page))
+    with pytest.raises(SourceOpenError, match=r"events\.db is damaged \(database disk image is malformed\)"):
+        read_from(tmp_path, lambda database: database.count())
+
+
+@pytest.mark.parametrize(
+    ("lock", "said"), [("folder", "is a folder"), ("other file", r"is damaged \(file is not a database\)")]
+)
+def test_a_lock_that_cannot_be_had_is_one_line(tmp_path: Path, lock: str, said: str) -> None:
+    if lock == "folder":
+        (tmp_path / "events.lock").mkdir()
+    else:
+        (tmp_path / "events.lock").write_text("nothing of the kind" * 100)
+    with pytest.raises(SinkError, match=rf"events\.lock:? {said}"):
+        EventStore(tmp_path).open()
 
 
 def test_a_folder_without_a_store_is_one_line(tmp_path: Path) -> None:
