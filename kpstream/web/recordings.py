@@ -38,20 +38,22 @@ class Recordings:
         """The newest files, the newest first: name, kind, size in bytes, time of the last change, address."""
         found = []
         for path in self._files():
-            with suppress(OSError):  # the oldest may be deleted meanwhile
-                about = path.lstat()
+            name = path.relative_to(self._folder).as_posix()
+            # the oldest may be deleted meanwhile, and what is no UTF-8 has no address
+            with suppress(OSError, UnicodeEncodeError):
+                about, url = path.lstat(), f"/recordings/{quote(name)}"
                 if stat.S_ISREG(about.st_mode):
-                    found.append((about.st_mtime, about.st_size, path))
+                    found.append((about.st_mtime, about.st_size, name, url))
         found.sort(key=lambda item: item[0], reverse=True)
         return [
             {
-                "name": (name := path.relative_to(self._folder).as_posix()),
-                "kind": "video" if TYPES[path.suffix.lower()].startswith("video") else "snapshot",
+                "name": name,
+                "kind": "video" if TYPES[Path(name.lower()).suffix].startswith("video") else "snapshot",
                 "bytes": size,
                 "changed": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(changed)),
-                "url": f"/recordings/{quote(name)}",
+                "url": url,
             }
-            for changed, size, path in found[:_MOST]
+            for changed, size, name, url in found[:_MOST]
         ]
 
     def find(self, name: str) -> Path | None:

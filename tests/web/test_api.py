@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -211,8 +212,8 @@ def test_a_snapshot_that_a_full_disk_cuts_short_is_not_kept(tmp_path: Path) -> N
 def test_recordings_are_listed_and_given_in_parts(client: httpx.Client, tmp_path: Path) -> None:
     (tmp_path / "day one").mkdir()
     (tmp_path / "day one" / "größe 1.mp4").write_bytes(bytes(range(100)))
-    for name in (".hidden.mp4", "notes.txt", "key.pem"):
-        (tmp_path / name).write_text("no")
+    for name in (".hidden.mp4", "notes.txt", "key.pem", b"\xff.mp4"):  # the last one has no address
+        (tmp_path / os.fsdecode(name)).write_text("no")
     found = client.get("/api/recordings").json()["recordings"]
     assert [(one["name"], one["kind"], one["bytes"]) for one in found] == [("day one/größe 1.mp4", "video", 100)]
     whole = client.get(found[0]["url"])

@@ -57,6 +57,8 @@ VIDEO_SUFFIXES = frozenset(
 OUTPUT_SUFFIX = ".annotated.mp4"
 """What a video that an archive wrote is called: none in a folder, or matched by a glob, is an input."""
 _LIST = "@"
+_NOTHING = "(?!)"
+"""Matches nothing."""
 _SPECIAL = re.compile(r"\[[^\]]+\]|.", re.DOTALL)
 _CONTROLS = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029]")
 
@@ -268,7 +270,12 @@ def _translated(special: re.Match[str]) -> str:
         return "[^/]*" if text == "*" else "[^/]"
     if len(text) > 1:
         inside = text[1:-1].replace("\\", "\\\\")
-        return f"[^{inside[1:]}]" if inside.startswith("!") else f"[{inside}]"
+        letters = f"[^{inside[1:]}]" if inside.startswith("!") else f"[{inside}]"
+        try:
+            re.compile(letters)
+        except re.error:  # a range from a later letter to an earlier one
+            return _NOTHING
+        return letters
     return re.escape(text)
 
 

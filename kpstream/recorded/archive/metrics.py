@@ -8,6 +8,7 @@ from contextlib import suppress
 from math import inf
 
 from kpstream.recorded.archive.driver import Figures
+from kpstream.recorded.archive.inputs import printable
 from kpstream.recorded.archive.place import ArchivePlace
 
 _WRITE_EVERY = 5.0
@@ -28,7 +29,7 @@ class MetricsFile:
         self, place: ArchivePlace, max_requests: int | None, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._path = place.folder / f"metrics{place.shard.label}.prom"
-        self._labels = {"archive": place.outputs.name, "shard": f"{place.shard.number}/{place.shard.of}"}
+        self._labels = {"archive": printable(place.outputs.name), "shard": f"{place.shard.number}/{place.shard.of}"}
         self._max_requests = max_requests
         self._clock = clock
         self._written_at = -inf

@@ -49,6 +49,12 @@ def test_a_glob_is_mirrored_below_its_fixed_part(tree: Path) -> None:
         names(f"{tree}/*.webm")
 
 
+@pytest.mark.parametrize("pattern", ["clip [HD-2].mp4", "clip [z-a]*", "clip [!z-a]"])
+def test_a_glob_with_letters_that_are_no_range_matches_nothing(tree: Path, pattern: str) -> None:
+    with pytest.raises(SourceOpenError, match="it matches no file"):
+        names(tree / pattern)
+
+
 def test_a_list_names_an_input_a_line_and_may_name_what_is_gone(tree: Path, tmp_path: Path) -> None:
     listed = tmp_path / "list.txt"
     listed.write_text(f"\ufeff{tree}/a.mp4\n# more\n\n{tree}/gone.mp4\n{tree}/x\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
@@ -59,6 +60,11 @@ def test_the_file_is_written_every_few_seconds_and_belongs_to_its_shard(tmp_path
     clock.advance(5)
     file.show(FIGURES)
     assert path.exists()
+
+
+def test_a_folder_whose_name_is_no_utf8_is_called_as_it_is_printed(tmp_path: Path) -> None:
+    MetricsFile(ArchivePlace(os.fsdecode(b"out\xff"), tmp_path), None).write(FIGURES)
+    assert 'archive="out\\\\xff"' in (tmp_path / "metrics.prom").read_text()
 
 
 def test_a_file_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
