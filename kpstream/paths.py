@@ -1,4 +1,4 @@
-"""What lies at a path, asked so that nothing is raised.
+"""What lies at a path, and what it is called, asked so that nothing is raised.
 
 `Path` itself raises where a folder above may not be looked into, or a name is too long. Here such a path is one at
 which nothing is known to lie: whoever opens or writes it next is told why that cannot be, in the words of that job.
@@ -6,6 +6,7 @@ which nothing is known to lie: whoever opens or writes it next is told why that 
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from pathlib import Path
 
@@ -21,6 +22,11 @@ def why_hidden(path: str | Path) -> str:
     except ValueError:
         return "a name holds no zero byte"
     return ""
+
+
+def stem_text(path: Path) -> str:
+    """The name of a file without its suffix, as text that can be written: what is no UTF-8 with backslashes."""
+    return os.fsencode(path.stem).decode("utf-8", "backslashreplace")
 
 
 def is_there(path: str | Path) -> bool:

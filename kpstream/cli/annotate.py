@@ -26,6 +26,7 @@ from kpstream.options import (
     VideoOptions,
 )
 from kpstream.options.units import count_text
+from kpstream.paths import stem_text
 from kpstream.pipeline.memory import keep_heaps
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def annotate(
             sampling = EveryNth(part.every) if part.every else make_sampling(requests)
             settings = RequestSettings(sampling, model.filters, requests.max_in_flight, left)
             endpoint, made_of = make_endpoint(model), answer_identity(model)
-            run = rules.make_run(job.name.stem, model.keypoint_confidence, annotator)
+            run = rules.make_run(stem_text(job.name), model.keypoint_confidence, annotator)
             work = RecordedJob(
                 job,
                 endpoint,

@@ -28,7 +28,7 @@ from kpstream.options import (
     SourceOptions,
     ViewOptions,
 )
-from kpstream.paths import is_file
+from kpstream.paths import is_file, stem_text
 
 # Commands import what loads OpenCV when they run: `doctor` and `--help` work where it cannot be loaded.
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def live(
     check_outputs(spec, *files_of(ruling))
     device = _device(source, web)
     page = _page(web, recording, spec, device)
-    camera = Path(source).stem if is_file(source) else "live"  # its name in events
+    camera = stem_text(Path(source)) if is_file(source) else "live"  # its name in events
     draw_on_one_core()
     with (
         opened_rules(ruling) as rules,

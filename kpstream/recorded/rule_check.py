@@ -12,6 +12,7 @@ from uuid import uuid4
 from kpstream.entities import Pose
 from kpstream.errors import SourceOpenError, UsageError
 from kpstream.events import Event, Reading, RuleEngine, RuleSet, Truth, model_faults, observations_of
+from kpstream.paths import stem_text
 from kpstream.sinks.jsonl import RecordedPoses, stream_poses
 from kpstream.skeleton import Skeleton
 
@@ -82,7 +83,7 @@ class _Checking:
     def __init__(self, rules: RuleSet, path: Path) -> None:
         self._rules = rules
         self._path = path
-        self._engine = RuleEngine(rules, camera=path.stem, new_id=lambda: uuid4().hex)
+        self._engine = RuleEngine(rules, camera=stem_text(path), new_id=lambda: uuid4().hex)
         self._classes: dict[str, Skeleton] = {}
         self._found = RuleCheck()
         self._has_evidence = False

@@ -43,7 +43,7 @@ def write_report(path: Path, rules: RuleSet, found: RuleCheck, *, title: str) ->
         SinkError: It cannot be written.
     """
     output = OutputFile(path)
-    output.write(report(rules, found, title).encode())
+    output.write(report(rules, found, title).encode("utf-8", "replace"))
     output.close()
 
 

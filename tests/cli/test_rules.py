@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -16,14 +17,16 @@ SAMPLE = Path(__file__).parents[2] / "samples" / "walkers.mp4"
 def test_annotate_tells_what_happens(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rules, out = tmp_path / "rules.toml", tmp_path / "events.jsonl"
     rules.write_text(LEFT_HALF)
+    video = tmp_path / os.fsdecode(b"walkers \xff.mp4")  # no UTF-8, which JSON has to be
+    video.symlink_to(SAMPLE)
 
-    assert run(["annotate", str(SAMPLE), "--end", "2", "--rate", "3", "--rules", str(rules), "--events", str(out)]) == 0
+    assert run(["annotate", str(video), "--end", "2", "--rate", "3", "--rules", str(rules), "--events", str(out)]) == 0
 
     opened, ended = (json.loads(line) for line in out.read_text().splitlines())
-    assert (opened["state"], opened["camera"], opened["rule"]) == ("opened", "walkers", "in the left half")
+    assert (opened["state"], opened["camera"], opened["rule"]) == ("opened", "walkers \\xff", "in the left half")
     assert opened["opened_pts"] == pytest.approx(opened["began_pts"] + 0.5, abs=0.04)
     assert (ended["event"], ended["state"], ended["cut"]) == (opened["event"], "ended", True)
-    assert "walkers.mp4: 60 frames" in capsys.readouterr().err
+    assert ".mp4: 60 frames" in capsys.readouterr().err
 
 
 def test_a_live_view_tells_what_happens_and_what_it_saw(tmp_path: Path) -> None:

@@ -138,14 +138,14 @@ def test_the_page_shows_every_rule_and_the_pose_of_every_event(tmp_path: Path) -
     (tmp_path / "rules.toml").write_text(RULES)
     page = tmp_path / "report.html"
 
-    poses = recorded(tmp_path / "<poses>.jsonl")
+    poses = recorded(tmp_path / "<poses\udcff>.jsonl")
     assert run(["events", "check", str(tmp_path / "rules.toml"), str(poses), "--html", str(page)]) == 0
 
     html = page.read_text()
     assert html.count("<section>") == 2
     assert html.count("<figure><svg") == 2
     assert "in the left half" in html
-    assert "&lt;poses&gt;" in html
+    assert "&lt;poses?&gt;" in html
     assert "http" not in html
 
 
