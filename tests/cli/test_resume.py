@@ -47,6 +47,12 @@ def asked(endpoint: str) -> list[int]:
         return [frame for frame, *_ in json.load(answer)["asked"]]
 
 
+def late(endpoint: str, latency: float) -> None:
+    """Answer so many seconds late from now on."""
+    with urllib.request.urlopen(f"{endpoint}/_latency/{latency}", timeout=30) as answer:
+        answer.read()
+
+
 def annotate(endpoint: str, output: Path, *more: str) -> subprocess.Popen[bytes]:
     words = ["annotate", str(CLIP), "-o", str(output), "--jsonl", str(output.with_suffix(".jsonl")), "--rate", "10"]
     words += ["--end", "4", "--endpoint", endpoint, "--api-url", endpoint, "--model", "a/1", "--preset", "ultrafast"]
@@ -73,6 +79,7 @@ def test_a_job_that_is_killed_again_and_again_ends_as_if_it_had_not_been(endpoin
     first = asked(endpoint)
     assert len(first) == 41  # and the last frame
     output = tmp_path / "killed.mp4"
+    late(endpoint, 0.5)  # so that it is not done before it is killed, though this process may stand still meanwhile
     for _ in range(KILLS):
         process = annotate(endpoint, output)
         before, more = len(asked(endpoint)), chance.randint(2, 6)
@@ -81,6 +88,7 @@ def test_a_job_that_is_killed_again_and_again_ends_as_if_it_had_not_been(endpoin
         time.sleep(chance.random() / 10)
         process.send_signal(signal.SIGKILL)
         process.communicate()
+    late(endpoint, 0.1)
     assert whole(endpoint, output) == reference
     assert output.read_bytes() == (tmp_path / "reference.mp4").read_bytes()
     again = asked(endpoint)[len(first) :]

@@ -12,7 +12,7 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -181,19 +181,16 @@ def test_the_cluster_file_is_one_that_ray_takes() -> None:
 
 def _process_of(driver: int, name: bytes) -> int:
     """A process of this driver with this in its command line."""
-    for folder in Path("/proc").iterdir():
-        try:
-            words = (folder / "cmdline").read_bytes()
-        except OSError:
-            continue
-        if name in words and _descends(int(folder.name), driver):
-            return int(folder.name)
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has ended meanwhile
+            if name in (folder / "cmdline").read_bytes() and _descends(int(folder.name), driver):
+                return int(folder.name)
     raise AssertionError(f"no {name!r} is at work")
 
 
 def _descends(process: int, from_: int) -> bool:
     while process > 1:
-        process = int((Path("/proc") / str(process) / "stat").read_text().rpartition(")")[2].split()[1])
+        process = int((Path("/proc") / str(process) / "stat").read_text(errors="replace").rpartition(")")[2].split()[1])
         if process == from_:
             return True
     return False

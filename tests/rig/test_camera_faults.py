@@ -205,7 +205,7 @@ def test_a_camera_that_repeats_one_picture_is_noticed_and_opened_again(tmp_path:
             hung_at = time.monotonic()
             noticed = show.noticed_after(hung_at)
             assert noticed <= NOTICED + HELD_UP
-            assert any("one and the same picture" in text for _, text in show.troubles)
+            show.wait_for(lambda: any("one and the same picture" in text for _, text in show.troubles))
             back = show.back_after(hung_at + noticed)
             assert back <= BACK + HELD_UP
             assert 1 <= show.pipeline.stats.reconnects <= 2

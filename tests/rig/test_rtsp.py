@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from statistics import median
 from typing import Literal
@@ -20,7 +19,7 @@ from kpstream.sinks.video import VideoSink
 from kpstream.sources import Stream, open_source
 from tests.rig.parts.processes import FaultyNetwork, RtspCamera
 from tests.support.errors import texts_of
-from tests.support.source_contract import SourceContract, opened_again
+from tests.support.source_contract import SourceContract, opened_again, opened_at_last
 
 pytestmark = pytest.mark.rig
 
@@ -61,14 +60,6 @@ def undisturbed(read: Callable[[], list[Frame]]) -> list[Frame]:
         if max(ages) - min(ages) < 0.3:
             return frames
     return read()
-
-
-def opened_at_last(open_: Callable[[], Source]) -> Source:
-    """What opens though the machine may have other work for longer than a timeout."""
-    for _ in range(9):
-        with suppress(SourceOpenError):
-            return open_()
-    return open_()
 
 
 def lose(source: Source, last: Frame) -> tuple[Frame, SourceReadError]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import TimeoutError as TooLate
 
 from kpstream.camera.events import CameraEvents
 from kpstream.events import Line, RuleSet, Zone
@@ -43,6 +44,7 @@ class Drawing:
     def __init__(self, screen: Screen, *, touches: bool) -> None:
         self._screen = screen
         self._tab = screen.tab
+        self._press = screen.tab.tap if touches else screen.tab.click
         self._touches = touches
         self._fingers = screen.tab.context.new_cdp_session(screen.tab)
 
@@ -55,10 +57,8 @@ class Drawing:
             "save": "document.querySelector('.editor') === null || document.querySelector('.toml') !== null",
         }[act]
         for _ in range(10):
-            if self._touches:
-                self._tab.tap(f"[data-act={act}]")
-            else:
-                self._tab.click(f"[data-act={act}]")
+            with suppress(TooLate):  # one that is done late leaves nothing to press
+                self._press(f"[data-act={act}]", timeout=5000)
             self._tab.wait_for_timeout(500)
             if self._tab.evaluate(done):
                 return

@@ -19,7 +19,7 @@ from kpstream.sources import Stream
 from tests.support.errors import texts_of
 from tests.support.ports import own_port
 from tests.support.source_clips import number_in, picture, write_video
-from tests.support.source_contract import SourceContract
+from tests.support.source_contract import SourceContract, opened_at_last
 from tests.support.source_servers import MjpegCamera, files_served
 
 PASSWORD = "hunter22-secret"
@@ -178,7 +178,7 @@ def test_a_server_that_says_nothing_is_given_up(scheme: str) -> None:
 def test_a_camera_that_falls_silent_is_lost() -> None:
     camera = MjpegCamera(pictures=10)
     try:
-        source = Stream(camera.url, timeout=2.0)
+        source = opened_at_last(lambda: Stream(camera.url, timeout=2.0))
         with pytest.raises(SourceReadError, match="nothing came for 2 s"):
             [next_of(source) for _ in range(11)]
         source.close()

@@ -83,7 +83,7 @@ def test_a_live_camera_is_watched_changed_and_recorded_from_its_page(tmp_path: P
 
 
 def test_on_other_addresses_than_loopback_nothing_is_shown_without_the_token(tmp_path: Path) -> None:
-    words = ["live", str(CLIP), "--endpoint", "embedded", "--no-window", "--web", "0.0.0.0:0"]
+    words = ["live", str(CLIP), "--loop", "--endpoint", "embedded", "--no-window", "--web", "0.0.0.0:0"]
     with kpstream(tmp_path, *words, KPSTREAM_WEB_TOKEN=TOKEN) as (process, url):
         local = url.replace("0.0.0.0", "127.0.0.1")
         for path in ("/", "/metrics", "/healthz", "/api/cameras", "/cameras/walkers/snapshot.jpg", "/nothing"):

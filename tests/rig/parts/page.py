@@ -31,6 +31,8 @@ FLAGS = [
 SIZE = (1280, 720)
 BITS, CELL = 24, 40
 POINT_Y = 500
+_WITHIN = 60.0
+"""Seconds after which something that is waited for does not happen."""
 GREEN_POINT = Skeleton(("point",), (), ("#00ff00",))
 
 SAMPLER = """
@@ -210,6 +212,7 @@ class Screen:
     """
 
     def __init__(self, context: BrowserContext, *, breaks: bool = False) -> None:
+        context.set_default_timeout(1000 * _WITHIN)
         self._breaks = breaks
         self.tab: Tab = context.new_page()
         self.faults: list[str] = []
@@ -237,10 +240,10 @@ class Screen:
         """Wait until the page is told of all that happens from then on."""
         self.until("performance.getEntriesByName(new URL('api/events?limit=50', document.baseURI)).length > 0")
 
-    def until(self, condition: str, timeout: float = 60.0) -> None:
+    def until(self, condition: str) -> None:
         """Wait until an expression is true."""
         # Playwright's own waiting evaluates text in the page, which the page's policy forbids.
-        give_up_at = time.monotonic() + timeout
+        give_up_at = time.monotonic() + _WITHIN
         while not self.tab.evaluate(condition):
             assert time.monotonic() < give_up_at, f"it never happened: {condition}"
             self.tab.wait_for_timeout(50)
@@ -253,9 +256,9 @@ class Screen:
         seen = self.tab.evaluate("window.seen")
         return Seen(time.monotonic() - begun_at, [(name, index, at / 1000, x) for name, index, at, x in seen])
 
-    def state(self, name: str = "one") -> str:
-        """The camera's state, in a word."""
-        return self.tab.get_attribute(f"[data-name='{name}']", "data-state") or ""
+    def comes_to(self, state: str) -> None:
+        """Wait until the one camera is in this state: while a machine stands still, each may fall silent or be lost."""
+        self.until(f"document.querySelector('.camera').dataset.state === '{state}'")
 
 
 class Looked:

@@ -135,7 +135,7 @@ def processes() -> Iterator[tuple[int, list[str]]]:
     """All processes and their words."""
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         with suppress(OSError):
-            yield int(path.parent.name), path.read_text().split("\0")[:-1]
+            yield int(path.parent.name), path.read_text(errors="replace").split("\0")[:-1]  # others write as they like
 
 
 def parent_of(pid: int) -> int:
@@ -152,7 +152,7 @@ def is_there(pid: int) -> bool:
 
 def _state(pid: int) -> list[str]:
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
     except OSError:
         return []
 
