@@ -31,6 +31,7 @@ from kpstream.events import INSTANT_KINDS
 from kpstream.paths import why_hidden
 from kpstream.redact import redact
 from kpstream.sinks.output import check_writable, sink_error
+from kpstream.sinks.retention import age_limit
 from kpstream.sinks.room import DiskUsage
 from kpstream.sqlite_schema import sqlite_fault
 
@@ -43,6 +44,8 @@ Snapshot = Callable[[], bytes]
 _PICTURES = 8
 """Pictures that may wait to become snapshots, each with some megabytes."""
 _RETAIN_EVERY = 60.0
+_STEP_BACK = 1.0
+"""Seconds by which the wall clock must be set back to have been wrong."""
 _CLOSES_WITHIN = 5.0
 _NONE: Mapping[str, Wants] = MappingProxyType({})
 _log = logging.getLogger("kpstream")
@@ -54,7 +57,8 @@ class EventStore:
     Args:
         folder: The store's folder; made where it is missing.
         keep: Seconds for which an event is kept; None for ever. The age of what ends here is measured, and what was
-            there before is as old as it says, but no younger than this object: the wall clock may jump.
+            there before is as old as it says, but no younger than this object: the wall clock may jump. One that is
+            ahead from the start has ten minutes to be set (`age_limit`).
         keep_size: Bytes that snapshots and clips may take together; None for no limit.
         destinations: By name, which events each destination takes.
         wall_clock: Seconds since the epoch.
@@ -77,8 +81,9 @@ class EventStore:
         self._keep = inf if keep is None else keep
         self._keep_size = inf if keep_size is None else keep_size
         self._wall_clock, self._clock = wall_clock, clock
-        self._began_at = wall_clock()
-        self._wall_zero = self._began_at - clock()  # the retention's own wall clock, which never jumps
+        # By the monotonic clock, and what the wall clock was ahead of it: at the start, or less.
+        self._began_at = clock()
+        self._wall_offset = wall_clock() - self._began_at
         self._ended_at: dict[str, float] = {}  # of all that have ended, the oldest first; where anything is removed
         self._retained_at = -inf
         self._destinations = dict(destinations)
@@ -221,7 +226,9 @@ class EventStore:
         now = self._wall_clock()
         self._armed = database.armed()
         if self._retains:
-            self._ended_at = {event_id: min(at, self._began_at) for event_id, at in database.ended()}
+            self._ended_at = {
+                event_id: min(at - self._wall_offset, self._began_at) for event_id, at in database.ended()
+            }
         database.outbox.forget_others(list(self._destinations), now)
         for event in database.open_events():
             found = salvaged_clip(self.folder, event.id)
@@ -236,7 +243,7 @@ class EventStore:
         database.put(document, at, size)
         if self._retains and document["state"] == "ended":
             self._ended_at.pop(str(document["event"]), None)  # to be the last one
-            self._ended_at[str(document["event"])] = self._wall_zero + self._clock()
+            self._ended_at[str(document["event"])] = self._clock()
         for name, wants in self._destinations.items():
             if wants(document):
                 database.outbox.add(name, document, self._wall_clock())
@@ -262,6 +269,7 @@ class EventStore:
         if not self._retains or self._clock() - self._retained_at < _RETAIN_EVERY:
             return
         self._retained_at = self._clock()
+        self._follow_the_wall_clock()
         try:
             going = self._outdated(database)
             for event_id in going:
@@ -273,9 +281,19 @@ class EventStore:
         except sqlite3.Error as error:
             _log.debug("events were not removed: %s", error)
 
+    def _follow_the_wall_clock(self) -> None:
+        """Make what was there before less old where the wall clock was set back: it was ahead before."""
+        ahead = self._wall_offset - (self._wall_clock() - self._clock())
+        if ahead > _STEP_BACK:
+            self._wall_offset -= ahead
+            self._ended_at = {
+                event_id: max(ended_at, min(ended_at + ahead, self._began_at))
+                for event_id, ended_at in self._ended_at.items()
+            }
+
     def _outdated(self, database: EventDatabase) -> list[str]:
         """Which events have to go; reads of the database no more than these and the next one."""
-        before = self._wall_zero + self._clock() - self._keep
+        before = age_limit(self._ended_at.values(), keep=self._keep, began=self._began_at, now=self._clock())
         total = database.total_bytes() if self._keep_size < inf else 0
         going: list[str] = []
         for event_id, ended_at in self._ended_at.items():

@@ -11,6 +11,8 @@ from math import floor, inf
 _AFTER_STEM = re.compile(r"_(\d{4})-(\d\d)-(\d\d)T(\d\d)-(\d\d)-(\d\d)Z(?:_([2-9]|[1-9]\d{1,8}))?\.mp4", re.ASCII)
 _FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
 """What some file system takes in no name."""
+_SETTLES = 600.0
+"""Seconds within which a clock that is wrong where a machine starts is set."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -18,7 +20,7 @@ class Segment:
     """A recorded file that is complete. The smaller one is the older one."""
 
     ended: float
-    """When it ended, as far as that is known, in seconds of the wall clock's epoch."""
+    """When it ended, as far as that is known, in seconds of a clock that never jumps."""
     number: int
     """1, or more where several began in the same second."""
     name: str
@@ -53,6 +55,23 @@ def read_segment_name(stem: str, name: str) -> tuple[float, int] | None:
         return datetime(*began, tzinfo=UTC).timestamp(), number  # type: ignore[misc, arg-type]
     except ValueError:
         return None
+
+
+def age_limit(ended: Iterable[float], *, keep: float, began: float, now: float) -> float:
+    """Before when that which has ended is too old; ``-inf`` where nothing goes for its age yet.
+
+    By a clock that is years ahead where a machine starts all that is there is too old. So nothing goes while what would
+    be left, the run itself included, is younger than ten minutes, or half of ``keep``: until then the clock may be set.
+
+    Args:
+        ended: When each thing ended that may go.
+        keep: Seconds for which they are kept.
+        began: When this run began.
+        now: All of them in seconds of a clock that never jumps.
+    """
+    before = now - keep
+    oldest_left = min((at for at in ended if at >= before), default=began)
+    return before if now - min(oldest_left, began) >= min(_SETTLES, keep / 2) else -inf
 
 
 def outdated(

@@ -17,7 +17,7 @@ from kpstream.entities import Image, Scene
 from kpstream.errors import SinkError, UsageError
 from kpstream.sinks.h264 import Tap
 from kpstream.sinks.output import sink_error
-from kpstream.sinks.retention import Segment, outdated, read_segment_name, segment_name, stem_of
+from kpstream.sinks.retention import Segment, age_limit, outdated, read_segment_name, segment_name, stem_of
 from kpstream.sinks.room import LOOK_EVERY, DiskUsage, check_room
 from kpstream.sinks.video import VideoSink
 
@@ -42,7 +42,8 @@ class SegmentedVideo:
 
     Old files go, the oldest first, as far as ``keep`` and ``keep_size`` say. Only files in this folder with names of
     this form count. Their age is what their names say, but for those that were written here: theirs is measured, so
-    that a wall clock that jumps removes nothing.
+    that a wall clock that jumps removes nothing. One that is ahead from the start has ten minutes to be set
+    (`age_limit`), while there is room.
 
     Args:
         folder: Where the files go; must exist.
@@ -95,8 +96,8 @@ class SegmentedVideo:
         self._path = self._folder
         self._form: tuple[object, ...] = ()
         self._first_pts = self._last_pts = nan
-        # The wall clock at the first picture, and what makes such a clock of the frames' own, which never jumps.
-        self._zero = self._began_at = self._written_at = nan
+        # By the frames' clock, which never jumps; and how far the wall clock was ahead of it, at the start or less.
+        self._began_at = self._written_at = self._wall_offset = nan
         self._looked_at = -inf
         self._ended_at: dict[str, float] = {}
         self._complete: list[Segment] | None = None
@@ -144,9 +145,8 @@ class SegmentedVideo:
         if not isfinite(scene.frame.pts):
             return
         now = scene.frame.captured_at
-        if not isfinite(self._zero):
-            self._began_at = self._wall_clock()
-            self._zero = self._began_at - now
+        if not isfinite(self._began_at):
+            self._began_at, self._wall_offset = now, self._wall_clock() - now
         try:
             self._write(scene, canvas, now)
         except SinkError as error:
@@ -211,7 +211,7 @@ class SegmentedVideo:
                 video.close()
             finally:
                 if self._path.exists():
-                    self._ended_at[self._path.name] = self._zero + self._written_at
+                    self._ended_at[self._path.name] = self._written_at
 
     def _pause(self, error: SinkError, now: float) -> None:
         self._looked_at = now
@@ -224,15 +224,26 @@ class SegmentedVideo:
     def _look_after_the_disk(self, now: float) -> None:
         if not self.frames:  # later a folder that is not there may be a drive that was taken off
             self._make_folder()
-        if min(self._keep, self._keep_size) < inf:
-            self._remove_outdated(now)
-        check_room(self._folder, reserves=2 if self._trouble else 1, disk_usage=self._disk_usage)
+        check = partial(check_room, self._folder, reserves=2 if self._trouble else 1, disk_usage=self._disk_usage)
+        if min(self._keep, self._keep_size) == inf:
+            check()
+            return
+        offset = self._wall_clock() - now
+        if offset < self._wall_offset - _STEP_BACK:  # it was ahead before: what is there is less old
+            self._wall_offset, self._complete = offset, None
+        ended = (segment.ended for segment in self._others())
+        self._remove_outdated(age_limit(ended, keep=self._keep, began=self._began_at, now=now))
+        try:
+            check()
+        except SinkError:
+            self._remove_outdated(now - self._keep)
+            check()
 
-    def _remove_outdated(self, now: float) -> None:
-        if not self._outdated(now):
+    def _remove_outdated(self, before: float) -> None:
+        if not self._outdated(before):
             return
         self._complete = None  # somebody else may have removed some
-        for segment in self._outdated(now):
+        for segment in self._outdated(before):
             try:
                 (self._folder / segment.name).unlink(missing_ok=True)
             except OSError as error:
@@ -242,13 +253,16 @@ class SegmentedVideo:
                 self._ended_at.pop(segment.name, None)
         self._complete = None
 
-    def _outdated(self, now: float) -> list[Segment]:
-        current = "" if self._video is None else self._path.name
+    def _outdated(self, before: float) -> list[Segment]:
+        written = 0 if self._video is None else _size_of(self._path)
+        return outdated(self._others(), before=before, keep_size=self._keep_size, reserved=written)
+
+    def _others(self) -> list[Segment]:
+        """All that are complete."""
         if self._complete is None:
+            current = "" if self._video is None else self._path.name
             self._complete = [segment for segment in self._segments() if segment.name != current]
-        written = _size_of(self._path) if current else 0
-        before = self._zero + now - self._keep
-        return outdated(self._complete, before=before, keep_size=self._keep_size, reserved=written)
+        return self._complete
 
     def _segments(self) -> Iterator[Segment]:
         length = self._length if self._length < inf else 0.0
@@ -259,7 +273,7 @@ class SegmentedVideo:
                     continue
                 at, number = read
                 # Whatever was there before is older than all that is written here, also where the clock was set back.
-                ended = self._ended_at.get(entry.name, min(at + length, self._began_at - 1))
+                ended = self._ended_at.get(entry.name, min(at + length - self._wall_offset, self._began_at - 1))
                 yield Segment(ended, number, entry.name, _size_of(entry))
 
     def _free_path(self) -> Path:

@@ -300,6 +300,26 @@ def test_a_clock_that_is_set_removes_nothing(tmp_path: Path) -> None:
         wait_until(lambda: len(events_in(store)) == 2)
 
 
+def test_a_clock_that_is_years_ahead_from_the_start_has_ten_minutes_to_be_set(tmp_path: Path) -> None:
+    day, clock = 86400.0, ManualClock(0.0)
+    wall = ManualClock(BEGAN.timestamp())
+    with stored(tmp_path, wall_clock=wall) as store:
+        recorder(store).tell(ended(opened("too old")), None)
+        wait_until(lambda: len(events_in(store)) == 1)
+        wall.advance(5 * day)
+        recorder(store).tell(ended(opened("good", after=5 * day)), None)
+        wait_until(lambda: len(events_in(store)) == 2)
+    wall.advance(400 * day)
+    with stored(tmp_path, keep=4 * day, clock=clock, wall_clock=wall) as store:
+        clock.advance(300.0)
+        for _ in range(2):  # with the second one, what follows upon the first has been done
+            assert store.write(lambda _: None, 60.0)
+        assert {event.id for event in events_in(store)} == {"too old", "good"}
+        wall.advance(-400 * day)
+        clock.advance(301.0)
+        wait_until(lambda: [event.id for event in events_in(store)] == ["good"])
+
+
 def test_events_of_a_clock_that_was_wrong_go_in_their_turn(tmp_path: Path) -> None:
     day, clock, wall = 86400.0, ManualClock(0.0), ManualClock(BEGAN.timestamp())
     with stored(tmp_path) as store:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from kpstream.sinks.retention import Segment, outdated, read_segment_name, segment_name, stem_of
+from kpstream.sinks.retention import Segment, age_limit, outdated, read_segment_name, segment_name, stem_of
 
 _MOMENTS = st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30), timezones=st.just(UTC)).map(datetime.timestamp)
 _NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40)
@@ -93,6 +93,20 @@ def test_the_oldest_go_and_no_more_than_have_to(
     if going:  # the last one that goes had to
         spared = reserved + sum(segment.size for segment in [going[-1], *left])
         assert going[-1].ended < before or spared > keep_size
+
+
+@pytest.mark.parametrize(
+    ("ended", "began", "limit"),
+    [
+        ([], 0.0, -inf), ([], -599.0, -inf), ([], -600.0, -7200.0), ([-7201.0], 0.0, -inf), ([-599.0], 0.0, -inf),
+        ([-7201.0, -600.0], 0.0, -7200.0), ([-7200.0], 0.0, -7200.0),
+    ],
+)  # fmt: skip
+def test_nothing_goes_for_its_age_while_only_what_is_new_would_be_left(
+    ended: list[float], began: float, limit: float
+) -> None:
+    assert age_limit(ended, keep=7200.0, began=began, now=0.0) == limit
+    assert age_limit([-31.0], keep=60.0, began=0.0, now=0.0) == -60.0
 
 
 @given(_SEGMENTS)

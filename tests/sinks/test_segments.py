@@ -287,21 +287,46 @@ def test_with_the_clock_set_back_the_newest_are_still_the_newest(before: int, ow
 
 
 def test_what_is_older_than_it_is_to_be_kept_goes(tmp_path: Path) -> None:
-    older(tmp_path, "cam_2026-11-23T10-58-59Z.mp4", "cam_2026-11-23T10-59-01Z.mp4")
+    older(tmp_path, *(f"cam_2026-11-23T{time}Z.mp4" for time in ("10-58-59", "10-59-01", "11-30-00")))
     rig = Rig(tmp_path, segment=60, keep=3600)
     rig.show(1)
-    assert rig.times() == ["10-59-01Z", "12-00-00Z"]
+    assert rig.times() == ["10-59-01Z", "11-30-00Z", "12-00-00Z"]
     rig.show(4)
-    assert rig.times() == ["12-00-00Z"]
+    assert rig.times() == ["11-30-00Z", "12-00-00Z"]
     rig.wait(3590)
     rig.show(4)
     rig.sink.close()
     assert rig.times() == ["12-00-00Z", "12-59-55Z"]
-    rig = Rig(tmp_path, segment=60, keep=3600)
-    rig.wait(3 * 3600)
-    rig.show(1)
+
+
+def test_a_clock_that_is_years_ahead_from_the_start_has_ten_minutes_to_be_set(tmp_path: Path) -> None:
+    too_old, good = "cam_2026-11-20T12-00-00Z.mp4", "cam_2026-11-23T11-00-00Z.mp4"
+    older(tmp_path, too_old, good)
+    for start in range(2):
+        rig = Rig(tmp_path, segment=60, keep=86400)
+        rig.wall += 400 * 86400 + 60 * start
+        rig.show(1)
+        rig.wait(300)
+        rig.show(1)
+        assert {too_old, good} < set(rig.names())
+        if not start:
+            rig.sink.close()
+    rig.wall -= 400 * 86400
+    rig.wait(300)
+    rig.show(3)
     rig.sink.close()
-    assert rig.times() == ["15-00-00Z"]
+    assert too_old not in rig.names()
+    assert good in rig.names()
+
+
+def test_what_is_older_than_a_clock_says_that_nobody_sets_goes_after_ten_minutes(tmp_path: Path) -> None:
+    older(tmp_path, "cam_2026-11-20T12-00-00Z.mp4")
+    rig = Rig(tmp_path, segment=3600, keep=86400)
+    rig.show(590)
+    assert rig.times() == ["12-00-00Z", "12-00-00Z"]
+    rig.show(15)
+    rig.sink.close()
+    assert rig.names() == ["cam_2026-11-23T12-00-00Z.mp4"]
 
 
 def test_all_files_together_stay_within_their_size_and_the_oldest_go(tmp_path: Path) -> None:
