@@ -42,7 +42,7 @@ PLAN: dict[str, set[str]] = {
         "models", "wire",
     },
     "sources": {"entities", "errors", "interfaces", "media", "paths", "redact"},
-    "events": {"entities", "options", "skeleton"},
+    "events": {"entities", "errors", "options", "skeleton"},
     "sinks": {"channel", "entities", "errors", "interfaces", "media", "paths", "render", "skeleton", "wire"},
     "testing": {"entities", "errors", "interfaces", "skeleton"},
     # threads: the only places that start one

@@ -16,6 +16,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from kpstream.errors import UsageError
 from kpstream.events.bodies import UPRIGHT
 from kpstream.events.moment import Array, Moment, lean
 from kpstream.events.rules import (
@@ -340,6 +341,16 @@ class CustomCondition(_Stateless):
         self._function = condition.function
 
     def judge(self, moment: Moment, is_open: Rows) -> Judged:  # noqa: ARG002 - the function has one bound of its own
-        """The truth that the function gives for each pose."""
-        truths = [self._function(pose) for pose in moment.poses]
-        return np.array([np.nan if truth is None else float(bool(truth)) for truth in truths]), _nothing(moment)
+        """The truth that the function gives for each pose.
+
+        Raises:
+            UsageError: It raises something, or gives what is neither true nor false.
+        """
+        try:
+            truths = [self._function(pose) for pose in moment.poses]
+            judged = [np.nan if truth is None else float(bool(truth)) for truth in truths]
+        except Exception as error:
+            named = f"{self._function.__module__}:{getattr(self._function, '__qualname__', '')}"
+            fault = f"{named}, the function of a rule, fails: {type(error).__name__}: {error}"
+            raise UsageError(" ".join(fault.split())) from error
+        return np.array(judged), _nothing(moment)

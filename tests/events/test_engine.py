@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from kpstream.entities import Pose
+from kpstream.errors import UsageError
 from kpstream.events import (
     Absence,
     Angle,
@@ -314,6 +315,13 @@ def test_a_kind_opens_for_what_it_is_about_and_for_nothing_else(name: str) -> No
     events = play(engine(rule(condition)), steadily(pose_at, 2))
 
     assert states(events) == (["opened"] if opens else [])
+
+
+@pytest.mark.parametrize("answer", [lambda _: 1 / 0, lambda pose: pose.xy > 100], ids=["raises", "no truth"])
+def test_a_function_that_fails_is_named_in_one_line(answer: Callable[[Pose], bool]) -> None:
+    answer.__module__, answer.__qualname__ = "plant", "at_the_press"
+    with pytest.raises(UsageError, match=r"^plant:at_the_press, the function of a rule, fails: \w+Error: .+$"):
+        play(engine(rule(Custom(answer))), steadily(lambda _: [standing(300)], 2))
 
 
 @pytest.mark.parametrize("every", [1 / 60, 1 / 30, 1 / 5])
