@@ -113,11 +113,15 @@ def _reason(error: OSError) -> str:
 
 def _load_self_signed(context: ssl.SSLContext, hosts: Iterable[str]) -> None:
     # OpenSSL reads files alone. They are for this user's eyes, and gone before anybody connects.
-    with tempfile.TemporaryDirectory(prefix="kpstream-") as folder:
-        path = Path(folder, "self-signed.pem")
-        path.touch(0o600)
-        path.write_bytes(self_signed(hosts))
-        context.load_cert_chain(path)
+    try:
+        with tempfile.TemporaryDirectory(prefix="kpstream-") as folder:
+            path = Path(folder, "self-signed.pem")
+            path.touch(0o600)
+            path.write_bytes(self_signed(hosts))
+            context.load_cert_chain(path)
+    except OSError as error:
+        text = f"self needs a place for temporary files: {error.filename or 'none'}: {error.strerror or error}"
+        raise UsageError(text, option="tls") from None
 
 
 def self_signed(hosts: Iterable[str]) -> bytes:
@@ -131,6 +135,7 @@ def self_signed(hosts: Iterable[str]) -> bytes:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"kpstream on {machine}"[:64])])
     now = datetime.datetime.now(datetime.UTC)
     names = dict.fromkeys(["localhost", machine, f"{machine}.local", "127.0.0.1", "::1", *hosts])
+    subjects = [subject for host in names if (subject := _subject(host)) is not None]
     certificate = (
         x509.CertificateBuilder()
         .subject_name(name)
@@ -139,7 +144,10 @@ def self_signed(hosts: Iterable[str]) -> bytes:
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(hours=1))
         .not_valid_after(now + _VALID)
-        .add_extension(x509.SubjectAlternativeName([_subject(host) for host in names if host]), critical=False)
+        .add_extension(
+            x509.SubjectAlternativeName(subjects),
+            critical=False,
+        )
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .sign(key, hashes.SHA256())
@@ -150,8 +158,13 @@ def self_signed(hosts: Iterable[str]) -> bytes:
     return private + certificate.public_bytes(serialization.Encoding.PEM)
 
 
-def _subject(host: str) -> x509.GeneralName:
+def _subject(host: str) -> x509.GeneralName | None:
+    """A host as a certificate names it; None for what is no name, as a part of it has more than 63 letters."""
     try:
         return x509.IPAddress(ipaddress.ip_address(host))
     except ValueError:
-        return x509.DNSName(host.encode("idna").decode())
+        pass
+    try:
+        return x509.DNSName(host.encode("idna").decode()) if host else None
+    except UnicodeError:
+        return None

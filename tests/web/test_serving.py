@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -57,10 +58,10 @@ def test_a_taken_port_and_a_foreign_address_are_told_in_one_line() -> None:
 def test_a_certificate_is_made_on_the_spot_and_nothing_of_it_stays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # its variable is read once alone
     camera = Camera()
     camera.show()
-    with served(camera, tls=Certificate()) as page:
+    with served(camera, tls=Certificate(), names=["a" * 64]) as page:
         assert page.url.startswith("https://")
         assert list(tmp_path.iterdir()) == []
         context = ssl.create_default_context()
@@ -75,6 +76,14 @@ def test_a_certificate_is_made_on_the_spot_and_nothing_of_it_stays(
         body = {"rate": 3}
         url = f"{page.url}/api/cameras/front-door"
         assert httpx.patch(url, json=body, headers=origin, verify=context, trust_env=False).status_code == 200
+
+
+def test_where_no_certificate_can_be_made_it_is_told_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    with pytest.raises(UsageError, match=r"^`tls` self needs a place for temporary files: .*gone.*: No such file"):
+        Certificate().context([])
 
 
 def test_a_certificate_of_ones_own_is_used(tmp_path: Path) -> None:
