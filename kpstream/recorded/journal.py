@@ -111,6 +111,9 @@ class FileJournal:
             if not self._end:
                 self._append({"kpstream": "journal", "version": _VERSION, "made_of": self._made_of})
         except OSError as error:
+            if self._file >= 0:
+                os.close(self._file)
+                self._file = -1
             raise self._error(error) from None
         return changed
 

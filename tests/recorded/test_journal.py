@@ -16,6 +16,7 @@ from kpstream.errors import SinkError, UsageError
 from kpstream.recorded.journal import FileJournal, fingerprint
 from kpstream.skeleton import COCO, Skeleton
 from kpstream.testing import truth
+from tests.support.file_sizes import files_no_longer_than
 
 MADE_OF = {"input": "9 bytes", "model": "pose/1", "thresholds": "0.4"}
 FISH = Skeleton(("mouth", "tail"), ((0, 1),), ("#112233", "#445566"), ("#778899",), ((0, 1),))
@@ -144,6 +145,12 @@ def test_a_journal_without_an_answer_is_not_left_behind(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_there_is_told_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(SinkError, match="No such file"):
         FileJournal(tmp_path / "missing" / "journal", MADE_OF).open()
+
+
+def test_one_that_could_not_be_begun_is_begun_again(tmp_path: Path) -> None:
+    with files_no_longer_than(10), pytest.raises(SinkError):
+        opened(tmp_path / "journal")
+    opened(tmp_path / "journal").close()
 
 
 def test_a_pose_without_colours_keeps_its_skeleton(tmp_path: Path) -> None:
