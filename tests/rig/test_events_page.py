@@ -8,6 +8,7 @@ import pytest
 
 from tests.rig.parts.page import CONTRASTS, UNNAMED, Look, Screen, Serve
 from tests.rig.parts.watched import WatchedCamera
+from tests.support.event_store import opened
 
 pytestmark = pytest.mark.rig
 
@@ -56,6 +57,32 @@ def test_a_second_viewer_sees_what_the_first_says(serve: Serve, look: Look, tmp_
     one.until("document.querySelector('[data-mark=false_alarm]') !== null")
     one.tab.click("[data-mark=false_alarm]")
     other.until("document.querySelector('.event.false') !== null")
+
+
+def test_who_has_scrolled_down_the_list_stays_there_while_the_tab_is_hidden(
+    serve: Serve, screen: Screen, tmp_path: Path
+) -> None:
+    camera = WatchedCamera("one", tmp_path)
+    assert camera.events.store is not None
+    for number in range(90):
+        camera.events.store.put(opened(f"e{number}", after=number).to_json())
+    screen.tab.goto(f"{serve(camera, deliveries=camera.events.deliveries).url}/#/events")
+    screen.until("document.querySelectorAll('.event').length >= 60")
+    screen.tab.locator(".event").last.scroll_into_view_if_needed()
+    screen.until("document.querySelectorAll('.event').length === 90")
+    lists = "performance.getEntriesByType('resource').filter((one) => /api.events.limit=[69]0/.test(one.name)).length"
+    before = screen.tab.evaluate(lists)
+    screen.tab.evaluate("[...document.querySelectorAll('.event')].at(-1).isTheSame = true")
+    screen.tab.evaluate("""() => {
+        for (const state of ["hidden", "visible"]) {
+            Object.defineProperty(document, "visibilityState", { value: state, configurable: true });
+            document.dispatchEvent(new Event("visibilitychange"));
+        }
+    }""")
+    screen.until(f"{lists} > {before}")
+    screen.tab.wait_for_timeout(200)
+    assert screen.tab.evaluate("[...document.querySelectorAll('.event')].at(-1).isTheSame")
+    assert screen.tab.evaluate("document.querySelectorAll('.event').length") == 90
 
 
 @pytest.mark.parametrize(("scheme", "width", "height"), [("light", 1366, 768), ("dark", 390, 844)])

@@ -5,6 +5,7 @@ import { addressOf, mark, read } from "./service.js";
 import { texts } from "./texts.js";
 
 const PAGE = 60;
+const MOST = 500; // that the server gives at once
 const MARKS = ["seen", "false_alarm", "keep"];
 const DAY = new Intl.DateTimeFormat([], { weekday: "long", day: "numeric", month: "long" });
 const FILTERS = ["camera", "rule", "severity", "seen"];
@@ -20,7 +21,7 @@ export class EventsView {
   #shown = null; // the event beside the list
   #parts = null; // of what is beside the list
   #player = null; // {key, element}: not made anew while its event goes on
-  #begin = () => this.#load();
+  #begin = () => this.#load(false, Math.min(MOST, Math.max(PAGE, this.#rows.size))); // whoever has scrolled down stays there
   #change = (change) => this.#take(change.detail);
   #more = new IntersectionObserver((seen) => seen.some((one) => one.isIntersecting) && this.#load(true));
 
@@ -101,11 +102,11 @@ export class EventsView {
     select.value = value;
   }
 
-  async #load(more = false) {
+  async #load(more = false, limit = PAGE) {
     if (more && (this.#loading || this.#next === null)) return;
     const turn = (this.#loading = {});
     this.#changed = [];
-    const query = new URLSearchParams({ limit: PAGE });
+    const query = new URLSearchParams({ limit });
     for (const name of FILTERS) if (this.#filters.get(name).value) query.set(name, this.#filters.get(name).value);
     if (more) query.set("before", this.#next);
     const answer = await read(`/api/events?${query}`);
