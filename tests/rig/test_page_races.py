@@ -37,8 +37,8 @@ window.asked = [];
 window.held = [];
 const ask = window.fetch;
 window.fetch = async (address, options) => {
-  const answer = await ask(address, options);
   window.asked.push(new URL(address).pathname);
+  const answer = await ask(address, options);
   if (window.holds?.test(address)) await new Promise((go) => window.held.push(go));
   return answer;
 };

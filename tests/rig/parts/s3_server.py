@@ -41,7 +41,7 @@ def main() -> None:
     check_keys = urllib.request.Request(
         f"{url}/moto-api/reset-auth", data=b"0", method="POST", headers={"Content-Type": "text/plain"}
     )
-    urllib.request.urlopen(check_keys, timeout=10).read()
+    urllib.request.urlopen(check_keys, timeout=60).read()
     print("READY", url, *words, flush=True)
     threading.Event().wait()
 

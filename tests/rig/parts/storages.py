@@ -154,7 +154,7 @@ class Azure(Storage):
         signature = hmac.digest(base64.b64decode(self._keys["owner"]), signed.encode(), hashlib.sha256)
         headers["Authorization"] = f"SharedKey owner:{base64.b64encode(signature).decode()}"
         url = f"{self.url}/owner/{bucket}?restype=container"
-        urlopen(Request(url, headers=headers, method="PUT"), timeout=10).close()
+        urlopen(Request(url, headers=headers, method="PUT"), timeout=60).close()
 
 
 class Archive:
