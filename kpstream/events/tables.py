@@ -84,7 +84,8 @@ def _seconds(value: object) -> object:
 _Seconds = Annotated[float, BeforeValidator(_seconds), Field(ge=0)]
 _Share = Annotated[float, Field(ge=0, le=1)]
 _Point = Annotated[list[_Share], Field(min_length=2, max_length=2)]
-_Name = Annotated[str, Field(pattern=NAME_PATTERN)]
+_NAME_FORM = "A-Z, a-z, 0-9, spaces and _ . -, a letter or digit first, 64 at most"
+_Name = Annotated[str, Field(pattern=NAME_PATTERN, description=_NAME_FORM)]
 _Degrees = Annotated[float, Field(ge=0, le=180)]
 _NotNegative = Annotated[float, Field(ge=0)]
 _Two = Annotated[list[str], Field(min_length=2, max_length=2)]
@@ -141,7 +142,9 @@ _ALIASES = {"for_seconds": "for"}
 _NOT_IN_FILES = {(Distance, "anchor"), (Custom, "function")}
 _MORE_KEYS: dict[type, dict[str, Any]] = {
     Distance: {"between": (Literal["objects"], None)},
-    Custom: {"call": (Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")], ...)},
+    Custom: {
+        "call": (Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$", description="MODULE:FUNCTION")], ...)
+    },
 }
 """Keys for what is no field of a condition."""
 _DEFAULTS: dict[type, dict[str, Any]] = {
@@ -299,8 +302,10 @@ def _there(names: Mapping[str, object]) -> str:
 
 
 def _fault(form: type[_Table], location: tuple[int | str, ...], kind: str, message: str) -> str:
-    keys = [field.alias or name for name, field in form.model_fields.items()]
+    fields = {field.alias or name: field for name, field in form.model_fields.items()}
     place = "".join(f"[{part}]" if isinstance(part, int) else str(part) for part in location)
     if kind == "extra_forbidden":
-        return f"{place}: there is no such key; {suggestion(place, keys)}"
-    return f"{place}: {wrong_value(kind, message)}"
+        return f"{place}: there is no such key; {suggestion(place, fields)}"
+    field = fields.get(str(location[0])) if location else None
+    meaning = f" ({field.description})" if field is not None and field.description else ""
+    return f"{place}: {wrong_value(kind, message)}{meaning}"

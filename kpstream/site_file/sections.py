@@ -182,7 +182,7 @@ _WEB = _section(
 _CAMERA = _section(
     name=_key(
         str,
-        "what it is called on the page and in file names: letters, digits and _ . -",
+        "what it is called on the page and in file names: A-Z, a-z, 0-9 and _ . -",
         required=True,
         pattern=r"^[A-Za-z0-9]([A-Za-z0-9_.-]{0,62}[A-Za-z0-9_])?$",
     ),

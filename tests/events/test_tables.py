@@ -120,12 +120,15 @@ def test_a_camera_has_its_own_rules_alone() -> None:
             "rule a: 'weekdays' is no part of a week: write it as 'mon-fri 08:00-18:00'",
         ),
         ('[[rule]]\nname = "a"\nkind = "custom"\ncall = "a.b:c"', "rule a: there is no function a.b:c"),
-        ('[[rule]]\nname = "a"\nkind = "custom"\ncall = "os"', "rule a, call: it has another form"),
+        ('[[rule]]\nname = "a"\nkind = "custom"\ncall = "os"', "rule a, call: it has another form (MODULE:FUNCTION)"),
         ('[[zone]]\nname = "z"\npolygon = [[0, 0], [1, 1]]', "zone z, polygon: there is something missing in it"),
         ('[[zone]]\nname = "z"\npolygon = [[0, 0], [1, 1], [2, 0]]', "zone z, polygon[2][0]: it must be less than"),
         ('[[line]]\nname = "l"\nfrom = [0, 0]\nto = [0, 0]', "line l: from and to are the same point"),
         ('[rule]\nname = "a"', "rule: write [[rule]] above each"),
-        ('[[rule]]\nname = "a/b"\nkind = "lying"', "rule a/b, name: it has another form"),
+        (
+            '[[rule]]\nname = "a/b"\nkind = "lying"',
+            "rule a/b, name: it has another form (A-Z, a-z, 0-9, spaces and _ . -, ",
+        ),
         ("\n".join(['[[rule]]\nname = "a"\nkind = "lying"'] * 2), "rule a: there are two of this name"),
     ],
 )
