@@ -112,7 +112,9 @@ class Background:
             self._sink.close()
             return
         if self._dropped:
-            _log.warning("%s lacks %d frames that came faster than they could be written", self._name, self._dropped)
+            _log.warning(
+                "%s: %d frames are missing that came faster than they could be written", self._name, self._dropped
+            )
         self._thread.join(self._timeout)
         if self._thread.is_alive():
             raise SinkError(f"{self._name}: not done within {self._timeout:g} s; the end of it may be missing")
@@ -142,7 +144,11 @@ class Background:
     def _drop(self) -> None:
         self._dropped += 1
         if self._taken_in_a_row >= _BURST_ENDS_AFTER:
-            _log.warning("%s cannot keep up: pictures are left out of it (%d until now)", self._name, self._dropped)
+            _log.warning(
+                "%s: pictures come faster than they can be written, and are left out (%d until now)",
+                self._name,
+                self._dropped,
+            )
         self._taken_in_a_row = 0
 
     def __repr__(self) -> str:

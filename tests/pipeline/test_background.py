@@ -132,8 +132,8 @@ def test_a_dropping_one_leaves_out_what_finds_no_room_and_counts_it(caplog: pyte
     sink.close()
     assert inner.indices() == [0, 1, 2]
     assert [record.getMessage() for record in caplog.records] == [
-        "video cannot keep up: pictures are left out of it (1 until now)",
-        "video lacks 3 frames that came faster than they could be written",
+        "video: pictures come faster than they can be written, and are left out (1 until now)",
+        "video: 3 frames are missing that came faster than they could be written",
     ]
 
 
@@ -153,7 +153,7 @@ def test_a_second_burst_is_logged_again(caplog: pytest.LogCaptureFixture) -> Non
     assert sink.dropped == 4
     bursts = [record.getMessage()[-13:] for record in caplog.records[:-1]]
     assert bursts == ["(1 until now)", "(3 until now)"]
-    assert "lacks 4 frames" in caplog.records[-1].getMessage()
+    assert "4 frames are missing" in caplog.records[-1].getMessage()
 
 
 def test_close_lets_the_sink_finish() -> None:

@@ -127,7 +127,7 @@ class Live:
 
     def lacking(self, output: str) -> int:
         """How many frames it said that an output lacks: where the machine is too slow."""
-        told = re.search(rf"{output} lacks (\d+) frames", self.said())
+        told = re.search(rf"{output}: (\d+) frames are missing", self.said())
         return int(told[1]) if told else 0
 
     def usage(self) -> Usage:
