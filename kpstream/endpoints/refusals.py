@@ -30,6 +30,7 @@ _REJECTED = {
     501: "the endpoint's server cannot run {model}",
     507: "{model} is too big for the endpoint's server",
 }
+_NOTHING_THERE = "there is no model {model}, or nothing at this address: check `model` and `endpoint`"
 _UNAVAILABLE = {
     429: "the endpoint is asked too often: lower `rate` or `max_in_flight`",
     502: "the endpoint failed to reach its own service",
@@ -62,7 +63,10 @@ def refusal(response: Response, *, host: str, model: str, access: Access) -> End
     if status in _MAY_PASS or (status >= 500 and status not in _REJECTED):
         text = _UNAVAILABLE.get(status, "the endpoint failed")
         return EndpointUnavailable(redact(text + source), status=status, retry_after=_retry_after(response.headers))
-    text = _REJECTED.get(status, "the endpoint refuses the request").format(model=model)
+    text = _REJECTED.get(status, "the endpoint refuses the request")
+    if status == 404 and words.removeprefix("404").strip().lower() in {"", "not found"}:  # as of any web server
+        text = _NOTHING_THERE
+    text = text.format(model=model)
     if status in {401, 403} and not access.key:
         text = NO_KEY
     return EndpointRejected(redact(text + source))

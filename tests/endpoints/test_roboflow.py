@@ -397,6 +397,13 @@ def test_a_skeleton_by_hand_is_taken_and_nobody_is_asked() -> None:
     assert [request.method for request in server.requests] == ["POST"]
 
 
+@pytest.mark.parametrize("body", [b"<html><title>404 Not Found</title></html>", b"", {"detail": "Not Found"}])
+def test_a_404_that_is_not_about_the_model_names_the_address_too(body: bytes | dict[str, Any]) -> None:
+    with ScriptedServer(Reply(404, body)) as server, asking(server) as endpoint, pytest.raises(EndpointRejected) as hit:
+        endpoint.infer(BLACK)
+    assert "check `model` and `endpoint`" in str(hit.value)
+
+
 def test_a_model_with_coco_s_names_needs_nobody_to_tell_its_edges(caplog: pytest.LogCaptureFixture) -> None:
     with ScriptedServer() as server, asking(server) as endpoint:
         assert endpoint.infer(BLACK).poses[0].skeleton.edges == COCO.edges
