@@ -158,6 +158,7 @@ class CameraChild:
         self._feed: Feed | None = None
         self._rule_run: RuleRun | None = None
         self._sinks: SinkGroup | None = None
+        self._is_encoding_broken = False  # of the pictures for the page
 
     def receive_start(self) -> Start | None:
         """Wait to be told what to run; None where the site has gone before that."""
@@ -270,11 +271,25 @@ class CameraChild:
         """Send the next picture beyond a number; where too much waits to be sent, the one after that."""
 
         def reply(picture: Encodable | None) -> None:
-            if picture is not None and not self._link.offer(lambda: PictureReply(request, picture.encode())):
+            if picture is not None and not self._link.offer(lambda: self._encoded(request, picture)):
                 self._show(request, picture.number)
 
         if self._feed is not None:
             self._feed.request(request.form, after, reply)
+
+    def _encoded(self, request: PictureRequest, picture: Encodable) -> PictureReply | None:
+        """The answer; None, and the next picture is asked for, where this one cannot be encoded."""
+        try:
+            encoded = picture.encode()
+        except Exception as error:  # noqa: BLE001 - one picture that cannot be encoded ends no camera
+            if not self._is_encoding_broken:
+                name = "" if isinstance(error, KpstreamError) else f"{type(error).__name__}: "
+                _log.warning("%s: a picture is not shown: %s%s", self._spec.name, name, redact(error))
+            self._is_encoding_broken = True
+            self._show(request, picture.number)
+            return None
+        self._is_encoding_broken = False
+        return PictureReply(request, encoded)
 
     def _take(self, scene: Scene) -> None:
         self._idle(scene.stats)

@@ -7,7 +7,6 @@ Nobody waits for the other side: what is sent waits in memory for a thread that 
 from __future__ import annotations
 
 import json
-import logging
 import os
 import pickle
 import signal
@@ -25,7 +24,6 @@ from kpstream.dispatch.dealer import Grant
 from kpstream.entities import Event, Settings, Stats
 from kpstream.errors import KpstreamError
 from kpstream.options import EventsOptions
-from kpstream.redact import redact
 from kpstream.web.camera_feed import Encoded, Form
 from kpstream.web.figures import Shown
 
@@ -38,7 +36,6 @@ _FEW = 32
 _HEAD = 4
 FROM_THE_TERMINAL = frozenset({signal.SIGINT, getattr(signal, "SIGHUP", signal.SIGINT)})
 """Signals that a terminal sends to all programs in it, of which the site alone takes notice."""
-_log = logging.getLogger("kpstream")
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +240,7 @@ class Link:
     def __init__(self, incoming: IO[bytes], outgoing: IO[bytes], name: str) -> None:
         self._incoming = incoming
         self._outgoing = outgoing
-        self._outbox: Channel[bytes | Callable[[], Message]] = Channel(_CAPACITY)
+        self._outbox: Channel[bytes | Callable[[], Message | None]] = Channel(_CAPACITY)
         self._thread = threading.Thread(target=self._write_all, name=f"kpstream-link-{name}", daemon=True)
 
     def start(self) -> None:
@@ -286,11 +283,11 @@ class Link:
         if not self._outbox.offer(message if callable(message) else pickle.dumps(message, pickle.HIGHEST_PROTOCOL)):
             self._outbox.close()
 
-    def offer(self, make: Callable[[], Message]) -> bool:
+    def offer(self, make: Callable[[], Message | None]) -> bool:
         """Send something that may be left out; False where it was.
 
         Args:
-            make: Makes the message, in the thread that writes it.
+            make: Makes the message, in the thread that writes it; None is none.
         """
         return len(self._outbox) < _FEW and self._outbox.offer(make)
 
@@ -337,11 +334,8 @@ class Link:
                 self._outgoing.close()
 
 
-def _packed(item: bytes | Callable[[], Message]) -> bytes | None:
+def _packed(item: bytes | Callable[[], Message | None]) -> bytes | None:
     if isinstance(item, bytes):
         return item
-    try:
-        return pickle.dumps(item(), pickle.HIGHEST_PROTOCOL)
-    except Exception as error:  # noqa: BLE001 - one picture that cannot be encoded ends no camera
-        _log.warning("a picture is not shown: %s: %s", type(error).__name__, redact(error))
-        return None
+    message = item()
+    return None if message is None else pickle.dumps(message, pickle.HIGHEST_PROTOCOL)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from kpstream.camera.child import LogToSite
-from kpstream.camera.link import Link, LogLine, Message, Stop, ZoneCount
+from kpstream.camera.link import Link, LogLine, Message, ZoneCount
 from kpstream.errors import KpstreamError
 from tests.support.camera_child import linked
 
@@ -95,24 +95,6 @@ def test_where_too_much_waits_the_channel_ends_and_misses_nothing_in_between(end
     assert not reader.is_alive()
     assert 10_000 <= len(arrived) < 11_000
     assert arrived[1:] == [ZoneCount("hall", number) for number in range(len(arrived) - 1)]
-
-
-def test_a_picture_that_cannot_be_made_costs_nothing_else(
-    ends: tuple[Link, Link], caplog: pytest.LogCaptureFixture
-) -> None:
-    site, camera = ends
-
-    def fail() -> Message:
-        raise ValueError("no JPEG")
-
-    camera.greet()
-    camera.start()
-    camera.offer(fail)
-    camera.send(Stop())
-    camera.close()
-    assert site.meet()
-    assert list(site) == [Stop()]
-    assert "a picture is not shown: ValueError: no JPEG" in caplog.text
 
 
 def test_what_no_other_process_can_have_is_refused_where_it_is_sent(ends: tuple[Link, Link]) -> None:

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from kpstream.entities import Answer, Frame, Image, Scene, Stats
 from kpstream.errors import EndpointRejected, SinkError, SourceOpenError, SourceReadError, UsageError
 from kpstream.events import InZone, Rule, RuleSet, Zone
 from kpstream.interfaces import Endpoint, Sink, Source
+from kpstream.media.frame import Luma
 from kpstream.options import DrawOptions, EventsOptions, LiveRequestOptions, ModelOptions, SourceOptions
 from kpstream.testing import FakeEndpoint, ManualClock, SyntheticSource, truth, wait_until
 from kpstream.web import Page
@@ -42,13 +44,31 @@ class Running(SyntheticSource):
     def __init__(self, clock: Clock) -> None:
         super().__init__(10**6, is_live=True, clock=clock)
         self.fault: Exception | None = None
+        self.is_broken = False
+        """Whether its pictures cannot be converted."""
         self._pace = threading.Event()
 
     def read(self) -> Frame | None:
         self._pace.wait(0.002)
         if self.fault is not None:
             raise self.fault
-        return super().read()
+        frame = super().read()
+        return frame if frame is None or not self.is_broken else replace(frame, picture=BrokenPicture(frame.image))
+
+
+class BrokenPicture:
+    """A picture of which its luma is all that there is."""
+
+    def __init__(self, image: Image) -> None:
+        self.size = image.shape[1], image.shape[0]
+        self.luma: Luma | None = Luma(image[:, :, 1], None)
+
+    @property
+    def image(self) -> Image:
+        raise SourceReadError("cannot show pictures of odd pixels")
+
+    def shrunk(self, longest: int) -> tuple[Image, tuple[int, int]]:
+        raise SourceReadError("cannot show pictures of odd pixels")
 
 
 class Screen:
@@ -524,6 +544,23 @@ class TestFeeds:
                 world.children["door"][0].kill()
                 second = world.screen("door", 1)
                 second.wait_for_more()
+                pictures = [next(pieces) for _ in range(400)]
+                assert b"image/jpeg" in b"".join(pictures[-50:])
+
+    def test_whoever_looks_at_a_camera_sees_the_next_picture_where_one_cannot_be_encoded(
+        self, world: World, said: list[str]
+    ) -> None:
+        page = Page(port=0)
+        page.start()
+        few = LiveRequestOptions(rate=0.01, sampling="steady")
+        with closing(page), world.runs(camera("door", requests=few), page=page, make_sinks=lambda _: []):
+            wait_until(lambda: self.cameras_on(page).get("door", 0) > 20)
+            with requests.get(f"{page.url}/cameras/door/stream.mjpg", stream=True, timeout=10) as stream:
+                pieces = stream.iter_content(500)
+                next(pieces)
+                world.sources["door"][0].is_broken = True
+                wait_until(lambda: "door: a picture is not shown: cannot show pictures of odd pixels" in said)
+                world.sources["door"][0].is_broken = False
                 pictures = [next(pieces) for _ in range(400)]
                 assert b"image/jpeg" in b"".join(pictures[-50:])
 
