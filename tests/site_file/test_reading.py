@@ -193,6 +193,13 @@ def test_a_fault_that_all_cameras_inherit_is_told_once(told: Callable[[str], lis
     assert said == "[endpoint] api_key_env: the environment variable NOT_THERE is not set"
 
 
+def test_json_lines_are_not_written_over_what_a_camera_shows(told: Callable[[str], list[str]], tmp_path: Path) -> None:
+    (tmp_path / "clip.mp4").touch()
+    (tmp_path / "link.jsonl").symlink_to("clip.mp4")
+    found = told(f'{CAMERA}jsonl = "link.jsonl"\n[[camera]]\nname = "film"\nsource = "clip.mp4"')
+    assert found == [f"camera, jsonl: {tmp_path}/link.jsonl is read, too: write to another name"]
+
+
 def test_all_faults_are_told_at_once(told: Callable[[str], list[str]]) -> None:
     assert len(told(f"[limits]\nrate = 0\nfoo = 1\n{CAMERA}rat = 3\nrate = -1\n")) == 4
 
