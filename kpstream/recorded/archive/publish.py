@@ -120,7 +120,7 @@ class OutputFolder:
         """The text of one output."""
         path = self._targets(name, (kind,))[kind]
         try:
-            return path.read_text()
+            return path.read_text("utf-8")
         except OSError as error:
             raise SinkError(f"{path}: {error.strerror}") from None
 
