@@ -65,8 +65,8 @@ class DeliveryFigures:
         return [self.trouble, *queues] if self.trouble else queues
 
     def oldest_undelivered(self, now: float) -> float:
-        """Seconds for which the oldest delivery has waited; 0 where none waits."""
-        return max((now - queue.depth.oldest_at for queue in self.queues if queue.depth.oldest_at), default=0.0)
+        """Seconds for which the oldest delivery has waited; 0 where none waits, or the clock was set back meanwhile."""
+        return max([0.0, *(now - queue.depth.oldest_at for queue in self.queues if queue.depth.oldest_at)])
 
 
 class DeliveryWorker:

@@ -49,8 +49,8 @@ def _fault_of_boxes(head: bytes, boxes: dict[bytes, int], size: int) -> str:
     if b"moov" not in boxes:
         cut = "cut short or " if max(boxes.values()) > size else ""
         return (
-            f"it was {cut}never finished: its index (moov) is missing, as when a camera loses power; "
-            "untrunc can mend it by another video of the same camera"
+            f"it was {cut}never finished: its index (moov) is missing, as while it is written, or when a camera loses "
+            "power; untrunc can mend it by another video of the same camera"
         )
     if max(boxes.values()) > size:
         return _CUT_SHORT

@@ -65,6 +65,7 @@ def test_nothing_is_lost_over_a_restart(tmp_path: Path) -> None:
         wait_until(lambda: deliveries.figures().queues[0].depth.count == 2)
         wait_until(lambda: deliveries.figures().queues[0].failed == 1)
         assert deliveries.figures().oldest_undelivered(now=4e9) > 1e8
+        assert deliveries.figures().oldest_undelivered(now=0.0) == 0.0
     back = FakeDestination()
     with delivering(tmp_path, back):
         wait_until(lambda: len(back.sent) == 2)

@@ -46,7 +46,11 @@ FAULTS: dict[str, tuple[str, Callable[[Path], bytes], str]] = {
     "half a JPEG": ("a.jpg", lambda _: JPEG[: len(JPEG) // 2], "cut short"),
     "half a PNG": ("a.png", lambda _: PNG[: len(PNG) // 2], "cut short"),
     "a PNG beyond all measure": ("a.png", lambda _: huge(), "too large, 40000x40000 pixels"),
-    "a video without its index": ("a.mp4", without_index, r"never finished: its index \(moov\) is missing.*untrunc"),
+    "a video without its index": (
+        "a.mp4",
+        without_index,
+        r"never finished: its index \(moov\) is missing, as while.*untrunc",
+    ),
     "half a video": ("a.mp4", lambda folder: video(folder)[:1000], "cut short"),
     "a page": ("a.jpg", lambda _: b"<!DOCTYPE html><html>log in</html>", "a web page"),
 }
