@@ -140,8 +140,8 @@ FLOORS: dict[str, str] = {
     ),
     "testing": "fakes scripted_server",
     "tracking": (
-        "geometry settings < flow matching presence < camera detail occlusion trajectory < appearance frames motion "
-        "< track < encounters < association forward interpolation < tracker"
+        "geometry settings < flow matching presence < camera lighting < detail occlusion trajectory "
+        "< appearance frames motion < track < encounters < association forward interpolation < tracker"
     ),
     "web": (
         "camera_rules health jpeg openapi_parts own_address payloads public_address square tls < access browser_camera "

@@ -18,7 +18,8 @@ import numpy as np
 from kpstream.media.frame import Picture, as_grey
 from kpstream.media.halving import halved
 from kpstream.tracking.flow import Grey
-from kpstream.tracking.geometry import Points, zeroed
+from kpstream.tracking.geometry import Points, Weights, zeroed
+from kpstream.tracking.lighting import in_light
 from kpstream.tracking.settings import TrackerSettings
 
 
@@ -33,12 +34,21 @@ class View(NamedTuple):
 
 
 class Pyramid:
-    """A picture's luma at full size, or a half or quarter of it where that is too large, and its halves."""
+    """A picture's luma at full size, or a half or quarter of it where that is too large, and its halves.
 
-    def __init__(self, picture: Picture, settings: TrackerSettings) -> None:
+    Args:
+        picture: The full picture.
+        settings: What is too large.
+        light: By which factor each part is lighter than it is to be shown; None to show it as it is.
+    """
+
+    def __init__(self, picture: Picture, settings: TrackerSettings, light: Weights | None = None) -> None:
         self._first = max(0, ceil(log2(max(picture.size) / settings.detail_side)))
         to_grey = None if picture.luma is None else picture.luma.to_grey
-        self._views = [View(_copied(picture, self._first), (0.5**self._first, 0.5**self._first), to_grey)]
+        plane = _copied(picture, self._first)
+        if light is not None:
+            plane, to_grey = in_light(as_grey(plane, to_grey), light), None
+        self._views = [View(plane, (0.5**self._first, 0.5**self._first), to_grey)]
 
     def view(self, level: int) -> View:
         """The picture halved ``level`` times, or the finest that there is."""

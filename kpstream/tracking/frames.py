@@ -19,6 +19,7 @@ from kpstream.tracking.camera import CameraMotion, camera_motion, displacements
 from kpstream.tracking.detail import Pyramid, View, levels_of, make_atlas
 from kpstream.tracking.flow import Covered, Grey, Mesh
 from kpstream.tracking.geometry import Points, Weights, middles, zeroed
+from kpstream.tracking.lighting import in_light, light_change
 from kpstream.tracking.settings import DEFAULT, TrackerSettings
 
 _THUMB, _FLAT = (32, 18), 4.0
@@ -47,15 +48,15 @@ def _shrunk(image: npt.NDArray[np.uint8], side: int) -> Grey:
 
 
 def thumbnail(picture: Grey) -> Thumbnail:
-    """What a picture is at first sight: how light each part is, compared with the whole."""
+    """What a picture is at first sight: how light each part is, shape ``(rows, columns)``: grey values."""
     while min(picture.shape[1] - 2 * _THUMB[0], picture.shape[0] - 2 * _THUMB[1]) >= 0:
         picture = halved(picture)  # faster than all at once
-    small = cv2.resize(picture, _THUMB, interpolation=cv2.INTER_AREA).astype(float)
-    return np.asarray(small - small.mean())
+    return np.asarray(cv2.resize(picture, _THUMB, interpolation=cv2.INTER_AREA), float)
 
 
 def correlation(before: Thumbnail, after: Thumbnail) -> float:
     """How much two pictures have in common at first sight: 1 for the same scene, about 0 across a cut."""
+    before, after = before - before.mean(), after - after.mean()
     spread = float(np.sqrt(np.vdot(before, before) * np.vdot(after, after)))
     if spread < _FLAT**2 * before.size:
         return 1.0
@@ -70,10 +71,13 @@ class Picture:
     pts: float
     grey: Grey
     thumbnail: Thumbnail
+    """In the light that it is shown in."""
     scale: tuple[float, float]
     """Small pixels per source pixel, to the right and downwards."""
     is_scene_cut: bool
     """True where nothing of the picture before is seen any more: another scene, another size."""
+    light: Weights | None = None
+    """By which factor each part was lighter than it is shown in ``grey`` and in detail; None for as it was."""
     full: FullPicture | None = None
     """The frame's own, until it is shown: whoever waits to show it holds it, too."""
     pyramid: Pyramid | None = None
@@ -87,7 +91,7 @@ class Picture:
     def detail(self, settings: TrackerSettings) -> Pyramid | None:
         """The full picture; None where it is not kept."""
         if self.pyramid is None and self.full is not None:
-            self.pyramid = Pyramid(self.full, settings)
+            self.pyramid = Pyramid(self.full, settings, self.light)
         return self.pyramid
 
 
@@ -113,18 +117,23 @@ class FrameHistory:
         width, height = frame.size
         last = self._kept[-1] if self._kept else None
         thumb = thumbnail(grey)
-        is_scene_cut = (
-            last is None
-            or last.grey.shape != grey.shape
-            or correlation(last.thumbnail, thumb) < self._settings.same_scene
-        )
+        goes_on = last is not None and last.grey.shape == grey.shape
+        light = self._light(last.thumbnail, thumb) if last is not None and goes_on else None
+        if light is not None:
+            grey, thumb = in_light(grey, light), thumb / light
+        is_scene_cut = last is None or not goes_on or correlation(last.thumbnail, thumb) < self._settings.same_scene
         if len(self._kept) == self._settings.max_frames:
             del self._numbers[self._kept[0].frame_index]
         scale = (grey.shape[1] / width, grey.shape[0] / height)
-        self._kept.append(Picture(frame.index, frame.pts, grey, thumb, scale, is_scene_cut, frame.picture))
+        self._kept.append(Picture(frame.index, frame.pts, grey, thumb, scale, is_scene_cut, light, frame.picture))
         self._numbers[frame.index] = self._next
         self._next += 1
         return self._next - 1
+
+    def _light(self, before: Thumbnail, seen: Thumbnail) -> Weights | None:
+        """By which factor each part of a picture is lighter than in the light that the last one is shown in."""
+        change = light_change(before, seen, self._settings)
+        return None if change is None else 1 + np.float32(self._settings.light_stays) * (change - 1)
 
     def show(self, number: int, *, keeps_detail: bool) -> None:
         """Note that a picture is shown now: what is older is of use only for late answers.

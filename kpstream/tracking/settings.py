@@ -31,6 +31,14 @@ class TrackerSettings:
     """Pictures that are kept: twelve seconds at 30 a second, longer than any answer is waited for; 21 MB."""
     same_scene: float = 0.5
     """Correlation of two coarse pictures; below it the scene was cut, and nothing is followed across."""
+    light_step: float = 0.01
+    """Share by which some part of a picture is lighter or darker where the light is taken to have changed."""
+    light_share: float = 0.3
+    """Share of the parts of a picture that differ then, at least."""
+    light_explains: float = 0.5
+    """Of what differs, no more is left than this share once the light is accounted for; else something has moved."""
+    light_stays: float = 0.98
+    """What is left, one picture later, of the difference to the light that pictures are shown in."""
     detail_object: float = 160
     """Pixels; the larger side of an object in the picture in which it is tracked is at most that, and half of it."""
     detail_gain: float = 1.15
