@@ -3,9 +3,8 @@
 
 It measures each checkout in turn, several rounds, so that both meet the same machine: the pictures a second of
 ``kpstream serve`` under one client and under eight, small pictures and large ones, of ``kpstream annotate`` that asks
-about every frame of the sample clip, and of what ``scripts/demo.py`` does; and the processor's time for a picture. And
-the network alone, with what it leaves of a request's time: HTTP, decoding, shrinking, reading the maps, the answer.
-Linux only.
+about every frame of the sample clip, of what ``scripts/demo.py`` does, and of the network alone; and the processor's
+time for a picture. ``scripts/request_parts.py`` tells where that of a request goes. Linux only.
 """
 
 from __future__ import annotations
@@ -183,15 +182,6 @@ def summary(measured: list[list[Measurement]]) -> str:
     return medians + ratios
 
 
-def around_network(requests: list[list[Measurement]], networks: list[list[Measurement]]) -> str:
-    """Tell for each checkout what of a request is not the network."""
-    parts = []
-    for ones, alone in zip(requests, networks, strict=True):
-        whole, inner = (1000 * median(one.cpu for one in each) for each in (ones, alone))
-        parts.append(f"{whole - inner:.1f} ms ({1 - inner / whole:.0%})")
-    return f"{requests[0][0].row}, CPU of what is not the network: {', '.join(parts)}"
-
-
 def _environment(checkout: Path) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(checkout)}
 
@@ -214,8 +204,6 @@ def main() -> None:
                     found.setdefault(one.row, {}).setdefault(checkout, []).append(one)
     for row, by_checkout in found.items():
         print(f"{row}: {summary(list(by_checkout.values()))}")
-    for clients, size in LOADS:
-        print(around_network(list(found[SERVE.format(clients, *size)].values()), list(found[NETWORK].values())))
 
 
 if __name__ == "__main__":
