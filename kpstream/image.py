@@ -17,6 +17,7 @@ from kpstream.entities import Annotator, Filters, Frame, Image, Scene
 from kpstream.errors import SourceOpenError, UnfitPicture, UsageError
 from kpstream.interfaces import Endpoint
 from kpstream.media.jpeg import LONGEST_SIDE, decoded
+from kpstream.paths import real
 from kpstream.sinks.output import check_writable, sink_error
 from kpstream.sources.diagnosis import fault_of
 from kpstream.sources.opening import check_names_something
@@ -142,7 +143,7 @@ def check_saving(path: Path, pictures: Sequence[str]) -> None:
     """
     if path.suffix.lower() not in _WRITABLE:
         raise UsageError(f"{path}: name a picture, as in out.jpg or out.png", option="save")
-    if any(path.resolve() == Path(picture).resolve() for picture in pictures):
+    if any(real(path) == real(picture) for picture in pictures):
         raise UsageError(f"{path} is the picture itself: write to another name", option="save")
     check_writable(path)
 

@@ -29,6 +29,11 @@ def stem_text(path: Path) -> str:
     return os.fsencode(path.stem).decode("utf-8", "backslashreplace")
 
 
+def real(path: str | Path) -> Path:
+    """Where a path leads, its links followed: as `Path.resolve`, which raises where they lead in a circle."""
+    return Path(os.path.realpath(path))
+
+
 def is_there(path: str | Path) -> bool:
     """Whether anything is known to lie at a path; a link counts as what it leads to."""
     with suppress(OSError):

@@ -54,7 +54,7 @@ PLAN: dict[str, set[str]] = {
         "retry_after", "serving", "sinks", "sqlite_schema",
     },
     "web": {
-        "delivery", "entities", "errors", "events", "interfaces", "media", "options", "render", "redact",
+        "delivery", "entities", "errors", "events", "interfaces", "media", "options", "paths", "render", "redact",
         "serving", "sinks", "skeleton", "wire",
     },
     # beam: the loops

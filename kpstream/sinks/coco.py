@@ -13,6 +13,7 @@ from typing import IO, Any
 
 from kpstream.entities import Frame, Image, Pose, Scene
 from kpstream.errors import SinkError
+from kpstream.paths import real
 from kpstream.sinks.output import OutputFile, check_writable, is_stream, sink_error
 from kpstream.skeleton import Skeleton
 from kpstream.wire.numbers import decimals, keypoints, seconds
@@ -76,7 +77,7 @@ class CocoSink:
     def _spool(self, scene: Scene) -> None:
         if self._images is None or self._annotations is None:
             check_writable(self._path)
-            folder = None if is_stream(self._path) else self._path.resolve().parent
+            folder = None if is_stream(self._path) else real(self._path).parent
             self._images = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - `close` and `_discard` close them
             self._annotations = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
         index, (width, height) = scene.frame.index, scene.frame.size
@@ -141,7 +142,7 @@ class CocoSink:
             self._write_all(file)
             file.close()
             return
-        path = self._path.resolve()  # a link stays one
+        path = real(self._path)  # a link stays one
         part = path.with_name(f".{path.name}.part")
         file = OutputFile(part, shown_as=self._path)
         try:

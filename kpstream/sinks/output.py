@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from kpstream.errors import SinkError, UsageError
-from kpstream.paths import is_file, is_folder, is_there
+from kpstream.paths import is_file, is_folder, is_there, real
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -82,9 +82,9 @@ def check_apart(reads: Iterable[Path], writes: Sequence[Path]) -> None:
     Raises:
         UsageError: It would be.
     """
-    taken = {os.path.realpath(path): "is read, too: write to another name" for path in reads}
+    taken = {real(path): "is read, too: write to another name" for path in reads}
     for path in writes:
-        where = os.path.realpath(path)  # as `resolve`, which raises where links lead in a circle
+        where = real(path)
         if where in taken:
             raise UsageError(f"{path} {taken[where]}")
         taken[where] = "would be written twice: give each output its own name or folder"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -26,7 +25,7 @@ from kpstream.options import (
     Zone,
     declared_options,
 )
-from kpstream.paths import is_folder, is_there
+from kpstream.paths import is_folder, is_there, real
 from kpstream.redact import redact, remember_secrets, with_login_quoted
 from kpstream.sinks.output import STDOUT
 from kpstream.site_file.delivery import DeliveryPlan, plan_delivery
@@ -90,8 +89,8 @@ class _Reading:
         for path in sorted({path for path in lines if lines.count(path) > 1}):
             self._faults.add("camera, jsonl", f"two cameras would write {path}: give each its own")
         shown = [camera.reference for camera in cameras if Path(camera.reference).is_absolute()]
-        read = set(map(os.path.realpath, filter(is_there, shown)))
-        for path in sorted({path for path in lines if is_there(path) and os.path.realpath(path) in read}):
+        read = set(map(real, filter(is_there, shown)))
+        for path in sorted({path for path in lines if is_there(path) and real(path) in read}):
             self._faults.add("camera, jsonl", f"{path} is read, too: write to another name")
         limits = Limits(**written.get("limits", {}))
         web = written.get("web")

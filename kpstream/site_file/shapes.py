@@ -13,6 +13,7 @@ from pathlib import Path
 
 from kpstream.errors import UsageError
 from kpstream.events import Line, Zone, point_text, polygon_text, shape_table
+from kpstream.paths import real
 
 _TABLE = re.compile(r"\[\[\s*(zone|line)\s*\]\]")
 _KEY = re.compile(r'[ \t]*("[^"\n]*"|\'[^\'\n]*\'|[A-Za-z0-9_.\- \t]+?)[ \t]*=[ \t]*')
@@ -33,11 +34,11 @@ def write_shapes(path: Path, zones: Sequence[Zone], lines: Sequence[Line]) -> No
     Raises:
         UsageError: It cannot be read or written, or is written in a way that is not understood here.
     """
-    real = path.resolve()
+    place = real(path)
     try:
-        with real.open(encoding="utf-8", newline="") as file:  # lines keep their ends
+        with place.open(encoding="utf-8", newline="") as file:  # lines keep their ends
             text = file.read()
-        _replace(real, with_shapes(text, zones, lines))
+        _replace(place, with_shapes(text, zones, lines))
     except (ValueError, tomllib.TOMLDecodeError):
         raise UsageError(f"{path}: its zones and lines cannot be changed from here: change them in the file") from None
     except OSError as error:

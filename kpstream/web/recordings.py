@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from kpstream.errors import SinkError
+from kpstream.paths import real
 
 TYPES = {
     ".mp4": "video/mp4", ".mkv": "video/x-matroska", ".webm": "video/webm", ".jpg": "image/jpeg", ".jpeg": "image/jpeg",
@@ -64,8 +65,8 @@ class Recordings:
         if "\0" in name or "\\" in name or any(part in ("", "..") or part.startswith(".") for part in parts):
             return None
         try:
-            path = (self._folder / name).resolve()
-            inside = path.is_relative_to(self._folder.resolve()) and path.is_file()
+            path = real(self._folder / name)
+            inside = path.is_relative_to(real(self._folder)) and path.is_file()
         except (OSError, ValueError):
             return None
         return path if inside and path.suffix.lower() in TYPES else None

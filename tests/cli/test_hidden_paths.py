@@ -68,6 +68,23 @@ def test_a_path_that_cannot_be_looked_at_is_told_by_the_job_that_needs_it(
     assert "too long" in told or code == SOME_FAILED
 
 
+@pytest.mark.parametrize(
+    "command", ["archive CLIP --into loop.jpg", "archive CLIP --into out --ledger loop.jpg", "image x --save loop.jpg"]
+)
+def test_links_that_lead_in_a_circle_are_told_too(
+    command: str,
+    clip: Path,
+    at: list[str],
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("loop.jpg").symlink_to("loop.jpg")
+    assert cli.run([*command.replace("CLIP", str(clip)).split(), *at]) in (SOURCE, OUTPUT)
+    assert "fault of kpstream" not in capfd.readouterr().err
+
+
 def test_nothing_is_known_of_what_cannot_be_looked_at(tmp_path: Path) -> None:
     hidden = tmp_path / ("x" * 300)
     assert [look(hidden) for look in (is_there, is_file, is_folder)] == [False] * 3

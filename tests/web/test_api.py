@@ -228,6 +228,7 @@ def test_recordings_are_listed_and_given_in_parts(client: httpx.Client, tmp_path
     [
         "../secret.mp4", "%2e%2e/secret.mp4", "..%2fsecret.mp4", "a/../../secret.mp4", "%2fetc%2fpasswd", "link.mp4",
         ".hidden.mp4", "notes.txt", "", ".", "a%00.mp4", "..%5csecret.mp4", "folder.mp4", "linked/secret.mp4",
+        "loop.mp4",
     ],
 )  # fmt: skip
 def test_nothing_outside_of_the_folder_is_given(tmp_path: Path, name: str) -> None:
@@ -236,6 +237,7 @@ def test_nothing_outside_of_the_folder_is_given(tmp_path: Path, name: str) -> No
     (tmp_path / "secret.mp4").write_text("secret")
     (folder / "link.mp4").symlink_to(tmp_path / "secret.mp4")
     (folder / "linked").symlink_to(tmp_path)
+    (folder / "loop.mp4").symlink_to("loop.mp4")
     (folder / ".hidden.mp4").write_text("secret")
     (folder / "notes.txt").write_text("secret")
     (folder / "folder.mp4").mkdir()

@@ -12,7 +12,7 @@ from glob import has_magic
 from pathlib import Path, PurePosixPath
 
 from kpstream.errors import SourceOpenError, UsageError
-from kpstream.paths import is_folder, why_hidden
+from kpstream.paths import is_folder, real, why_hidden
 from kpstream.recorded.archive.storages import find_stored, open_stored
 from kpstream.recorded.archive.stored_file import (
     StoredFile,
@@ -126,7 +126,7 @@ def _lines(path: str) -> list[str]:
 
 class _Walk:
     def __init__(self, passed: Sequence[str], *, several: bool) -> None:
-        self._passed = {Path(place).resolve() for place in passed if not scheme_of(place)}
+        self._passed = {real(place) for place in passed if not scheme_of(place)}
         self._stored_outputs = tuple(f"{place.rstrip('/')}/" for place in passed if scheme_of(place))
         self._several = several
         self._found: dict[str, Path | StoredFile] = {}
@@ -140,8 +140,8 @@ class _Walk:
         check_names_something(reference)
         path = Path(reference)
         if is_folder(path):
-            first = PurePosixPath(path.resolve().name if self._several else ".")
-            self._take_folder(path, first, {path.resolve(), *path.resolve().parents})
+            first = PurePosixPath(real(path).name if self._several else ".")
+            self._take_folder(path, first, {real(path), *real(path).parents})
         elif os.path.lexists(path) or why_hidden(path) or (may_be_missing and not has_magic(reference)):
             self._add(PurePosixPath(path.name), path)
         elif has_magic(reference):
@@ -208,9 +208,9 @@ class _Walk:
         """
         for path in _entries(folder):
             if is_folder(path):
-                real = path.resolve()
-                if real not in above and real not in self._passed:
-                    yield from self._below(path, {*above, real})
+                place = real(path)
+                if place not in above and place not in self._passed:
+                    yield from self._below(path, {*above, place})
             elif not path.name.endswith(OUTPUT_SUFFIX):
                 yield path
 
@@ -224,12 +224,12 @@ class _Walk:
         parts = Path(pattern).parts
         depth = next(place for place, part in enumerate(parts) if has_magic(part))
         fixed, rest = Path(*parts[:depth]), parts[depth:]
-        above = {fixed.resolve(), *fixed.resolve().parents}
+        above = {real(fixed), *real(fixed).parents}
         wanted = re.compile(_expression(rest))
         files = [path for path in self._files(fixed, above) if wanted.fullmatch(path.relative_to(fixed).as_posix())]
         if not files:
             raise SourceOpenError(f"cannot open {pattern}: it matches no file")
-        first = PurePosixPath(fixed.resolve().name if self._several and fixed != Path() else ".")
+        first = PurePosixPath(real(fixed).name if self._several and fixed != Path() else ".")
         for path in files:
             self._add(first / path.relative_to(fixed).as_posix(), path)
 
