@@ -57,7 +57,7 @@ function forgetToken() {
 }
 
 async function refresh() {
-  const turn = ++refreshes;
+  const [turn, askedAt] = [++refreshes, performance.now()];
   const [about, list] = await Promise.all([read("/api/site"), read("/api/cameras")]);
   if (turn < refreshed) return; // what a later one was told is newer
   refreshed = turn;
@@ -67,7 +67,8 @@ async function refresh() {
   if (list.status === 401) say(texts.unauthorized);
   showDevice();
   render();
-  if (shown.grid && list.ok) for (const [at, view] of shown.views.entries()) view.showListed(cameras[at]);
+  const listed = new Map(list.ok ? cameras.map((one) => [one.name, one]) : []);
+  for (const view of shown.views) view.showListed(listed.get(view.camera.name) ?? view.camera, askedAt);
 }
 
 function route() {

@@ -187,8 +187,10 @@ export class CameraView extends EventTarget {
     this.dispatchEvent(new Event("change"));
   }
 
-  // As the list of cameras has it: news of one that is not connected.
-  showListed(camera) {
+  // As the list of cameras has it, which was asked for at a moment: news of one that is not connected. Where there was no
+  // answer, as it was.
+  showListed(camera, askedAt) {
+    this.#connection.stays(askedAt);
     if (!this.#near) this.show(camera);
   }
 

@@ -4,10 +4,10 @@ import { closeSocket, socketOf } from "./service.js";
 
 const WANTED = 3; // pictures under way or not yet drawn
 const SILENCE = 4000; // ms; status comes twice a second
+const CONNECTS = [10_000, 4000, 8000, 12_000, 16_000]; // ms, by failures; a browser connects one tile after the other
 const PAUSES = [300, 700, 1500, 2500];
 const TOO_MANY = 1013;
 const GONE = 4404;
-const GONE_PAUSE = 2000;
 
 export class Connection extends EventTarget {
   #name;
@@ -20,6 +20,7 @@ export class Connection extends EventTarget {
   #wants = true;
   #width = 0;
   #closed = false;
+  #goneAt = null; // when it was told that the camera was taken off the page
   #watch = 0;
   #wake = () => this.#check(true);
 
@@ -57,6 +58,11 @@ export class Connection extends EventTarget {
     this.#ask();
   }
 
+  // A list of cameras that was asked for at a moment has this one, or nobody knows.
+  stays(askedAt) {
+    if (this.#goneAt !== null && this.#goneAt <= askedAt && !this.#closed) this.#connect();
+  }
+
   // A picture that came was drawn, or left out.
   done() {
     this.#undrawn = Math.max(0, this.#undrawn - 1);
@@ -66,12 +72,14 @@ export class Connection extends EventTarget {
   #connect() {
     clearTimeout(this.#timer);
     this.#timer = 0;
+    this.#goneAt = null;
     const socket = new WebSocket(socketOf(`/ws/cameras/${encodeURIComponent(this.#name)}`));
     socket.binaryType = "arraybuffer";
     this.#socket = socket;
     this.#heardAt = performance.now();
     this.#underWay = this.#undrawn = 0;
     socket.onopen = () => {
+      this.#heardAt = performance.now();
       this.dispatchEvent(new Event("open"));
       this.#ask();
     };
@@ -108,8 +116,11 @@ export class Connection extends EventTarget {
 
   #check(atOnce) {
     if (this.#closed || document.visibilityState === "hidden") return;
+    if (this.#goneAt !== null) return;
+    const connects = this.#socket?.readyState === WebSocket.CONNECTING;
+    const longest = connects ? CONNECTS[Math.min(this.#failures, CONNECTS.length - 1)] : SILENCE;
     if (this.#socket === null) atOnce && this.#connect();
-    else if (performance.now() - this.#heardAt > SILENCE) this.#lost(0);
+    else if (performance.now() - this.#heardAt > longest) this.#lost(0);
     else this.#ask();
   }
 
@@ -117,10 +128,10 @@ export class Connection extends EventTarget {
     this.#drop();
     if (this.#closed) return;
     this.#failures += 1;
+    if (code === GONE) this.#goneAt = performance.now(); // whether it is back, a later list of cameras tells
     this.dispatchEvent(new CustomEvent("lost", { detail: { full: code === TOO_MANY, gone: code === GONE } }));
-    // Of a camera that was taken off the page the list of cameras tells; then this is closed before it tries again.
-    const usual = PAUSES[Math.min(this.#failures, PAUSES.length) - 1] * (0.8 + 0.4 * Math.random());
-    const pause = code === GONE ? GONE_PAUSE : usual;
+    if (code === GONE) return;
+    const pause = PAUSES[Math.min(this.#failures, PAUSES.length) - 1] * (0.8 + 0.4 * Math.random());
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#connect(), pause);
   }
