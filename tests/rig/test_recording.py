@@ -246,7 +246,7 @@ def test_a_kill_at_any_moment_takes_no_more_than_the_last_second(preset: str, se
         written = max([frames, *(int(line) for line in child.stdout if line.endswith("\n"))]) + 1
     assert child.returncode == -signal.SIGKILL
     files = recorded(tmp_path)
-    assert all(len(times) == 60 for times in files[:-1])
+    assert sum(len(times) != 60 for times in files) <= 1  # the newest; of ten in a second it is not the last by name
     assert all(times == pytest.approx([index / 30 for index in range(len(times))], abs=1e-4) for times in files)
     assert 0 <= written - sum(map(len, files)) <= 30
     assert max((times[-1] for times in files), default=-inf) < 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from statistics import median
 from typing import Literal
@@ -60,6 +61,17 @@ def undisturbed(read: Callable[[], list[Frame]]) -> list[Frame]:
         if max(ages) - min(ages) < 0.3:
             return frames
     return read()
+
+
+def begun(open_: Callable[[], Source], count: int) -> tuple[Source, list[Frame]]:
+    """What opens and gives as many frames, though the machine may stand still for longer than a timeout."""
+    for _ in range(9):
+        source = opened_at_last(open_)
+        with suppress(SourceReadError):
+            return source, frames_of(source, count)
+        source.close()
+    source = opened_at_last(open_)
+    return source, frames_of(source, count)
 
 
 def lose(source: Source, last: Frame) -> tuple[Frame, SourceReadError]:
@@ -201,15 +213,13 @@ def test_a_wrong_path_is_told(camera: RtspCamera) -> None:
 @pytest.mark.parametrize("transport", ["tcp", "udp"])
 def test_a_camera_that_is_cut_off_comes_back_in_true_time(transport: Literal["tcp", "udp"]) -> None:
     with RtspCamera("--size", "640x480") as camera:
-        source = opened_at_last(lambda: open_source(camera.url, rtsp_transport=transport, timeout=TIMEOUT))
-        frames = frames_of(source, 40)
+        source, frames = begun(lambda: open_source(camera.url, rtsp_transport=transport, timeout=TIMEOUT), 40)
         camera.kill()
         before, _ = lose(source, frames[-1])
         with pytest.raises(SourceOpenError, match="nothing listens there"):
             opened_again(source)
         camera.restart("--size", "320x240")
-        again = opened_at_last(lambda: opened_again(source))
-        after = frames_of(again, 40)
+        again, after = begun(lambda: opened_again(source), 40)
         again.close()
     splice = Splice()
     before = splice.join(before)
@@ -224,16 +234,15 @@ def test_a_camera_that_is_cut_off_comes_back_in_true_time(transport: Literal["tc
 
 @pytest.mark.parametrize("transport", ["tcp", "udp"])
 def test_a_frozen_camera_is_noticed_and_comes_back(camera: RtspCamera, transport: Literal["tcp", "udp"]) -> None:
-    source = opened_at_last(lambda: open_source(camera.url, rtsp_transport=transport, timeout=TIMEOUT))
-    frames = frames_of(source, 40)
+    source, frames = begun(lambda: open_source(camera.url, rtsp_transport=transport, timeout=TIMEOUT), 40)
     camera.freeze()
     before, error = lose(source, frames[-1])
     assert "nothing came for 3 s" in str(error)
     with pytest.raises(SourceOpenError, match="no answer within 3 s"):
         opened_again(source)
     camera.thaw()
-    again = opened_at_last(lambda: opened_again(source))
-    assert frames_of(again, 1)[0].captured_at > before.captured_at + TIMEOUT
+    again, after = begun(lambda: opened_again(source), 1)
+    assert after[0].captured_at > before.captured_at + TIMEOUT
     again.close()
 
 
@@ -248,13 +257,12 @@ def test_a_stream_that_the_server_ends_is_a_lost_one() -> None:
 @pytest.mark.parametrize("fault", [{"reset": 1}, {"stall": 1}, {"drop_after": 1}], ids=["reset", "stall", "cut"])
 def test_a_network_that_fails_is_a_lost_camera(camera: RtspCamera, fault: dict[str, float]) -> None:
     with FaultyNetwork(camera.port) as network:
-        source = opened_at_last(lambda: Stream(f"rtsp://127.0.0.1:{network.port}/cam", timeout=TIMEOUT))
-        frames = frames_of(source, 20)
+        source, frames = begun(lambda: Stream(f"rtsp://127.0.0.1:{network.port}/cam", timeout=TIMEOUT), 20)
         network.set(**fault)
         before, _ = lose(source, frames[-1])
         network.set(stall=0, drop_after=0)
-        again = opened_at_last(lambda: opened_again(source))
-        assert shown_at(frames_of(again, 1)[0]) > shown_at(before)
+        again, after = begun(lambda: opened_again(source), 1)
+        assert shown_at(after[0]) > shown_at(before)
         again.close()
 
 

@@ -355,9 +355,12 @@ def test_headers_of_the_users_own_get_a_recorded_file_too_also_when_it_begins_ag
     with served(serve) as (url, _):
         access = HttpAccess({"X-Token": "a-secret-of-mine"})
         source = open_source(f"{url}clip.mp4", paced=True, loop=True, access=access)
-        frames = [next_of(source) for _ in range(5)]
+        frames = [next_of(source)]
+        while frames[-1].index < 4:  # there are three in the file
+            frames.append(next_of(source))
         source.close()
-    assert [frame.index for frame in frames] == list(range(5))
+    indices = [frame.index for frame in frames]
+    assert indices == sorted(set(indices))  # some are left out where the machine is late
 
 
 def test_a_redirection_to_a_file_of_this_machine_is_not_followed(tmp_path: Path) -> None:

