@@ -16,7 +16,7 @@ from kpstream.interfaces import Source
 from kpstream.sources import open_source
 from kpstream.sources.sequence import PictureSequence, open_sequence
 from tests.support.source_clips import number_in, picture
-from tests.support.source_contract import RecordedContract
+from tests.support.source_contract import RecordedContract, SourceContract
 
 
 def write(folder: Path, count: int = 8, name: str = "shot{:03}.png") -> Path:
@@ -52,11 +52,11 @@ class TestContract(RecordedContract):
         return lambda: opened(tmp_path / "shots")
 
 
-class TestContractPaced(RecordedContract):
+class TestContractPaced(SourceContract):
     @pytest.fixture
     def make(self, tmp_path: Path) -> Callable[[], Source]:
         write(tmp_path / "shots", 20)
-        return lambda: open_source(tmp_path / "shots", paced=True, frame_rate=25.0)
+        return lambda: open_source(tmp_path / "shots", paced=True, loop=True, frame_rate=25.0)
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".bmp", ".webp", ".tif"])
