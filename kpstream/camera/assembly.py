@@ -15,7 +15,7 @@ from kpstream.camera.settings import CameraSettings
 from kpstream.camera.sink_group import Idles
 from kpstream.camera.spec import CameraSpec, RuleRun
 from kpstream.dispatch.rule import Rule
-from kpstream.dispatch.sampling import Adaptive, FixedRate, make_sampling
+from kpstream.dispatch.sampling import Adaptive, FixedRate, make_sampling, rate_when_full
 from kpstream.endpoints.adaptive_upload import AdaptiveUpload
 from kpstream.endpoints.opening import make_live_endpoint
 from kpstream.entities import Annotator, Frame, Scene, Settings, Stats
@@ -178,7 +178,8 @@ class CameraAssembly:
                 pipeline.stop()
             for scene in pipeline:
                 on_scene(scene)
-                self._apply_settings(pipeline, sampling)
+                self._apply_settings(pipeline)
+                self._pace(sampling, scene.stats)
         return pipeline.stats
 
     def _make_pipeline(
@@ -204,16 +205,21 @@ class CameraAssembly:
             clock=self._clock,
         )
 
-    def _apply_settings(self, pipeline: Pipeline, sampling: FixedRate | Adaptive) -> None:
+    def _apply_settings(self, pipeline: Pipeline) -> None:
         """Let the pipeline follow what was changed while it runs."""
         settings = self.settings.settings
         if settings is self._applied:
             return
         self._applied = settings
-        sampling.rate = pipeline.rate = settings.rate
+        pipeline.rate = settings.rate
         pipeline.filters = replace(
             pipeline.filters, confidence=settings.confidence, keypoint_confidence=settings.keypoint_confidence
         )
+
+    def _pace(self, sampling: FixedRate | Adaptive, stats: Stats) -> None:
+        """Let the samples come as often as is set, and less often where the machine is full."""
+        rate = self.settings.settings.rate
+        sampling.rate = rate_when_full(rate, stats.render_fps) if stats.machine_trouble else rate
 
     def stop(self) -> None:
         """End soon, with everything written whole; never waits. Any thread, signal handlers."""

@@ -15,7 +15,7 @@ from kpstream.entities import Answer, Frame, Image, Scene, Settings, Stats
 from kpstream.errors import SourceOpenError
 from kpstream.interfaces import Opener
 from kpstream.options import LiveRequestOptions, ModelOptions, SourceOptions
-from kpstream.testing import FakeEndpoint, ListSink, SyntheticSource, truth
+from kpstream.testing import FakeEndpoint, ListSink, ManualClock, SyntheticSource, truth
 
 SPEC = CameraSpec("door", "", requests=LiveRequestOptions(rate=5, sampling="steady"))
 
@@ -140,3 +140,36 @@ def test_a_picture_is_turned_before_its_zones_are_hidden() -> None:
     assert image.shape == (96, 64, 3)
     assert not image[50:].any()
     assert image[:40].any()
+
+
+class Overrun(Stepped):
+    """A live source of 30 pictures a second, of which every second one comes too late to be given."""
+
+    def __init__(self, frames: int, clock: ManualClock) -> None:
+        super().__init__(frames)
+        self._time = clock
+
+    def read(self) -> Frame | None:
+        frame = super().read()
+        if frame is None:
+            return None
+        self._time.advance(1 / 15)
+        return replace(frame, index=2 * frame.index, pts=self._time(), captured_at=self._time(), overrun=1)
+
+    def decimate(self, max_fps: float) -> bool:
+        return True
+
+
+def test_a_full_machine_asks_a_little_less_often() -> None:
+    endpoint, full, clock = FakeEndpoint(), list[int](), ManualClock()
+    source = Overrun(15 * 14, clock)
+
+    def take(scene: Scene) -> None:
+        if scene.stats.machine_trouble:
+            full.append(scene.frame.index // 2)
+        source.go_on()
+
+    CameraAssembly(SPEC, endpoint, opener=Opener("door", lambda: source), clock=clock).run(on_scene=take)
+    counted = full[15 : 15 + 15 * 5]
+    assert len(counted) == 15 * 5
+    assert len(set(counted) & set(endpoint.asked)) <= 4 * 5 + 1

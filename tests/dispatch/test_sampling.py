@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable
-from math import inf
+from math import inf, nan
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kpstream.dispatch.sampling import HEARTBEAT, Adaptive, EveryNth, FixedRate, Sampling
+from kpstream.dispatch.sampling import HEARTBEAT, Adaptive, EveryNth, FixedRate, Sampling, rate_when_full
 from kpstream.entities import Frame, Image
 from kpstream.testing import SyntheticSource
 
@@ -61,6 +62,15 @@ def test_another_rate_holds_from_the_next_frame_on() -> None:
     assert asked(sampling, map(frame, range(12, 17))) == [12, 14, 16]
     sampling.rate = 1
     assert asked(sampling, map(frame, range(17, 62))) == [30, 60]
+
+
+@pytest.mark.parametrize(
+    ("rate", "shown_fps", "expected"), [(5, 17, 4), (5, 20, 5), (2, 17, 2), (10, 17, 8), (5, nan, 5), (inf, 17, inf)]
+)
+def test_a_full_machine_takes_four_of_five_samples_where_they_are_many(
+    rate: float, shown_fps: float, expected: float
+) -> None:
+    assert rate_when_full(rate, shown_fps) == expected
 
 
 def test_every_third_frame_counts_from_the_first_one_seen() -> None:
