@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from math import inf, nan
 from pathlib import Path
@@ -17,7 +18,7 @@ from kpstream.entities import Annotator, Filters, Frame, Image, Scene
 from kpstream.errors import SourceOpenError, UnfitPicture, UsageError
 from kpstream.interfaces import Endpoint
 from kpstream.media.jpeg import LONGEST_SIDE, decoded
-from kpstream.paths import real
+from kpstream.paths import is_file, real
 from kpstream.sinks.output import check_writable, sink_error
 from kpstream.sources.diagnosis import fault_of
 from kpstream.sources.opening import check_names_something
@@ -165,6 +166,9 @@ def save_picture(path: Path, prediction: Prediction, image: Image | None, annota
     try:
         path.write_bytes(encoded)
     except OSError as error:
+        if is_file(path):
+            with suppress(OSError):  # the half of a picture
+                path.unlink()
         raise sink_error(path, error) from None
 
 

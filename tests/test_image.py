@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import cv2
@@ -107,6 +108,20 @@ def test_an_embedded_model_says_how_long_it_took(tmp_path: Path) -> None:
 def test_what_the_endpoint_drew_is_saved_as_it_is(tmp_path: Path) -> None:
     save_picture(tmp_path / "out.jpg", Prediction(None, b"drawn", ()), colours(), PoseAnnotator())
     assert (tmp_path / "out.jpg").read_bytes() == b"drawn"
+
+
+class FullDisk(type(Path())):  # type: ignore[misc]
+    """A path to which the first bytes can be written alone."""
+
+    def write_bytes(self, data: bytes) -> int:
+        super().write_bytes(data[:2])
+        raise OSError(errno.ENOSPC, "no room")
+
+
+def test_half_a_picture_is_not_left(tmp_path: Path) -> None:
+    with pytest.raises(SinkError, match="the disk is full"):
+        save_picture(FullDisk(tmp_path / "out.jpg"), Prediction(None, b"drawn", ()), colours(), PoseAnnotator())
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_picture_that_is_too_large_for_its_format_is_told_with_one_that_holds_it(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from kpstream.channel import Channel, Closed
 from kpstream.delivery.database import EventDatabase
 from kpstream.errors import SinkError
+from kpstream.options.units import count_text
 from kpstream.redact import redact
 from kpstream.sinks.output import sink_error
 from kpstream.sinks.room import LOOK_EVERY, DiskUsage, check_room
@@ -136,7 +137,8 @@ class DatabaseWriter:
         while jobs := self._attempt(database, jobs):
             if self._jobs.wait_closed(LOOK_EVERY):
                 if jobs := self._attempt(database, jobs):
-                    _log.warning("%s: the last %d changes of events are not stored", self._folder, len(jobs))
+                    what = count_text(len(jobs), "change")
+                    _log.warning("%s: not stored at the end: %s of events", self._folder, what)
                     _finish(jobs, written=False)
                 return
 

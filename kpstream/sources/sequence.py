@@ -145,7 +145,11 @@ def open_sequence(
     if files is None:
         return None
     if not files:
-        what = "in this folder; name a video in it" if is_folder(path) else "of that name"
+        what = (
+            "in this folder; name a video in it, or give it to `kpstream archive`"
+            if is_folder(path)
+            else "of that name"
+        )
         raise SourceOpenError(f"cannot open {path}: there are no pictures {what}")
     rate = frame_rate or USUAL_RATE
     entries = [_Entry(number / rate, _loader_of(file)) for number, file in enumerate(files)]
