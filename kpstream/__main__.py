@@ -6,8 +6,6 @@ import os
 import signal
 import sys
 
-from kpstream.errors import opencv_missing
-
 
 def main() -> None:
     """Run the command line; a system without OpenCV's libraries gets one line that mends it."""
@@ -24,6 +22,8 @@ def main() -> None:
     except ImportError as error:  # commands load OpenCV when they need it; `kpstream doctor` works without
         if ".so" not in str(error):
             raise
+        from kpstream.errors import opencv_missing
+
         sys.exit(f"kpstream: error: {opencv_missing(error)}")
     sys.exit(code)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -19,7 +20,7 @@ from kpstream.errors import SourceOpenError, UnfitPicture, UsageError
 from kpstream.interfaces import Endpoint
 from kpstream.media.jpeg import LONGEST_SIDE, decoded
 from kpstream.paths import is_file, real
-from kpstream.sinks.output import check_writable, sink_error
+from kpstream.sinks.output import STDIN, check_writable, sink_error
 from kpstream.sources.diagnosis import fault_of
 from kpstream.sources.opening import check_names_something
 from kpstream.wire.drawing import drawn_jpeg
@@ -43,12 +44,15 @@ class DrawingRequest:
 def read_picture(path: str | Path) -> Image:
     """A picture of any kind that OpenCV reads (grey, 16 bit, CMYK, turned by EXIF) as BGR, ``(height, width, 3)``.
 
+    Args:
+        path: The file; ``-`` is stdin.
+
     Raises:
         SourceOpenError: There is no such file, it may not be read, or it is no picture.
     """
     check_names_something(path)
     try:
-        encoded = Path(path).read_bytes()
+        encoded = sys.stdin.buffer.read() if str(path) == STDIN else Path(path).read_bytes()
     except OSError as error:
         raise SourceOpenError(f"cannot open {path}: {error.strerror}") from None
     image = decoded(encoded)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import io
 from pathlib import Path
 
 import cv2
@@ -44,6 +45,12 @@ def test_grey_and_deep_pictures_become_bgr(tmp_path: Path) -> None:
         assert image.shape == (20, 30, 3)
         assert image.dtype == np.uint8
         assert np.abs(image.astype(int) - 77).max() <= 1
+
+
+def test_a_picture_comes_by_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    encoded = io.BytesIO(cv2.imencode(".png", colours())[1].tobytes())
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(encoded))
+    assert (read_picture("-") == GREEN_BGR).all()
 
 
 def test_cmyk_and_turned_pictures_are_read_as_seen(tmp_path: Path) -> None:

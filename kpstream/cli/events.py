@@ -26,8 +26,12 @@ app.add_typer(events, name="events")
 
 @events.command()
 def check(
-    rules: Annotated[Path, typer.Argument(metavar="RULES.toml", help="Zones, lines and rules.")],
-    poses: Annotated[Path, typer.Argument(metavar="POSES.jsonl", help="JSON lines of 'live' or 'annotate'.")],
+    rules: Annotated[
+        Path, typer.Argument(metavar="RULES.toml", help="Zones, lines and rules; samples/events.toml explains them.")
+    ],
+    poses: Annotated[
+        Path, typer.Argument(metavar="POSES.jsonl", help="JSON lines of 'live' or 'annotate'; - is stdin.")
+    ],
     *,
     jsonl: Annotated[
         Path | None, typer.Option(metavar="OUT.jsonl", help="Write the events, a line each; - is stdout.")

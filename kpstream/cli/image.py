@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 @app.command()
 @takes(model=ModelOptions, drawing=DrawOptions)
 def image(
-    pictures: Annotated[list[str], typer.Argument(metavar="PICTURE_OR_URL...", help="Files, or http(s) addresses.")],
+    pictures: Annotated[
+        list[str], typer.Argument(metavar="PICTURE_OR_URL...", help="Files, http(s) addresses, or - for a pipe.")
+    ],
     model: ModelOptions,
     drawing: DrawOptions,
     *,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from math import isfinite, nan
 from pathlib import Path
@@ -14,7 +16,7 @@ from typing import Any
 
 from kpstream.entities import Image, Pose, Result, Scene
 from kpstream.errors import SourceOpenError, SourceReadError
-from kpstream.sinks.output import OutputFile
+from kpstream.sinks.output import STDIN, OutputFile
 from kpstream.skeleton import Skeleton
 from kpstream.wire.lines import ClassSkeletons, number, objects, read_pose, whole, write_pose
 from kpstream.wire.numbers import decimals, seconds, utc
@@ -130,6 +132,8 @@ def read_poses(path: str | Path, skeletons: Mapping[str, Skeleton] | None = None
         SourceOpenError: The file cannot be read.
         SourceReadError: A line is not of that form; the text names it.
     """
+    if str(path) == STDIN:
+        raise SourceOpenError("stdin: poses that are drawn again are read more than once: name a file")
     recording = _Recording(Path(path), ClassSkeletons(skeletons or {}))
     recording.index()
     return recording
@@ -181,7 +185,7 @@ class _Recording(Mapping[int, RecordedPoses]):
 
 
 def stream_poses(path: str | Path) -> Iterator[RecordedPoses]:
-    """The lines of a file one after the other, for those who need each once.
+    """The lines of a file, or with ``-`` of stdin, one after the other, for those who need each once.
 
     Raises:
         SourceOpenError: The file cannot be read.
@@ -194,7 +198,7 @@ def _lines(path: Path, skeletons: ClassSkeletons) -> Iterator[tuple[int, Recorde
     """Where each line begins in the file, and what it says."""
     number, offset, newest, line = 0, 0, -1, b""
     try:
-        with path.open("rb") as file:
+        with nullcontext(sys.stdin.buffer) if str(path) == STDIN else path.open("rb") as file:
             while line := file.readline(_MAX_LINE):
                 number += 1
                 if line.strip():

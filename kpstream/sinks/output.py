@@ -19,7 +19,7 @@ from kpstream.paths import is_file, is_folder, is_there, real
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
-STDOUT = "-"
+STDOUT = STDIN = "-"
 
 _REASONS = {
     errno.ENOSPC: "the disk is full: free some space",

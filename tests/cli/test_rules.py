@@ -29,7 +29,7 @@ def test_annotate_tells_what_happens(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert ".mp4: 60 frames" in capsys.readouterr().err
 
 
-def test_a_live_view_tells_what_happens_and_what_it_saw(tmp_path: Path) -> None:
+def test_a_live_view_tells_what_happens_and_what_it_saw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rules, out, lines = tmp_path / "rules.toml", tmp_path / "events.jsonl", tmp_path / "poses.jsonl"
     rules.write_text(LEFT_HALF)
     written = ["--rules", str(rules), "--events", str(out), "--jsonl", str(lines)]
@@ -41,6 +41,11 @@ def test_a_live_view_tells_what_happens_and_what_it_saw(tmp_path: Path) -> None:
     assert opened["opened_at"] is not None
     again = tmp_path / "again.jsonl"
     assert run(["events", "check", str(rules), str(lines), "--jsonl", str(again)]) == 0
+    piped = tmp_path / "piped.jsonl"
+    with lines.open() as stdin:
+        monkeypatch.setattr("sys.stdin", stdin)
+        assert run(["events", "check", str(rules), "-", "--jsonl", str(piped)]) == 0
+    assert len(piped.read_text().splitlines()) == len(again.read_text().splitlines())
     same, *_ = (json.loads(line) for line in again.read_text().splitlines())
     assert (same["began_pts"], same["opened_pts"]) == (opened["began_pts"], opened["opened_pts"])
 
