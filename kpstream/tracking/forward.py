@@ -88,6 +88,9 @@ class Forward:
             return None
         if frame.pts in unseen and not track.motion.was_drawn(number - 1):
             return None  # every picture is answered: there is nothing to be seen but what the answers say
+        newest = track.motion.trajectory or track.motion.retracked
+        if newest is not None and not memory.frames.is_continuous(newest.last, number):
+            return None  # another scene, or a picture that shows nothing
         state = track.motion.glide(number, memory.frames.seconds(number))
         if state is None:
             return None
@@ -153,7 +156,8 @@ class Forward:
         """
         last, xy, drawn = trajectory.last, trajectory.states[-1].xy, track.motion.trajectory
         if not self._memory.frames.is_continuous(last, goal):
-            track.motion.drop()
+            if self._memory.frames.is_lost(last, goal):
+                track.motion.drop()
             return []
         stride = 1 if trajectory is drawn else self._stride(last, goal)
         way = None if drawn is None else drawn.displacement(last + stride, stride)

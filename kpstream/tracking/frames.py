@@ -57,10 +57,10 @@ def thumbnail(picture: Grey) -> Thumbnail:
 def correlation(before: Thumbnail, after: Thumbnail) -> float:
     """How much two pictures have in common at first sight: 1 for the same scene, about 0 across a cut."""
     before, after = before - before.mean(), after - after.mean()
-    spread = float(np.sqrt(np.vdot(before, before) * np.vdot(after, after)))
-    if spread < _FLAT**2 * before.size:
-        return 1.0
-    return float(np.vdot(before, after)) / spread
+    spreads = sorted(float(np.sqrt(np.vdot(it, it) / it.size)) for it in (before, after))
+    if spreads[0] * spreads[1] < _FLAT**2:
+        return 0.0 if spreads[0] < 1 and spreads[1] > _FLAT else 1.0
+    return float(np.vdot(before, after)) / (spreads[0] * spreads[1] * before.size)
 
 
 @dataclass(slots=True, eq=False)
@@ -117,11 +117,11 @@ class FrameHistory:
         width, height = frame.size
         last = self._kept[-1] if self._kept else None
         thumb = thumbnail(grey)
-        goes_on = last is not None and last.grey.shape == grey.shape
-        light = self._light(last.thumbnail, thumb) if last is not None and goes_on else None
+        before = None if last is None or last.grey.shape != grey.shape else self._predecessor(last, thumb)
+        light = None if before is None else self._light(before.thumbnail, thumb)
         if light is not None:
             grey, thumb = in_light(grey, light), thumb / light
-        is_scene_cut = last is None or not goes_on or correlation(last.thumbnail, thumb) < self._settings.same_scene
+        is_scene_cut = before is None or not self._is_same_scene(before, thumb)
         if len(self._kept) == self._settings.max_frames:
             del self._numbers[self._kept[0].frame_index]
         scale = (grey.shape[1] / width, grey.shape[0] / height)
@@ -129,6 +129,26 @@ class FrameHistory:
         self._numbers[frame.index] = self._next
         self._next += 1
         return self._next - 1
+
+    def _predecessor(self, last: Picture, seen: Thumbnail) -> Picture:
+        """The picture from which a new one goes on: the last, or the one before some that show something else.
+
+        What a lost packet has spoilt is then shown as the last good picture, and no scene was cut.
+        """
+        if self._is_same_scene(last, seen):
+            return last
+        recent = list(islice(reversed(self._kept), self._settings.max_spoilt + 1))
+        for place, (spoilt, good) in enumerate(pairwise(recent)):
+            if not spoilt.is_scene_cut or good.grey.shape != last.grey.shape or not self._is_same_scene(good, seen):
+                continue
+            for picture in recent[: place + 1]:
+                picture.grey, picture.thumbnail, picture.light = good.grey, good.thumbnail, good.light
+                picture.full, picture.pyramid, picture.is_scene_cut = good.full, good.pyramid, False
+            return good
+        return last
+
+    def _is_same_scene(self, picture: Picture, seen: Thumbnail) -> bool:
+        return correlation(picture.thumbnail, seen) >= self._settings.same_scene
 
     def _light(self, before: Thumbnail, seen: Thumbnail) -> Weights | None:
         """By which factor each part of a picture is lighter than in the light that the last one is shown in."""
@@ -167,6 +187,10 @@ class FrameHistory:
         if not oldest <= first <= last < self._next:
             return False
         return not any(self._kept[number - oldest].is_scene_cut for number in range(first + 1, last + 1))
+
+    def is_lost(self, first: int, last: int) -> bool:
+        """Whether points cannot be moved from one picture to a later one, and no picture to come will change that."""
+        return not self.is_continuous(first, max(first, min(last, self._next - 1 - self._settings.max_spoilt)))
 
     def sample_edges(self, mesh: Mesh, number: int, points: Points) -> Weights:
         """How the edges of N objects look on a kept picture; see `Mesh.sample_edges`. In pixels of the source."""

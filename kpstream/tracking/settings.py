@@ -31,6 +31,8 @@ class TrackerSettings:
     """Pictures that are kept: twelve seconds at 30 a second, longer than any answer is waited for; 21 MB."""
     same_scene: float = 0.5
     """Correlation of two coarse pictures; below it the scene was cut, and nothing is followed across."""
+    max_spoilt: int = 4
+    """Pictures in a row that may show something else, as where packets were lost, before it is another scene."""
     light_step: float = 0.01
     """Share by which some part of a picture is lighter or darker where the light is taken to have changed."""
     light_share: float = 0.3

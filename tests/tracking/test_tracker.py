@@ -359,6 +359,25 @@ def test_cut_ends_the_poses_and_the_ids() -> None:
     assert ids == {2}
 
 
+@pytest.mark.parametrize("spoilt", [1, 3])
+@pytest.mark.parametrize("shows", [lambda index: texture(9 + index, grain=12), lambda index: 0 * BACKGROUND])
+def test_who_was_there_before_pictures_that_are_spoilt_is_there_after_them(
+    shows: Callable[[int], Image], spoilt: int
+) -> None:
+    tracker, ids, are_spoilt = Tracker(), set(), range(40, 40 + spoilt)
+    for index in range(60):
+        if index >= 12 and index % 6 == 0:
+            tracker.update(result(index - 12, *(pose(*walk(at)) for at in {index - 12}.difference(are_spoilt))))
+        poses = tracker.predict(frame(index, shows(index) if index in are_spoilt else picture(walk(index))))
+        if index in are_spoilt:
+            assert poses == ()
+        elif index >= 30:
+            (drawn,) = poses
+            ids.add(drawn.tracker_id)
+            assert np.abs(drawn.xy - pose(*walk(index)).xy).max() < 6
+    assert len(ids) == 1
+
+
 def test_picture_that_changes_its_size_ends_the_poses() -> None:
     tracker = Tracker()
     tracker.update(result(0, pose(100, 100)))
