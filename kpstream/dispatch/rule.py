@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from math import inf, isnan
 
 from kpstream.dispatch.retry import is_own
@@ -14,6 +15,9 @@ OUTAGE = 5
 LOADING = 3.0
 """Seconds that the endpoint may take to load its model, before it first answers."""
 _SOON = 1.0
+_REMEMBERED = 1000
+"""Frames whose requests failed that are remembered: hardly as many ever wait to be asked about again, and those of a
+live view never do."""
 
 
 def spent_text(requests: int, of: str = "") -> str:
@@ -83,8 +87,8 @@ class RequestsOut(Rule):
         self._sent_at: dict[int, float] = {}
         self._late: set[int] = set()  # of those that are out: counted as failed already
         self._failures = 0
-        self._failed: set[int] = set()  # since one was answered
-        self._failed_before: set[int] = set()  # and others were answered afterwards
+        self._failed: deque[int] = deque(maxlen=_REMEMBERED)  # since one was answered
+        self._failed_before: deque[int] = deque(maxlen=_REMEMBERED)  # and others were answered afterwards
         self._latencies = Percentiles(50)
 
     def latency(self, share: float = 0.5) -> float:
@@ -121,9 +125,8 @@ class RequestsOut(Rule):
         """Take in the latency, and end a row of failures."""
         self._latencies.add(now - sent_at)
         self._failures = 0
-        self._failed_before |= self._failed
+        self._failed_before.extend(self._failed)
         self._failed.clear()
-        self._failed_before.discard(frame_index)
         self.unsent(frame_index)
 
     def failed(self, frame_index: int, sent_at: float, now: float, fault: Exception) -> None:  # noqa: ARG002
@@ -133,7 +136,7 @@ class RequestsOut(Rule):
         """
         alone = frame_index in self._failed_before and is_own(fault, others_answered=False)
         self._failures += frame_index not in self._late and not alone
-        self._failed.add(frame_index)
+        self._failed.append(frame_index)
         self.unsent(frame_index)
 
     def unsent(self, frame_index: int) -> None:

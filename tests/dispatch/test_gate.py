@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from math import inf
 
 import pytest
@@ -88,6 +89,18 @@ def test_a_request_is_late_that_takes_twice_as_long_as_is_usual() -> None:
     assert out.silence(6.7) == pytest.approx(1.7)
     out.failed(10, 5.0, 6.8, RESET)
     assert (out.expected(6.8), out.failures(6.8), out.silence(6.8)) == (1, 1, 0)
+
+
+@pytest.mark.parametrize("every", [2, 10**9])
+def test_requests_that_failed_weeks_ago_take_no_memory(every: int) -> None:
+    out = RequestsOut()
+    for number in range(20_000):
+        out.sent(number, float(number))
+        if number % every:
+            out.failed(number, float(number), number + 0.1, EndpointUnavailable("it failed", status=500))
+        else:
+            out.answered(number, float(number), number + 0.1)
+    assert len(pickle.dumps(out)) < 10_000
 
 
 def test_nothing_is_late_where_every_answer_is_waited_for() -> None:
