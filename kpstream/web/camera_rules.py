@@ -12,7 +12,7 @@ from kpstream.events import Line, RuleSet, Zone
 Edit = Callable[[tuple[Zone, ...], tuple[Line, ...]], None]
 """Writes zones and lines into the file that they come from, which is then followed.
 
-Blocks; raises KpstreamError, for the user, where that cannot be.
+Blocks; called by one thread at a time. Raises KpstreamError, for the user, where that cannot be.
 """
 
 

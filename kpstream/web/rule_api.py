@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -32,6 +33,7 @@ class RuleApi:
     def __init__(self, cameras: Cameras, rules: PageRules | None) -> None:
         self._cameras = cameras
         self._rules = rules
+        self._one_edits = asyncio.Lock()  # whoever writes next has read what was written
 
     async def rules(self, request: Request) -> Response:
         """The rules of a camera, with zones and lines; none of a camera that has none."""
@@ -58,7 +60,8 @@ class RuleApi:
         shapes = parse_shapes(await read_body(request), found.rules, () if len(self._cameras) == 1 else (found.camera,))
         zones, lines = tuple(shapes.zones.values()), tuple(shapes.lines.values())
         if of_page.edit is not None:
-            await run_in_threadpool(of_page.edit, zones, lines)
+            async with self._one_edits:
+                await run_in_threadpool(of_page.edit, zones, lines)
         toml = "\n".join([*map(shape_table, zones), *map(shape_table, lines)])
         return json_response({"written": of_page.edit is not None, "toml": toml})
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import time
@@ -146,6 +147,26 @@ def test_where_the_page_may_write_it_does_and_says_why_it_cannot() -> None:
         assert (refused.status_code, refused.json()["error"]) == (409, "site.toml: it cannot be written")
         foreign = client.put(f"{PATH}/shapes", json={"zones": [zone]}, headers={"origin": "https://elsewhere.example"})
         assert (foreign.status_code, len(written)) == (403, 2)
+
+
+def test_what_two_draw_at_once_is_written_one_after_the_other() -> None:
+    heard = list[str]()
+
+    def put(client: httpx.Client, name: str) -> None:
+        client.put(f"{PATH}/shapes", json={"zones": [{"name": name, "polygon": [[0, 0], [1, 0], [1, 1]]}]})
+
+    def edit(zones: tuple[Zone, ...], _: tuple[Line, ...]) -> None:
+        heard.append(f"begin {zones[0].name}")
+        if zones[0].name == "door":
+            other.start()
+            other.join(0.2)
+        heard.append(f"end {zones[0].name}")
+
+    with asked(PageRules(lambda _: arming(), edit=edit)) as client:
+        other = threading.Thread(target=put, args=(client, "gate"))
+        put(client, "door")
+        other.join()
+    assert heard == ["begin door", "end door", "begin gate", "end gate"]
 
 
 @pytest.mark.parametrize(
