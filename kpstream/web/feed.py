@@ -76,7 +76,7 @@ class Feed(MeasuredFeed):
         numbers_from: int = 0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        super().__init__(title, controls, clock)
+        super().__init__(title, controls, clock, clock())
         self.readings: Callable[[], tuple[Reading, ...]] = tuple
         """What each rule of the camera sees right now."""
         self._newest: Scene | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from dataclasses import dataclass
-from math import nan
+from math import isnan, nan
 from typing import Self
 
 from kpstream.entities import Scene, Stats
@@ -62,7 +62,7 @@ class Figures:
     """The newest figures of a camera, and its history. One thread takes them in, any thread reads.
 
     Args:
-        now: Seconds of the monotonic clock.
+        now: Seconds of the monotonic clock; NaN where the pipeline's start is still to come.
     """
 
     def __init__(self, now: float) -> None:
@@ -73,6 +73,11 @@ class Figures:
         """The newest picture; None before the first."""
         self.stats = Stats()
         """The newest figures of the pipeline."""
+
+    def begin(self, now: float) -> None:
+        """Note that the pipeline starts, which is told the first time as a sign of life."""
+        if isnan(self._beat_at):
+            self._beat_at = now
 
     def take(self, stats: Stats, shown: Shown | None, now: float) -> None:
         """Take in how it is now."""

@@ -38,7 +38,7 @@ def health_of(*, closed: bool, picture_at: float, beat_at: float, now: float, tr
     Args:
         closed: Nothing more will come.
         picture_at: When the last picture came, NaN before the first; all times in seconds of one clock.
-        beat_at: When the pipeline last gave a sign of life.
+        beat_at: When the pipeline last gave a sign of life; NaN where its start is still to come.
         now: The time.
         trouble: What the pipeline says is wrong with the source; empty where nothing is.
     """
@@ -47,7 +47,8 @@ def health_of(*, closed: bool, picture_at: float, beat_at: float, now: float, tr
     if now - beat_at > STUCK_AFTER:
         return Health("stuck", f"no sign of life for {_seconds(now - beat_at)}")
     if isnan(picture_at):
-        return Health("waiting", trouble or "waiting for the first picture")
+        awaited = "its turn to start" if isnan(beat_at) else "the first picture"
+        return Health("waiting", trouble or f"waiting for {awaited}")
     silent = now - picture_at
     if silent < SILENT_AFTER and not trouble:
         return Health("live", "live")

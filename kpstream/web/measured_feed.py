@@ -19,15 +19,16 @@ class MeasuredFeed:
         title: What people call the camera. Its name in addresses is made of it.
         controls: What the page may change; None lets it change nothing.
         clock: Monotonic seconds.
+        began_at: When its pipeline began, NaN where that is still to come.
     """
 
-    def __init__(self, title: str, controls: Controls | None, clock: Callable[[], float]) -> None:
+    def __init__(self, title: str, controls: Controls | None, clock: Callable[[], float], began_at: float) -> None:
         self.title = redact(title)
         self.name = name_of(self.title)
         self.controls = controls
         self._clock = clock
         self._lock = threading.Lock()
-        self._figures = Figures(clock())
+        self._figures = Figures(began_at)
         self._closed = False
 
     @property

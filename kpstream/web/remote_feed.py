@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from math import nan
 
 from kpstream.entities import Stats
 from kpstream.web.camera_feed import Controls, Encoded, Form
@@ -27,7 +28,7 @@ class RemoteFeed(MeasuredFeed):
     """
 
     def __init__(self, title: str, controls: Controls, *, clock: Callable[[], float] = time.monotonic) -> None:
-        super().__init__(title, controls, clock)
+        super().__init__(title, controls, clock, nan)
         self._numbers_to = 0
         self._waiting: dict[tuple[Form, int], list[Reply]] = {}
         self._want: Want | None = None
@@ -41,6 +42,7 @@ class RemoteFeed(MeasuredFeed):
         """Ask here for pictures from now on, also for those that somebody waits for already."""
         with self._lock:
             self._want = want
+            self._figures.begin(self._clock())
             waiting = list(self._waiting)
         for form, after in waiting:
             want(form, after)

@@ -96,6 +96,15 @@ def test_the_next_pipeline_numbers_beyond_all_that_viewers_know(feed: RemoteFeed
     assert feed.numbers_to == 12
 
 
+def test_a_camera_that_waits_for_its_turn_to_start_is_not_stuck(feed: RemoteFeed, clock: ManualClock) -> None:
+    clock.advance(60)
+    assert (feed.health.status, feed.health.text) == ("waiting", "waiting for its turn to start")
+    feed.connect(Elsewhere().want)
+    assert feed.health.text == "waiting for the first picture"
+    clock.advance(11)
+    assert feed.health.dead
+
+
 def test_what_is_known_of_the_newest_picture_stays_when_the_camera_begins_anew(
     feed: RemoteFeed, clock: ManualClock
 ) -> None:
