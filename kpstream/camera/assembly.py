@@ -219,7 +219,7 @@ class CameraAssembly:
     def _pace(self, sampling: FixedRate | Adaptive, stats: Stats) -> None:
         """Let the samples come as often as is set, and less often where the machine is full."""
         rate = self.settings.settings.rate
-        sampling.rate = rate_when_full(rate, stats.render_fps) if stats.machine_trouble else rate
+        sampling.rate = rate_when_full(rate, stats.render_fps, sampling.rate) if stats.machine_trouble else rate
 
     def stop(self) -> None:
         """End soon, with everything written whole; never waits. Any thread, signal handlers."""

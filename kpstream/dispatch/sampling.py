@@ -19,11 +19,12 @@ _SPARED = 0.8
 """The share of its samples that a full machine takes. Source: four a second for five, on three clips, 17 and 12 frames
 a second shown and answers 0.4 s late, 10 shown and 0.7 s late: the error of what is drawn changes by -2 to +2 %, and by
 nothing in the mean."""
-_FEW = 4
-"""Frames that are shown for each sample; with fewer, the answers cost more than half of what the frames do."""
+_FEW, _ENOUGH = 4, 5
+"""Frames that are shown for each sample; with fewer than few, the answers cost more than half of what the frames do. A
+rate that fell rises again where there would be enough: or it would go to and fro, and samples come unevenly."""
 
 
-def rate_when_full(rate: float, shown_fps: float) -> float:
+def rate_when_full(rate: float, shown_fps: float, last: float) -> float:
     """Samples per second of video where the machine shows fewer frames than are asked for.
 
     An answer costs as much as two frames: it is asked for, read, and brought through all pictures since its own. So a
@@ -32,8 +33,10 @@ def rate_when_full(rate: float, shown_fps: float) -> float:
     Args:
         rate: Samples per second that are wanted.
         shown_fps: Frames per second that are shown; NaN where nobody knows.
+        last: Samples per second so far.
     """
-    return _SPARED * rate if shown_fps < _FEW * rate else rate
+    needed = _FEW if last >= rate else _ENOUGH
+    return _SPARED * rate if shown_fps < needed * rate else rate
 
 
 class Sampling(Protocol):

@@ -70,7 +70,14 @@ def test_another_rate_holds_from_the_next_frame_on() -> None:
 def test_a_full_machine_takes_four_of_five_samples_where_they_are_many(
     rate: float, shown_fps: float, expected: float
 ) -> None:
-    assert rate_when_full(rate, shown_fps) == expected
+    assert rate_when_full(rate, shown_fps, rate) == expected
+
+
+def test_a_full_machine_that_shows_a_little_more_takes_no_more_samples() -> None:
+    rates = [5.0]
+    for shown_fps in (20, 19, 20, 21, 24, 25, 24, 20):
+        rates.append(rate_when_full(5, shown_fps, rates[-1]))
+    assert rates[1:] == [5, 4, 4, 4, 4, 5, 5, 5]
 
 
 def test_every_third_frame_counts_from_the_first_one_seen() -> None:
