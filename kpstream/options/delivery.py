@@ -20,12 +20,12 @@ def parse_hours(text: str) -> tuple[time, time]:
     """A part of each day, as ``22:00-06:00``.
 
     Raises:
-        ValueError: It is none.
+        ValueError: It is none, or ends when it begins.
     """
     found = _HOURS.fullmatch(str(text).strip())
-    if found is None:
+    numbers = [] if found is None else [int(digits) for digits in found.groups()]
+    if numbers[:2] == numbers[2:]:
         raise ValueError(f"{text!s:.40} is no part of a day: write it as 22:00-06:00")
-    numbers = [int(digits) for digits in found.groups()]
     return time(numbers[0], numbers[1]), time(numbers[2], numbers[3])
 
 

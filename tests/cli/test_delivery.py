@@ -75,6 +75,7 @@ def test_what_did_not_arrive_is_delivered_by_the_next_run(tmp_path: Path) -> Non
         ('[[notify]]\nseverity = "alert"', "notify 1, url_env: it is required"),
         ('[[notify]]\nurl_env = "BAD"', "notify 1, url_env holds no address that Apprise knows"),
         ('[[notify]]\nurl_env = "BAD"\nquiet = "nights"', "notify 1, quiet: nights is no part of a day"),
+        ('[[notify]]\nurl_env = "BAD"\nquiet = "0:00-00:00"', "notify 1, quiet: 0:00-00:00 is no part of a day"),
         ('[mqtt]\nprefix = "a"', "[mqtt] url: it is required"),
         ('[mqtt]\nurl = "mqtt://me:not-a-secret@h"', "[mqtt] url: user and password never stand in it"),
         ('[mqtt]\nurl = "mqtt://h"\npassword_env = "BAD"', "[mqtt] password_env: a password goes with a user"),
