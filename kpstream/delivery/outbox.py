@@ -57,7 +57,10 @@ class Outbox:
         self._connection = connection
 
     def add(self, destination: str, document: Document, at: float) -> None:
-        """Put an event at the end of a queue, and drop an older change of the same event that waits there."""
+        """Put an event at the end of a queue, and drop an older change of the same event that waits there.
+
+        Nothing waits for a destination that takes no message any more.
+        """
         event, state = document["event"], document["state"]
         if state != "opened":
             self._connection.execute(
@@ -65,8 +68,9 @@ class Outbox:
             )
         text = json.dumps(document, separators=(",", ":"), ensure_ascii=False)
         self._connection.execute(
-            "INSERT INTO delivery (destination, event, state, document, at) VALUES (?, ?, ?, ?, ?)",
-            [destination, event, state, text, at],
+            "INSERT INTO delivery (destination, event, state, document, at) SELECT ?, ?, ?, ?, ? "
+            "WHERE NOT EXISTS (SELECT * FROM destination WHERE name = ?)",
+            [destination, event, state, text, at, destination],
         )
 
     def waiting(self, destination: str, limit: int) -> list[Delivery]:

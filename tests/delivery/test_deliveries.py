@@ -118,6 +118,7 @@ def test_a_destination_that_is_gone_is_left_alone_also_by_the_next_run(
         store.put(opened("e2").to_json())
         wait_until(lambda: len(events_in(store)) == 2)
         assert deliveries.figures().queues == ()
+        assert store.read(lambda database: database.outbox.depths()) == {}
     assert again.sent == []
     assert "nothing is delivered there any more: it answers 410" in caplog.text
 
