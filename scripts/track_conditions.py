@@ -125,6 +125,53 @@ def smeared(clip: Clip, upload: int) -> Clip:
     return _changed(clip, "smeared", images, clip.people[1:-1], upload)
 
 
+def banded(clip: Clip, upload: int) -> Clip:
+    """A lamp on the mains: rows, exposed one after the other, are lighter and darker by a quarter."""
+    height = clip.images[0].shape[0]
+    down = 2.2 * np.arange(height)[:, None, None] / height
+
+    def images() -> Iterator[Image]:
+        for index, image in enumerate(clip.images):
+            yield np.clip(image * (1 + 0.25 * np.sin(2 * np.pi * (down + 0.37 * index))), 0, 255).astype(np.uint8)
+
+    return _changed(clip, "banded", images, clip.people, upload)
+
+
+def exposed(clip: Clip, upload: int) -> Clip:
+    """The exposure jumps by a third and more, every two thirds of a second."""
+
+    def images() -> Iterator[Image]:
+        for index, image in enumerate(clip.images):
+            light = (1.0, 1.3, 0.7)[round(1.5 * index / clip.rate) % 3]
+            yield np.clip(light * image, 0, 255).astype(np.uint8)
+
+    return _changed(clip, "exposure jumps", images, clip.people, upload)
+
+
+def spoilt(clip: Clip, upload: int) -> Clip:
+    """Every fortieth picture shows nothing of what is there."""
+
+    def images() -> Iterator[Image]:
+        for index, image in enumerate(clip.images):
+            yield np.full_like(image, 0) if index % 40 == 35 else image
+
+    return _changed(clip, "pictures spoilt", images, clip.people, upload)
+
+
+def shaded(clip: Clip, upload: int) -> Clip:
+    """Shadows of leaves, with hard edges, to and fro over everything."""
+    height, width = clip.images[0].shape[:2]
+    leaves = cv2.resize(np.random.default_rng(20).normal(0, 1, (60, 40)).astype(np.float32), (width, height))
+
+    def images() -> Iterator[Image]:
+        for index, image in enumerate(clip.images):
+            down, right = 6 * math.sin(5 * index / clip.rate), 25 * math.sin(3 * index / clip.rate)
+            light = np.where(np.roll(leaves, (int(down), int(right)), axis=(0, 1)) > 0, 1.0, 0.6)
+            yield (image * light[..., None]).astype(np.uint8)
+
+    return _changed(clip, "shaded", images, clip.people, upload)
+
+
 CONDITIONS: dict[str, Callable[[Clip, int], Clip]] = {
     "far": lambda clip, upload: pasted(clip, upload, height=130),
     "tiny": lambda clip, upload: pasted(clip, upload, height=65),
@@ -133,6 +180,10 @@ CONDITIONS: dict[str, Callable[[Clip, int], Clip]] = {
     "pan": panned,
     "dark": dark,
     "smear": smeared,
+    "bands": banded,
+    "exposure": exposed,
+    "spoilt": spoilt,
+    "shade": shaded,
 }
 """By name; each takes a clip and the longest side that an endpoint is sent."""
 

@@ -16,7 +16,8 @@ nothing is late.
 
 Conditions: ``far`` and ``tiny`` (the clip on a street of 1920x1080, people 130 and 65 pixels tall), ``crowd`` (nine
 people and more on 1920x1080), ``shake``, ``pan`` (the camera moves), ``dark`` (a fifth of the light, and noise),
-``smear`` (long exposure).
+``smear`` (long exposure), ``bands`` (of a lamp on the mains), ``exposure`` (it jumps), ``spoilt`` (black pictures in
+between), ``shade`` (of leaves that move).
 
 Columns: ``ratio``: mean distance to the reference over that of the newest answer drawn as it came (live and aligned)
 or of the straight way between the reference poses of the answered frames (recorded); ``oks``: object
