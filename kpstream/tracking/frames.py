@@ -118,7 +118,7 @@ class FrameHistory:
         last = self._kept[-1] if self._kept else None
         thumb = thumbnail(grey)
         before = None if last is None or last.grey.shape != grey.shape else self._predecessor(last, thumb)
-        light = None if before is None else self._light(before.thumbnail, thumb)
+        light = None if before is None else self._light(before, grey, thumb)
         if light is not None:
             grey, thumb = in_light(grey, light), thumb / light
         is_scene_cut = before is None or not self._is_same_scene(before, thumb)
@@ -150,10 +150,17 @@ class FrameHistory:
     def _is_same_scene(self, picture: Picture, seen: Thumbnail) -> bool:
         return correlation(picture.thumbnail, seen) >= self._settings.same_scene
 
-    def _light(self, before: Thumbnail, seen: Thumbnail) -> Weights | None:
-        """By which factor each part of a picture is lighter than in the light that the last one is shown in."""
-        change = light_change(before, seen, self._settings)
-        return None if change is None else 1 + np.float32(self._settings.light_stays) * (change - 1)
+    def _light(self, before: Picture, grey: Grey, seen: Thumbnail) -> Weights | None:
+        """By which factor each part of a picture is lighter than in the light that another is shown in."""
+        settings, levels = self._settings, before.thumbnail.mean() / max(1.0, seen.mean())
+        change = light_change(before.thumbnail, seen, settings)
+        if change is None and abs(levels - 1) > settings.light_jump:  # perhaps the camera has moved, too
+            alike = cv2.convertScaleAbs(grey, alpha=levels)
+            a, b, *shift = camera_motion(halved(before.grey), halved(np.asarray(alike)), settings).scaled(2)
+            way = np.array([[1 + a, -b, shift[0]], [b, 1 + a, shift[1]]], np.float32)
+            moved = cv2.warpAffine(before.grey, way, grey.shape[::-1], borderMode=cv2.BORDER_REPLICATE)
+            change = light_change(thumbnail(np.asarray(moved, np.uint8)), seen, settings)
+        return None if change is None else 1 + np.float32(settings.light_stays) * (change - 1)
 
     def show(self, number: int, *, keeps_detail: bool) -> None:
         """Note that a picture is shown now: what is older is of use only for late answers.

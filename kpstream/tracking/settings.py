@@ -39,6 +39,8 @@ class TrackerSettings:
     """Share of the parts of a picture that differ then, at least."""
     light_explains: float = 0.5
     """Of what differs, no more is left than this share once the light is accounted for; else something has moved."""
+    light_jump: float = 0.04
+    """Share by which the whole picture is lighter or darker; beyond it the light may change while the camera moves."""
     light_stays: float = 0.98
     """What is left, one picture later, of the difference to the light that pictures are shown in."""
     detail_object: float = 160

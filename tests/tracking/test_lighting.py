@@ -81,3 +81,18 @@ def test_who_moves_is_followed_and_trusted_whatever_the_light_does(
         if index >= 30:
             (drawn,) = poses
             assert np.abs(drawn.xy - answer(index).xy).max() < 3
+
+
+def test_exposure_that_jumps_while_the_camera_turns_is_no_reason_for_doubt() -> None:
+    street, tracker, places = texture(1000, 240, 3, grain=14), Tracker(), [(100 + 0.5 * at, 100.0) for at in range(60)]
+    for index, place in enumerate(places):
+        asked = index - 12
+        if asked >= 0 and asked % 6 == 0:
+            tracker.update(Result(asked, asked / 30, (pose(*places[asked]),), 0, 0, 0))
+        wall = np.repeat(street[:, 8 * index : 8 * index + 320, None], 3, axis=2)
+        light = np.full(240, 0.7 if index % 20 > 9 else 1.0)
+        poses = tracker.predict(Frame(index, index / 30, 0, lit(picture(place, background=wall), light)))
+        assert not any(drawn.stale for drawn in poses)
+        if index >= 30:
+            (drawn,) = poses
+            assert np.abs(drawn.xy - pose(*place).xy).max() < 3
