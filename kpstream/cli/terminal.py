@@ -117,10 +117,12 @@ class _OneLineHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         level = "" if record.levelno < logging.WARNING else f"{record.levelname.lower()}: "
         say(level + record.getMessage())
+        if record.exc_info and isinstance(error := record.exc_info[1], Exception):
+            show_traceback(error)
 
 
 def set_up_logging(*, debug: bool) -> None:
-    """Show what the package logs as one line each; with ``debug`` everything that it logs."""
+    """Show what the package logs as one line each; with ``debug`` everything, and where errors came from."""
     logger = logging.getLogger("kpstream")
     logger.handlers[:] = [_OneLineHandler()]
     logger.setLevel(logging.DEBUG if debug else logging.INFO)

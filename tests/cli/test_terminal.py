@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
 import sys
 from datetime import UTC, datetime, timedelta
@@ -16,6 +17,7 @@ from kpstream.cli.terminal import (
     idle_line,
     live_line,
     say,
+    set_up_logging,
     show_finding,
     show_link,
     show_traceback,
@@ -132,3 +134,15 @@ def test_a_file_that_a_killed_driver_has_left_is_told_as_one_that_nobody_works_o
     assert list(status_lines(found, now, failed_only=False))[-1] == "running   a.mp4: 0:00:00, 0 requests"
     later = list(status_lines(found, now + timedelta(minutes=2), failed_only=False))[-1]
     assert later == "running   a.mp4: 0:00:00, 0 requests, nobody has worked on it for 0:02:02"
+
+
+@pytest.mark.parametrize("debug", [True, False])
+def test_where_an_error_came_from_is_shown_to_who_asked_for_it(debug: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    set_up_logging(debug=debug)
+    try:
+        int("rtsp://me:secret@door")
+    except ValueError:
+        logging.getLogger("kpstream.recorded").debug("a.mp4", exc_info=True)
+    said = capsys.readouterr().err
+    assert ("in test_where_an_error_came_from" in said) == ("ValueError: " in said) == debug
+    assert "secret" not in said.rpartition("Error: ")[2]
