@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from kpstream.entities import Image, Scene
-from kpstream.errors import SinkError
+from kpstream.errors import SinkError, UnfitPicture
 from kpstream.media.jpeg import encoded
 from kpstream.paths import is_folder, is_there
 from kpstream.sinks.coco import picture_name
@@ -46,12 +46,16 @@ class PictureFolder:
         """Write the picture of one scene; blocks.
 
         Raises:
+            UnfitPicture: JPEG has no room for it.
             SinkError: It could not be written.
         """
         if self._closed:
             raise SinkError(f"{self._folder}: nothing more can be written, it is closed")
         path = self._folder / picture_name(scene.frame)
-        data = encoded(scene.frame.image, _QUALITY)
+        try:
+            data = encoded(scene.frame.image, _QUALITY)
+        except ValueError as error:
+            raise UnfitPicture(f"{path}: {error}") from None
         try:
             if not self._written:
                 self._folder.mkdir(exist_ok=True)

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from kpstream.errors import SinkError
+from kpstream.errors import SinkError, UnfitPicture
 from kpstream.interfaces import Sink
 from kpstream.sinks.coco import CocoSink
 from kpstream.sinks.pictures import PictureFolder
@@ -97,6 +97,13 @@ def test_a_folder_that_cannot_be_is_told_early_and_late(name: str, reason: str, 
         PictureFolder(tmp_path / name).check()
     with pytest.raises(SinkError):
         PictureFolder(tmp_path / name).write(scene(), picture())
+
+
+def test_a_picture_that_jpeg_has_no_room_for_is_told_in_one_line(tmp_path: Path) -> None:
+    wide = scene()
+    wide = replace(wide, frame=wide.frame.showing(np.zeros((1, 70_000, 3), np.uint8)))
+    with pytest.raises(UnfitPicture, match=r"000000\.jpg: a picture of 70000x1 cannot be a JPEG"):
+        PictureFolder(tmp_path).write(wide, picture())
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
