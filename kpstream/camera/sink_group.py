@@ -67,7 +67,7 @@ class SinkGroup:
                 _log.warning("%s: %s - tried again in a minute", self._name, redact(error))
                 self._failed_at = min(self._failed_at, self._clock())
                 self._sinks.remove(sink)
-                self._close(sink)
+                self._close(sink, reported=str(error))
 
     def idle(self, stats: Stats) -> None:
         """Tell those that want to know how it goes without a picture."""
@@ -81,11 +81,12 @@ class SinkGroup:
             self._close(self._sinks.pop())
         self._on_closed()
 
-    def _close(self, sink: Sink) -> None:
+    def _close(self, sink: Sink, reported: str = "") -> None:
         try:
             sink.close()
         except KpstreamError as error:
-            _log.warning("%s: %s", self._name, redact(error))
+            if str(error) != reported:
+                _log.warning("%s: %s", self._name, redact(error))
 
     def __bool__(self) -> bool:
         return bool(self._sinks)
