@@ -93,7 +93,7 @@ def opened_rules(options: RulesOptions) -> Iterator[CommandRules]:
     if options.rules is None:
         for name in ("events", "event_store"):
             if getattr(options, name) is not None:
-                raise UsageError("are what rules say: add `rules` RULES.toml", option=name)
+                raise UsageError("is about what rules say: add `rules` RULES.toml", option=name)
         yield CommandRules()
         return
     file = load_rules(options.rules)

@@ -89,7 +89,7 @@ def test_a_name_that_ends_in_csv_gives_a_table_for_spreadsheets(store: Path, tmp
     [
         (["events", "list", "."], 3, "there is no event store in it; --event-store makes one"),
         (["events", "list", ".", "--since", "noon"], 2, "--since noon is no time: give one like"),
-        (["live", "0", "--event-store", "x"], 2, "--event-store are what rules say: add --rules RULES.toml"),
+        (["live", "0", "--event-store", "x"], 2, "--event-store is about what rules say: add --rules RULES.toml"),
     ],
 )
 def test_what_does_not_fit_is_one_line(

@@ -97,7 +97,7 @@ def test_a_rule_about_what_the_model_does_not_have_is_told(tmp_path: Path, capsy
 @pytest.mark.parametrize(
     ("options", "code", "said"),
     [
-        (["--events", "e.jsonl"], 2, "--events are what rules say: add --rules RULES.toml"),
+        (["--events", "e.jsonl"], 2, "--events is about what rules say: add --rules RULES.toml"),
         (["--rules", "none.toml", "--events", "e.jsonl"], 2, "none.toml: No such file"),
         (["--rules", "rules.toml", "--from", "poses.jsonl", "--csv", "a.csv"], 2, "kpstream events check RULES.toml"),
         (["--rules", "rules.toml", "--events", "none/e.jsonl"], 5, "its folder does not exist"),
