@@ -31,7 +31,7 @@ class EventRecorder:
         self._followers: list[Follower] = []
         self._arming = Arming(rules, store.armed(camera))
         self._apply: Callable[[Mapping[str, bool]], None] = lambda _: None
-        self._lock = threading.Lock()  # over what is armed
+        self._lock = threading.Lock()  # over what is armed, and the order in which it is stored and shown
 
     def add(self, follower: Follower) -> None:
         """Have a destination show the state of the camera; call this before the first `tell`."""
@@ -95,7 +95,7 @@ class EventRecorder:
         with self._lock:
             self._arming.set_armed(rule, armed)
             self._apply(self._arming.armed_rules)
-        self._store.arm(self._camera, rule, armed)
-        if not rule:
-            for follower in self._followers:
-                follower.show_armed(self._camera, armed)
+            self._store.arm(self._camera, rule, armed)
+            if not rule:
+                for follower in self._followers:
+                    follower.show_armed(self._camera, armed)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -160,6 +160,28 @@ def test_arming_outlives_a_restart(tmp_path: Path) -> None:
         assert again == {"hand in press": False, "spare": False}
         of_camera.arm("", True)
         assert again == {"hand in press": True, "spare": True}
+
+
+def test_of_two_who_arm_at_once_the_later_one_is_stored_last() -> None:
+    class Store:
+        def __init__(self) -> None:
+            self.stored: list[bool] = []
+
+        def armed(self, _: str) -> dict[str, bool]:
+            return {}
+
+        def arm(self, _camera: str, _rule: str, armed: bool) -> None:
+            if armed:
+                other.start()
+                other.join(0.2)
+            self.stored.append(armed)
+
+    store = Store()
+    camera = EventRecorder(cast(EventStore, store), RuleSet(), camera="hall")
+    other = threading.Thread(target=camera.arm, args=("", False))
+    camera.arm("", True)
+    other.join()
+    assert store.stored[-1] == camera.armed[""]
 
 
 def test_a_full_disk_is_waited_for_and_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
