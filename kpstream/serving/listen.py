@@ -49,9 +49,10 @@ def listen(host: str, port: int, options: Options, *, send_buffer: int | None = 
         UsageError: It cannot be had.
     """
     family, address = resolve(host, options)
-    # The protocol is named, since asyncio sends without delay (TCP_NODELAY) only where the socket says TCP.
-    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listening = None
     try:
+        # The protocol is named, since asyncio sends without delay (TCP_NODELAY) only where the socket says TCP.
+        listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         if os.name == "posix":  # elsewhere it would share the port with another process
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if send_buffer is not None:
@@ -59,7 +60,8 @@ def listen(host: str, port: int, options: Options, *, send_buffer: int | None = 
         listening.bind((address, port))
         listening.listen(BACKLOG)
     except (OSError, OverflowError) as error:
-        listening.close()
+        if listening is not None:
+            listening.close()
         raise UsageError(_reason(host, port, options, error)) from None
     return listening
 

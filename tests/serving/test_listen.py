@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 
 import pytest
@@ -41,3 +42,12 @@ def test_what_cannot_be_had_is_told_with_the_option_that_mends_it() -> None:
             with pytest.raises(UsageError) as caught:
                 listen(host, number, OPTIONS)
             assert words in str(caught.value)
+
+
+def test_a_kind_of_address_that_the_system_lacks_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def lacking(*_: object) -> socket.socket:
+        raise OSError(errno.EAFNOSUPPORT, "Address family not supported by protocol")
+
+    monkeypatch.setattr(socket, "socket", lacking)
+    with pytest.raises(UsageError, match=r"^cannot serve on port 80 of ::1: Address family not supported"):
+        listen("::1", 80, OPTIONS)
