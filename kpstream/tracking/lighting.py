@@ -45,6 +45,8 @@ def light_change(before: Cells, after: Cells, settings: TrackerSettings) -> Weig
     unlike = _differing(differs, counts, outlier)
     waves = _waves(*before.shape)
     slopes, weights = waves * before.astype(np.float32).reshape(-1, 1), counts
+    if not (counts * before.ravel()).any():
+        return None  # what is black, or cut off, is as it was by any factor
     for scale in _SCALES:
         weighed = (slopes * weights[:, None]).T
         moments = weighed @ slopes

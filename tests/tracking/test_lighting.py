@@ -54,6 +54,11 @@ def test_what_moves_is_not_taken_for_light() -> None:
         assert light_change(thumbnail(wall), thumbnail(after), DEFAULT) is None
 
 
+@pytest.mark.parametrize(("before", "after"), [(0, 200), (250, 90)], ids=["black", "cut off"])
+def test_no_light_is_told_of_what_is_the_same_in_any(before: float, after: float) -> None:
+    assert light_change(np.full((18, 32), float(before)), np.full((18, 32), float(after)), DEFAULT) is None
+
+
 def walked(index: int) -> tuple[float, float]:
     return 40 + 1.5 * index, 100.0
 
