@@ -100,7 +100,7 @@ class Forward:
         pose = track.pose_of(state, frame.pts, fresh_for)
         if not is_inside(pose.xyxy, frame.size):
             return None
-        risk = track.risk(frame.pts, memory.frames.seconds(number))
+        risk = track.risk(frame.pts, memory.frames.longest_step(number if newest is None else newest.first, number))
         trust = min(1.0, max(0.0, 1 + self._settings.sure_below - risk))
         return replace(pose, confidence=pose.confidence * trust, stale=risk > 1)
 

@@ -320,6 +320,12 @@ class FrameHistory:
             return 0.0
         return self._picture(number).pts - self._picture(number - 1).pts
 
+    def longest_step(self, first: int, last: int) -> float:
+        """The longest time between two pictures on the way from one to a later one, at least before the last."""
+        newest = self._next - 1
+        pictures = islice(reversed(self._kept), newest - last, newest - min(first, last - 1) + 1)
+        return max((later.pts - before.pts for later, before in pairwise(pictures)), default=0.0)
+
     def follow(self, mesh: Mesh, points: Points, numbers: Sequence[int]) -> list[Points]:
         """Move the points of N objects through neighbouring pictures.
 

@@ -53,6 +53,18 @@ def test_way_that_answers_did_not_foretell_is_doubted_where_pictures_are_few_and
     assert (track.risk(0.4, seconds) > 1) == is_stale
 
 
+def test_who_went_on_while_pictures_were_missing_and_was_not_found_is_doubted_in_later_pictures_too() -> None:
+    tracker = Tracker()
+    for index in (*range(36), *range(54, 57)):
+        place = (20 + 3.5 * index, 110.0)
+        if index in range(12, 36, 6):
+            tracker.update(result(index - 12, pose(20 + 3.5 * (index - 12), 110)))
+        poses = tracker.predict(frame(index, picture(place)))
+        if index >= 54:
+            (drawn,) = poses
+            assert drawn.stale or np.abs(drawn.xy - pose(*place).xy).max() < 10
+
+
 @pytest.mark.parametrize(("misfit", "is_stale"), [(0.4, False), (0.8, True)])
 def test_limb_that_swings_is_trusted_unless_what_is_under_it_looks_otherwise(misfit: float, is_stale: bool) -> None:
     track = Track.begin(1, pose(60, 100), 0.0, DEFAULT)
