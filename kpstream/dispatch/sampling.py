@@ -20,15 +20,15 @@ _SPARED = 0.8
 a second shown and answers 0.4 s late, 10 shown and 0.7 s late: the error of what is drawn changes by -2 to +2 %, and by
 nothing in the mean."""
 _FEW, _ENOUGH = 4, 5
-"""Frames that are shown for each sample; with fewer than few, the answers cost more than half of what the frames do. A
-rate that fell rises again where there would be enough: or it would go to and fro, and samples come unevenly."""
+"""Frames that are shown for each sample; with fewer than few, more than a fifth of the time goes into answers. A rate
+that fell rises again where there would be enough: or it would go to and fro, and samples come unevenly."""
 
 
 def rate_when_full(rate: float, shown_fps: float, last: float) -> float:
     """Samples per second of video where the machine shows fewer frames than are asked for.
 
-    An answer costs as much as two frames: it is asked for, read, and brought through all pictures since its own. So a
-    little fewer answers leave time for more frames.
+    An answer costs about as much as a frame: it is asked for, read, and brought through all pictures since its own. So
+    a little fewer answers leave time for more frames.
 
     Args:
         rate: Samples per second that are wanted.
