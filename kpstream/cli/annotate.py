@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kpstream.cli.app import INTERRUPTED, app
+from kpstream.cli.app import INTERRUPTED, app, examples
 from kpstream.cli.options import check_named, takes
 from kpstream.cli.rules import are_events_written, files_of, opened_rules
 from kpstream.cli.signals import Signals, signals_handled
@@ -35,7 +35,14 @@ if TYPE_CHECKING:
     from kpstream.recorded.plan import Job
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "kpstream annotate clip.mp4 -o out.mp4   # with the embedded model",
+        "kpstream annotate clip.mp4 -o out.mp4 --rate 5   # a sixth of the requests",
+        "kpstream annotate clip.mp4 --jsonl poses.jsonl --model my-pose/3   # no video",
+        "kpstream annotate clip.mp4 --from poses.jsonl -o again.mp4   # no request",
+    )
+)
 @takes(
     part=PartOptions,
     outputs=OutputOptions,

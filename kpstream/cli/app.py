@@ -25,6 +25,11 @@ app = typer.Typer(
 )
 
 
+def examples(*lines: str) -> str:
+    """What the help of a command ends with: lines as somebody would type them, each with what it does."""
+    return "\n\n".join(["Examples:", *lines])
+
+
 def run(arguments: Sequence[str]) -> int:
     """Run the command line, whose command is loaded.
 

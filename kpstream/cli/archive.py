@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kpstream.cli.app import INTERRUPTED, app
+from kpstream.cli.app import INTERRUPTED, app, examples
 from kpstream.cli.archive_settings import make_settings
 from kpstream.cli.archive_terminal import archive_progress, plan_lines, probing
 from kpstream.cli.options import check_named, takes
@@ -46,7 +46,12 @@ _ERRORS: dict[int, type[KpstreamError]] = {3: SourceError, 4: EndpointError, 5: 
 """By the exit code of a fault."""
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "kpstream archive videos/ --into out/ --plan   # what it will take",
+        "kpstream archive videos/ --into out/ --rate 5   # again: it goes on",
+    )
+)
 @takes(
     archiving=ArchiveOptions,
     video=VideoOptions,

@@ -9,11 +9,17 @@ from typing import Annotated
 
 import typer
 
-from kpstream.cli.app import app
+from kpstream.cli.app import app, examples
 from kpstream.cli.archive_terminal import status_lines
 
 
-@app.command("archive status")
+@app.command(
+    "archive status",
+    epilog=examples(
+        "kpstream archive status out/",
+        "kpstream archive status out/ --failed   # what failed, and what helps",
+    ),
+)
 def archive_status(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The folder of the outputs, or of the ledger.")],
     *,

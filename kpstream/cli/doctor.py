@@ -6,13 +6,18 @@ from typing import Annotated
 
 import typer
 
-from kpstream.cli.app import app
+from kpstream.cli.app import app, examples
 from kpstream.cli.options import check_named, takes
 from kpstream.cli.terminal import show_finding
 from kpstream.options import ModelOptions
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "kpstream doctor   # what is installed, and what it can do",
+        "kpstream doctor rtsp://camera/stream   # whether this camera plays, too",
+    )
+)
 @takes(model=ModelOptions)
 def doctor(
     source: Annotated[str | None, typer.Argument(metavar="[SOURCE]", help="A camera, stream or file to try.")] = None,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from kpstream.cli.app import app
+from kpstream.cli.app import app, examples
 from kpstream.cli.rules import load_rules
 from kpstream.cli.terminal import say
 from kpstream.entities import Severity
@@ -24,7 +24,12 @@ events = typer.Typer(no_args_is_help=True, help="Zones, lines and rules: what th
 app.add_typer(events, name="events")
 
 
-@events.command()
+@events.command(
+    epilog=examples(
+        "kpstream annotate clip.mp4 --rate 5 --jsonl poses.jsonl",
+        "kpstream events check rules.toml poses.jsonl --html report.html",
+    )
+)
 def check(
     rules: Annotated[
         Path, typer.Argument(metavar="RULES.toml", help="Zones, lines and rules; samples/events.toml explains them.")
@@ -84,7 +89,12 @@ _Severity = Annotated[Severity | None, typer.Option(help="Only so severe ones.")
 Format = Literal["table", "jsonl", "csv"]
 
 
-@events.command("list")
+@events.command(
+    "list",
+    epilog=examples(
+        'kpstream events list events/ --since "24h ago" --severity alert',
+    ),
+)
 def list_(
     folder: _Folder,
     *,
@@ -101,7 +111,11 @@ def list_(
     _write(Path(STDOUT), form, folder, _query(since, until, camera, rule, severity))
 
 
-@events.command()
+@events.command(
+    epilog=examples(
+        "kpstream events export events/ -o events.csv --camera hall",
+    )
+)
 def export(
     folder: _Folder,
     *,

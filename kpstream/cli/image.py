@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from kpstream.cli.app import app
+from kpstream.cli.app import app, examples
 from kpstream.cli.options import check_named, takes
 from kpstream.cli.terminal import say
 from kpstream.errors import EndpointError, SourceError, UnfitPicture, UsageError
@@ -22,7 +22,12 @@ if TYPE_CHECKING:
     from kpstream.sinks.output import OutputFile
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "kpstream image picture.jpg --save drawn.jpg   # the prediction goes to stdout",
+        "kpstream image *.jpg --model my-pose/3 > poses.jsonl   # a line each",
+    )
+)
 @takes(model=ModelOptions, drawing=DrawOptions)
 def image(
     pictures: Annotated[

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kpstream.camera.spec import CameraSpec, Recording
-from kpstream.cli.app import INTERRUPTED, app
+from kpstream.cli.app import INTERRUPTED, app, examples
 from kpstream.cli.options import check_named, takes
 from kpstream.cli.page import page_of, served
 from kpstream.cli.rules import files_of, opened_rules
@@ -42,7 +42,14 @@ _FROM_THE_PAGE = Recording(Path("recordings"), "kpstream", starts=False)
 """What can be begun from the page, where no other recording is named."""
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "kpstream live 0   # a webcam, with the embedded model; q ends",
+        "kpstream live rtsp://camera/stream --model my-pose/3 --web 8080",
+        "kpstream live 0 --record out.mp4 --jsonl out.jsonl --no-window --duration 60",
+        "kpstream live 0 --rules rules.toml --events -   # what happens, line by line",
+    )
+)
 @takes(
     opening=SourceOptions,
     recording=RecordingOptions,

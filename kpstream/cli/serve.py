@@ -8,12 +8,18 @@ from typing import Annotated
 
 import typer
 
-from kpstream.cli.app import app
+from kpstream.cli.app import app, examples
 from kpstream.endpoints.opening import read_key
 from kpstream.errors import SinkError
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "kpstream serve",
+        "kpstream live 0 --model any-model/1 --endpoint http://127.0.0.1:9001",
+        "kpstream serve --host 0.0.0.0 --api-key-file key.txt   # for other machines",
+    )
+)
 def serve(
     host: Annotated[str, typer.Option(help="Where to listen; other than loopback wants a key.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 9001,

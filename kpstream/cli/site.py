@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kpstream.cli.app import INTERRUPTED, app
+from kpstream.cli.app import INTERRUPTED, app, examples
 from kpstream.cli.page import own_token, renew_certificate, served_once_possible
 from kpstream.cli.rules import events_kept
 from kpstream.cli.signals import hangups_call, signals_handled
@@ -18,7 +18,12 @@ if TYPE_CHECKING:
     from kpstream.events import Line, Zone
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "kpstream run site.toml   # until it is told to end",
+        "kill -HUP PID   # reads the file again; cameras that stay go on",
+    )
+)
 def run(
     file: Annotated[
         Path, typer.Argument(metavar="SITE.toml", help="Describes the cameras; samples/site.toml explains every key.")

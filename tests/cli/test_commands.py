@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -570,10 +571,22 @@ def test_doctor_tells_what_the_embedded_model_lacks(
     assert re.search(r"fails\s+embedded model\s+onnxruntime cannot be loaded .* run: python -m", capfd.readouterr().out)
 
 
-def test_help_teaches_every_command(capfd: pytest.CaptureFixture[str]) -> None:
-    for command in ("live", "annotate", "image", "serve", "doctor"):
-        assert run(command, "--help") == 0
-        assert command in capfd.readouterr().out
+@pytest.mark.parametrize(
+    "command",
+    ["live", "annotate", "image", "serve", "doctor", "run", "archive", "archive status", "events check", "events list",
+     "events export"],
+)  # fmt: skip
+def test_help_teaches_by_examples_that_are_taken(
+    command: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    assert run(*command.split(), "--help") == 0
+    examples = re.findall(r"^ *kpstream (.+?)(?: {3}#.*)?$", capfd.readouterr().out.split("Examples:")[1], re.MULTILINE)
+    assert any(example.startswith(command) for example in examples)
+    for example in examples:
+        assert run(*shlex.split(example.split(">")[0]), "--help") == 0, (
+            example
+        )  # an option that is none is refused first
 
 
 def test_help_is_printed_where_stdout_takes_ascii_alone() -> None:
