@@ -80,8 +80,8 @@ def test_a_tree_of_odd_files_is_done_and_what_is_not_is_told(
     assert {
         each["name"]: each["fault"].rpartition(": ")[2] for each in found["files"] if each["state"] == "failed"
     } == {
-        "broken.mp4": "its index (moov) is missing, as when a camera loses power; untrunc can mend it by another video "
-        "of the same camera",
+        "broken.mp4": "its index (moov) is missing, as while it is written, or when a camera loses power; untrunc can "
+        "mend it by another video of the same camera",
         "circle.mp4": "the link leads nowhere",
         "empty.mp4": "it is empty",
         "gone.mp4": "the link leads nowhere",
