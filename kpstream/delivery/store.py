@@ -32,7 +32,7 @@ from kpstream.paths import why_hidden
 from kpstream.redact import redact
 from kpstream.sinks.output import check_writable, sink_error
 from kpstream.sinks.retention import age_limit
-from kpstream.sinks.room import DiskUsage
+from kpstream.sinks.room import DiskUsage, check_room
 from kpstream.sqlite_schema import sqlite_fault
 
 T = TypeVar("T")
@@ -58,7 +58,7 @@ class EventStore:
         folder: The store's folder; made where it is missing.
         keep: Seconds for which an event is kept; None for ever. The age of what ends here is measured, and what was
             there before is as old as it says, but no younger than this object: the wall clock may jump. One that is
-            ahead from the start has ten minutes to be set (`age_limit`).
+            ahead from the start has ten minutes to be set (`age_limit`), while there is room.
         keep_size: Bytes that snapshots and clips may take together; None for no limit.
         destinations: By name, which events each destination takes.
         wall_clock: Seconds since the epoch.
@@ -80,7 +80,7 @@ class EventStore:
         self.folder = Path(folder)
         self._keep = inf if keep is None else keep
         self._keep_size = inf if keep_size is None else keep_size
-        self._wall_clock, self._clock = wall_clock, clock
+        self._wall_clock, self._clock, self._disk_usage = wall_clock, clock, disk_usage
         # By the monotonic clock, and what the wall clock was ahead of it: at the start, or less.
         self._began_at = clock()
         self._wall_offset = wall_clock() - self._began_at
@@ -293,7 +293,7 @@ class EventStore:
 
     def _outdated(self, database: EventDatabase) -> list[str]:
         """Which events have to go; reads of the database no more than these and the next one."""
-        before = age_limit(self._ended_at.values(), keep=self._keep, began=self._began_at, now=self._clock())
+        before = self._age_limit()
         total = database.total_bytes() if self._keep_size < inf else 0
         going: list[str] = []
         for event_id, ended_at in self._ended_at.items():
@@ -304,6 +304,19 @@ class EventStore:
                 going.append(event_id)
                 total -= size
         return going
+
+    def _age_limit(self) -> float:
+        now = self._clock()
+        limit = age_limit(self._ended_at.values(), keep=self._keep, began=self._began_at, now=now)
+        if limit > -inf:
+            return limit
+        try:
+            check_room(self.folder, reserves=2 if self.trouble else 1, disk_usage=self._disk_usage)
+        except SinkError:
+            return now - self._keep
+        except OSError:  # the folder is gone, and all in it
+            pass
+        return limit
 
     def _remove_files(self, database: EventDatabase, event_id: str) -> None:
         event = database.event(event_id)

@@ -135,6 +135,7 @@ class DatabaseWriter:
     def _commit(self, database: EventDatabase, jobs: list[_Job]) -> None:
         """Do all of the jobs, however long the disk takes; after `close` try once more and give up."""
         while jobs := self._attempt(database, jobs):
+            self._on_tick(database)  # what goes for its age makes room
             if self._jobs.wait_closed(LOOK_EVERY):
                 if jobs := self._attempt(database, jobs):
                     what = count_text(len(jobs), "change")

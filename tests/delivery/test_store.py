@@ -342,6 +342,24 @@ def test_a_clock_that_is_years_ahead_from_the_start_has_ten_minutes_to_be_set(tm
         wait_until(lambda: [event.id for event in events_in(store)] == ["good"])
 
 
+def test_what_is_too_old_goes_at_once_where_there_is_no_room(tmp_path: Path) -> None:
+    clock, wall, disk = ManualClock(0.0), ManualClock(BEGAN.timestamp()), Disk()
+    with stored(tmp_path, wall_clock=wall) as store:
+        recorder(store).tell(ended(opened("too old")), None)
+        wait_until(lambda: len(events_in(store)) == 1)
+    wall.advance(400 * 86400.0)
+    with stored(tmp_path, keep=86400.0, clock=clock, wall_clock=wall, disk_usage=disk) as store:
+        for _ in range(2):  # with the second one, what follows upon the first has been done
+            assert store.write(lambda _: None, 60.0)
+        assert [event.id for event in events_in(store)] == ["too old"]
+        disk.free = 1000
+        clock.advance(61.0)
+        recorder(store).tell(opened("new"), None)
+        wait_until(lambda: events_in(store) == [])
+        disk.free = 5_000_000_000
+    assert [event.id for event in read_from(tmp_path, EventDatabase.events)] == ["new"]
+
+
 def test_events_of_a_clock_that_was_wrong_go_in_their_turn(tmp_path: Path) -> None:
     day, clock, wall = 86400.0, ManualClock(0.0), ManualClock(BEGAN.timestamp())
     with stored(tmp_path) as store:
