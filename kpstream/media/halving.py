@@ -8,7 +8,10 @@ import numpy.typing as npt
 
 
 def halved(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Half a picture, shape ``(height, width, ...)``: each pixel is the mean of four. What is odd is cut off."""
-    height, width = image.shape[:2]
-    half = cv2.resize(image[: height & ~1, : width & ~1], (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+    """Half a picture, shape ``(height, width, ...)``: each pixel is the mean of four. What is odd is cut off.
+
+    A single row or column stays.
+    """
+    height, width = (max(1, side // 2) for side in image.shape[:2])
+    half = cv2.resize(image[: 2 * height, : 2 * width], (width, height), interpolation=cv2.INTER_AREA)
     return np.asarray(half, np.uint8)

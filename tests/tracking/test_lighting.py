@@ -88,6 +88,13 @@ def test_who_moves_is_followed_and_trusted_whatever_the_light_does(
             assert np.abs(drawn.xy - answer(index).xy).max() < 3
 
 
+def test_light_that_jumps_in_pictures_of_one_row_is_taken_in() -> None:
+    tracker, row = Tracker(), texture(300, 1, 5)
+    for index, light in enumerate((1.0, 0.4, 2.0)):
+        shown = lit(np.roll(row, 40 * index, axis=1), np.array([light]))
+        assert tracker.predict(Frame(index, index / 30, 0, np.repeat(shown[..., None], 3, axis=2))) == ()
+
+
 def test_exposure_that_jumps_while_the_camera_turns_is_no_reason_for_doubt() -> None:
     street, tracker, places = texture(1000, 240, 3, grain=14), Tracker(), [(100 + 0.5 * at, 100.0) for at in range(60)]
     for index, place in enumerate(places):
