@@ -186,6 +186,10 @@ class CameraSession:
                 return run.follow()
             finally:
                 self._earlier, self._run = run.stats + self._earlier, None
+        except KpstreamError:
+            if self.feed is not None:
+                self.feed.disconnect()  # also where there was no process
+            raise
         finally:
             end_turn()
 

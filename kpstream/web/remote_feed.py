@@ -48,9 +48,10 @@ class RemoteFeed(MeasuredFeed):
             want(form, after)
 
     def disconnect(self) -> None:
-        """Ask nobody until `connect`; the camera begins anew."""
+        """Ask nobody until `connect`; the camera begins anew, and has had its turn to start."""
         with self._lock:
             self._want = None
+            self._figures.begin(self._clock())
 
     def beat(self, stats: Stats, shown: Shown | None, at: float) -> None:
         """Take in how the camera is doing.

@@ -23,7 +23,7 @@ from kpstream.camera.spec import CameraSpec, SiteSpec
 from kpstream.delivery.outbox import Document
 from kpstream.dispatch.dealer import Limits
 from kpstream.entities import Answer, Frame, Image, Scene, Stats
-from kpstream.errors import EndpointRejected, SinkError, SourceOpenError, SourceReadError, UsageError
+from kpstream.errors import EndpointRejected, KpstreamError, SinkError, SourceOpenError, SourceReadError, UsageError
 from kpstream.events import InZone, Rule, RuleSet, Zone
 from kpstream.interfaces import Endpoint, Sink, Source
 from kpstream.media.frame import Luma
@@ -117,6 +117,7 @@ class World:
     def __init__(self, clock: Clock = time.monotonic) -> None:
         self.clock = clock
         self.missing: set[str] = set()
+        self.has_processes = True
         self.on_opening: dict[str, Callable[[], None]] = {}
         self.sources: dict[str, list[Running]] = {}
         self.endpoints: list[FakeEndpoint] = []
@@ -178,6 +179,8 @@ class World:
             )
 
         def start_child(name: str) -> ThreadChild:
+            if not self.has_processes:
+                raise KpstreamError("no process can be started")
             child = ThreadChild(name, make_child)
             self.children.setdefault(name, []).append(child)
             return child
@@ -532,6 +535,21 @@ class TestFeeds:
                 assert b"image/jpeg" in next(pieces) + next(pieces)
             changed = requests.patch(f"{page.url}/api/cameras/door", json={"rate": 2.5}, timeout=30).json()
             assert changed["settings"]["rate"] == 2.5
+
+    def test_a_camera_that_cannot_be_started_is_stuck(self) -> None:
+        clock, page = ManualClock(100.0), Page(port=0)
+        world = World(clock)
+        world.has_processes = False
+        page.start()
+
+        def state() -> str:
+            (door,) = requests.get(f"{page.url}/api/cameras", timeout=30).json()["cameras"]
+            return str(door["text"])
+
+        with closing(page), world.runs(camera("door"), page=page):
+            wait_until(lambda: state() == "waiting for the first picture")
+            clock.advance(11)
+            assert state() == "no sign of life for 11 s"
 
     def test_whoever_looks_at_a_camera_that_dies_sees_its_next_pictures(self, world: World) -> None:
         page = Page(port=0)

@@ -105,6 +105,12 @@ def test_a_camera_that_waits_for_its_turn_to_start_is_not_stuck(feed: RemoteFeed
     assert feed.health.dead
 
 
+def test_a_camera_that_could_not_be_started_is_stuck(feed: RemoteFeed, clock: ManualClock) -> None:
+    feed.disconnect()
+    clock.advance(11)
+    assert feed.health.dead
+
+
 def test_what_is_known_of_the_newest_picture_stays_when_the_camera_begins_anew(
     feed: RemoteFeed, clock: ManualClock
 ) -> None:
