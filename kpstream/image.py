@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -20,7 +19,7 @@ from kpstream.errors import SourceOpenError, UnfitPicture, UsageError
 from kpstream.interfaces import Endpoint
 from kpstream.media.jpeg import LONGEST_SIDE, decoded
 from kpstream.paths import is_file, real
-from kpstream.sinks.output import STDIN, check_writable, sink_error
+from kpstream.sinks.output import STDIN, check_writable, sink_error, stdin
 from kpstream.sources.diagnosis import fault_of
 from kpstream.sources.opening import check_names_something
 from kpstream.wire.drawing import drawn_jpeg
@@ -52,7 +51,7 @@ def read_picture(path: str | Path) -> Image:
     """
     check_names_something(path)
     try:
-        encoded = sys.stdin.buffer.read() if str(path) == STDIN else Path(path).read_bytes()
+        encoded = stdin().read() if str(path) == STDIN else Path(path).read_bytes()
     except OSError as error:
         raise SourceOpenError(f"cannot open {path}: {error.strerror}") from None
     image = decoded(encoded)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import io
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -14,6 +15,7 @@ from kpstream.entities import Answer, Filters, Image
 from kpstream.errors import SinkError, SourceOpenError, UnfitPicture, UsageError
 from kpstream.image import DrawingRequest, ImagePredictor, check_saving, read_picture, save_picture
 from kpstream.render import PoseAnnotator
+from kpstream.sinks.jsonl import stream_poses
 from kpstream.testing import FakeEndpoint, ManualClock, truth
 
 GREEN_BGR = (40, 200, 60)
@@ -51,6 +53,15 @@ def test_a_picture_comes_by_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
     encoded = io.BytesIO(cv2.imencode(".png", colours())[1].tobytes())
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(encoded))
     assert (read_picture("-") == GREEN_BGR).all()
+
+
+@pytest.mark.parametrize("read", [read_picture, lambda path: next(stream_poses(path))], ids=["picture", "poses"])
+def test_a_pipe_that_the_shell_has_closed_is_told(
+    read: Callable[[str], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", None)
+    with pytest.raises(SourceOpenError, match=r"^cannot open stdin: it is closed$"):
+        read("-")
 
 
 def test_cmyk_and_turned_pictures_are_read_as_seen(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import sys
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
@@ -16,7 +15,7 @@ from typing import Any
 
 from kpstream.entities import Image, Pose, Result, Scene
 from kpstream.errors import SourceOpenError, SourceReadError
-from kpstream.sinks.output import STDIN, OutputFile
+from kpstream.sinks.output import STDIN, OutputFile, stdin
 from kpstream.skeleton import Skeleton
 from kpstream.wire.lines import ClassSkeletons, number, objects, read_pose, whole, write_pose
 from kpstream.wire.numbers import decimals, seconds, utc
@@ -198,7 +197,7 @@ def _lines(path: Path, skeletons: ClassSkeletons) -> Iterator[tuple[int, Recorde
     """Where each line begins in the file, and what it says."""
     number, offset, newest, line = 0, 0, -1, b""
     try:
-        with nullcontext(sys.stdin.buffer) if str(path) == STDIN else path.open("rb") as file:
+        with nullcontext(stdin()) if str(path) == STDIN else path.open("rb") as file:
             while line := file.readline(_MAX_LINE):
                 number += 1
                 if line.strip():

@@ -13,7 +13,7 @@ from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from kpstream.errors import SinkError, UsageError
+from kpstream.errors import SinkError, SourceOpenError, UsageError
 from kpstream.paths import is_file, is_folder, is_there, real
 
 if TYPE_CHECKING:
@@ -74,6 +74,17 @@ def check_writable(path: str | Path) -> None:
             path.unlink()
     except OSError as error:
         raise sink_error(path, error) from None
+
+
+def stdin() -> BinaryIO:
+    """Where what is piped to this program comes from.
+
+    Raises:
+        SourceOpenError: The shell has closed it.
+    """
+    if sys.stdin is None:
+        raise SourceOpenError("cannot open stdin: it is closed")
+    return sys.stdin.buffer
 
 
 def check_apart(reads: Iterable[Path], writes: Sequence[Path]) -> None:
