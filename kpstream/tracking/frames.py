@@ -141,9 +141,11 @@ class FrameHistory:
         for place, (spoilt, good) in enumerate(pairwise(recent)):
             if not spoilt.is_scene_cut or good.grey.shape != last.grey.shape or not self._is_same_scene(good, seen):
                 continue
-            for picture in recent[: place + 1]:
+            for back, picture in enumerate(recent[: place + 1]):
                 picture.grey, picture.thumbnail, picture.light = good.grey, good.thumbnail, good.light
-                picture.full, picture.pyramid, picture.is_scene_cut = good.full, good.pyramid, False
+                picture.full, picture.pyramid, picture.scale = good.full, good.pyramid, good.scale
+                picture.is_scene_cut = False
+                self._cameras.pop(self._next - 1 - back, None)
             return good
         return last
 

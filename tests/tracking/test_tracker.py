@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import cv2
@@ -376,6 +377,24 @@ def test_who_was_there_before_pictures_that_are_spoilt_is_there_after_them(
             ids.add(drawn.tracker_id)
             assert np.abs(drawn.xy - pose(*walk(index)).xy).max() < 6
     assert len(ids) == 1
+
+
+def test_pictures_that_are_spoilt_may_come_in_another_size() -> None:
+    tracker = Tracker()
+    for index in range(48):
+        if index >= 12 and index % 6 == 0:
+            tracker.update(result(index - 12, larger(pose(*walk(index - 12)))))
+        is_spoilt = index in {40, 41}
+        shown = texture(9 + index, grain=12) if is_spoilt else cv2.resize(picture(walk(index)), None, fx=2, fy=2)
+        poses = tracker.predict(frame(index, np.asarray(shown, np.uint8)))
+        if index >= 42:
+            (drawn,) = poses
+            assert np.abs(drawn.xy - larger(pose(*walk(index))).xy).max() < 6
+
+
+def larger(pose: Pose) -> Pose:
+    """The same in a picture that is twice as large."""
+    return replace(pose, xy=(2 * pose.xy).astype(np.float32), xyxy=(2 * pose.xyxy).astype(np.float32))
 
 
 def test_picture_that_changes_its_size_ends_the_poses() -> None:
