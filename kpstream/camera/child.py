@@ -56,7 +56,7 @@ from kpstream.interfaces import Endpoint, Opener, Sink, Source
 from kpstream.options import in_file
 from kpstream.redact import redact, remember
 from kpstream.web import Feed
-from kpstream.web.camera_feed import Encodable
+from kpstream.web.camera_feed import Encodable, Form
 
 _BEAT_EVERY = 0.25
 _PICTURES = 8
@@ -158,7 +158,7 @@ class CameraChild:
         self._feed: Feed | None = None
         self._rule_run: RuleRun | None = None
         self._sinks: SinkGroup | None = None
-        self._is_encoding_broken = False  # of the pictures for the page
+        self._broken_forms: set[Form] = set()  # in which pictures cannot be encoded, which is told already
 
     def receive_start(self) -> Start | None:
         """Wait to be told what to run; None where the site has gone before that."""
@@ -282,13 +282,13 @@ class CameraChild:
         try:
             encoded = picture.encode()
         except Exception as error:  # noqa: BLE001 - one picture that cannot be encoded ends no camera
-            if not self._is_encoding_broken:
+            if request.form not in self._broken_forms:
                 name = "" if isinstance(error, KpstreamError) else f"{type(error).__name__}: "
                 _log.warning("%s: a picture is not shown: %s%s", self._spec.name, name, redact(error))
-            self._is_encoding_broken = True
+            self._broken_forms.add(request.form)
             self._show(request, picture.number)
             return None
-        self._is_encoding_broken = False
+        self._broken_forms.discard(request.form)
         return PictureReply(request, encoded)
 
     def _take(self, scene: Scene) -> None:

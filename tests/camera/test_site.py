@@ -577,7 +577,11 @@ class TestFeeds:
                 pieces = stream.iter_content(500)
                 next(pieces)
                 world.sources["door"][0].is_broken = True
-                wait_until(lambda: "door: a picture is not shown: cannot show pictures of odd pixels" in said)
+                told = "door: a picture is not shown: cannot show pictures of odd pixels"
+                wait_until(lambda: told in said)
+                for _ in range(3):
+                    assert requests.get(f"{page.url}/api/cameras/door/poses", timeout=30).ok
+                assert said.count(told) == 1, "also where poses alone are given meanwhile"
                 world.sources["door"][0].is_broken = False
                 pictures = [next(pieces) for _ in range(400)]
                 assert b"image/jpeg" in b"".join(pictures[-50:])
