@@ -166,10 +166,13 @@ def save_picture(path: Path, prediction: Prediction, image: Image | None, annota
         assert image is not None, "of a URL the endpoint's drawing is asked for"
         scene = Scene(Frame(0, 0.0, nan, image), prediction.poses, annotator=annotator)
         encoded = _encoded(scene.draw(), path)
+    is_begun = False
     try:
-        path.write_bytes(encoded)
+        with path.open("wb") as file:
+            is_begun = True
+            file.write(encoded)
     except OSError as error:
-        if is_file(path):
+        if is_begun and is_file(path):
             with suppress(OSError):  # the half of a picture
                 path.unlink()
         raise sink_error(path, error) from None

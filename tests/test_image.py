@@ -4,6 +4,7 @@ import errno
 import io
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import cv2
 import numpy as np
@@ -17,6 +18,7 @@ from kpstream.image import DrawingRequest, ImagePredictor, check_saving, read_pi
 from kpstream.render import PoseAnnotator
 from kpstream.sinks.jsonl import stream_poses
 from kpstream.testing import FakeEndpoint, ManualClock, truth
+from tests.support.file_sizes import files_no_longer_than
 
 GREEN_BGR = (40, 200, 60)
 
@@ -128,18 +130,24 @@ def test_what_the_endpoint_drew_is_saved_as_it_is(tmp_path: Path) -> None:
     assert (tmp_path / "out.jpg").read_bytes() == b"drawn"
 
 
-class FullDisk(type(Path())):  # type: ignore[misc]
-    """A path to which the first bytes can be written alone."""
-
-    def write_bytes(self, data: bytes) -> int:
-        super().write_bytes(data[:2])
-        raise OSError(errno.ENOSPC, "no room")
-
-
 def test_half_a_picture_is_not_left(tmp_path: Path) -> None:
-    with pytest.raises(SinkError, match="the disk is full"):
-        save_picture(FullDisk(tmp_path / "out.jpg"), Prediction(None, b"drawn", ()), colours(), PoseAnnotator())
+    with files_no_longer_than(2), pytest.raises(SinkError, match="larger than this disk or account allows"):
+        save_picture(tmp_path / "out.jpg", Prediction(None, b"drawn", ()), colours(), PoseAnnotator())
     assert not list(tmp_path.iterdir())
+
+
+class Locked(type(Path())):  # type: ignore[misc]
+    """A path of a file that cannot be opened any more."""
+
+    def open(self, *_: object) -> NoReturn:
+        raise PermissionError(errno.EACCES, "locked")
+
+
+def test_a_picture_that_cannot_be_opened_is_left(tmp_path: Path) -> None:
+    (tmp_path / "out.jpg").write_bytes(b"before")
+    with pytest.raises(SinkError, match="may not be written"):
+        save_picture(Locked(tmp_path / "out.jpg"), Prediction(None, b"drawn", ()), colours(), PoseAnnotator())
+    assert (tmp_path / "out.jpg").read_bytes() == b"before"
 
 
 def test_a_picture_that_is_too_large_for_its_format_is_told_with_one_that_holds_it(tmp_path: Path) -> None:
