@@ -46,7 +46,7 @@ def test_a_picture_is_missing_only_while_the_camera_is(told: Any) -> None:
     longest = max(fault["ends_at"] - fault["begins_at"] for fault in outages)
     assert max((length for _, length in soak["gaps"]), default=0) <= longest + 2.5 + HELD_UP
     assert sum(length > HELD_UP for _, length in soak["gaps"]) <= 2 * len(outages)
-    assert soak["shown"] > 0.1 * 30 * soak["lived"]  # a machine that is full takes fewer from the camera
+    assert soak["shown"] > 0.2 * 30 * soak["lived"]  # a machine that is full takes fewer from the camera
 
 
 def test_the_recording_adds_up_to_the_time_that_was_shown(told: Any) -> None:
