@@ -34,6 +34,15 @@ def real(path: str | Path) -> Path:
     return Path(os.path.realpath(path))
 
 
+def file_inside(folder: Path, name: str) -> Path | None:
+    """The file of this name in or below a folder, its links followed; None where none is, or it leads elsewhere."""
+    with suppress(OSError, ValueError):
+        path = real(folder / name)
+        if path.is_relative_to(real(folder)) and path.is_file():
+            return path
+    return None
+
+
 def is_there(path: str | Path) -> bool:
     """Whether anything is known to lie at a path; a link counts as what it leads to."""
     with suppress(OSError):

@@ -25,9 +25,9 @@ from kpstream.options import (
     Zone,
     declared_options,
 )
-from kpstream.paths import is_folder, is_there, real
+from kpstream.paths import is_folder, is_there
 from kpstream.redact import redact, remember_secrets, with_login_quoted
-from kpstream.sinks.output import STDOUT
+from kpstream.sinks.output import STDOUT, check_apart
 from kpstream.site_file.delivery import DeliveryPlan, plan_delivery
 from kpstream.site_file.fault_log import FaultLog
 from kpstream.site_file.functions import function_named
@@ -88,10 +88,13 @@ class _Reading:
         lines = [camera.jsonl for camera in cameras if camera.jsonl is not None]
         for path in sorted({path for path in lines if lines.count(path) > 1}):
             self._faults.add("camera, jsonl", f"two cameras would write {path}: give each its own")
-        shown = [camera.reference for camera in cameras if Path(camera.reference).is_absolute()]
-        read = set(map(real, filter(is_there, shown)))
-        for path in sorted({path for path in lines if is_there(path) and real(path) in read}):
-            self._faults.add("camera, jsonl", f"{path} is read, too: write to another name")
+        shown = [Path(camera.reference) for camera in cameras if Path(camera.reference).is_absolute()]
+        read = [path for path in shown if is_there(path)]
+        for path in sorted(set(lines)):
+            try:
+                check_apart(read, [path])
+            except UsageError as error:
+                self._faults.add("camera, jsonl", str(error))
         limits = Limits(**written.get("limits", {}))
         web = written.get("web")
         page = None if web is None else plan_page(web, written.get("record"), self._faults)

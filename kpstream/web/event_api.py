@@ -16,7 +16,7 @@ from kpstream.delivery import EventDatabase, EventStore, StoredEvent
 from kpstream.delivery.listing import with_marks
 from kpstream.delivery.media import media_paths
 from kpstream.errors import SourceOpenError
-from kpstream.paths import real
+from kpstream.paths import file_inside
 from kpstream.redact import redact
 from kpstream.web.answers import endless_response, json_response
 from kpstream.web.event_payloads import page_after, parse_marks, parse_query
@@ -126,10 +126,6 @@ class EventApi:
 def _file_of(folder: Path, event: StoredEvent, kind: str) -> Path | None:
     """The file that an event names; None where it is not there, or is not one of this store."""
     for name in media_paths(event.id, [event.document[kind]]):
-        try:
-            path = real(folder / name)
-            if path.is_relative_to(real(folder)) and path.is_file():
-                return path
-        except (OSError, ValueError):
-            return None
+        if path := file_inside(folder, name):
+            return path
     return None

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from kpstream.errors import SinkError
-from kpstream.paths import real
+from kpstream.paths import file_inside
 
 TYPES = {
     ".mp4": "video/mp4", ".mkv": "video/x-matroska", ".webm": "video/webm", ".jpg": "image/jpeg", ".jpeg": "image/jpeg",
@@ -64,12 +64,8 @@ class Recordings:
         parts = name.split("/")
         if "\0" in name or "\\" in name or any(part in ("", "..") or part.startswith(".") for part in parts):
             return None
-        try:
-            path = real(self._folder / name)
-            inside = path.is_relative_to(real(self._folder)) and path.is_file()
-        except (OSError, ValueError):
-            return None
-        return path if inside and path.suffix.lower() in TYPES else None
+        path = file_inside(self._folder, name)
+        return path if path is not None and path.suffix.lower() in TYPES else None
 
     def keep_snapshot(self, camera: str, data: bytes) -> str:
         """Save a JPEG under a name of its camera and the time; returns the name.
