@@ -21,7 +21,7 @@ from unittest.mock import patch
 from urllib.parse import urlsplit
 
 from embedded_bench import LOADS, asked, bodies
-from environment import ROOT, enter
+from environment import enter
 
 SECONDS = 10.0
 NETWORK = "the network"
@@ -128,7 +128,6 @@ def report(load: int, parts: dict[str, float]) -> None:
 
 def main() -> None:
     enter()
-    sys.path.insert(0, str(ROOT))
     if len(sys.argv) > 1:
         url, load, seconds = sys.argv[1:]
         clients, size = LOADS[int(load)]

@@ -91,9 +91,7 @@ Format = Literal["table", "jsonl", "csv"]
 
 @events.command(
     "list",
-    epilog=examples(
-        'kpstream events list events/ --since "24h ago" --severity alert',
-    ),
+    epilog=examples('kpstream events list events/ --since "24h ago" --severity alert'),
 )
 def list_(
     folder: _Folder,
@@ -111,11 +109,7 @@ def list_(
     _write(Path(STDOUT), form, folder, _query(since, until, camera, rule, severity))
 
 
-@events.command(
-    epilog=examples(
-        "kpstream events export events/ -o events.csv --camera hall",
-    )
-)
+@events.command(epilog=examples("kpstream events export events/ -o events.csv --camera hall"))
 def export(
     folder: _Folder,
     *,

@@ -584,9 +584,8 @@ def test_help_teaches_by_examples_that_are_taken(
     examples = re.findall(r"^ *kpstream (.+?)(?: {3}#.*)?$", capfd.readouterr().out.split("Examples:")[1], re.MULTILINE)
     assert any(example.startswith(command) for example in examples)
     for example in examples:
-        assert run(*shlex.split(example.split(">")[0]), "--help") == 0, (
-            example
-        )  # an option that is none is refused first
+        # An option that is none is refused before the help is shown.
+        assert run(*shlex.split(example.split(">")[0]), "--help") == 0, example
 
 
 def test_help_is_printed_where_stdout_takes_ascii_alone() -> None:
